@@ -1,0 +1,1 @@
+//! Kafka to RawBatch: poll loop, rebalance, commit

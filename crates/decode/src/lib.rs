@@ -1,0 +1,1 @@
+//! RawBatch to EventBatch: JSON decoding with typed refusals

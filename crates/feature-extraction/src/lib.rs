@@ -1,0 +1,1 @@
+//! EventBatch to FeatureBatch: declared features over exact sliding windows

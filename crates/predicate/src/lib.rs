@@ -1,0 +1,1 @@
+//! SQL predicates and expressions, compiled to column-wise evaluation

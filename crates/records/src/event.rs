@@ -1,0 +1,112 @@
+//! Decoded records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::TimestampMillisecondType;
+use serde::{Deserialize, Serialize};
+
+use crate::column::{Column, Projection};
+use crate::position::TopicPartition;
+
+/// The three kinds of record that a topic may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum RecordKind {
+    /// A card-present authorisation; the only kind that is scored.
+    Transaction,
+    /// What a terminal reports of itself.
+    TerminalEvent,
+    /// Later knowledge about a transaction: fraud or not.
+    Label,
+}
+
+impl RecordKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Transaction, Self::TerminalEvent, Self::Label];
+
+    /// The name in configuration, catalogs and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transaction => "transaction",
+            Self::TerminalEvent => "terminal_event",
+            Self::Label => "label",
+        }
+    }
+
+    /// The kind called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for RecordKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Records of one partition in offset order, as columns. A refused record has no row, so offsets may
+/// have gaps.
+#[derive(Debug, Clone)]
+pub struct EventBatch {
+    /// The partition that all rows came from.
+    pub source: TopicPartition,
+    /// Offset of each row; strictly increasing.
+    pub offsets: Vec<i64>,
+    /// Kafka timestamp of each row in milliseconds since 1970; the row's own event time where the
+    /// source has none.
+    pub record_timestamps_ms: Vec<i64>,
+    /// Kind of each row.
+    pub kinds: Vec<RecordKind>,
+    /// Which columns [`EventBatch::columns`] holds.
+    pub projection: Arc<Projection>,
+    /// One array per projected column, as many rows as `offsets`. A column that a record lacks is
+    /// null there.
+    pub columns: RecordBatch,
+}
+
+impl EventBatch {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// The array of `column`, if projected.
+    pub fn column(&self, column: Column) -> Option<&ArrayRef> {
+        self.projection
+            .index_of(column)
+            .map(|index| self.columns.column(index))
+    }
+
+    /// The text array of `column`, if projected and text.
+    pub fn text(&self, column: Column) -> Option<&StringArray> {
+        self.column(column)
+            .and_then(|array| array.as_string_opt::<i32>())
+    }
+
+    /// Event times in milliseconds since 1970, if projected. Decoding refuses records without one, so
+    /// there is no null among them.
+    pub fn event_times_ms(&self) -> Option<&[i64]> {
+        let array = self.column(Column::EventTime)?;
+        Some(
+            array
+                .as_primitive_opt::<TimestampMillisecondType>()?
+                .values(),
+        )
+    }
+
+    /// Whether every row is a transaction.
+    pub fn all_transactions(&self) -> bool {
+        self.kinds
+            .iter()
+            .all(|kind| *kind == RecordKind::Transaction)
+    }
+}

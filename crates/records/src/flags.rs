@@ -1,0 +1,31 @@
+//! What a reader of a score must know about how it came to be.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// Marks on a score. A score without a mark is reproducible from the log alone.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct Flags: u16 {
+        /// Older than the key's watermark by more than the allowed lateness: scored, changed no state.
+        const LATE = 1;
+        /// Its event id was seen within the deduplication horizon: scored, changed no state.
+        const DUPLICATE = 1 << 1;
+        /// Event time ahead of the record's own timestamp by more than allowed: scored, changed no state.
+        const CLOCK_SKEW = 1 << 2;
+        /// History of the key may have been evicted to keep the memory budget.
+        const STATE_EVICTED = 1 << 3;
+        /// The lane has not yet seen its longest window whole.
+        const WARMING = 1 << 4;
+        /// Scored by less than the full model, to keep a deadline.
+        const DEGRADED = 1 << 5;
+        /// A bounded wait for a quiet input expired, so the order may differ on replay.
+        const REORDERED = 1 << 6;
+    }
+}
+
+impl Flags {
+    /// Names of the marks that are set, in bit order, as they appear in a score record.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.iter_names().map(|(name, _)| name)
+    }
+}

@@ -1,0 +1,32 @@
+//! What travels between the stages, in flow order:
+//! [`RawBatch`] (consumer) → [`EventBatch`] (decode) → [`FeatureBatch`] (feature-extraction) →
+//! [`ScoreBatch`] (scoring) → sink.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number.
+
+pub mod ack;
+pub mod column;
+pub mod error;
+pub mod event;
+pub mod feature;
+pub mod flags;
+pub mod key;
+pub mod limits;
+pub mod money;
+pub mod position;
+pub mod raw;
+pub mod score;
+pub mod suggest;
+pub mod typology;
+pub mod units;
+
+pub use ack::{Settled, Ticket};
+pub use column::{Column, Projection};
+pub use event::{EventBatch, RecordKind};
+pub use feature::FeatureBatch;
+pub use flags::Flags;
+pub use key::KeySpec;
+pub use position::TopicPartition;
+pub use raw::{RawBatch, RawRecord};
+pub use score::{Alert, Band, Reason, ReasonDefinition, ScoreBatch, Severity, Versions};
+pub use typology::Typology;

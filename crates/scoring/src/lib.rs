@@ -1,0 +1,1 @@
+//! FeatureBatch to ScoreBatch: models, decisions, reasons, alerts

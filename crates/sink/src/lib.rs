@@ -1,0 +1,1 @@
+//! ScoreBatch to Kafka, Parquet, JSON lines and stdout, with acknowledgements

@@ -1,0 +1,1 @@
+//! Development only: naive oracle, seeded streams, real broker helper
