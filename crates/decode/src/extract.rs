@@ -1,0 +1,297 @@
+//! The first pass: one walk over a record that checks it whole and notes where mapped values are.
+
+use crate::refusal::{Fault, RefusalReason};
+use crate::scan::Cursor;
+use crate::tree::{FieldTree, Target};
+use crate::value::text::unescape;
+
+/// What a mapped value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// The field is not there.
+    Absent,
+    Null,
+    False,
+    True,
+    Number,
+    /// A string whose text is its bytes.
+    Text,
+    /// A string with escapes in it.
+    Escaped,
+    /// An object or array.
+    Composite,
+}
+
+/// A mapped value: its kind and where its text is, without quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) kind: TokenKind,
+    start: u32,
+    end: u32,
+}
+
+impl Token {
+    pub(crate) const ABSENT: Self = Self {
+        kind: TokenKind::Absent,
+        start: 0,
+        end: 0,
+    };
+
+    /// A token that spans all of a text of `length` bytes.
+    pub(crate) fn whole(kind: TokenKind, length: usize) -> Self {
+        Self::new(kind, 0, length)
+    }
+
+    fn new(kind: TokenKind, start: usize, end: usize) -> Self {
+        // A payload is at most PAYLOAD_BYTES_MAX long, so positions fit.
+        Self {
+            kind,
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    pub(crate) fn of<'p>(&self, payload: &'p [u8]) -> &'p [u8] {
+        payload
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// Remembers the field order of the records before, which the next record most likely has too.
+#[derive(Debug)]
+pub(crate) struct Extractor {
+    /// One per node of the tree.
+    memories: Vec<Memory>,
+    /// One per slot; of the last record.
+    pub(crate) tokens: Vec<Token>,
+    /// Which nodes the record has had, by node.
+    met: Vec<bool>,
+    /// Unescaped field name, on the rare path.
+    name: Vec<u8>,
+}
+
+/// The fields of one object in the order in which they last came.
+#[derive(Debug, Default)]
+struct Memory {
+    /// At most [`REMEMBERED_FIELDS_MAX`].
+    fields: Vec<Remembered>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    /// Everything from the end of the value before to the start of this value: blanks, comma or
+    /// brace, quoted name, colon. Equal bytes in the same place parse the same way. At most
+    /// [`REMEMBERED_BYTES_MAX`].
+    lead: Vec<u8>,
+    target: Target,
+}
+
+/// More fields of one object are looked up instead of predicted.
+const REMEMBERED_FIELDS_MAX: usize = 256;
+/// Longer names are looked up instead of predicted.
+const REMEMBERED_BYTES_MAX: usize = 256;
+/// How many fields a record may leave out in a row before prediction stumbles.
+const LOOK_AHEAD: usize = 4;
+
+impl Extractor {
+    pub(crate) fn new(tree: &FieldTree) -> Self {
+        let memories = (0..tree.nodes()).map(|_| Memory::default()).collect();
+        Self {
+            memories,
+            tokens: vec![Token::ABSENT; tree.slots()],
+            met: vec![false; tree.nodes()],
+            name: Vec::new(),
+        }
+    }
+
+    /// Fills [`Extractor::tokens`] from `payload`, which is UTF-8.
+    pub(crate) fn extract(&mut self, tree: &FieldTree, payload: &[u8]) -> Result<(), Fault> {
+        self.tokens.fill(Token::ABSENT);
+        self.met.fill(false);
+        let mut cursor = Cursor::new(payload);
+        cursor.skip_blanks();
+        match cursor.peek() {
+            Some(b'{') => {}
+            Some(b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
+                let what = "the record is not a JSON object";
+                return Err(Fault::new(RefusalReason::NotAnObject, what));
+            }
+            _ => return Err(cursor.fault("expected an object")),
+        }
+        self.object(tree, 0, 0, &mut cursor)?;
+        cursor.skip_blanks();
+        if cursor.at < payload.len() {
+            return Err(cursor.fault("something follows the end of the record"));
+        }
+        Ok(())
+    }
+
+    /// An object whose brace is next. `depth` is the number of objects around it, at most that of
+    /// the deepest mapped path.
+    fn object(
+        &mut self,
+        tree: &FieldTree,
+        node: usize,
+        depth: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Fault> {
+        cursor.check_depth(depth)?;
+        let mut expected = 0;
+        let mut separator = b'{';
+        loop {
+            let target = match self.memories[node].predict(&mut expected, cursor.rest()) {
+                Some((target, length)) => {
+                    cursor.at += length;
+                    target
+                }
+                None => match self.look_up(tree, node, expected, separator, cursor)? {
+                    Some(target) => {
+                        expected += 1;
+                        target
+                    }
+                    None => return Ok(()),
+                },
+            };
+            separator = b',';
+            match target {
+                Target::Skip => cursor.skip_value(depth + 1)?,
+                Target::Leaf(slot) => self.leaf(usize::from(slot), depth + 1, cursor)?,
+                Target::Node(child) => self.child(tree, usize::from(child), depth + 1, cursor)?,
+            }
+        }
+    }
+
+    /// A value inside which fields are mapped; they are absent when it is no object.
+    fn child(
+        &mut self,
+        tree: &FieldTree,
+        node: usize,
+        depth: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.met[node], true) {
+            return Err(given_twice(cursor.at));
+        }
+        if cursor.peek() == Some(b'{') {
+            self.object(tree, node, depth, cursor)
+        } else {
+            cursor.skip_value(depth)
+        }
+    }
+
+    /// Reads `separator`, name and colon the long way; `None` at the end of the object.
+    fn look_up(
+        &mut self,
+        tree: &FieldTree,
+        node: usize,
+        expected: usize,
+        separator: u8,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Option<Target>, Fault> {
+        let start = cursor.at;
+        cursor.skip_blanks();
+        let is_first = separator == b'{';
+        if !is_first && cursor.peek() == Some(b'}') {
+            cursor.at += 1;
+            return Ok(None);
+        }
+        cursor.expect(separator, "expected a comma or the end of the object")?;
+        cursor.skip_blanks();
+        if is_first && cursor.peek() == Some(b'}') {
+            cursor.at += 1;
+            return Ok(None);
+        }
+        cursor.expect(b'"', "expected a field name")?;
+        let span = cursor.string()?;
+        let written = &cursor.bytes[span.start..span.end];
+        let target = if span.escaped {
+            self.name.clear();
+            // A name with half a surrogate pair is nobody's name.
+            match unescape(written, &mut self.name) {
+                Ok(()) => tree.target(node, &self.name),
+                Err(_) => Target::Skip,
+            }
+        } else {
+            tree.target(node, written)
+        };
+        cursor.skip_blanks();
+        cursor.expect(b':', "expected a colon")?;
+        cursor.skip_blanks();
+        self.memories[node].learn(expected, &cursor.bytes[start..cursor.at], target);
+        Ok(Some(target))
+    }
+
+    /// Notes the value that is next under `slot`.
+    fn leaf(&mut self, slot: usize, depth: usize, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        if self.tokens[slot].kind != TokenKind::Absent {
+            return Err(given_twice(cursor.at));
+        }
+        let start = cursor.at;
+        self.tokens[slot] = match cursor.peek() {
+            Some(b'"') => {
+                cursor.at += 1;
+                let span = cursor.string()?;
+                let kind = if span.escaped {
+                    TokenKind::Escaped
+                } else {
+                    TokenKind::Text
+                };
+                Token::new(kind, span.start, span.end)
+            }
+            Some(b'0'..=b'9' | b'-') => {
+                cursor.number()?;
+                Token::new(TokenKind::Number, start, cursor.at)
+            }
+            first => {
+                cursor.skip_value(depth)?;
+                let kind = match first {
+                    Some(b't') => TokenKind::True,
+                    Some(b'f') => TokenKind::False,
+                    Some(b'n') => TokenKind::Null,
+                    _ => TokenKind::Composite,
+                };
+                Token::new(kind, start, cursor.at)
+            }
+        };
+        Ok(())
+    }
+}
+
+fn given_twice(at: usize) -> Fault {
+    let what = "a mapped field is given twice";
+    Fault::at_byte(RefusalReason::DuplicateField, what, at)
+}
+
+impl Memory {
+    /// The field that `rest` starts with and the length of its lead, if it is the expected one or
+    /// one of the next few; `expected` then moves past it.
+    #[inline]
+    fn predict(&self, expected: &mut usize, rest: &[u8]) -> Option<(Target, usize)> {
+        let ahead = self.fields.get(*expected..)?;
+        for (skipped, field) in ahead.iter().take(LOOK_AHEAD).enumerate() {
+            if rest.starts_with(&field.lead) {
+                *expected += skipped + 1;
+                return Some((field.target, field.lead.len()));
+            }
+        }
+        None
+    }
+
+    /// Remembers a field that came where `expected` did not.
+    fn learn(&mut self, expected: usize, lead: &[u8], target: Target) {
+        if lead.len() > REMEMBERED_BYTES_MAX || expected >= REMEMBERED_FIELDS_MAX {
+            return;
+        }
+        if let Some(field) = self.fields.get_mut(expected) {
+            field.lead.clear();
+            field.lead.extend_from_slice(lead);
+            field.target = target;
+        } else if expected == self.fields.len() {
+            self.fields.push(Remembered {
+                lead: lead.to_vec(),
+                target,
+            });
+        }
+    }
+}

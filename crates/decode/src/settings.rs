@@ -1,0 +1,161 @@
+//! The `[decode]` table as it is written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tillwatch_records::RecordKind;
+
+/// How a site's JSON records become columns. An empty table reads records that use the canonical
+/// names, amounts in minor units and times in milliseconds.
+///
+/// ```toml
+/// [decode.fields]
+/// terminal_id = "tid"                       # another name
+/// card_token = "card.token"                 # a path into nested objects; write a literal dot as \.
+/// currency = { constant = "EUR" }           # the same in every record
+/// event_id = { from = ["terminal_id", "stan", "event_time"] }   # values joined by `/`
+///
+/// [decode.units]
+/// amount = "major"                          # 57.16 EUR is 5716 minor units
+/// event_time = "rfc3339"
+///
+/// [decode.record_type]
+/// field = "type"
+/// values = { AUTH = "transaction", STATUS = "terminal_event" }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecodeSettings {
+    /// Canonical column name → where its value is. A column that is not named here is read from a
+    /// field of its canonical name. Default: empty.
+    pub fields: BTreeMap<String, FieldSource>,
+    /// Units of amounts and times.
+    pub units: UnitSettings,
+    /// How the type of a record is told.
+    pub record_type: RecordTypeSettings,
+}
+
+/// Where the value of a column is.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a field's name or path, { constant = … }, or { from = [columns…] } for the event id"
+)]
+pub enum FieldSource {
+    /// A field, by name or by a path of names separated by dots. A dot or a backslash in a name is
+    /// written with a backslash before it.
+    Path(String),
+    /// No field: every record has this value.
+    Constant(ConstantSource),
+    /// No field: the values of other columns, joined. Only for `event_id`.
+    Derived(DerivedSource),
+}
+
+/// `{ constant = … }`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConstantSource {
+    /// The value, written as a record would hold it.
+    pub constant: Constant,
+}
+
+/// `{ from = […] }`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DerivedSource {
+    /// Canonical column names, at least one; a record that lacks any of them has no event id.
+    pub from: Vec<String>,
+}
+
+/// A value in configuration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "a string or a number")]
+pub enum Constant {
+    /// Text, or a number or time written as text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A number with decimals.
+    Float(f64),
+}
+
+/// Units of amounts and times.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnitSettings {
+    /// Unit of `amount_minor` and `other_amount_minor`. Default: `"minor"`.
+    pub amount: AmountUnit,
+    /// Unit of `emv_amount_minor`. Default: `"minor"`, as EMV tag 9F02 is on the card's side.
+    pub emv_amount: AmountUnit,
+    /// Format of `event_time`. Default: `"ms"`.
+    pub event_time: TimeFormat,
+    /// Format of `maintenance_start`. Default: that of `event_time`.
+    pub maintenance_start: Option<TimeFormat>,
+    /// Format of `maintenance_end`. Default: that of `event_time`.
+    pub maintenance_end: Option<TimeFormat>,
+    /// Format of `occurred_time`. Default: that of `event_time`.
+    pub occurred_time: Option<TimeFormat>,
+    /// Format of `reported_time`. Default: that of `event_time`.
+    pub reported_time: Option<TimeFormat>,
+}
+
+/// Unit of an amount.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmountUnit {
+    /// The currency's smallest unit: 5716 is 57.16 EUR.
+    #[default]
+    Minor,
+    /// The currency itself: 57.16. Converted by its decimal digits with the ISO 4217 exponent of the
+    /// record's currency, never through binary floating point.
+    Major,
+}
+
+/// Format of a time. What is finer than a millisecond is cut off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeFormat {
+    /// Milliseconds since 1970, UTC.
+    #[default]
+    Ms,
+    /// Seconds since 1970, UTC, with decimals or without.
+    S,
+    /// Microseconds since 1970, UTC.
+    Us,
+    /// Nanoseconds since 1970, UTC.
+    Ns,
+    /// RFC 3339 date and time, with `T` or a blank between them; UTC where it has no zone.
+    Rfc3339,
+    /// Any of the others. Unambiguous: as only the years 2000 to 2099 are accepted, the ranges of the
+    /// four units are disjoint.
+    Auto,
+}
+
+/// How the type of a record is told: by a field or a header, else by the topic, else the default.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordTypeSettings {
+    /// Name or path of the field that holds it, as under `fields`. Default: none.
+    pub field: Option<String>,
+    /// Name of the Kafka header that holds it. Default: none.
+    pub header: Option<String>,
+    /// Topic → type of its records. Default: empty.
+    pub topics: BTreeMap<String, RecordKind>,
+    /// The site's word for a type → the type. `transaction`, `terminal_event` and `label` are always
+    /// understood. Default: empty.
+    pub values: BTreeMap<String, RecordKind>,
+    /// The type of a record that nothing else tells. Default: `"transaction"`.
+    pub default: RecordKind,
+}
+
+impl Default for RecordTypeSettings {
+    fn default() -> Self {
+        Self {
+            field: None,
+            header: None,
+            topics: BTreeMap::new(),
+            values: BTreeMap::new(),
+            default: RecordKind::Transaction,
+        }
+    }
+}
