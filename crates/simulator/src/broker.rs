@@ -1,0 +1,179 @@
+//! A Kafka cluster inside the process: librdkafka's mock cluster, for the demonstration and for tests.
+//!
+//! It speaks Kafka's protocol on local ports, so producers and consumers are the ordinary ones. It
+//! keeps everything in memory and little of it: see [`PARTITION_BYTES_MAX`].
+
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
+
+use crate::error::SimulatorError;
+
+/// Records of a partition that the broker retains at least (`max_cnt` in librdkafka's
+/// `rdkafka_mock.c`; it counts batches, of one record or more). Older ones are dropped, read or not.
+pub const PARTITION_RECORDS_MAX: usize = 100_000;
+
+/// Bytes of a partition that the broker retains (`max_size` there). Older ones are dropped, read or
+/// not, so a producer must be paced by its consumer: see [`Pacer`](crate::Pacer).
+pub const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// How long a new consumer group waits for further members. librdkafka's 3,000 ms would be most of
+/// the wait for the first score.
+const GROUP_REBALANCE_DELAY_MS: i32 = 50;
+
+/// Brokers of the cluster. One: nothing is replicated, and every further one costs a thread's time.
+const BROKERS: &str = "1";
+
+/// A running cluster; it ends when this is dropped.
+pub struct EmbeddedBroker {
+    /// Owns the cluster: librdkafka makes it for a client configured so and destroys it with it.
+    owner: BaseProducer,
+    bootstrap: String,
+}
+
+impl EmbeddedBroker {
+    /// Starts a cluster with `topics`, each a name and its number of partitions.
+    pub fn start(topics: &[(&str, i32)]) -> Result<Self, SimulatorError> {
+        let failed = |step| move |source| SimulatorError::Broker { step, source };
+        let owner: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", BROKERS)
+            .create()
+            .map_err(failed("start"))?;
+        lower_rebalance_delay(&owner)?;
+        let bootstrap = {
+            let cluster = cluster(&owner)?;
+            for (topic, partitions) in topics {
+                cluster
+                    .create_topic(topic, *partitions, 1)
+                    .map_err(failed("create a topic"))?;
+            }
+            cluster.bootstrap_servers()
+        };
+        Ok(Self { owner, bootstrap })
+    }
+
+    /// The value for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Takes the brokers down (connections drop, new ones are refused) or up again, with all records
+    /// kept: a broker that goes away for a while.
+    pub fn set_available(&self, available: bool) -> Result<(), SimulatorError> {
+        let cluster = cluster(&self.owner)?;
+        let (step, outcome) = if available {
+            ("come back", cluster.broker_up(-1))
+        } else {
+            ("go away", cluster.broker_down(-1))
+        };
+        outcome.map_err(|source| SimulatorError::Broker { step, source })
+    }
+}
+
+impl std::fmt::Debug for EmbeddedBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedBroker")
+            .field("bootstrap", &self.bootstrap)
+            .finish_non_exhaustive()
+    }
+}
+
+fn cluster(
+    owner: &BaseProducer,
+) -> Result<MockCluster<'_, DefaultProducerContext>, SimulatorError> {
+    owner
+        .client()
+        .mock_cluster()
+        .ok_or(SimulatorError::NoCluster)
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the safe wrapper has no function for the rebalance delay"
+)]
+fn lower_rebalance_delay(owner: &BaseProducer) -> Result<(), SimulatorError> {
+    use rdkafka::bindings;
+    // SAFETY: the client lives for the whole call, and its handle is valid as long as it lives.
+    let cluster = unsafe { bindings::rd_kafka_handle_mock_cluster(owner.client().native_ptr()) };
+    if cluster.is_null() {
+        return Err(SimulatorError::NoCluster);
+    }
+    // SAFETY: the cluster is not null and belongs to the client above, which outlives this call; the
+    // function takes the cluster's lock for its single store.
+    unsafe {
+        bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_REBALANCE_DELAY_MS);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rdkafka::Message as _;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+    use rdkafka::producer::BaseRecord;
+
+    use super::*;
+    use crate::Pacer;
+    use crate::partition::partition_of;
+
+    const PARTITIONS: i32 = 4;
+    const RECORDS: usize = 300_000;
+
+    #[test]
+    fn a_paced_run_loses_nothing() {
+        let broker = EmbeddedBroker::start(&[("t", PARTITIONS)]).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker.bootstrap());
+        let producer: BaseProducer = config.clone().set("linger.ms", "5").create().unwrap();
+        let consumer: BaseConsumer = config
+            .set("group.id", "g")
+            .set("auto.offset.reset", "earliest")
+            .set("fetch.queue.backoff.ms", "5")
+            .create()
+            .unwrap();
+        consumer.subscribe(&["t"]).unwrap();
+
+        let mut pacer = Pacer::for_embedded_broker(PARTITIONS as usize);
+        let payload = [b'x'; 430];
+        let mut sent = 0;
+        let mut next = [0_i64; PARTITIONS as usize];
+        let mut received = 0;
+        while received < RECORDS {
+            while sent < RECORDS {
+                let key = format!("terminal-{}", sent % 1_000);
+                let partition = partition_of(key.as_bytes(), PARTITIONS);
+                if !pacer.try_send(partition as usize, key.len() + payload.len()) {
+                    break;
+                }
+                let mut record = BaseRecord::to("t")
+                    .partition(partition)
+                    .key(&key)
+                    .payload(&payload[..]);
+                while let Err((KafkaError::MessageProduction(code), back)) = producer.send(record) {
+                    assert_eq!(code, RDKafkaErrorCode::QueueFull);
+                    producer.poll(Duration::from_millis(1));
+                    record = back;
+                }
+                sent += 1;
+            }
+            producer.poll(Duration::ZERO);
+            let mut wait = Duration::from_millis(20);
+            while let Some(message) = consumer.poll(wait) {
+                let message = message.unwrap();
+                let partition = message.partition() as usize;
+                assert_eq!(message.offset(), next[partition], "a record was lost");
+                next[partition] += 1;
+                received += 1;
+                wait = Duration::ZERO;
+            }
+            for (partition, offset) in next.iter().enumerate() {
+                pacer.progress(partition, *offset);
+            }
+        }
+        assert_eq!(next.iter().sum::<i64>(), RECORDS as i64);
+        assert_eq!(pacer.outstanding(), 0);
+    }
+}

@@ -1,0 +1,399 @@
+//! The stream as a whole: determinism, form, and that it shows what it is meant to show.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use tillwatch_records::limits::AMOUNT_MINOR_MAX;
+use tillwatch_records::{Column, RecordKind};
+
+use crate::*;
+
+/// Small, and with more fraud than usual.
+fn settings() -> SimulatorSettings {
+    SimulatorSettings {
+        terminals: 3_000,
+        cards: 100_000,
+        fraud_intensity: 8.0,
+        ..SimulatorSettings::default()
+    }
+}
+
+fn bytes(settings: &SimulatorSettings, records: usize) -> (Vec<u8>, Vec<Emitted>) {
+    let mut fleet = Fleet::new(settings).unwrap();
+    let mut out = Vec::new();
+    let emitted = (0..records)
+        .map(|_| {
+            let emitted = fleet.next(&mut out);
+            out.push(b'\n');
+            emitted
+        })
+        .collect();
+    (out, emitted)
+}
+
+fn records(settings: &SimulatorSettings, records: usize) -> (Vec<(Emitted, Value)>, Fleet) {
+    let mut fleet = Fleet::new(settings).unwrap();
+    let mut out = Vec::new();
+    let parsed = (0..records)
+        .map(|_| {
+            out.clear();
+            let emitted = fleet.next(&mut out);
+            (emitted, serde_json::from_slice(&out).unwrap())
+        })
+        .collect();
+    (parsed, fleet)
+}
+
+fn text<'a>(record: &'a Value, name: &str) -> &'a str {
+    record[name].as_str().unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
+    let first = bytes(&settings(), 20_000);
+    assert_eq!(first, bytes(&settings(), 20_000));
+    let other = SimulatorSettings {
+        seed: 8,
+        ..settings()
+    };
+    assert_ne!(first.0, bytes(&other, 20_000).0);
+}
+
+#[test]
+fn records_are_json_with_canonical_names_and_bounded_values() {
+    for fields in [FieldSet::Default, FieldSet::Full] {
+        let settings = SimulatorSettings {
+            fields,
+            ..settings()
+        };
+        let mut ids = HashSet::new();
+        for (emitted, record) in records(&settings, 20_000).0 {
+            let members = record.as_object().unwrap();
+            for name in members.keys() {
+                let column = Column::from_name(name).unwrap();
+                assert!(fields.columns().contains(&column), "{name}");
+            }
+            let missing: Vec<_> = fields
+                .columns()
+                .iter()
+                .filter(|column| !members.contains_key(column.name()))
+                .map(|column| column.name())
+                .collect();
+            let chip = ["05", "07"].contains(&text(&record, "entry_mode"));
+            assert!(
+                missing.is_empty() || !chip || text(&record, "mti") == "0400",
+                "{missing:?}"
+            );
+            let amount = record["amount_minor"].as_i64().unwrap();
+            assert!((1..AMOUNT_MINOR_MAX).contains(&amount));
+            assert!((1..=999_999).contains(&record["stan"].as_i64().unwrap()));
+            assert_eq!(record["event_time"], emitted.event_time_ms);
+            assert_eq!(text(&record, "event_id").as_bytes(), emitted.event_id);
+            let key = ["acquirer_id", "merchant_id", "terminal_id"].map(|name| text(&record, name));
+            assert_eq!(key.join("/").as_bytes(), emitted.key);
+            assert!(ids.insert(emitted.event_id), "event ids are unique");
+            assert!((30.0..70.0).contains(&record["lat"].as_f64().unwrap()));
+        }
+    }
+}
+
+#[test]
+fn event_times_keep_order_without_disorder_and_mostly_with_it() {
+    let ordered = SimulatorSettings {
+        late_fraction: 0.0,
+        advice_fraction: 0.0,
+        ..settings()
+    };
+    let (_, emitted) = bytes(&ordered, 50_000);
+    assert!(emitted.is_sorted_by_key(|e| e.event_time_ms));
+    let (_, emitted) = bytes(&settings(), 50_000);
+    assert!(emitted.is_sorted_by_key(|e| e.arrival_ms));
+    let late = emitted
+        .iter()
+        .filter(|e| e.event_time_ms < e.arrival_ms)
+        .count();
+    assert!((25..250).contains(&late), "{late} late");
+}
+
+#[test]
+fn the_default_fleet_has_the_advertised_rate_size_and_share_of_fraud() {
+    let mut fleet = Fleet::new(&SimulatorSettings::default()).unwrap();
+    let mut out = Vec::new();
+    let (mut length, mut fraud, mut first, mut last) = (0, 0, None, 0);
+    const RECORDS: usize = 300_000;
+    for _ in 0..RECORDS {
+        out.clear();
+        let emitted = fleet.next(&mut out);
+        length += out.len();
+        if emitted.fraud.is_some() {
+            fraud += 1;
+            first.get_or_insert(emitted.arrival_ms);
+        }
+        last = emitted.arrival_ms;
+    }
+    let start_ms = SimulatorSettings::default().validate().unwrap();
+    let rate = RECORDS as f64 * 1_000.0 / (last - start_ms) as f64;
+    let mean = length as f64 / RECORDS as f64;
+    let share = f64::from(fraud) / RECORDS as f64;
+    println!("{rate:.0} records per simulated second, {mean:.0} bytes, fraud {share:.4}");
+    assert!((60.0..140.0).contains(&rate), "{rate}");
+    assert!((415.0..460.0).contains(&mean), "{mean} bytes");
+    assert!((0.003..0.02).contains(&share), "{share}");
+    assert!(first.unwrap() - start_ms < 60_000, "fraud begins early");
+    for scenario in Scenario::ALL {
+        let begun = fleet
+            .truth()
+            .iter()
+            .filter(|truth| truth.scenario == scenario)
+            .count();
+        assert!(begun >= 5, "{scenario:?}: {begun}");
+    }
+}
+
+/// Records of one key around one fraud.
+struct Case<'a> {
+    truth: &'a TruthRecord,
+    fraud: Vec<&'a Value>,
+    all: Vec<&'a Value>,
+}
+
+fn cases<'a>(
+    stream: &'a [(Emitted, Value)],
+    fleet: &'a Fleet,
+    scenario: Scenario,
+) -> Vec<Case<'a>> {
+    let last_ms = stream.last().unwrap().0.arrival_ms;
+    let cases: Vec<_> = fleet
+        .truth()
+        .iter()
+        .filter(|truth| truth.scenario == scenario && truth.end_ms <= last_ms)
+        .map(|truth| {
+            let key = truth.key();
+            let during = stream.iter().filter(|(emitted, _)| {
+                emitted.key == key.as_bytes()
+                    && (truth.start_ms..=truth.end_ms).contains(&emitted.arrival_ms)
+            });
+            let (fraud, all): (Vec<_>, Vec<_>) = during
+                .map(|(emitted, value)| ((emitted.fraud == Some(truth.id)).then_some(value), value))
+                .unzip();
+            let fraud: Vec<_> = fraud.into_iter().flatten().collect();
+            assert_eq!(fraud.len(), truth.transactions as usize);
+            Case { truth, fraud, all }
+        })
+        .collect();
+    assert!(cases.len() >= 3, "{scenario:?}: {} cases", cases.len());
+    cases
+}
+
+fn distinct(records: &[&Value], name: &str) -> usize {
+    let values: HashSet<_> = records.iter().map(|r| r[name].to_string()).collect();
+    values.len()
+}
+
+fn share(records: &[&Value], test: impl Fn(&Value) -> bool) -> f64 {
+    records.iter().filter(|r| test(r)).count() as f64 / records.len().max(1) as f64
+}
+
+#[test]
+fn every_scenario_shows_its_evidence() {
+    let (stream, fleet) = records(&settings(), 40_000);
+    let cases = |scenario| cases(&stream, &fleet, scenario);
+    for case in cases(Scenario::FabricatedBurst) {
+        assert!(case.fraud.len() >= 50);
+        assert!(distinct(&case.fraud, "cryptogram_hash") <= 3, "replayed");
+        assert!(distinct(&case.fraud, "atc") <= 3);
+        assert!(
+            share(&case.fraud, |r| r["amount_minor"].as_i64().unwrap()
+                % 10_000
+                == 0)
+                > 0.7
+        );
+        assert!(
+            distinct(&case.fraud, "stan") < case.fraud.len(),
+            "used twice"
+        );
+        assert!(gap_variation(&case.fraud) < 0.1, "like clockwork");
+    }
+    for case in cases(Scenario::CardEnumeration) {
+        let start = case.fraud[0]["event_time"].as_i64().unwrap();
+        let five_minutes: Vec<_> = case
+            .fraud
+            .iter()
+            .copied()
+            .filter(|r| r["event_time"].as_i64().unwrap() < start + 300_000)
+            .collect();
+        assert!(distinct(&five_minutes, "card_token") >= 50);
+        assert_eq!(distinct(&five_minutes, "bin"), 1);
+        assert!(share(&five_minutes, |r| r["response_code"] != "00") > 0.6);
+    }
+    for case in cases(Scenario::ClonedTerminal) {
+        assert_eq!(
+            distinct(&case.all, "hardware_serial"),
+            2,
+            "{:?}",
+            case.truth
+        );
+        let lats: Vec<_> = case
+            .all
+            .iter()
+            .map(|r| r["lat"].as_f64().unwrap())
+            .collect();
+        let lons: Vec<_> = case
+            .all
+            .iter()
+            .map(|r| r["lon"].as_f64().unwrap())
+            .collect();
+        assert!(spread(&lats) > 0.5 || spread(&lons) > 0.5, "two places");
+        assert!(case.fraud.len() >= 8 && case.all.len() > case.fraud.len());
+    }
+    for case in cases(Scenario::CashOut) {
+        assert!(case.fraud.len() >= 8);
+        assert!(distinct(&case.fraud, "card_token") <= 4);
+        assert!(
+            share(&case.fraud, |r| r["amount_minor"].as_i64().unwrap()
+                % 10_000
+                == 0)
+                > 0.99
+        );
+        assert!(
+            share(&case.fraud, |r| ["01", "90"]
+                .contains(&text(r, "entry_mode")))
+                > 0.99
+        );
+    }
+    for case in cases(Scenario::SkimmingFallback) {
+        assert!(case.all.len() >= 8, "{}", case.all.len());
+        let fallback = share(&case.all, |r| ["79", "80"].contains(&text(r, "entry_mode")));
+        let contactless = share(&case.all, |r| r["entry_mode"] == "07");
+        assert!(
+            fallback > 0.15 && contactless < 0.45,
+            "{fallback} {contactless}"
+        );
+    }
+}
+
+fn gap_variation(records: &[&Value]) -> f64 {
+    let times: Vec<_> = records
+        .iter()
+        .map(|r| r["event_time"].as_f64().unwrap())
+        .collect();
+    let gaps: Vec<_> = times.windows(2).map(|w| w[1] - w[0]).collect();
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    variance.sqrt() / mean
+}
+
+fn spread(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::MIN, f64::max)
+        - values.iter().copied().fold(f64::MAX, f64::min)
+}
+
+#[test]
+fn honest_terminals_look_honest() {
+    let (stream, fleet) = records(&settings(), 40_000);
+    let frauds: HashSet<_> = fleet.truth().iter().map(TruthRecord::key).collect();
+    let mut by_terminal: HashMap<_, Vec<_>> = HashMap::new();
+    for (emitted, record) in &stream {
+        let key = std::str::from_utf8(&emitted.key).unwrap();
+        if !frauds.contains(key) {
+            by_terminal.entry(key).or_default().push(record);
+        }
+    }
+    let honest: Vec<_> = by_terminal.values().flatten().copied().collect();
+    assert!(
+        by_terminal
+            .values()
+            .all(|r| distinct(r, "hardware_serial") == 1)
+    );
+    let approved = share(&honest, |r| r["response_code"] == "00");
+    assert!((0.93..0.97).contains(&approved), "{approved}");
+    let contactless = share(&honest, |r| r["entry_mode"] == "07");
+    assert!((0.55..0.8).contains(&contactless), "{contactless}");
+    let stripe = share(&honest, |r| {
+        ["79", "80", "90", "01"].contains(&text(r, "entry_mode"))
+    });
+    assert!((0.003..0.02).contains(&stripe), "{stripe}");
+    let refunds = share(&honest, |r| text(r, "processing_code").starts_with("20"));
+    assert!((0.0005..0.01).contains(&refunds), "{refunds}");
+    let cryptograms: Vec<_> = honest
+        .iter()
+        .filter(|r| !r["cryptogram_hash"].is_null())
+        .copied()
+        .collect();
+    assert_eq!(distinct(&cryptograms, "cryptogram_hash"), cryptograms.len());
+}
+
+#[test]
+fn terminal_events_and_labels_on_request() {
+    let settings = SimulatorSettings {
+        terminals: 20,
+        fraud_intensity: 300.0,
+        terminal_event_fraction: 0.05,
+        labels: true,
+        ..settings()
+    };
+    let (stream, fleet) = records(&settings, 60_000);
+    let of_kind = |kind| {
+        stream
+            .iter()
+            .filter(move |(emitted, _)| emitted.kind == kind)
+    };
+    assert!((500..5_000).contains(&of_kind(RecordKind::TerminalEvent).count()));
+    let frauds: HashMap<_, _> = of_kind(RecordKind::Transaction)
+        .filter_map(|(emitted, _)| Some((emitted.event_id, (emitted.fraud?, emitted.key))))
+        .collect();
+    let mut labels = 0;
+    for (emitted, record) in of_kind(RecordKind::Label) {
+        assert_eq!(
+            frauds[&emitted.event_id],
+            (emitted.fraud.unwrap(), emitted.key)
+        );
+        let delay =
+            record["reported_time"].as_i64().unwrap() - record["occurred_time"].as_i64().unwrap();
+        assert!((86_400_000..=120 * 86_400_000).contains(&delay));
+        labels += 1;
+    }
+    assert!(labels > 0, "{} frauds", fleet.truth().len());
+    for (emitted, record) in &stream {
+        for name in record.as_object().unwrap().keys() {
+            let column = Column::from_name(name).unwrap();
+            assert!(column.spec().carried_by.contains(&emitted.kind), "{name}");
+        }
+    }
+    assert!(stream.is_sorted_by_key(|(emitted, _)| emitted.arrival_ms));
+}
+
+#[test]
+fn settings_are_checked_and_named() {
+    let wrong = SimulatorSettings {
+        terminals: 0,
+        ..settings()
+    };
+    assert_eq!(
+        wrong.validate().unwrap_err().to_string(),
+        "simulator setting `terminals` is 0; choose 1 to 10000000"
+    );
+    for start in ["yesterday", "1969-01-01T00:00:00Z", "2099-01-01T00:00:00Z"] {
+        let wrong = SimulatorSettings {
+            start: start.to_owned(),
+            ..settings()
+        };
+        assert!(wrong.validate().is_err(), "{start}");
+    }
+    let wrong = SimulatorSettings {
+        fraud_intensity: f64::NAN,
+        ..settings()
+    };
+    assert!(Fleet::new(&wrong).is_err());
+    assert!(serde_json::from_str::<SimulatorSettings>(r#"{"terminal": 5}"#).is_err());
+    let one = SimulatorSettings {
+        terminals: 1,
+        activity: 0.000_1,
+        ..settings()
+    };
+    assert_eq!(
+        bytes(&one, 500).1.len(),
+        500,
+        "even one slow terminal goes on"
+    );
+}
