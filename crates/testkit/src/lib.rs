@@ -1,1 +1,3 @@
 //! Development only: naive oracle, seeded streams, real broker helper
+
+pub mod broker;

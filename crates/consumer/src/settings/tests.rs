@@ -1,0 +1,103 @@
+use super::*;
+
+fn settings(properties: &[(&str, &str)]) -> ConsumerSettings {
+    let properties = Properties::of(
+        [("bootstrap.servers", "localhost:1")]
+            .into_iter()
+            .chain(properties.iter().copied()),
+    );
+    ConsumerSettings::new(vec!["t".to_owned()], "g", properties)
+}
+
+fn refusal(settings: &ConsumerSettings) -> String {
+    settings.validate().unwrap_err().to_string()
+}
+
+#[test]
+fn reads_toml_with_numbers_and_flags_as_properties() {
+    let settings: ConsumerSettings = toml::from_str(
+        r#"
+        topics = ["payments"]
+        group = "tillwatch"
+        start = "latest"
+        [properties]
+        "bootstrap.servers" = "localhost:9092"
+        "fetch.min.bytes" = 1
+        "check.crcs" = true
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.start, Start::Latest);
+    let config = settings.client_config().unwrap();
+    assert_eq!(config.get("check.crcs"), Some("true"));
+    assert_eq!(config.get("auto.offset.reset"), Some("latest"));
+    assert_eq!(config.get("enable.auto.commit"), Some("false"));
+    assert!(toml::from_str::<ConsumerSettings>("topics = []\ngroup = 'g'\ntopic = 1").is_err());
+}
+
+#[test]
+fn an_operators_property_wins_over_our_default() {
+    let config = settings(&[("fetch.queue.backoff.ms", "7")])
+        .client_config()
+        .unwrap();
+    assert_eq!(config.get("fetch.queue.backoff.ms"), Some("7"));
+    assert_eq!(config.get("client.id"), Some("tillwatch"));
+}
+
+#[test]
+fn refuses_what_would_commit_behind_our_back() {
+    for name in [
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "group.id",
+        "auto.offset.reset",
+    ] {
+        assert!(refusal(&settings(&[(name, "true")])).contains(name));
+    }
+}
+
+#[test]
+fn refuses_bad_properties_without_showing_secrets() {
+    assert!(refusal(&settings(&[("fetch.wait.max", "1")])).contains("fetch.wait.max"));
+    let secret = settings(&[("sasl.password", "hunter2")]);
+    assert!(!format!("{secret:?}").contains("hunter2"));
+    assert!(format!("{secret:?}").contains("localhost:1"));
+    let refused = refusal(&settings(&[("ssl.key.password\u{0}", "hunter2")]));
+    assert!(!refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
+fn refuses_settings_that_cannot_work() {
+    let mut none = settings(&[]);
+    none.topics.clear();
+    assert!(refusal(&none).contains("topics"));
+    let mut pattern = settings(&[]);
+    pattern.topics = vec!["^pay.*".to_owned()];
+    assert!(refusal(&pattern).contains("topics"));
+    let mut wide = settings(&[]);
+    wide.batch_records_max = BATCH_RECORDS_MAX + 1;
+    assert!(refusal(&wide).contains("batch_records_max"));
+    let slow = settings(&[("max.poll.interval.ms", "15000")]);
+    assert!(refusal(&slow).contains("drain_timeout_ms"));
+    let nowhere = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
+    assert!(refusal(&nowhere).contains("bootstrap.servers"));
+}
+
+/// The linked librdkafka can talk to every broker that we promise: TLS, SASL and all codecs.
+#[test]
+fn librdkafka_has_tls_sasl_and_every_codec() {
+    let native = ClientConfig::new().create_native_config().unwrap();
+    let features = native.get("builtin.features").unwrap();
+    let features: Vec<&str> = features.trim_end_matches('\0').split(',').collect();
+    for wanted in [
+        "ssl",
+        "sasl_scram",
+        "sasl_plain",
+        "gzip",
+        "snappy",
+        "lz4",
+        "zstd",
+    ] {
+        assert!(features.contains(&wanted), "{wanted} not in {features:?}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Brokers to test against: librdkafka's mock cluster inside the process, and a real Apache Kafka
+//! started by `scripts/kafka.sh`.
+
+mod mock;
+mod real;
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+pub use mock::Mock;
+pub use real::{RealBroker, RealBrokerError};
+
+/// How long a helper waits for a broker before it says so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A record to produce.
+#[derive(Debug, Clone, Default)]
+pub struct TestRecord {
+    /// Destination.
+    pub partition: i32,
+    /// Record key.
+    pub key: Option<Vec<u8>>,
+    /// Record value.
+    pub payload: Option<Vec<u8>>,
+    /// Headers in order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Milliseconds since 1970; the broker's clock when absent.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// Sends `records` to `topic` and waits until the broker has all of them, in order per partition.
+///
+/// # Errors
+/// What librdkafka reports.
+pub fn produce(
+    brokers: &str,
+    topic: &str,
+    records: impl IntoIterator<Item = TestRecord>,
+) -> Result<(), KafkaError> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "5")
+        .create()?;
+    for record in records {
+        let mut headers = OwnedHeaders::new();
+        for (name, value) in &record.headers {
+            headers = headers.insert(Header {
+                key: name,
+                value: value.as_ref(),
+            });
+        }
+        let mut message: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(topic).partition(record.partition);
+        if !record.headers.is_empty() {
+            message = message.headers(headers);
+        }
+        message.key = record.key.as_deref();
+        message.payload = record.payload.as_deref();
+        message.timestamp = record.timestamp_ms;
+        send(&producer, message)?;
+    }
+    producer.flush(PATIENCE)
+}
+
+/// Hands over one record, waiting while the producer's queue is full.
+fn send(producer: &BaseProducer, message: BaseRecord<'_, [u8], [u8]>) -> Result<(), KafkaError> {
+    use rdkafka::types::RDKafkaErrorCode;
+    let mut message = message;
+    loop {
+        match producer.send(message) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                producer.poll(Duration::from_millis(10));
+                message = back;
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
+}
+
+/// Creates `topic` on the cluster at `brokers`, with one replica.
+///
+/// # Errors
+/// What librdkafka reports.
+pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), KafkaError> {
+    real::create_topic(brokers, topic, partitions)
+}
+
+/// What `group` has committed of `topic`, by partition; `None` where it has committed nothing.
+///
+/// # Errors
+/// What librdkafka reports.
+pub fn committed(
+    brokers: &str,
+    group: &str,
+    topic: &str,
+    partitions: i32,
+) -> Result<Vec<Option<i64>>, KafkaError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", group)
+        .create()?;
+    let mut asked = TopicPartitionList::new();
+    for partition in 0..partitions {
+        asked.add_partition(topic, partition);
+    }
+    let answer = consumer.committed_offsets(asked, PATIENCE)?;
+    let offset = |partition| match answer.find_partition(topic, partition)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    };
+    Ok((0..partitions).map(offset).collect())
+}

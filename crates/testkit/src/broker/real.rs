@@ -1,0 +1,180 @@
+//! A real Apache Kafka, one broker in KRaft mode, by `scripts/kafka.sh`.
+
+use std::ffi::OsStr;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
+use tempfile::TempDir;
+
+/// A broker of our own on a free port of this machine, with its data in a temporary directory; ended
+/// on drop.
+pub struct RealBroker {
+    port: u16,
+    data: TempDir,
+}
+
+/// Why there is no broker.
+#[derive(Debug)]
+pub enum RealBrokerError {
+    /// The script refused or failed; its words say what to install or where the log is.
+    Script(String),
+    /// A directory, port or process could not be had.
+    Io(io::Error),
+    /// The broker refused a topic.
+    Kafka(KafkaError),
+}
+
+impl RealBroker {
+    /// Fetches Kafka when that was not done before (Maven, about 100 MB) and starts it; returns when
+    /// it accepts connections, about 3 s.
+    ///
+    /// # Errors
+    /// [`RealBrokerError::Script`] names what is missing: Java 17, Maven, or the network.
+    pub fn start() -> Result<Self, RealBrokerError> {
+        let broker = Self {
+            port: free_port()?,
+            data: tempfile::tempdir()?,
+        };
+        broker.resume()?;
+        Ok(broker)
+    }
+
+    /// `bootstrap.servers` for clients.
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Stops the broker; data and port stay for [`RealBroker::resume`].
+    ///
+    /// # Errors
+    /// What the script says.
+    pub fn stop(&self) -> Result<(), RealBrokerError> {
+        script([OsStr::new("stop"), self.data.path().as_os_str()])
+    }
+
+    /// Starts a stopped broker again with the same port and data.
+    ///
+    /// # Errors
+    /// What the script says.
+    pub fn resume(&self) -> Result<(), RealBrokerError> {
+        let port = self.port.to_string();
+        script([
+            OsStr::new("start"),
+            OsStr::new(&port),
+            self.data.path().as_os_str(),
+        ])
+    }
+
+    /// Stops, waits for `away`, and starts again.
+    ///
+    /// # Errors
+    /// What the script says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an outage of a given length is what is asked for"
+    )]
+    pub fn restart(&self, away: Duration) -> Result<(), RealBrokerError> {
+        self.stop()?;
+        std::thread::sleep(away);
+        self.resume()
+    }
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), RealBrokerError> {
+        create_topic(&self.brokers(), name, partitions).map_err(RealBrokerError::Kafka)
+    }
+}
+
+impl Drop for RealBroker {
+    fn drop(&mut self) {
+        // It may be stopped already; there is nobody to tell here.
+        let _ = self.stop();
+    }
+}
+
+/// Creates `topic` on any cluster, with one replica.
+pub(super) fn create_topic(brokers: &str, name: &str, partitions: i32) -> Result<(), KafkaError> {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()?;
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let options = AdminOptions::new().operation_timeout(Some(super::PATIENCE));
+    let results = block_on(admin.create_topics([&topic], &options))?;
+    for result in results {
+        result.map_err(|(_, code)| KafkaError::AdminOp(code))?;
+    }
+    Ok(())
+}
+
+/// Runs a future on this thread; the admin client's own thread completes it.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(output) => return output,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn script<const N: usize>(arguments: [&OsStr; N]) -> Result<(), RealBrokerError> {
+    let path = script_path();
+    // The broker outlives the script and would keep its pipe open, so the output goes to a file.
+    let log = tempfile::NamedTempFile::new()?;
+    let status = Command::new("bash")
+        .arg(&path)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stdout(log.reopen()?)
+        .stderr(log.reopen()?)
+        .status()?;
+    if status.success() {
+        return Ok(());
+    }
+    let words = std::fs::read_to_string(log.path())?;
+    Err(RealBrokerError::Script(words.trim().to_owned()))
+}
+
+fn script_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/kafka.sh")
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+impl From<io::Error> for RealBrokerError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl std::fmt::Display for RealBrokerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Script(words) => write!(f, "no real broker: {words}"),
+            Self::Io(error) => write!(f, "no real broker: {error}"),
+            Self::Kafka(error) => write!(f, "the broker refused: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RealBrokerError {}
