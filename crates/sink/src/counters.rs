@@ -1,0 +1,113 @@
+//! What went out, counted for export as metrics.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+use parking_lot::Mutex;
+
+/// Distinct dead-letter reasons that are counted apart; what comes after is counted as `other`, so
+/// that a metric's labels stay bounded.
+pub const REASONS_COUNTED_MAX: usize = 64;
+
+/// Running totals of one sink. Every number only grows, but for `in_flight`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(crate) scores: AtomicU64,
+    pub(crate) alerts: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    /// Records ever taken; those delivered are this less `failed` and `in_flight`.
+    taken: AtomicU64,
+    pub(crate) in_flight: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) full_waits: AtomicU64,
+    dead_letters: Mutex<BTreeMap<String, u64>>,
+}
+
+/// The totals at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CountersSnapshot {
+    /// Scores taken.
+    pub scores: u64,
+    /// Alerts taken.
+    pub alerts: u64,
+    /// Dead letters taken, by reason.
+    pub dead_letters: BTreeMap<String, u64>,
+    /// Bytes of encoded keys and values (of encoded lines for files; of arrays for Parquet).
+    pub bytes: u64,
+    /// Records handed over and not yet acknowledged.
+    pub in_flight: u64,
+    /// Records acknowledged.
+    pub delivered: u64,
+    /// Records given up.
+    pub failed: u64,
+    /// Times that a writer had to wait because the sink was full.
+    pub full_waits: u64,
+}
+
+impl Counters {
+    /// The totals now. Numbers that belong together may be apart by what is being written.
+    pub fn snapshot(&self) -> CountersSnapshot {
+        let (failed, in_flight) = (self.failed.load(Relaxed), self.in_flight.load(Relaxed));
+        let taken = self.taken.load(Relaxed);
+        CountersSnapshot {
+            scores: self.scores.load(Relaxed),
+            alerts: self.alerts.load(Relaxed),
+            dead_letters: self.dead_letters.lock().clone(),
+            bytes: self.bytes.load(Relaxed),
+            in_flight,
+            delivered: taken.saturating_sub(failed + in_flight),
+            failed,
+            full_waits: self.full_waits.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn dead_letter(&self, reason: &str) {
+        let mut counted = self.dead_letters.lock();
+        if let Some(count) = counted.get_mut(reason) {
+            *count += 1;
+        } else {
+            let known = if counted.len() < REASONS_COUNTED_MAX {
+                reason
+            } else {
+                "other"
+            };
+            *counted.entry(known.to_owned()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn batch(&self, scores: usize, alerts: usize) {
+        self.scores.fetch_add(scores as u64, Relaxed);
+        self.alerts.fetch_add(alerts as u64, Relaxed);
+    }
+
+    pub(crate) fn taken(&self, records: usize, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        self.taken.fetch_add(records as u64, Relaxed);
+        self.in_flight.fetch_add(records as u64, SeqCst);
+    }
+
+    /// Takes `records` out of flight; gives how many are left there.
+    pub(crate) fn settled(&self, records: usize, kept: bool) -> u64 {
+        let records = records as u64;
+        if !kept {
+            self.failed.fetch_add(records, Relaxed);
+        }
+        self.in_flight.fetch_sub(records, SeqCst) - records
+    }
+}
+
+impl CountersSnapshot {
+    /// Adds the totals of another sink, for one figure over several.
+    pub fn add(&mut self, other: &Self) {
+        self.scores += other.scores;
+        self.alerts += other.alerts;
+        for (reason, count) in &other.dead_letters {
+            *self.dead_letters.entry(reason.clone()).or_default() += count;
+        }
+        self.bytes += other.bytes;
+        self.in_flight += other.in_flight;
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.full_waits += other.full_waits;
+    }
+}

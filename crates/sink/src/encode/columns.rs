@@ -1,0 +1,129 @@
+//! Scores as a table.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Float64Array, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray,
+    StringBuilder, TimestampMillisecondArray, UInt16Array, new_null_array,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use tillwatch_records::column::ColumnType;
+use tillwatch_records::{Column, ScoreBatch};
+
+use super::score::encode_reason;
+use crate::SinkError;
+
+/// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
+/// timestamp (ms, UTC), `score` u16, `probability` f64, `band` text, `flags` list of text,
+/// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
+/// none), `model` text, `catalog` text, `topic` text, `partition` i32, `offset` i64; then one f64
+/// column per feature, in catalog order, when `features` is set.
+///
+/// # Errors
+/// [`SinkError::Table`] when a column of the batch has another number of rows than the batch.
+pub fn scores_to_record_batch(
+    batch: &ScoreBatch,
+    features: bool,
+) -> Result<RecordBatch, SinkError> {
+    let rows = batch.len();
+    let events = &batch.events;
+    let prefix = format!("{}/", events.source);
+    let ids = events
+        .offsets
+        .iter()
+        .map(|offset| format!("{prefix}{offset}"));
+    let event_ids = events.text(Column::EventId).map_or_else(
+        || new_null_array(&DataType::Utf8, rows),
+        |ids| Arc::new(ids.clone()) as ArrayRef,
+    );
+    let times = events.event_times_ms().map_or_else(
+        || new_null_array(&ColumnType::TimestampMs.data_type(), rows),
+        |times| Arc::new(TimestampMillisecondArray::from(times.to_vec()).with_timezone("UTC")),
+    );
+    let same = |text: &str| Arc::new(StringArray::from_iter_values((0..rows).map(|_| text)));
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(ids)),
+        event_ids,
+        Arc::new(batch.keys.clone()),
+        times,
+        Arc::new(UInt16Array::from(batch.scores.clone())),
+        Arc::new(Float64Array::from(batch.probabilities.clone())),
+        Arc::new(StringArray::from_iter_values(
+            batch.bands.iter().map(|band| band.as_str()),
+        )),
+        lists((0..rows).map(|row| batch.flags[row].names())),
+        lists((0..rows).map(|row| {
+            let reasons = batch.reasons.row(row).iter();
+            reasons.map(|reason| reason.definition.code.as_str())
+        })),
+        Arc::new(
+            (0..rows)
+                .map(|row| reasons_json(batch, row))
+                .collect::<StringArray>(),
+        ),
+        same(&batch.versions.model),
+        same(&batch.versions.catalog),
+        same(&events.source.topic),
+        Arc::new(Int32Array::from(vec![events.source.partition; rows])),
+        Arc::new(Int64Array::from(events.offsets.clone())),
+    ];
+    if features {
+        columns.extend(batch.features.columns().iter().cloned());
+    }
+    RecordBatch::try_new(score_schema(batch, features), columns).map_err(|error| SinkError::Table {
+        detail: error.to_string(),
+    })
+}
+
+/// The schema of [`scores_to_record_batch`].
+fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
+    let list = DataType::new_list(DataType::Utf8, true);
+    let text = DataType::Utf8;
+    let mut fields: Vec<Field> = vec![
+        Field::new("score_id", text.clone(), false),
+        Field::new("event_id", text.clone(), true),
+        Field::new("key", text.clone(), true),
+        Field::new("event_time", ColumnType::TimestampMs.data_type(), true),
+        Field::new("score", DataType::UInt16, false),
+        Field::new("probability", DataType::Float64, false),
+        Field::new("band", text.clone(), false),
+        Field::new("flags", list.clone(), false),
+        Field::new("reason_codes", list, false),
+        Field::new("reasons", text.clone(), true),
+        Field::new("model", text.clone(), false),
+        Field::new("catalog", text.clone(), false),
+        Field::new("topic", text, false),
+        Field::new("partition", DataType::Int32, false),
+        Field::new("offset", DataType::Int64, false),
+    ];
+    if features {
+        let schema = batch.features.schema_ref();
+        fields.extend(schema.fields().iter().map(|field| field.as_ref().clone()));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+fn lists<'a, I: Iterator<Item = &'a str>>(rows: impl Iterator<Item = I>) -> ArrayRef {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        for item in row {
+            builder.values().append_value(item);
+        }
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+fn reasons_json(batch: &ScoreBatch, row: usize) -> Option<String> {
+    let reasons = batch.reasons.row(row);
+    if reasons.is_empty() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(256 * reasons.len());
+    for (position, reason) in reasons.iter().enumerate() {
+        out.push(if position == 0 { b'[' } else { b',' });
+        encode_reason(reason, &mut out);
+    }
+    out.push(b']');
+    String::from_utf8(out).ok()
+}

@@ -1,0 +1,282 @@
+//! Scores and alerts as JSON objects.
+
+use arrow::array::{Array, AsArray, Float64Array, StringArray};
+use arrow::datatypes::Float64Type;
+use tillwatch_records::{Alert, Column, Reason, ScoreBatch};
+
+use super::json;
+
+/// Writes rows of one batch as JSON objects without a line end. What is the same for the whole batch
+/// is encoded once.
+///
+/// A field that has nothing to say is left out: a null text, a value that a reason lacks, an empty
+/// list of reasons, flags or features. Numbers that are not finite are left out too.
+///
+/// A score: `score_id`, `event_id`, `key`, `event_time` (milliseconds since 1970, UTC), `score`
+/// (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
+/// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
+/// (name to value, only when asked for), `model`, `catalog`, `topic`, `partition`, `offset`.
+///
+/// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
+/// `score_id`, `event_id`, `key`, `event_time`, `typology`, `severity`, `action`, `words`, `score`,
+/// `probability`, `band`, `reasons`, `suppressed_count` (when not 0), `decision_time` (when there is
+/// a clock), `model`, `catalog`, `topic`, `partition`, `offset`.
+#[derive(Debug)]
+pub struct ScoreEncoder<'a> {
+    batch: &'a ScoreBatch,
+    event_ids: Option<&'a StringArray>,
+    event_times_ms: Option<&'a [i64]>,
+    /// Feature columns with `,"name":` ready; empty when features are not asked for.
+    features: Vec<(Vec<u8>, &'a Float64Array)>,
+    /// `topic/partition/` inside the quotes of an id.
+    id_prefix: Vec<u8>,
+    /// From `,"model":` to `"offset":`.
+    tail: Vec<u8>,
+}
+
+impl<'a> ScoreEncoder<'a> {
+    /// An encoder of `batch`, with the values of all features in each score when `features` is set.
+    pub fn new(batch: &'a ScoreBatch, features: bool) -> Self {
+        let source = &batch.events.source;
+        let mut id_prefix = Vec::with_capacity(source.topic.len() + 12);
+        json::string(&mut id_prefix, &source.topic);
+        id_prefix.remove(0);
+        id_prefix.pop();
+        id_prefix.push(b'/');
+        json::integer(&mut id_prefix, source.partition);
+        id_prefix.push(b'/');
+
+        let mut tail = Vec::with_capacity(128);
+        json::name(&mut tail, "model");
+        json::string(&mut tail, &batch.versions.model);
+        json::name(&mut tail, "catalog");
+        json::string(&mut tail, &batch.versions.catalog);
+        json::name(&mut tail, "topic");
+        json::string(&mut tail, &source.topic);
+        json::name(&mut tail, "partition");
+        json::integer(&mut tail, source.partition);
+        json::name(&mut tail, "offset");
+
+        Self {
+            batch,
+            event_ids: batch.events.text(Column::EventId),
+            event_times_ms: batch.events.event_times_ms(),
+            features: if features {
+                feature_columns(batch)
+            } else {
+                Vec::new()
+            },
+            id_prefix,
+            tail,
+        }
+    }
+
+    /// Appends the score of `row`.
+    ///
+    /// # Panics
+    /// When `row` is not below [`ScoreBatch::len`].
+    pub fn score(&self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"score_id\":\"");
+        self.id(row, out);
+        out.push(b'"');
+        self.event(row, out);
+        self.decision(row, out);
+        self.reasons(row, out);
+        self.flags(row, out);
+        self.feature_values(row, out);
+        self.position(row, out);
+    }
+
+    /// Appends an alert; `decision_time_ms` is when it was decided, where there is a clock.
+    ///
+    /// # Panics
+    /// When the row of `alert` is not below [`ScoreBatch::len`].
+    pub fn alert(&self, alert: &Alert, decision_time_ms: Option<i64>, out: &mut Vec<u8>) {
+        let row = alert.row as usize;
+        out.extend_from_slice(b"{\"alert_id\":\"");
+        self.id(row, out);
+        out.push(b'/');
+        let cause = alert.typology.map_or("score", |typology| typology.as_str());
+        out.extend_from_slice(cause.as_bytes());
+        out.extend_from_slice(b"\",\"score_id\":\"");
+        self.id(row, out);
+        out.push(b'"');
+        self.event(row, out);
+        if alert.typology.is_some() {
+            text(out, "typology", cause);
+        }
+        text(out, "severity", alert.severity.as_str());
+        let reasons = self.batch.reasons.row(row);
+        let strongest = reasons.iter().find(|reason| {
+            alert.typology.is_none() || reason.definition.typology == alert.typology
+        });
+        let words = strongest.map_or_else(
+            || {
+                alert
+                    .typology
+                    .map_or("high score", |typology| typology.words())
+            },
+            |reason| &reason.definition.words,
+        );
+        if let Some(reason) = strongest {
+            text(out, "action", &reason.definition.action);
+        }
+        text(out, "words", words);
+        self.decision(row, out);
+        self.reasons(row, out);
+        if alert.suppressed_count > 0 {
+            json::name(out, "suppressed_count");
+            json::integer(out, alert.suppressed_count);
+        }
+        if let Some(time) = decision_time_ms {
+            json::name(out, "decision_time");
+            json::integer(out, time);
+        }
+        self.position(row, out);
+    }
+
+    /// Entity key of `row`.
+    pub(crate) fn key(&self, row: usize) -> Option<&'a str> {
+        value(&self.batch.keys, row)
+    }
+
+    fn id(&self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.id_prefix);
+        json::integer(out, self.batch.events.offsets[row]);
+    }
+
+    fn event(&self, row: usize, out: &mut Vec<u8>) {
+        if let Some(id) = self.event_ids.and_then(|ids| value(ids, row)) {
+            json::name(out, "event_id");
+            json::string(out, id);
+        }
+        if let Some(key) = self.key(row) {
+            json::name(out, "key");
+            json::string(out, key);
+        }
+        if let Some(times) = self.event_times_ms {
+            json::name(out, "event_time");
+            json::integer(out, times[row]);
+        }
+    }
+
+    fn decision(&self, row: usize, out: &mut Vec<u8>) {
+        json::name(out, "score");
+        json::integer(out, self.batch.scores[row]);
+        number(out, "probability", self.batch.probabilities[row]);
+        json::name(out, "band");
+        out.push(b'"');
+        out.extend_from_slice(self.batch.bands[row].as_str().as_bytes());
+        out.push(b'"');
+    }
+
+    fn reasons(&self, row: usize, out: &mut Vec<u8>) {
+        let reasons = self.batch.reasons.row(row);
+        if reasons.is_empty() {
+            return;
+        }
+        json::name(out, "reasons");
+        for (position, reason) in reasons.iter().enumerate() {
+            out.push(if position == 0 { b'[' } else { b',' });
+            encode_reason(reason, out);
+        }
+        out.push(b']');
+    }
+
+    fn flags(&self, row: usize, out: &mut Vec<u8>) {
+        let flags = self.batch.flags[row];
+        if flags.is_empty() {
+            return;
+        }
+        json::name(out, "flags");
+        for (position, name) in flags.names().enumerate() {
+            out.extend_from_slice(if position == 0 { b"[\"" } else { b",\"" });
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+
+    fn feature_values(&self, row: usize, out: &mut Vec<u8>) {
+        let mut first = true;
+        for (name, values) in &self.features {
+            if values.is_null(row) || !values.value(row).is_finite() {
+                continue;
+            }
+            if first {
+                json::name(out, "features");
+                out.push(b'{');
+                out.extend_from_slice(&name[1..]);
+                first = false;
+            } else {
+                out.extend_from_slice(name);
+            }
+            json::float(out, values.value(row));
+        }
+        if !first {
+            out.push(b'}');
+        }
+    }
+
+    fn position(&self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.tail);
+        json::integer(out, self.batch.events.offsets[row]);
+        out.push(b'}');
+    }
+}
+
+/// Appends one reason as a JSON object.
+pub(crate) fn encode_reason(reason: &Reason, out: &mut Vec<u8>) {
+    let definition = &reason.definition;
+    out.extend_from_slice(b"{\"code\":");
+    json::string(out, &definition.code);
+    if let Some(typology) = definition.typology {
+        text(out, "typology", typology.as_str());
+    }
+    text(out, "severity", definition.severity.as_str());
+    text(out, "feature", &definition.feature);
+    number(out, "value", reason.value);
+    if let Some(baseline) = reason.baseline {
+        number(out, "baseline", baseline);
+    }
+    if let Some(threshold) = definition.threshold {
+        number(out, "threshold", threshold);
+    }
+    text(out, "window", &definition.window);
+    number(out, "contribution", reason.contribution);
+    text(out, "words", &definition.words);
+    out.push(b'}');
+}
+
+fn feature_columns(batch: &ScoreBatch) -> Vec<(Vec<u8>, &Float64Array)> {
+    let schema = batch.features.schema_ref();
+    let columns = schema.fields().iter().zip(batch.features.columns());
+    columns
+        .filter_map(|(field, array)| {
+            let mut name = vec![b','];
+            json::string(&mut name, field.name());
+            name.push(b':');
+            array
+                .as_primitive_opt::<Float64Type>()
+                .map(|values| (name, values))
+        })
+        .collect()
+}
+
+fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    if !value.is_empty() {
+        json::name(out, name);
+        json::string(out, value);
+    }
+}
+
+fn number(out: &mut Vec<u8>, name: &str, value: f64) {
+    if value.is_finite() {
+        json::name(out, name);
+        json::float(out, value);
+    }
+}
+
+fn value(array: &StringArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row))
+}

@@ -1,0 +1,195 @@
+use arrow::array::{Array as _, AsArray as _};
+use arrow::datatypes::Float64Type;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tillwatch_records::{Flags, RawBatch, TopicPartition};
+
+use super::*;
+use crate::DeadLetter;
+use crate::test_support::{alert, batch, from_parts, reason};
+
+fn score(encoder: &ScoreEncoder<'_>, row: usize) -> Value {
+    let mut out = Vec::new();
+    encoder.score(row, &mut out);
+    assert!(!out.contains(&b'\n'));
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[test]
+fn a_plain_score_has_no_empty_fields() {
+    let batch = batch(1, 1);
+    let mut out = Vec::new();
+    let mut bare = batch;
+    bare.reasons = tillwatch_records::score::ReasonLists::with_capacity(1);
+    bare.reasons.push_row([]);
+    ScoreEncoder::new(&bare, false).score(0, &mut out);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "{\"score_id\":\"payments/3/1\",\"event_id\":\"e1\",\"key\":\"k1\",\
+         \"event_time\":1700000000001,\"score\":1,\"probability\":0.0010030090270812437,\
+         \"band\":\"review\",\"model\":\"terminal-rules@1\",\"catalog\":\"0123456789abcdef\",\
+         \"topic\":\"payments\",\"partition\":3,\"offset\":1}"
+    );
+}
+
+#[test]
+fn reasons_flags_and_features_are_there_when_they_say_something() {
+    let mut batch = batch(8, 2);
+    batch.flags[0] = Flags::LATE | Flags::WARMING;
+    let encoder = ScoreEncoder::new(&batch, true);
+    let first = score(&encoder, 0);
+    assert_eq!(first["flags"], json!(["LATE", "WARMING"]));
+    assert_eq!(first["features"], json!({"amount \"1h\"": 1.0}));
+    assert_eq!(
+        first["reasons"],
+        json!([{
+            "code": "CARD_ENUMERATION", "typology": "fabricated", "severity": "critical",
+            "feature": "cards_1h", "value": 0.0, "threshold": 12.5, "contribution": 0.75,
+            "words": "many cards, \"one\" till",
+        }])
+    );
+    let second = score(&encoder, 1);
+    for absent in ["flags", "reasons"] {
+        assert_eq!(second.get(absent), None);
+    }
+}
+
+#[test]
+fn an_alert_says_what_to_do() {
+    let mut batch = batch(8, 2);
+    batch.alerts = vec![alert(0)];
+    let mut out = Vec::new();
+    ScoreEncoder::new(&batch, false).alert(&batch.alerts[0], Some(5), &mut out);
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["alert_id"], "payments/3/8/fabricated");
+    assert_eq!(value["score_id"], "payments/3/8");
+    assert_eq!(value["action"], "block the terminal");
+    assert_eq!(value["words"], "many cards, \"one\" till");
+    assert_eq!(value["suppressed_count"], 2);
+    assert_eq!(value["decision_time"], 5);
+    assert_eq!(value["reasons"][0]["code"], "CARD_ENUMERATION");
+
+    batch.alerts[0].typology = None;
+    batch.alerts[0].row = 1;
+    out.clear();
+    ScoreEncoder::new(&batch, false).alert(&batch.alerts[0], None, &mut out);
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["alert_id"], "payments/3/10/score");
+    assert_eq!(value["words"], "high score");
+    assert_eq!(value.get("decision_time"), None);
+}
+
+#[test]
+fn a_dead_letter_keeps_every_byte() {
+    let source = TopicPartition::new("t", 0);
+    let mut raw = RawBatch::new(source.clone());
+    raw.push(
+        4,
+        Some(9),
+        None,
+        Some(&[0, 255, b'"']),
+        [("a", None), ("b", Some(&b"\xff"[..]))],
+    );
+    raw.push(5, None, Some(b"k"), None, []);
+    let line = |index| {
+        let letter = DeadLetter {
+            source: &source,
+            record: raw.get(index),
+            reason: "not_json",
+            detail: "at byte 3",
+        };
+        let mut out = Vec::new();
+        dead_letter_json(&letter, &mut out);
+        serde_json::from_slice::<Value>(&out).unwrap()
+    };
+    assert_eq!(
+        line(0),
+        json!({
+            "reason": "not_json", "detail": "at byte 3", "topic": "t", "partition": 0, "offset": 4,
+            "timestamp": 9, "payload": "AP8i", "headers": [["a", null], ["b", "/w=="]],
+        })
+    );
+    assert_eq!(
+        line(1),
+        json!({
+            "reason": "not_json", "detail": "at byte 3", "topic": "t", "partition": 0, "offset": 5,
+            "key": "aw==",
+        })
+    );
+}
+
+#[test]
+fn a_table_holds_the_same_as_the_lines() {
+    let mut batch = batch(8, 20);
+    batch.flags[1] = Flags::DUPLICATE;
+    let table = scores_to_record_batch(&batch, true).unwrap();
+    assert_eq!(table.num_rows(), 20);
+    let text = |name: &str| table.column_by_name(name).unwrap().as_string::<i32>();
+    assert_eq!(text("score_id").value(1), "payments/3/10");
+    assert_eq!(text("band").value(1), "review");
+    assert!(text("reasons").is_null(1));
+    let reasons: Value = serde_json::from_str(text("reasons").value(7)).unwrap();
+    assert_eq!(
+        reasons,
+        score(&ScoreEncoder::new(&batch, false), 7)["reasons"]
+    );
+    let codes = table
+        .column_by_name("reason_codes")
+        .unwrap()
+        .as_list::<i32>();
+    assert_eq!(
+        codes.value(0).as_string::<i32>().value(0),
+        "CARD_ENUMERATION"
+    );
+    assert_eq!(codes.value(1).len(), 0);
+    let flags = table.column_by_name("flags").unwrap().as_list::<i32>();
+    assert_eq!(flags.value(1).as_string::<i32>().value(0), "DUPLICATE");
+    let feature = table.column_by_name("amount \"1h\"").unwrap();
+    assert_eq!(feature.as_primitive::<Float64Type>().value(0), 1.0);
+    assert!(scores_to_record_batch(&batch, false).unwrap().num_columns() < table.num_columns());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_score_reads_back_the_same(
+        id in proptest::option::of("\\PC{0,12}|[\\x00-\\x7f]{0,12}"),
+        key in proptest::option::of("(?s).{0,12}"),
+        offset in 0..=i64::MAX - 1_700_000_000_000,
+        probability in 0.0..=1.0_f64,
+        amount in proptest::option::of(any::<f64>()),
+        value in any::<f64>(),
+        words in "(?s).{0,20}",
+    ) {
+        let mut batch = from_parts(
+            vec![id.as_deref()], vec![key.as_deref()], vec![offset], vec![probability], vec![amount],
+        );
+        let mut with_reason = reason(value);
+        std::sync::Arc::make_mut(&mut with_reason.definition).words = words.clone();
+        batch.reasons = tillwatch_records::score::ReasonLists::with_capacity(1);
+        batch.reasons.push_row([with_reason]);
+        let read = score(&ScoreEncoder::new(&batch, true), 0);
+        prop_assert_eq!(read.get("event_id").and_then(Value::as_str), id.as_deref());
+        prop_assert_eq!(read.get("key").and_then(Value::as_str), key.as_deref());
+        prop_assert_eq!(read["offset"].as_i64(), Some(offset));
+        prop_assert_eq!(read["probability"].as_f64(), Some(probability));
+        prop_assert_eq!(
+            read.get("features").map(|all| all["amount \"1h\""].as_f64().unwrap().to_bits()),
+            amount.filter(|amount| amount.is_finite()).map(f64::to_bits)
+        );
+        prop_assert_eq!(
+            read["reasons"][0].get("value").map(|found| found.as_f64().unwrap().to_bits()),
+            value.is_finite().then(|| value.to_bits())
+        );
+        let found = read["reasons"][0].get("words").and_then(Value::as_str);
+        prop_assert_eq!(found.unwrap_or_default(), words);
+    }
+
+    #[test]
+    fn any_text_reads_back_the_same(text in any::<String>()) {
+        let mut out = Vec::new();
+        json::string(&mut out, &text);
+        prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+    }
+}

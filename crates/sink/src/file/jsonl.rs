@@ -1,0 +1,295 @@
+//! Files of JSON lines.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tillwatch_records::{ScoreBatch, Ticket};
+
+use super::names;
+use super::worker::{Target, Worker};
+use super::{make_directory, sync_directory};
+use crate::encode::dead_letter_json;
+use crate::{
+    Clock, CountersSnapshot, DeadLetter, FileSettings, Output, ScoreEncoder, Sink, SinkError,
+    SinkSettings, Surroundings,
+};
+
+/// Bytes written before a sync even though more is waiting.
+const UNSYNCED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Appends to `scores.jsonl`, `alerts.jsonl` and `dead-letters.jsonl` in a directory. A line is
+/// acknowledged after it was synced to disk; all that waits is synced together. A file that has
+/// reached its limit is renamed to `scores-00000001.jsonl` and so on, and a new one begun.
+///
+/// A crash may leave a last line without its end; it was not acknowledged and is written again, so
+/// readers should skip it. On opening, such a line is ended, so that it does not run into the next.
+pub struct JsonLinesSink {
+    worker: Worker<LineFiles>,
+    settings: SinkSettings,
+    clock: Option<Clock>,
+}
+
+/// Encoded lines of one kind.
+pub(crate) struct Lines {
+    pub(crate) output: Output,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: u64,
+}
+
+impl JsonLinesSink {
+    /// A sink in the directory of `settings`.
+    ///
+    /// # Errors
+    /// [`SinkError::Settings`] without `file`, [`SinkError::File`] when the directory cannot be used.
+    pub fn open(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
+        settings.validate()?;
+        Self::start(settings, around)
+    }
+
+    pub(crate) fn start(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
+        Ok(Self {
+            worker: Worker::start("sink-jsonl", LineFiles::open(settings.file()?)?)?,
+            settings: settings.clone(),
+            clock: around.clock.clone(),
+        })
+    }
+
+    fn give(&self, lines: Lines, ticket: &Ticket) -> Result<(), SinkError> {
+        let (records, bytes) = (lines.records as usize, lines.bytes.len());
+        self.worker.give(lines, records, bytes, ticket)
+    }
+}
+
+impl Sink for JsonLinesSink {
+    fn write(&self, scores: &ScoreBatch, ticket: &Ticket) -> Result<(), SinkError> {
+        if self.settings.takes(Output::Scores) && !scores.is_empty() {
+            self.give(encode_scores(scores, self.settings.features), ticket)?;
+            self.worker.counters().batch(scores.len(), 0);
+        }
+        if self.settings.takes(Output::Alerts) && !scores.alerts.is_empty() {
+            self.give(encode_alerts(scores, self.clock.as_ref()), ticket)?;
+            self.worker.counters().batch(0, scores.alerts.len());
+        }
+        Ok(())
+    }
+
+    fn dead_letter(&self, letter: &DeadLetter<'_>, ticket: &Ticket) -> Result<(), SinkError> {
+        if self.settings.takes(Output::DeadLetters) {
+            self.give(encode_dead_letter(letter), ticket)?;
+            self.worker.counters().dead_letter(letter.reason);
+        }
+        Ok(())
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
+        self.worker.flush(timeout)
+    }
+
+    fn close(&self) {
+        self.worker.close();
+    }
+
+    fn counters(&self) -> CountersSnapshot {
+        self.worker.counters().snapshot()
+    }
+}
+
+/// One line per score.
+pub(crate) fn encode_scores(scores: &ScoreBatch, features: bool) -> Lines {
+    let encoder = ScoreEncoder::new(scores, features);
+    let mut bytes = Vec::with_capacity(scores.len() * 384);
+    for row in 0..scores.len() {
+        encoder.score(row, &mut bytes);
+        bytes.push(b'\n');
+    }
+    Lines {
+        output: Output::Scores,
+        bytes,
+        records: scores.len() as u64,
+    }
+}
+
+/// One line per alert.
+pub(crate) fn encode_alerts(scores: &ScoreBatch, clock: Option<&Clock>) -> Lines {
+    let encoder = ScoreEncoder::new(scores, false);
+    let now = clock.map(|clock| clock());
+    let mut bytes = Vec::new();
+    for alert in &scores.alerts {
+        encoder.alert(alert, now, &mut bytes);
+        bytes.push(b'\n');
+    }
+    Lines {
+        output: Output::Alerts,
+        bytes,
+        records: scores.alerts.len() as u64,
+    }
+}
+
+/// A line for a dead letter.
+pub(crate) fn encode_dead_letter(letter: &DeadLetter<'_>) -> Lines {
+    let mut bytes = Vec::new();
+    dead_letter_json(letter, &mut bytes);
+    bytes.push(b'\n');
+    Lines {
+        output: Output::DeadLetters,
+        bytes,
+        records: 1,
+    }
+}
+
+/// The files of a directory, each opened when first written.
+struct LineFiles {
+    settings: FileSettings,
+    /// At most one per output.
+    open: Vec<LineFile>,
+    unsynced_bytes: usize,
+}
+
+struct LineFile {
+    output: Output,
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    records: u64,
+    is_synced: bool,
+    /// Where to look for a free number.
+    next_number: u32,
+}
+
+impl LineFiles {
+    fn open(settings: &FileSettings) -> Result<Self, SinkError> {
+        super::probe(&settings.directory)?;
+        Ok(Self {
+            settings: settings.clone(),
+            open: Vec::new(),
+            unsynced_bytes: 0,
+        })
+    }
+
+    fn file_of(&mut self, output: Output) -> Result<&mut LineFile, SinkError> {
+        let position = self.open.iter().position(|file| file.output == output);
+        let position = match position {
+            Some(position) => position,
+            None => {
+                let path = self
+                    .settings
+                    .directory
+                    .join(format!("{}.jsonl", stem(output)));
+                self.open.push(LineFile::open(output, path)?);
+                sync_directory(&self.settings.directory)?;
+                self.open.len() - 1
+            }
+        };
+        Ok(&mut self.open[position])
+    }
+}
+
+impl Target for LineFiles {
+    type Item = Lines;
+
+    fn write(&mut self, lines: Lines) -> Result<(), SinkError> {
+        self.unsynced_bytes += lines.bytes.len();
+        let file = self.file_of(lines.output)?;
+        file.file
+            .write_all(&lines.bytes)
+            .map_err(|error| SinkError::file("write", &file.path, error))?;
+        file.bytes += lines.bytes.len() as u64;
+        file.records += lines.records;
+        file.is_synced = false;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), SinkError> {
+        let (records_max, bytes_max) = (self.settings.rotate_records, self.settings.rotate_bytes.0);
+        for file in &mut self.open {
+            file.sync()?;
+            if file.records >= records_max || file.bytes >= bytes_max {
+                file.rotate(&self.settings)?;
+            }
+        }
+        self.unsynced_bytes = 0;
+        Ok(())
+    }
+
+    fn is_due(&self, more: bool) -> bool {
+        !more || self.unsynced_bytes >= UNSYNCED_BYTES_MAX
+    }
+
+    fn age_max(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl LineFile {
+    fn open(output: Output, path: PathBuf) -> Result<Self, SinkError> {
+        let open = || -> std::io::Result<(File, u64)> {
+            let ends_open = ends_within_a_line(&path)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            if ends_open {
+                file.write_all(b"\n")?;
+            }
+            let bytes = file.metadata()?.len();
+            Ok((file, bytes))
+        };
+        let (file, bytes) = open().map_err(|error| SinkError::file("open", &path, error))?;
+        Ok(Self {
+            output,
+            path,
+            file,
+            bytes,
+            records: 0,
+            is_synced: true,
+            next_number: 1,
+        })
+    }
+
+    fn sync(&mut self) -> Result<(), SinkError> {
+        if !self.is_synced {
+            self.file
+                .sync_data()
+                .map_err(|error| SinkError::file("sync", &self.path, error))?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self, settings: &FileSettings) -> Result<(), SinkError> {
+        let directory = &settings.directory;
+        make_directory(directory)?;
+        let reserved =
+            names::reserve(directory, stem(self.output), "jsonl", &mut self.next_number)?;
+        fs::rename(&self.path, &reserved.complete)
+            .map_err(|error| SinkError::file("rename", &self.path, error))?;
+        names::remove(&reserved.temporary)?;
+        let next_number = self.next_number;
+        *self = Self::open(self.output, self.path.clone())?;
+        self.next_number = next_number;
+        sync_directory(directory)
+    }
+}
+
+fn ends_within_a_line(path: &std::path::Path) -> std::io::Result<bool> {
+    use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+fn stem(output: Output) -> &'static str {
+    match output {
+        Output::Scores => "scores",
+        Output::Alerts => "alerts",
+        Output::DeadLetters => "dead-letters",
+    }
+}

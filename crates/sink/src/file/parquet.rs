@@ -1,0 +1,188 @@
+//! Parquet files of scores.
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as PageCompression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use tillwatch_records::{ScoreBatch, Ticket};
+
+use super::names::{self, Reserved};
+use super::worker::{Target, Worker};
+use super::{JsonLinesSink, sync_directory};
+use crate::{
+    Compression, CountersSnapshot, DeadLetter, FileSettings, Output, Sink, SinkError, SinkSettings,
+    Surroundings, scores_to_record_batch,
+};
+
+/// Writes `scores-00000001.parquet` and so on in a directory, in the columns of
+/// [`scores_to_record_batch`]; alerts and dead letters as [`JsonLinesSink`] beside them.
+///
+/// A file is written under a hidden temporary name, completed, synced and renamed at the first of its
+/// limits (records, bytes, age), at a flush, or when the columns change; only then are its rows
+/// acknowledged. A temporary file that a crash left behind holds nothing acknowledged.
+pub struct ParquetSink {
+    worker: Worker<ParquetFiles>,
+    lines: JsonLinesSink,
+    settings: SinkSettings,
+}
+
+impl ParquetSink {
+    /// A sink in the directory of `settings`.
+    ///
+    /// # Errors
+    /// [`SinkError::Settings`] without `file`, [`SinkError::File`] when the directory cannot be used.
+    pub fn open(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
+        settings.validate()?;
+        let mut beside = settings.clone();
+        beside.outputs.retain(|output| *output != Output::Scores);
+        let files = ParquetFiles {
+            settings: settings.file()?.clone(),
+            current: None,
+            next_number: 1,
+        };
+        Ok(Self {
+            lines: JsonLinesSink::start(&beside, around)?,
+            worker: Worker::start("sink-parquet", files)?,
+            settings: settings.clone(),
+        })
+    }
+}
+
+impl Sink for ParquetSink {
+    fn write(&self, scores: &ScoreBatch, ticket: &Ticket) -> Result<(), SinkError> {
+        if self.settings.takes(Output::Scores) && !scores.is_empty() {
+            let rows = scores_to_record_batch(scores, self.settings.features)
+                .inspect_err(|_| ticket.fail())?;
+            let bytes = rows.get_array_memory_size();
+            self.worker.give(rows, scores.len(), bytes, ticket)?;
+            self.worker.counters().batch(scores.len(), 0);
+        }
+        self.lines.write(scores, ticket)
+    }
+
+    fn dead_letter(&self, letter: &DeadLetter<'_>, ticket: &Ticket) -> Result<(), SinkError> {
+        self.lines.dead_letter(letter, ticket)
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
+        self.worker.flush(timeout).and(self.lines.flush(timeout))
+    }
+
+    fn close(&self) {
+        self.worker.close();
+        self.lines.close();
+    }
+
+    fn counters(&self) -> CountersSnapshot {
+        let mut total = self.worker.counters().snapshot();
+        total.add(&self.lines.counters());
+        total
+    }
+}
+
+struct ParquetFiles {
+    settings: FileSettings,
+    current: Option<Current>,
+    next_number: u32,
+}
+
+/// A file that is being written.
+struct Current {
+    writer: ArrowWriter<File>,
+    reserved: Reserved,
+    schema: SchemaRef,
+    rows: u64,
+}
+
+impl ParquetFiles {
+    fn begin(&mut self, rows: &RecordBatch) -> Result<Current, SinkError> {
+        let directory = &self.settings.directory;
+        let reserved = names::reserve(directory, "scores", "parquet", &mut self.next_number)?;
+        let compression = match self.settings.compression {
+            Compression::Zstd => PageCompression::ZSTD(ZstdLevel::default()),
+            Compression::Snappy => PageCompression::SNAPPY,
+            Compression::None => PageCompression::UNCOMPRESSED,
+        };
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .build();
+        let broken = |error: std::io::Error| SinkError::file("write", &reserved.temporary, error);
+        let file = reserved.file.try_clone().map_err(broken)?;
+        let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))
+            .map_err(|error| table_error(&reserved, error))?;
+        Ok(Current {
+            writer,
+            schema: rows.schema(),
+            reserved,
+            rows: 0,
+        })
+    }
+}
+
+impl Target for ParquetFiles {
+    type Item = RecordBatch;
+
+    fn write(&mut self, rows: RecordBatch) -> Result<(), SinkError> {
+        // Another catalog has other feature columns. The rows before are held until the next commit
+        // like all others; only their file is completed early.
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.schema != rows.schema())
+        {
+            self.commit()?;
+        }
+        let mut current = match self.current.take() {
+            Some(current) => current,
+            None => self.begin(&rows)?,
+        };
+        current
+            .writer
+            .write(&rows)
+            .map_err(|error| table_error(&current.reserved, error))?;
+        current.rows += rows.num_rows() as u64;
+        self.current = Some(current);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), SinkError> {
+        let Some(current) = self.current.take() else {
+            return Ok(());
+        };
+        let Current {
+            writer, reserved, ..
+        } = current;
+        writer
+            .close()
+            .map_err(|error| table_error(&reserved, error))?;
+        reserved
+            .file
+            .sync_all()
+            .map_err(|error| SinkError::file("sync", &reserved.temporary, error))?;
+        fs::rename(&reserved.temporary, &reserved.complete)
+            .map_err(|error| SinkError::file("rename", &reserved.temporary, error))?;
+        sync_directory(&self.settings.directory)
+    }
+
+    fn is_due(&self, _more: bool) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            let bytes = current.writer.bytes_written() + current.writer.in_progress_size();
+            current.rows >= self.settings.rotate_records
+                || bytes as u64 >= self.settings.rotate_bytes.0
+        })
+    }
+
+    fn age_max(&self) -> Option<Duration> {
+        Some(self.settings.rotate_age.as_std())
+    }
+}
+
+/// A full disk comes as an error of the file inside Parquet's own.
+fn table_error(reserved: &Reserved, error: ParquetError) -> SinkError {
+    SinkError::file("write", &reserved.temporary, std::io::Error::other(error))
+}

@@ -1,0 +1,243 @@
+//! A thread that writes what lanes hand over, makes it durable in groups and settles the tickets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use parking_lot::Mutex;
+use tillwatch_records::Ticket;
+
+use crate::SinkError;
+use crate::counters::Counters;
+
+/// Hand-overs that wait for the thread; a lane that comes after blocks. With batches of at most a few
+/// megabytes this bounds memory to some tens of megabytes.
+const WAITING_MAX: usize = 16;
+
+/// Where a worker writes.
+///
+/// Calls come from one thread: any number of `write`, then `commit`, again and again. After an error
+/// nothing more is called.
+pub(crate) trait Target: Send + 'static {
+    /// What is handed over.
+    type Item: Send;
+
+    /// Writes an item; it need not be durable yet.
+    fn write(&mut self, item: Self::Item) -> Result<(), SinkError>;
+
+    /// Makes everything written durable.
+    fn commit(&mut self) -> Result<(), SinkError>;
+
+    /// Whether to commit now; `more` says that another item is already waiting.
+    fn is_due(&self, more: bool) -> bool;
+
+    /// How long after the first write a commit is due at the latest.
+    fn age_max(&self) -> Option<Duration>;
+}
+
+/// A handle on the thread. Dropping it commits what was handed over and waits for that.
+pub(crate) struct Worker<T: Target> {
+    /// `None` only while dropping.
+    jobs: Option<Sender<Job<T::Item>>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    counters: Counters,
+    closed: AtomicBool,
+    /// The error that ended the writing.
+    broken: Mutex<Option<SinkError>>,
+}
+
+enum Job<I> {
+    Write {
+        item: I,
+        records: usize,
+        ticket: Ticket,
+    },
+    Commit(Sender<()>),
+}
+
+impl<T: Target> Worker<T> {
+    /// Starts a thread called `name` that writes to `target`.
+    pub(crate) fn start(name: &str, target: T) -> Result<Self, SinkError> {
+        let (jobs, waiting) = bounded(WAITING_MAX);
+        let shared = Arc::new(Shared::default());
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || Run::new(target, shared).run(&waiting)
+            })
+            .map_err(|error| SinkError::file("start a thread for", name, error))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            shared,
+        })
+    }
+
+    /// Hands `item` over; blocks while the thread is behind.
+    pub(crate) fn give(
+        &self,
+        item: T::Item,
+        records: usize,
+        bytes: usize,
+        ticket: &Ticket,
+    ) -> Result<(), SinkError> {
+        let refuse = |error| {
+            ticket.fail();
+            Err(error)
+        };
+        if let Some(error) = self.shared.broken.lock().clone() {
+            return refuse(error);
+        }
+        let Some(jobs) = self.jobs.as_ref().filter(|_| !self.is_closed()) else {
+            return refuse(SinkError::Closed);
+        };
+        self.shared.counters.taken(records, bytes);
+        let job = Job::Write {
+            item,
+            records,
+            ticket: ticket.clone(),
+        };
+        if jobs.send(job).is_err() {
+            self.shared.counters.settled(records, false);
+            return refuse(SinkError::Closed);
+        }
+        Ok(())
+    }
+
+    /// Commits what was handed over before.
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
+        let (done, wait) = bounded(1);
+        let late = || SinkError::FlushTimeout {
+            in_flight: self.shared.counters.in_flight.load(Ordering::Relaxed),
+            waited: timeout,
+        };
+        if let Some(jobs) = &self.jobs {
+            jobs.send_timeout(Job::Commit(done), timeout)
+                .map_err(|_| late())?;
+        }
+        wait.recv_timeout(timeout).map_err(|_| late())?;
+        self.shared.broken.lock().clone().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl<T: Target> Drop for Worker<T> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has already been reported by its own hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's side.
+struct Run<T> {
+    target: T,
+    shared: Arc<Shared>,
+    /// Written, not yet durable.
+    held: Vec<(Ticket, usize)>,
+}
+
+impl<T: Target> Run<T> {
+    fn new(target: T, shared: Arc<Shared>) -> Self {
+        Self {
+            target,
+            shared,
+            held: Vec::new(),
+        }
+    }
+
+    fn run(mut self, jobs: &Receiver<Job<T::Item>>) {
+        let mut due = never();
+        loop {
+            let job = select! {
+                recv(jobs) -> job => match job {
+                    Ok(job) => Some(job),
+                    Err(_) => break,
+                },
+                recv(due) -> _ => None,
+            };
+            match job {
+                Some(Job::Write {
+                    item,
+                    records,
+                    ticket,
+                }) => {
+                    if self.held.is_empty() {
+                        due = self.target.age_max().map_or_else(never, after);
+                    }
+                    self.write(item, records, ticket);
+                    if self.target.is_due(!jobs.is_empty()) {
+                        self.commit();
+                    }
+                }
+                Some(Job::Commit(done)) => {
+                    self.commit();
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(());
+                }
+                None => self.commit(),
+            }
+            if self.held.is_empty() {
+                due = never();
+            }
+        }
+        self.commit();
+    }
+
+    fn write(&mut self, item: T::Item, records: usize, ticket: Ticket) {
+        self.held.push((ticket, records));
+        if self.shared.broken.lock().is_some() {
+            self.settle(false);
+        } else if let Err(error) = self.target.write(item) {
+            self.break_down(error);
+        }
+    }
+
+    fn commit(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        match self.target.commit() {
+            Ok(()) => self.settle(true),
+            Err(error) => self.break_down(error),
+        }
+    }
+
+    /// What is not durable is given up; later writes are refused with the same error.
+    fn break_down(&mut self, error: SinkError) {
+        tracing::error!(%error, "the sink stops");
+        *self.shared.broken.lock() = Some(error);
+        self.settle(false);
+    }
+
+    fn settle(&mut self, kept: bool) {
+        for (ticket, records) in self.held.drain(..) {
+            if !kept {
+                ticket.fail();
+            }
+            drop(ticket);
+            self.shared.counters.settled(records, kept);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The `[sink]` table of the configuration.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::{Deserialize, Deserializer, de};
+use tillwatch_records::units::{ByteSize, DurationMs};
+
+use crate::SinkError;
+
+/// One sink as `[sink]`, or several as `[[sink]]`: each gets everything that its `outputs` name, and
+/// an input counts as done when all of them have acknowledged.
+#[derive(Debug, Clone)]
+pub struct SinksSettings(pub Vec<SinkSettings>);
+
+/// One sink.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSettings {
+    /// Where to: `kafka`, `parquet`, `jsonl` or `stdout`.
+    pub kind: SinkKind,
+    /// What goes there. Default: `["scores", "alerts", "dead_letters"]`.
+    #[serde(default = "Output::all")]
+    pub outputs: Vec<Output>,
+    /// Whether each score carries its feature values. Default: `false`, since they are most of the
+    /// bytes of a score.
+    #[serde(default)]
+    pub features: bool,
+    /// Topics to write to; `kafka` only.
+    pub topics: Option<Topics>,
+    /// librdkafka properties; `kafka` only. They override the sink's own choices (see
+    /// `KafkaSink`), and `bootstrap.servers` may be given here.
+    #[serde(default, deserialize_with = "scalars")]
+    pub properties: BTreeMap<String, String>,
+    /// Where and how to write files; `parquet` and `jsonl` only, and needed there.
+    pub file: Option<FileSettings>,
+}
+
+/// A kind of sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKind {
+    /// Kafka topics.
+    Kafka,
+    /// Parquet files of scores; alerts and dead letters as JSON lines beside them.
+    Parquet,
+    /// Files of JSON lines.
+    Jsonl,
+    /// JSON lines on standard output.
+    Stdout,
+}
+
+/// What a sink may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// One score per transaction.
+    Scores,
+    /// What a person must act on.
+    Alerts,
+    /// Records that could not be decoded.
+    DeadLetters,
+}
+
+/// Topic names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Topics {
+    /// Scores. Default: `tillwatch.scores`.
+    pub scores: String,
+    /// Alerts. Default: `tillwatch.alerts`.
+    pub alerts: String,
+    /// Dead letters. Default: `tillwatch.dead-letters`.
+    pub dead_letters: String,
+}
+
+/// Where and how files are written. A file is complete, and what it holds acknowledged, when one of
+/// the rotation limits is reached (Parquet) or at once (JSON lines).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    /// Directory; made when missing. One running process writes to it.
+    pub directory: PathBuf,
+    /// Rows after which a new file is begun. Default: 1,000,000.
+    #[serde(default = "FileSettings::default_rotate_records")]
+    pub rotate_records: u64,
+    /// Bytes after which a new file is begun. Default: `256MiB`.
+    #[serde(default = "FileSettings::default_rotate_bytes")]
+    pub rotate_bytes: ByteSize,
+    /// Age at which a Parquet file is completed. Default: `30s`: offsets of its rows are committed
+    /// only then, and as much is scored again after a crash. Not used by JSON lines.
+    #[serde(default = "FileSettings::default_rotate_age")]
+    pub rotate_age: DurationMs,
+    /// Compression of Parquet pages: `zstd` (default), `snappy` or `none`. Not used by JSON lines.
+    #[serde(default)]
+    pub compression: Compression,
+}
+
+/// Compression of Parquet pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Zstandard, level 1.
+    #[default]
+    Zstd,
+    /// Snappy.
+    Snappy,
+    /// None.
+    None,
+}
+
+impl SinkSettings {
+    /// Settings of a sink of `kind` with all defaults.
+    pub fn new(kind: SinkKind) -> Self {
+        Self {
+            kind,
+            outputs: Output::all(),
+            features: false,
+            topics: None,
+            properties: BTreeMap::new(),
+            file: None,
+        }
+    }
+
+    /// Whether `output` goes to this sink.
+    pub fn takes(&self, output: Output) -> bool {
+        self.outputs.contains(&output)
+    }
+
+    /// The topics with their defaults.
+    pub fn topics(&self) -> Topics {
+        self.topics.clone().unwrap_or_default()
+    }
+
+    /// Checks what serde cannot: that each key belongs to the kind.
+    ///
+    /// # Errors
+    /// [`SinkError::Settings`] for the first that does not.
+    pub fn validate(&self) -> Result<(), SinkError> {
+        let files = matches!(self.kind, SinkKind::Parquet | SinkKind::Jsonl);
+        let kafka = self.kind == SinkKind::Kafka;
+        if self.outputs.is_empty() {
+            return Err(
+                self.wrong("`outputs` is empty; name at least one of scores, alerts, dead_letters")
+            );
+        }
+        if !kafka && (self.topics.is_some() || !self.properties.is_empty()) {
+            return Err(
+                self.wrong("`topics` and `properties` belong to kind = \"kafka\"; remove them")
+            );
+        }
+        match &self.file {
+            Some(_) if !files => {
+                Err(self.wrong("`file` belongs to kind = \"parquet\" or \"jsonl\"; remove it"))
+            }
+            None if files => self.file().map(|_| ()),
+            Some(file) if file.rotate_records == 0 || file.rotate_bytes.0 == 0 => {
+                Err(self.wrong("`rotate_records` and `rotate_bytes` must be above 0"))
+            }
+            Some(file) if file.rotate_age.as_ms() <= 0 => {
+                Err(self.wrong("`rotate_age` must be above 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The `file` table, after [`SinkSettings::validate`].
+    pub(crate) fn file(&self) -> Result<&FileSettings, SinkError> {
+        let missing = || self.wrong("`file` is missing; add file = { directory = \"...\" }");
+        self.file.as_ref().ok_or_else(missing)
+    }
+
+    fn wrong(&self, problem: &str) -> SinkError {
+        SinkError::Settings {
+            kind: self.kind.as_str(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+impl SinkKind {
+    /// The name in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
+            Self::Stdout => "stdout",
+        }
+    }
+}
+
+impl Output {
+    /// Every output.
+    pub fn all() -> Vec<Self> {
+        vec![Self::Scores, Self::Alerts, Self::DeadLetters]
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            scores: "tillwatch.scores".to_owned(),
+            alerts: "tillwatch.alerts".to_owned(),
+            dead_letters: "tillwatch.dead-letters".to_owned(),
+        }
+    }
+}
+
+impl FileSettings {
+    /// Files in `directory` with all defaults.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            rotate_records: Self::default_rotate_records(),
+            rotate_bytes: Self::default_rotate_bytes(),
+            rotate_age: Self::default_rotate_age(),
+            compression: Compression::default(),
+        }
+    }
+
+    fn default_rotate_records() -> u64 {
+        1_000_000
+    }
+
+    fn default_rotate_bytes() -> ByteSize {
+        ByteSize(256 * 1024 * 1024)
+    }
+
+    fn default_rotate_age() -> DurationMs {
+        DurationMs::from_ms(30_000)
+    }
+}
+
+impl<'de> Deserialize<'de> for SinksSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> de::Visitor<'de> for OneOrMany {
+            type Value = SinksSettings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table [sink], or several as [[sink]]")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let one = SinkSettings::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SinksSettings(vec![one]))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(SinksSettings)
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// Property values as people write them: text, numbers and booleans.
+fn scalars<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scalar {
+        Bool(bool),
+        Integer(i64),
+        Float(f64),
+        Text(String),
+    }
+    let written = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+    let texts = written.into_iter().map(|(name, value)| {
+        let value = match value {
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Integer(value) => value.to_string(),
+            Scalar::Float(value) => value.to_string(),
+            Scalar::Text(value) => value,
+        };
+        (name, value)
+    });
+    Ok(texts.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Whole {
+        sink: SinksSettings,
+    }
+
+    fn read(text: &str) -> Result<SinksSettings, String> {
+        toml::from_str::<Whole>(text)
+            .map(|whole| whole.sink)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_or_several() {
+        let one =
+            read("[sink]\nkind = \"kafka\"\nproperties = { \"linger.ms\" = 2.5, acks = \"all\" }")
+                .unwrap();
+        assert_eq!(one.0[0].topics(), Topics::default());
+        assert_eq!(one.0[0].properties["linger.ms"], "2.5");
+        let several = read(
+            "[[sink]]\nkind = \"parquet\"\nfeatures = true\noutputs = [\"scores\"]\n\
+             file = { directory = \"out\", rotate_age = \"1m\" }\n\
+             [[sink]]\nkind = \"stdout\"\noutputs = [\"alerts\"]",
+        )
+        .unwrap();
+        assert!(several.0.iter().all(|sink| sink.validate().is_ok()));
+        assert!(several.0[0].features && !several.0[0].takes(Output::Alerts));
+        assert_eq!(several.0[0].file().unwrap().rotate_age.as_ms(), 60_000);
+    }
+
+    #[test]
+    fn what_does_not_belong_is_refused() {
+        assert!(
+            read("[sink]\nkind = \"kafka\"\ntopic = \"x\"")
+                .unwrap_err()
+                .contains("topic")
+        );
+        for (text, word) in [
+            ("kind = \"stdout\"\ntopics = { scores = \"x\" }", "topics"),
+            ("kind = \"jsonl\"", "directory"),
+            ("kind = \"kafka\"\nfile = { directory = \"x\" }", "file"),
+            (
+                "kind = \"jsonl\"\nfile = { directory = \"x\", rotate_records = 0 }",
+                "rotate_records",
+            ),
+            ("kind = \"stdout\"\noutputs = []", "outputs"),
+        ] {
+            let settings = read(&format!("[sink]\n{text}")).unwrap();
+            let error = settings.0[0].validate().unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}
