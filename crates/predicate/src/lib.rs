@@ -1,1 +1,197 @@
-//! SQL predicates and expressions, compiled to column-wise evaluation
+//! SQL predicates and expressions over Arrow columns: parsed once, checked against a [`Scope`],
+//! compiled to a tree of typed operations that is walked once per block of 64 rows.
+//!
+//! # Language
+//! `AND`, `OR`, `NOT`; `= <> < <= > >=`, `IS [NOT] DISTINCT FROM`; `[NOT] IN`, `[NOT] BETWEEN`,
+//! `[NOT] LIKE … [ESCAPE …]` on text; `IS [NOT] NULL | TRUE | FALSE | UNKNOWN`; `+ - * / %` and
+//! unary minus; integers, decimals, `'text'`, `TIMESTAMP '…'`, `TRUE`, `FALSE`, `NULL`; `CASE`;
+//! `abs`, `coalesce`, `epoch_ms`, `greatest`, `least`, `left`, `length`, `ln`, `substr`.
+//!
+//! # Semantics
+//! - Three-valued logic inside; at the end of a [`Predicate`] NULL is false.
+//! - Integers are exact: what overflows 64 bits is NULL. `/` is always division of doubles, because
+//!   a ratio of two counters is what people write it for; `/ 0` and `% 0` are NULL.
+//! - An integer is compared with a double by their exact values, never by rounding the integer.
+//!   Where both meet in `+ - * %`, `CASE`, `coalesce`, `greatest` or `least`, the integer is
+//!   converted to the nearest double.
+//! - NaN is no value: in a column and as a result it is NULL. So comparisons have a total order,
+//!   with −0 = +0. `ln` of what is not positive is NULL.
+//! - `greatest` and `least` leave NULLs aside and are NULL only when every argument is, as in
+//!   PostgreSQL.
+//! - `substr` counts characters from 1; `length` counts characters. Text is compared by bytes.
+//! - A time minus a time is an integer of milliseconds; a time plus or minus an integer of
+//!   milliseconds is a time. A text literal that meets a time is read as RFC 3339.
+//!
+//! Nothing here does I/O, reads a clock or panics on any input text.
+
+mod compile;
+mod error;
+mod eval;
+mod functions;
+mod like;
+mod node;
+mod operand;
+#[cfg(test)]
+mod tests;
+
+use arrow::array::{ArrayRef, Float64Array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::datatypes::{DataType, Schema};
+
+pub use crate::error::PredicateError;
+use crate::eval::{Block, Evaluate, LANES};
+use crate::node::{BoolNode, FloatNode};
+use crate::operand::Typed;
+
+/// Longest text of one predicate or expression, in bytes. A list of some thousand card or merchant
+/// codes fits.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of parentheses, functions and operators, counting a chain of `AND` or `OR` as one
+/// level. Parsing, compiling and evaluating recurse this deep at most, so hostile text cannot exhaust
+/// the stack.
+pub const NESTING_MAX: usize = 32;
+
+/// Most words and operators of one text, literals and commas aside. Chains such as `a + a + …` build
+/// a tree as deep as they are long, so this bounds how deep dropping it recurses.
+pub const OPERATORS_MAX: usize = 1024;
+
+/// The columns that a predicate may name.
+pub trait Scope {
+    /// Arrow type of the column called `name`: Utf8, Int64, Float64, Timestamp(ms) or Boolean.
+    fn data_type(&self, name: &str) -> Option<DataType>;
+
+    /// Every name, for suggestions in error messages.
+    fn names(&self) -> Vec<String>;
+}
+
+impl Scope for Schema {
+    fn data_type(&self, name: &str) -> Option<DataType> {
+        self.field_with_name(name)
+            .ok()
+            .map(|field| field.data_type().clone())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.fields().iter().map(|f| f.name().clone()).collect()
+    }
+}
+
+/// A boolean expression.
+#[derive(Debug, Clone)]
+pub struct Predicate {
+    root: BoolNode,
+    /// Sorted, without repetition; a column node's slot is its index here.
+    inputs: Vec<String>,
+}
+
+/// A numeric expression; a boolean one counts as 0 or 1, a time as milliseconds since 1970.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    root: FloatNode,
+    /// As in [`Predicate`].
+    inputs: Vec<String>,
+}
+
+impl Predicate {
+    /// Parses `sql` and checks it against `scope`.
+    ///
+    /// # Errors
+    /// Says what is wrong, where, and the nearest known name for an unknown one.
+    pub fn parse(sql: &str, scope: &dyn Scope) -> Result<Self, PredicateError> {
+        let (typed, inputs) = compile::compile(sql, scope)?;
+        let root = match typed {
+            Typed::Bool(root) => root,
+            Typed::Null => BoolNode::Const(None),
+            other => {
+                return Err(PredicateError::NotBoolean {
+                    found: other.type_name(),
+                    text: error::excerpt(sql),
+                });
+            }
+        };
+        Ok(Self { root, inputs })
+    }
+
+    /// Names of the columns it reads. [`Predicate::evaluate`] wants them in this order, which is
+    /// alphabetical: predicates with the same canonical text have the same inputs.
+    pub fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    /// Which of `rows` rows satisfy the predicate; NULL is false. `inputs` are the columns named by
+    /// [`Predicate::inputs`], of the types that the scope gave, with at least `rows` rows each: a
+    /// column that breaks this reads as NULL (and fails an assertion in debug builds).
+    pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> BooleanBuffer {
+        let mut words = Vec::with_capacity(rows.div_ceil(LANES));
+        self.evaluate_words(inputs, rows, &mut words);
+        BooleanBuffer::new(Buffer::from_vec(words), 0, rows)
+    }
+
+    /// As [`Predicate::evaluate`], into `words`, which is cleared first: bit `i % 64` of word
+    /// `i / 64` is row `i`; bits past the last row are 0. Allocates nothing when `words` has room.
+    pub fn evaluate_words(&self, inputs: &[ArrayRef], rows: usize, words: &mut Vec<u64>) {
+        debug_assert_eq!(inputs.len(), self.inputs.len());
+        words.clear();
+        words.extend(Block::over(inputs, rows).map(|block| self.root.logic(&block).truth));
+    }
+
+    /// Normalised text: two predicates with the same text give the same result on the same columns.
+    /// Parentheses are made explicit, `AND` and `OR` are sorted, constants stand on the right.
+    pub fn canonical(&self) -> String {
+        node::canonical(&self.root, &self.inputs)
+    }
+}
+
+impl Expression {
+    /// Parses `sql` and checks it against `scope`.
+    ///
+    /// # Errors
+    /// As [`Predicate::parse`].
+    pub fn parse(sql: &str, scope: &dyn Scope) -> Result<Self, PredicateError> {
+        let (typed, inputs) = compile::compile(sql, scope)?;
+        let root = match typed {
+            Typed::Float(root) => root,
+            Typed::Int(root) | Typed::Time(root) => FloatNode::from_int(root),
+            Typed::Bool(root) => FloatNode::FromBool(Box::new(root)),
+            Typed::Null => FloatNode::Const(None),
+            Typed::Text(_) => {
+                return Err(PredicateError::NotNumeric {
+                    found: "text",
+                    text: error::excerpt(sql),
+                });
+            }
+        };
+        Ok(Self { root, inputs })
+    }
+
+    /// Names of the columns it reads, in the order that [`Expression::evaluate`] wants them.
+    pub fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    /// The value of each of `rows` rows, null where it is NULL. `inputs` as in
+    /// [`Predicate::evaluate`].
+    pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> Float64Array {
+        debug_assert_eq!(inputs.len(), self.inputs.len());
+        let blocks = rows.div_ceil(LANES);
+        let mut values = Vec::with_capacity(blocks * LANES);
+        let mut known = Vec::with_capacity(blocks);
+        let mut missing = 0;
+        for block in Block::over(inputs, rows) {
+            let mut lanes = [0.0; LANES];
+            let bits = self.root.evaluate(&block, &mut lanes);
+            values.extend_from_slice(&lanes[..block.len]);
+            missing |= block.all & !bits;
+            known.push(bits);
+        }
+        let nulls = (missing != 0)
+            .then(|| NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(known), 0, rows)));
+        Float64Array::new(values.into(), nulls)
+    }
+
+    /// Normalised text, as [`Predicate::canonical`].
+    pub fn canonical(&self) -> String {
+        node::canonical(&self.root, &self.inputs)
+    }
+}

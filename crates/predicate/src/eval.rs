@@ -1,0 +1,443 @@
+//! Evaluation, one block of up to 64 rows at a time: truth values are bits of one word, numbers and
+//! texts lie in arrays on the stack, so nothing is allocated and a tree costs the same few
+//! nanoseconds per node whether a batch has one row or thousands.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::ArrowPrimitiveType;
+
+use crate::node::{AnyNode, BoolNode, Choice, Comparison};
+use crate::node::{FloatNode, TextNode};
+
+mod number;
+mod text;
+
+/// Rows in a block: the bits of a word.
+pub(crate) const LANES: usize = 64;
+
+/// Up to 64 consecutive rows of the inputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    inputs: &'a [ArrayRef],
+    start: usize,
+    /// 1 to 64.
+    pub(crate) len: usize,
+    /// The low `len` bits.
+    pub(crate) all: u64,
+}
+
+/// A truth value per row. Bits past the block's length are 0 in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Logic {
+    /// Subset of `known`.
+    pub(crate) truth: u64,
+    pub(crate) known: u64,
+}
+
+/// A node that gives a value per row.
+pub(crate) trait Evaluate {
+    /// One row's value.
+    type Item<'a>: Copy + PartialOrd + Default
+    where
+        Self: 'a;
+
+    /// Writes the values of the block's rows into `lanes` and returns which of them are known. The
+    /// lanes of unknown ones hold anything.
+    fn evaluate<'a>(&'a self, block: &Block<'a>, lanes: &mut [Self::Item<'a>; LANES]) -> u64;
+}
+
+impl<'a> Block<'a> {
+    /// The blocks of `rows` rows.
+    pub(crate) fn over(inputs: &'a [ArrayRef], rows: usize) -> impl Iterator<Item = Self> {
+        (0..rows).step_by(LANES).map(move |start| {
+            let len = LANES.min(rows - start);
+            Self {
+                inputs,
+                start,
+                len,
+                all: low_bits(len),
+            }
+        })
+    }
+
+    fn array<T: 'static>(&self, slot: usize) -> Option<&'a T> {
+        let array = self.inputs.get(slot)?;
+        let typed = array.as_any().downcast_ref::<T>();
+        debug_assert!(typed.is_some(), "input {slot} has {:?}", array.data_type());
+        debug_assert!(array.len() >= self.start + self.len);
+        typed.filter(|_| array.len() >= self.start + self.len)
+    }
+
+    fn primitive<T: ArrowPrimitiveType>(&self, slot: usize) -> Option<(&'a [T::Native], u64)> {
+        let array = self.array::<PrimitiveArray<T>>(slot)?;
+        let values = array.values().get(self.start..self.start + self.len)?;
+        Some((values, self.known(array.nulls())))
+    }
+
+    /// The values of an integer column and which are not null.
+    pub(crate) fn ints(&self, slot: usize) -> Option<(&'a [i64], u64)> {
+        self.primitive::<arrow::datatypes::Int64Type>(slot)
+    }
+
+    /// The same of a time column.
+    pub(crate) fn times(&self, slot: usize) -> Option<(&'a [i64], u64)> {
+        self.primitive::<arrow::datatypes::TimestampMillisecondType>(slot)
+    }
+
+    /// The same of a column of doubles; NaN counts as null.
+    pub(crate) fn floats(&self, slot: usize) -> Option<(&'a [f64], u64)> {
+        let (values, known) = self.primitive::<arrow::datatypes::Float64Type>(slot)?;
+        Some((values, known & bits(values, |value| !value.is_nan())))
+    }
+
+    /// A text column, the row it starts at, and which rows are not null.
+    pub(crate) fn texts(&self, slot: usize) -> Option<(&'a StringArray, usize, u64)> {
+        let array = self.array::<StringArray>(slot)?;
+        Some((array, self.start, self.known(array.nulls())))
+    }
+
+    fn bools(&self, slot: usize) -> Option<Logic> {
+        let array = self.array::<BooleanArray>(slot)?;
+        let known = self.known(array.nulls());
+        let truth = word(array.values(), self.start) & known;
+        Some(Logic { truth, known })
+    }
+
+    /// Which rows of column `slot` are not null, without reading values of other types than doubles.
+    fn known(&self, nulls: Option<&NullBuffer>) -> u64 {
+        match nulls {
+            None => self.all,
+            Some(nulls) => word(nulls.inner(), self.start) & self.all,
+        }
+    }
+}
+
+/// Lanes to write into.
+pub(crate) fn empty_lanes<T: Copy + Default>() -> [T; LANES] {
+    [T::default(); LANES]
+}
+
+fn low_bits(len: usize) -> u64 {
+    debug_assert!((1..=LANES).contains(&len));
+    u64::MAX >> (LANES - len)
+}
+
+/// The 64 bits from `start`; past the end, anything.
+fn word(bits: &BooleanBuffer, start: usize) -> u64 {
+    let from = bits.offset() + start;
+    let bytes = bits.values().get(from / 8..).unwrap_or_default();
+    let shift = from % 8;
+    if let Some((first, rest)) = bytes.split_first_chunk::<8>() {
+        let low = u64::from_le_bytes(*first) >> shift;
+        let next = rest.first().copied().unwrap_or_default();
+        return match shift {
+            0 => low,
+            _ => low | u64::from(next) << (LANES - shift),
+        };
+    }
+    let mut first = [0; 8];
+    first[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(first) >> shift
+}
+
+/// Bit `i` is `test(values[i])`; at most 64 values are looked at.
+#[inline(always)]
+pub(crate) fn bits<T: Copy>(values: &[T], test: impl Fn(T) -> bool) -> u64 {
+    let mut word = 0;
+    for (lane, value) in values.iter().take(LANES).enumerate() {
+        word |= u64::from(test(*value)) << lane;
+    }
+    word
+}
+
+/// Calls `each` with every set bit's position.
+#[inline(always)]
+pub(crate) fn each_bit(mut word: u64, mut each: impl FnMut(usize)) {
+    while word != 0 {
+        each(word.trailing_zeros() as usize);
+        word &= word - 1;
+    }
+}
+
+/// Bit `i` is `values[i] op constant`.
+fn compare_constant<T: PartialOrd + Copy>(op: Comparison, values: &[T], constant: T) -> u64 {
+    match op {
+        Comparison::Equal => bits(values, |v| v == constant),
+        Comparison::NotEqual => bits(values, |v| v != constant),
+        Comparison::Less => bits(values, |v| v < constant),
+        Comparison::LessEqual => bits(values, |v| v <= constant),
+        Comparison::Greater => bits(values, |v| v > constant),
+        Comparison::GreaterEqual => bits(values, |v| v >= constant),
+    }
+}
+
+/// Bit `i` is `l[i] op r[i]`, by an order of pairs.
+fn compare_pairs<L: Copy, R: Copy>(
+    op: Comparison,
+    known: u64,
+    l: &[L; LANES],
+    r: &[R; LANES],
+    order: impl Fn(L, R) -> Option<Ordering>,
+) -> u64 {
+    let mut truth = 0;
+    each_bit(known, |lane| {
+        let order = order(l[lane], r[lane]);
+        let holds = match op {
+            Comparison::Equal => order == Some(Ordering::Equal),
+            Comparison::NotEqual => order != Some(Ordering::Equal),
+            Comparison::Less => order == Some(Ordering::Less),
+            Comparison::LessEqual => order.is_some_and(Ordering::is_le),
+            Comparison::Greater => order == Some(Ordering::Greater),
+            Comparison::GreaterEqual => order.is_some_and(Ordering::is_ge),
+        };
+        truth |= u64::from(holds) << lane;
+    });
+    truth
+}
+
+fn compare_nodes<'a, L: Evaluate, R: Evaluate>(
+    op: Comparison,
+    (l, r): (&'a L, &'a R),
+    block: &Block<'a>,
+    order: impl Fn(L::Item<'a>, R::Item<'a>) -> Option<Ordering>,
+) -> Logic {
+    let (mut left, mut right) = (empty_lanes(), empty_lanes());
+    let mut known = l.evaluate(block, &mut left);
+    if known != 0 {
+        known &= r.evaluate(block, &mut right);
+    }
+    Logic {
+        truth: compare_pairs(op, known, &left, &right, order),
+        known,
+    }
+}
+
+/// An integer against a double that is not NaN, by exact value.
+pub(crate) fn compare_exact(int: i64, float: f64) -> Ordering {
+    // Both bounds are powers of two, hence exact doubles.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if float >= END {
+        return Ordering::Less;
+    }
+    if float < -END {
+        return Ordering::Greater;
+    }
+    let whole = float.trunc();
+    int.cmp(&(whole as i64))
+        .then_with(|| 0.0_f64.total_cmp(&(float - whole + 0.0)))
+}
+
+impl Logic {
+    const NULL: Self = Self { truth: 0, known: 0 };
+
+    /// Known everywhere in `block`.
+    fn certain(truth: u64, block: &Block<'_>) -> Self {
+        Self {
+            truth,
+            known: block.all,
+        }
+    }
+
+    fn falsity(self) -> u64 {
+        self.known & !self.truth
+    }
+}
+
+impl BoolNode {
+    /// The truth values of the block's rows.
+    pub(crate) fn logic<'a>(&'a self, block: &Block<'a>) -> Logic {
+        match self {
+            Self::Const(None) => Logic::NULL,
+            Self::Const(Some(value)) => Logic::certain(if *value { block.all } else { 0 }, block),
+            Self::Column(slot) => block.bools(*slot).unwrap_or(Logic::NULL),
+            Self::Not(operand) => {
+                let logic = operand.logic(block);
+                Logic {
+                    truth: logic.falsity(),
+                    known: logic.known,
+                }
+            }
+            Self::All(operands) => all(operands, block),
+            Self::Any(operands) => any(operands, block),
+            Self::Known(operand) => Logic::certain(operand.known(block), block),
+            Self::Is(operand, value) => {
+                let logic = operand.logic(block);
+                let truth = if *value { logic.truth } else { logic.falsity() };
+                Logic::certain(truth, block)
+            }
+            Self::CompareInt(op, l, r) => number::compare_ints(*op, l, r, block),
+            Self::CompareFloat(op, l, r) => number::compare_floats(*op, l, r, block),
+            Self::CompareMixed(op, l, r) => {
+                compare_nodes(*op, (l, r), block, |l, r| Some(compare_exact(l, r)))
+            }
+            Self::CompareText(op, l, r) => text::compare(*op, l, r, block),
+            Self::EqualBool(l, r) => {
+                let (l, r) = (l.logic(block), r.logic(block));
+                let known = l.known & r.known;
+                Logic {
+                    truth: !(l.truth ^ r.truth) & known,
+                    known,
+                }
+            }
+            Self::InInt(operand, values) => number::in_ints(operand, values, block),
+            Self::InFloat(operand, values) => number::in_floats(operand, values, block),
+            Self::InText(operand, values) => text::in_texts(operand, values, block),
+            Self::Like(operand, pattern) => text::like(operand, pattern, block),
+            Self::Case(choice) => case_logic(choice, block),
+            Self::Coalesce(operands) => coalesce_logic(operands, block),
+        }
+    }
+}
+
+/// False where any is false, true where all are true, else NULL.
+fn all<'a>(operands: &'a [BoolNode], block: &Block<'a>) -> Logic {
+    let (mut truth, mut falsity) = (block.all, 0);
+    for operand in operands {
+        let logic = operand.logic(block);
+        truth &= logic.truth;
+        falsity |= logic.falsity();
+        if falsity == block.all {
+            break;
+        }
+    }
+    Logic {
+        truth,
+        known: truth | falsity,
+    }
+}
+
+/// True where any is true, false where all are false, else NULL.
+fn any<'a>(operands: &'a [BoolNode], block: &Block<'a>) -> Logic {
+    let (mut truth, mut falsity) = (0, block.all);
+    for operand in operands {
+        let logic = operand.logic(block);
+        truth |= logic.truth;
+        falsity &= logic.falsity();
+        if truth == block.all {
+            break;
+        }
+    }
+    Logic {
+        truth,
+        known: truth | falsity,
+    }
+}
+
+fn case_logic<'a>(choice: &'a Choice<BoolNode>, block: &Block<'a>) -> Logic {
+    let mut result = Logic::NULL;
+    let mut open = block.all;
+    let mut take = |node: &'a BoolNode, chosen: u64| {
+        if chosen != 0 {
+            let logic = node.logic(block);
+            result.truth |= logic.truth & chosen;
+            result.known |= logic.known & chosen;
+        }
+    };
+    for (condition, value) in &choice.branches {
+        let chosen = open & condition.logic(block).truth;
+        take(value, chosen);
+        open &= !chosen;
+    }
+    take(&choice.otherwise, open);
+    result
+}
+
+fn coalesce_logic<'a>(operands: &'a [BoolNode], block: &Block<'a>) -> Logic {
+    let mut result = Logic::NULL;
+    for operand in operands {
+        let logic = operand.logic(block);
+        let fresh = logic.known & !result.known;
+        result.truth |= logic.truth & fresh;
+        result.known |= fresh;
+        if result.known == block.all {
+            break;
+        }
+    }
+    result
+}
+
+impl AnyNode {
+    /// Which rows have a value.
+    fn known<'a>(&'a self, block: &Block<'a>) -> u64 {
+        match self {
+            Self::Bool(node) => node.logic(block).known,
+            Self::Int(node) => node.evaluate(block, &mut empty_lanes()),
+            Self::Float(FloatNode::Column(slot)) => {
+                block.floats(*slot).map_or(0, |(_, known)| known)
+            }
+            Self::Float(node) => node.evaluate(block, &mut empty_lanes()),
+            Self::Text(TextNode::Column(slot)) => {
+                block.texts(*slot).map_or(0, |(_, _, known)| known)
+            }
+            Self::Text(node) => node.evaluate(block, &mut empty_lanes()),
+        }
+    }
+}
+
+/// `CASE` of any type but boolean. Only branches that some row takes are evaluated.
+fn case<'a, T: Evaluate>(
+    choice: &'a Choice<T>,
+    block: &Block<'a>,
+    lanes: &mut [T::Item<'a>; LANES],
+) -> u64 {
+    let mut known = 0;
+    let mut open = block.all;
+    let mut scratch = empty_lanes();
+    let mut take = |node: &'a T, chosen: u64| {
+        if chosen != 0 {
+            let fresh = node.evaluate(block, &mut scratch) & chosen;
+            each_bit(fresh, |lane| lanes[lane] = scratch[lane]);
+            known |= fresh;
+        }
+    };
+    for (condition, value) in &choice.branches {
+        let chosen = open & condition.logic(block).truth;
+        take(value, chosen);
+        open &= !chosen;
+    }
+    take(&choice.otherwise, open);
+    known
+}
+
+fn coalesce<'a, T: Evaluate>(
+    operands: &'a [T],
+    block: &Block<'a>,
+    lanes: &mut [T::Item<'a>; LANES],
+) -> u64 {
+    let mut known = 0;
+    let mut scratch = empty_lanes();
+    for operand in operands {
+        let fresh = operand.evaluate(block, &mut scratch) & !known;
+        each_bit(fresh, |lane| lanes[lane] = scratch[lane]);
+        known |= fresh;
+        if known == block.all {
+            break;
+        }
+    }
+    known
+}
+
+/// The extreme of the known operands: an operand replaces the one found when its order to it is
+/// `wanted`.
+fn extreme<'a, T: Evaluate>(
+    operands: &'a [T],
+    wanted: Ordering,
+    block: &Block<'a>,
+    lanes: &mut [T::Item<'a>; LANES],
+) -> u64 {
+    let mut known = 0;
+    let mut scratch = empty_lanes();
+    for operand in operands {
+        let fresh = operand.evaluate(block, &mut scratch);
+        each_bit(fresh, |lane| {
+            let first = known >> lane & 1 == 0;
+            if first || scratch[lane].partial_cmp(&lanes[lane]) == Some(wanted) {
+                lanes[lane] = scratch[lane];
+            }
+        });
+        known |= fresh;
+    }
+    known
+}

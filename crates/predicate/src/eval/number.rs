@@ -1,0 +1,272 @@
+//! Integers, times and doubles.
+
+use super::{Block, Comparison, Evaluate, LANES, Logic};
+use super::{
+    bits, case, coalesce, compare_constant, compare_nodes, each_bit, empty_lanes, extreme,
+};
+use crate::node::{Arithmetic, FloatNode, IntNode};
+use std::cmp::Ordering;
+
+/// Up to this many values a list is searched from its start, which predicts better than bisection.
+const LINEAR_SEARCH_MAX: usize = 8;
+
+/// The values of a plain column; any other node has none.
+fn int_column<'a>(node: &IntNode, block: &Block<'a>) -> Option<(&'a [i64], u64)> {
+    match node {
+        IntNode::Column(slot) => block.ints(*slot),
+        IntNode::TimeColumn(slot) => block.times(*slot),
+        _ => None,
+    }
+}
+
+fn float_column<'a>(node: &FloatNode, block: &Block<'a>) -> Option<(&'a [f64], u64)> {
+    match node {
+        FloatNode::Column(slot) => block.floats(*slot),
+        _ => None,
+    }
+}
+
+pub(super) fn compare_ints<'a>(
+    op: Comparison,
+    l: &'a IntNode,
+    r: &'a IntNode,
+    block: &Block<'a>,
+) -> Logic {
+    let IntNode::Const(Some(constant)) = r else {
+        return compare_nodes(op, (l, r), block, |l, r| Some(l.cmp(&r)));
+    };
+    if let Some((values, known)) = int_column(l, block) {
+        let truth = compare_constant(op, values, *constant) & known;
+        return Logic { truth, known };
+    }
+    let mut lanes = empty_lanes();
+    let known = l.evaluate(block, &mut lanes);
+    Logic {
+        truth: compare_constant(op, &lanes[..block.len], *constant) & known,
+        known,
+    }
+}
+
+pub(super) fn compare_floats<'a>(
+    op: Comparison,
+    l: &'a FloatNode,
+    r: &'a FloatNode,
+    block: &Block<'a>,
+) -> Logic {
+    let FloatNode::Const(Some(constant)) = r else {
+        return compare_nodes(op, (l, r), block, |l, r| l.partial_cmp(&r));
+    };
+    if let Some((values, known)) = float_column(l, block) {
+        let truth = compare_constant(op, values, *constant) & known;
+        return Logic { truth, known };
+    }
+    let mut lanes = empty_lanes();
+    let known = l.evaluate(block, &mut lanes);
+    Logic {
+        truth: compare_constant(op, &lanes[..block.len], *constant) & known,
+        known,
+    }
+}
+
+pub(super) fn in_ints<'a>(operand: &'a IntNode, list: &[i64], block: &Block<'a>) -> Logic {
+    let mut lanes = empty_lanes();
+    let known = operand.evaluate(block, &mut lanes);
+    let values = &lanes[..block.len];
+    let truth = if list.len() <= LINEAR_SEARCH_MAX {
+        bits(values, |value| list.contains(&value))
+    } else {
+        bits(values, |value| list.binary_search(&value).is_ok())
+    };
+    Logic {
+        truth: truth & known,
+        known,
+    }
+}
+
+pub(super) fn in_floats<'a>(operand: &'a FloatNode, list: &[f64], block: &Block<'a>) -> Logic {
+    let mut lanes = empty_lanes();
+    let known = operand.evaluate(block, &mut lanes);
+    let values = &lanes[..block.len];
+    let truth = if list.len() <= LINEAR_SEARCH_MAX {
+        bits(values, |value| list.contains(&value))
+    } else {
+        let order = |a: &f64, b: f64| a.partial_cmp(&b).unwrap_or(Ordering::Equal);
+        bits(values, |value| {
+            !value.is_nan() && list.binary_search_by(|item| order(item, value)).is_ok()
+        })
+    };
+    Logic {
+        truth: truth & known,
+        known,
+    }
+}
+
+impl Evaluate for IntNode {
+    type Item<'a> = i64;
+    fn evaluate<'a>(&'a self, block: &Block<'a>, lanes: &mut [i64; LANES]) -> u64 {
+        match self {
+            Self::Const(None) => 0,
+            Self::Const(Some(value)) => {
+                lanes[..block.len].fill(*value);
+                block.all
+            }
+            Self::Column(_) | Self::TimeColumn(_) => match int_column(self, block) {
+                Some((values, known)) => {
+                    lanes[..values.len()].copy_from_slice(values);
+                    known
+                }
+                None => 0,
+            },
+            Self::Negate(operand) => {
+                let known = operand.evaluate(block, lanes);
+                checked(known, lanes, i64::checked_neg)
+            }
+            Self::Abs(operand) => {
+                let known = operand.evaluate(block, lanes);
+                checked(known, lanes, i64::checked_abs)
+            }
+            Self::Arithmetic(op, l, r) => {
+                let mut right = empty_lanes();
+                let known = l.evaluate(block, lanes) & r.evaluate(block, &mut right);
+                match op {
+                    Arithmetic::Add => checked_pairs(known, lanes, &right, i64::checked_add),
+                    Arithmetic::Subtract => checked_pairs(known, lanes, &right, i64::checked_sub),
+                    Arithmetic::Multiply => checked_pairs(known, lanes, &right, i64::checked_mul),
+                    Arithmetic::Divide => 0,
+                    Arithmetic::Remainder => checked_pairs(known, lanes, &right, remainder),
+                }
+            }
+            Self::Length(operand) => {
+                let mut texts = empty_lanes();
+                let known = operand.evaluate(block, &mut texts);
+                each_bit(known, |lane| {
+                    lanes[lane] = texts[lane].chars().count() as i64;
+                });
+                known
+            }
+            Self::Case(choice) => case(choice, block, lanes),
+            Self::Coalesce(operands) => coalesce(operands, block, lanes),
+            Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
+            Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
+        }
+    }
+}
+
+/// By zero NULL; the smallest integer by −1 is 0, not an overflow.
+fn remainder(l: i64, r: i64) -> Option<i64> {
+    (r != 0).then(|| l.wrapping_rem(r))
+}
+
+fn checked(known: u64, lanes: &mut [i64; LANES], f: impl Fn(i64) -> Option<i64>) -> u64 {
+    let mut result = known;
+    each_bit(known, |lane| match f(lanes[lane]) {
+        Some(value) => lanes[lane] = value,
+        None => result &= !(1 << lane),
+    });
+    result
+}
+
+#[inline(always)]
+fn checked_pairs(
+    known: u64,
+    left: &mut [i64; LANES],
+    right: &[i64; LANES],
+    f: impl Fn(i64, i64) -> Option<i64>,
+) -> u64 {
+    let mut result = known;
+    each_bit(known, |lane| match f(left[lane], right[lane]) {
+        Some(value) => left[lane] = value,
+        None => result &= !(1 << lane),
+    });
+    result
+}
+
+impl Evaluate for FloatNode {
+    type Item<'a> = f64;
+    fn evaluate<'a>(&'a self, block: &Block<'a>, lanes: &mut [f64; LANES]) -> u64 {
+        match self {
+            Self::Const(None) => 0,
+            Self::Const(Some(value)) => {
+                lanes[..block.len].fill(*value);
+                block.all
+            }
+            Self::Column(_) => match float_column(self, block) {
+                Some((values, known)) => {
+                    lanes[..values.len()].copy_from_slice(values);
+                    known
+                }
+                None => 0,
+            },
+            Self::FromInt(operand) => {
+                let mut ints = empty_lanes();
+                let known = operand.evaluate(block, &mut ints);
+                for (lane, int) in lanes.iter_mut().zip(&ints).take(block.len) {
+                    *lane = *int as f64;
+                }
+                known
+            }
+            Self::FromBool(operand) => {
+                let logic = operand.logic(block);
+                for (lane, value) in lanes.iter_mut().enumerate().take(block.len) {
+                    *value = if logic.truth >> lane & 1 == 1 {
+                        1.0
+                    } else {
+                        0.0
+                    };
+                }
+                logic.known
+            }
+            Self::Negate(operand) => {
+                let known = operand.evaluate(block, lanes);
+                each_value(lanes, block, |value| -value);
+                known
+            }
+            Self::Abs(operand) => {
+                let known = operand.evaluate(block, lanes);
+                each_value(lanes, block, f64::abs);
+                known
+            }
+            Self::Ln(operand) => {
+                let known = operand.evaluate(block, lanes);
+                let positive = known & bits(&lanes[..block.len], |value| value > 0.0);
+                each_bit(positive, |lane| lanes[lane] = lanes[lane].ln());
+                positive
+            }
+            Self::Arithmetic(op, l, r) => arithmetic(*op, l, r, block, lanes),
+            Self::Case(choice) => case(choice, block, lanes),
+            Self::Coalesce(operands) => coalesce(operands, block, lanes),
+            Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
+            Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
+        }
+    }
+}
+
+#[inline(always)]
+fn each_value(lanes: &mut [f64; LANES], block: &Block<'_>, f: impl Fn(f64) -> f64) {
+    for value in &mut lanes[..block.len] {
+        *value = f(*value);
+    }
+}
+
+fn arithmetic<'a>(
+    op: Arithmetic,
+    l: &'a FloatNode,
+    r: &'a FloatNode,
+    block: &Block<'a>,
+    lanes: &mut [f64; LANES],
+) -> u64 {
+    let mut right = empty_lanes();
+    let mut known = l.evaluate(block, lanes) & r.evaluate(block, &mut right);
+    if matches!(op, Arithmetic::Divide | Arithmetic::Remainder) {
+        known &= bits(&right[..block.len], |value| value != 0.0);
+    }
+    let pairs = lanes[..block.len].iter_mut().zip(&right);
+    match op {
+        Arithmetic::Add => pairs.for_each(|(l, r)| *l += r),
+        Arithmetic::Subtract => pairs.for_each(|(l, r)| *l -= r),
+        Arithmetic::Multiply => pairs.for_each(|(l, r)| *l *= r),
+        Arithmetic::Divide => pairs.for_each(|(l, r)| *l /= r),
+        Arithmetic::Remainder => pairs.for_each(|(l, r)| *l %= r),
+    }
+    known & bits(&lanes[..block.len], |value| !value.is_nan())
+}

@@ -1,0 +1,194 @@
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Int64Array, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::{Field, TimeUnit};
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn schema() -> Schema {
+    Schema::new(vec![
+        Field::new("amount_minor", DataType::Int64, true),
+        Field::new("count_24h", DataType::Float64, true),
+        Field::new("mcc", DataType::Utf8, true),
+        Field::new("flagged", DataType::Boolean, true),
+        Field::new(
+            "event_time",
+            DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+            true,
+        ),
+        Field::new("odd", DataType::Int8, true),
+    ])
+}
+
+fn column(name: &str) -> ArrayRef {
+    match name {
+        "amount_minor" => Arc::new(Int64Array::from(vec![
+            Some(100),
+            Some(-5),
+            None,
+            Some(i64::MAX),
+        ])),
+        "count_24h" => Arc::new(Float64Array::from(vec![
+            Some(2.5),
+            None,
+            Some(f64::NAN),
+            Some(-0.0),
+        ])),
+        "mcc" => Arc::new(StringArray::from(vec![
+            Some("6011"),
+            Some("5411"),
+            None,
+            Some("60%1"),
+        ])),
+        "flagged" => Arc::new(BooleanArray::from(vec![
+            Some(true),
+            Some(false),
+            None,
+            Some(true),
+        ])),
+        _ => Arc::new(
+            TimestampMillisecondArray::from(vec![Some(0), Some(1_767_225_600_000), None, Some(1)])
+                .with_timezone("UTC"),
+        ),
+    }
+}
+
+fn columns(names: &[String]) -> Vec<ArrayRef> {
+    names.iter().map(|name| column(name)).collect()
+}
+
+/// The rows that satisfy `sql`, as a string of bits.
+fn rows(sql: &str) -> String {
+    let predicate = Predicate::parse(sql, &schema()).unwrap();
+    let bits = predicate.evaluate(&columns(predicate.inputs()), 4);
+    bits.iter().map(|bit| if bit { '1' } else { '0' }).collect()
+}
+
+fn values(sql: &str) -> Vec<Option<f64>> {
+    let expression = Expression::parse(sql, &schema()).unwrap();
+    expression
+        .evaluate(&columns(expression.inputs()), 4)
+        .iter()
+        .collect()
+}
+
+#[test]
+fn predicates_pick_rows() {
+    for (sql, wanted) in [
+        ("amount_minor > 0", "1001"),
+        ("amount_minor > 0.5", "1001"),
+        ("0 < amount_minor", "1001"),
+        ("NOT amount_minor > 0", "0100"),
+        ("amount_minor IS NULL", "0010"),
+        ("amount_minor = 9223372036854775807", "0001"),
+        ("amount_minor < 9223372036854775808.0", "1101"),
+        ("amount_minor = -5", "0100"),
+        ("count_24h = 0", "0001"),
+        ("count_24h <> 0", "1000"),
+        ("count_24h IS NULL", "0110"),
+        ("count_24h BETWEEN 2 AND 3", "1000"),
+        ("mcc IN ('6011', '5411')", "1100"),
+        ("mcc NOT IN ('6011')", "0101"),
+        ("mcc NOT IN ('6011', NULL)", "0000"),
+        ("amount_minor IN (100, 7.5, -5.0)", "1100"),
+        ("mcc LIKE '60%'", "1001"),
+        ("mcc LIKE '%11'", "1100"),
+        ("mcc LIKE '%01%'", "1000"),
+        ("mcc LIKE '_0__'", "1001"),
+        ("mcc LIKE '60!%1' ESCAPE '!'", "0001"),
+        ("mcc NOT LIKE '60%'", "0100"),
+        ("flagged", "1001"),
+        ("NOT flagged", "0100"),
+        ("flagged IS NOT TRUE", "0110"),
+        ("flagged IS UNKNOWN", "0010"),
+        ("flagged = FALSE", "0100"),
+        ("flagged OR mcc = '5411'", "1101"),
+        ("flagged AND mcc = '6011'", "1000"),
+        ("amount_minor = NULL", "0000"),
+        ("amount_minor IS DISTINCT FROM 100", "0111"),
+        ("amount_minor % 2 = 1", "0001"),
+        ("amount_minor + 1 > 0", "1000"),
+        ("left(mcc, 2) = '60'", "1001"),
+        ("substr(mcc, 3, 2) = '11'", "1100"),
+        ("substring(mcc FROM 3 FOR 2) = '11'", "1100"),
+        ("length(mcc) = 4", "1101"),
+        ("coalesce(mcc, '') = ''", "0010"),
+        ("event_time >= '2026-01-01T00:00:00Z'", "0100"),
+        ("event_time = TIMESTAMP '1970-01-01T00:00:00.001Z'", "0001"),
+        ("epoch_ms(event_time) % 86400000 < 3600000", "1101"),
+        (
+            "CASE WHEN flagged THEN amount_minor > 1000 ELSE TRUE END",
+            "0111",
+        ),
+        ("CASE mcc WHEN '6011' THEN 1 ELSE 2 END = 1", "1000"),
+        ("NULL", "0000"),
+    ] {
+        assert_eq!(rows(sql), wanted, "{sql}");
+    }
+}
+
+#[test]
+fn expressions_give_numbers() {
+    assert_eq!(
+        values("amount_minor / 8"),
+        vec![Some(12.5), Some(-0.625), None, Some(i64::MAX as f64 / 8.0)]
+    );
+    assert_eq!(values("count_24h / 0"), vec![None; 4]);
+    assert_eq!(
+        values("flagged"),
+        vec![Some(1.0), Some(0.0), None, Some(1.0)]
+    );
+    assert_eq!(
+        values("ln(count_24h)"),
+        vec![Some(2.5_f64.ln()), None, None, None]
+    );
+    assert_eq!(
+        values("greatest(amount_minor, 7)"),
+        vec![Some(100.0), Some(7.0), Some(7.0), Some(i64::MAX as f64)]
+    );
+    assert_eq!(
+        values("least(count_24h, abs(amount_minor))"),
+        vec![Some(2.5), Some(5.0), None, Some(-0.0)]
+    );
+    assert_eq!(values("-(2 + 3) * 2"), vec![Some(-10.0); 4]);
+}
+
+fn check_error(sql: &str, expect: &Expect) {
+    expect.assert_eq(&Predicate::parse(sql, &schema()).unwrap_err().to_string());
+}
+
+#[test]
+fn errors_say_what_and_where() {
+    check_error("mcc = 6011", &expect![[r#""#]]);
+    check_error("flagged AND amout_minor > 1", &expect![[r#""#]]);
+    check_error("amount_minor >", &expect![[r#""#]]);
+    check_error("amount_minor > 1 2", &expect![[r#""#]]);
+    check_error("abz(amount_minor) > 1", &expect![[r#""#]]);
+    check_error("amount_minor", &expect![[r#""#]]);
+    check_error("odd > 1", &expect![[r#""#]]);
+    check_error("ln(mcc) > 1", &expect![[r#""#]]);
+    check_error("ln() > 1", &expect![[r#""#]]);
+    check_error("mcc IN ('1', 2)", &expect![[r#""#]]);
+    check_error("event_time > 5", &expect![[r#""#]]);
+    check_error("amount_minor > 99999999999999999999", &expect![[r#""#]]);
+    check_error("mcc LIKE mcc", &expect![[r#""#]]);
+    check_error("amount_minor IN (SELECT 1)", &expect![[r#""#]]);
+    check_error("flagged OR amount_minor", &expect![[r#""#]]);
+    check_error("1 + 'a' > 2", &expect![[r#""#]]);
+}
+
+#[test]
+fn canonical_text_is_the_same_for_equal_filters() {
+    let canonical = |sql: &str| Predicate::parse(sql, &schema()).unwrap().canonical();
+    let expected = expect![[r#""#]];
+    expected.assert_eq(&canonical("mcc IN ('6011','5411') and 100 < amount_minor"));
+    assert_eq!(
+        canonical("amount_minor > 100 AND (mcc IN ('5411', '6011'))"),
+        canonical("mcc IN ('6011','5411','6011') and 100 < amount_minor"),
+    );
+    assert_ne!(
+        canonical("amount_minor > 1"),
+        canonical("amount_minor > 1.0 + count_24h")
+    );
+}
