@@ -108,7 +108,7 @@ impl ColumnBuffer {
 }
 
 impl TextBuffer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             bytes: Vec::new(),
             ends: vec![0],

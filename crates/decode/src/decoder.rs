@@ -79,8 +79,14 @@ impl Decoder {
         let columns = self.columns(offsets.len()).unwrap_or_else(|error| {
             debug_assert!(
                 false,
-                "columns of one length and of the schema's types: {error}"
+                "columns of one length, of the schema's types: {error}"
             );
+            // Cannot be; but if it were, nothing may go missing silently.
+            offsets.clear();
+            record_timestamps_ms.clear();
+            kinds.clear();
+            let fault = Fault::new(RefusalReason::BadJson, "the batch did not make columns");
+            refusals = (0..raw.len()).map(|i| fault.into_refusal(i)).collect();
             RecordBatch::new_empty(self.plan.projection.schema().clone())
         });
         Decoded {

@@ -130,13 +130,7 @@ pub(crate) fn check_constant(step: &Step) -> Result<(), &'static str> {
     };
     let mut scratch = Scratch::default();
     let checked = match step.convert {
-        Convert::Text { is_card } => {
-            let mut column = match ColumnBuffer::new(tillwatch_records::column::ColumnType::Text) {
-                ColumnBuffer::Text(column) => column,
-                _ => return Ok(()),
-            };
-            write_text(&mut column, *token, text, is_card)
-        }
+        Convert::Text { is_card } => write_text(&mut TextBuffer::new(), *token, text, is_card),
         Convert::Integer | Convert::Amount { currency: None } => {
             integer(*token, text, &mut scratch).map(|value| value.is_some())
         }
