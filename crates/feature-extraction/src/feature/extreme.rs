@@ -1,0 +1,183 @@
+//! Minimum and maximum by a monotonic queue.
+//!
+//! The queue holds the records that no later one beats, so values fall from front to back; the
+//! largest of a window is the first entry inside it. Cost: O(1) amortised to keep, O(log q) to ask,
+//! with q entries (about ln n for values in random order, n at worst). Space, shared by all windows
+//! of the same values and delay: 16 bytes per entry, none per record.
+
+use crate::history::History;
+use crate::layout::get64;
+use crate::plan::{ExtremeSpec, ExtremeValue, Plan};
+
+/// Entries at the front that may be dead before the rest is moved up.
+const DEAD_MIN: usize = 8;
+
+/// The records of a key that may still be the largest of some window.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// From `head`: times ascending, ranks strictly descending.
+    entries: Vec<Entry>,
+    head: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    time_ms: i64,
+    /// Orders values so that the wanted one is the largest.
+    rank: i64,
+}
+
+impl Queue {
+    /// Bytes allocated.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.head = 0;
+    }
+
+    /// Adds a value that is not older than any other.
+    #[inline]
+    pub(crate) fn push(&mut self, time_ms: i64, rank: i64) {
+        while self.entries.len() > self.head
+            && self.entries.last().is_some_and(|last| last.rank <= rank)
+        {
+            self.entries.pop();
+        }
+        self.entries.push(Entry { time_ms, rank });
+    }
+
+    /// Adds a late value: it stays only if nothing later beats it, and beats what came before.
+    pub(crate) fn insert(&mut self, time_ms: i64, rank: i64) {
+        let live = &self.entries[self.head..];
+        let place = live.partition_point(|entry| entry.time_ms <= time_ms);
+        if live.get(place).is_some_and(|later| later.rank >= rank) {
+            return;
+        }
+        let beaten = live[..place].partition_point(|entry| entry.rank > rank);
+        let (from, to) = (self.head + beaten, self.head + place);
+        self.entries.splice(from..to, [Entry { time_ms, rank }]);
+    }
+
+    /// Drops entries at or before `limit_ms`.
+    #[inline]
+    pub(crate) fn expire(&mut self, limit_ms: i64) {
+        while self
+            .entries
+            .get(self.head)
+            .is_some_and(|e| e.time_ms <= limit_ms)
+        {
+            self.head += 1;
+        }
+        if self.head >= DEAD_MIN && self.head * 2 >= self.entries.len() {
+            self.entries.drain(..self.head);
+            self.head = 0;
+        }
+    }
+
+    /// Highest rank after `limit_ms`.
+    #[inline]
+    pub(crate) fn highest_after(&self, limit_ms: i64) -> Option<i64> {
+        let live = &self.entries[self.head..];
+        let first = live.partition_point(|entry| entry.time_ms <= limit_ms);
+        live.get(first).map(|entry| entry.rank)
+    }
+}
+
+impl ExtremeSpec {
+    /// Rank of what a record contributes by itself, if it counts.
+    #[inline]
+    pub(crate) fn rank_of(&self, delta: &[u32]) -> Option<i64> {
+        match self.value {
+            ExtremeValue::Integer { sum, count } => {
+                (delta[count] != 0).then(|| self.rank(get64(delta, sum).cast_signed()))
+            }
+            ExtremeValue::Float { raw } => self.rank_of_float(f64::from_bits(get64(delta, raw))),
+        }
+    }
+
+    /// Rank of a kept record, if it counts.
+    pub(crate) fn rank_at(&self, plan: &Plan, history: &History, row: u32) -> Option<i64> {
+        let this = history.row(plan, row);
+        match self.value {
+            ExtremeValue::Integer { sum, count } => {
+                let next = history.row(plan, row + 1);
+                let value = get64(next, sum).wrapping_sub(get64(this, sum));
+                (next[count] != this[count]).then(|| self.rank(value.cast_signed()))
+            }
+            ExtremeValue::Float { raw } => self.rank_of_float(f64::from_bits(get64(this, raw))),
+        }
+    }
+
+    /// Highest rank of the rows, by looking at each.
+    pub(crate) fn scan(
+        &self,
+        plan: &Plan,
+        history: &History,
+        rows: std::ops::Range<u32>,
+    ) -> Option<i64> {
+        rows.filter_map(|row| self.rank_at(plan, history, row))
+            .max()
+    }
+
+    /// The value that has `rank`.
+    #[inline]
+    pub(crate) fn value(&self, rank: i64) -> f64 {
+        let ordered = if self.smallest { !rank } else { rank };
+        match self.value {
+            ExtremeValue::Integer { .. } => ordered as f64,
+            ExtremeValue::Float { .. } => f64::from_bits(total_order(ordered).cast_unsigned()),
+        }
+    }
+
+    fn rank_of_float(&self, value: f64) -> Option<i64> {
+        (!value.is_nan()).then(|| self.rank(total_order(value.to_bits().cast_signed())))
+    }
+
+    /// Complement turns the order round without overflow.
+    #[inline]
+    fn rank(&self, ordered: i64) -> i64 {
+        if self.smallest { !ordered } else { ordered }
+    }
+}
+
+/// Makes the bits of floats compare as integers, as `f64::total_cmp` does; its own inverse.
+fn total_order(bits: i64) -> i64 {
+    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_shorter_windows_from_the_same_queue() {
+        let mut queue = Queue::default();
+        for (time, rank) in [(1, 9), (2, 3), (3, 5), (4, 1)] {
+            queue.push(time, rank);
+        }
+        assert_eq!(queue.highest_after(0), Some(9));
+        assert_eq!(queue.highest_after(1), Some(5));
+        assert_eq!(queue.highest_after(3), Some(1));
+        assert_eq!(queue.highest_after(4), None);
+        queue.insert(2, 7);
+        assert_eq!(queue.highest_after(1), Some(7));
+        queue.insert(2, 4);
+        assert_eq!(queue.highest_after(2), Some(5));
+        queue.expire(2);
+        assert_eq!(queue.highest_after(0), Some(5));
+    }
+
+    #[test]
+    fn floats_keep_their_order() {
+        let ranks: Vec<i64> = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 2.0, f64::INFINITY]
+            .iter()
+            .map(|value| total_order(value.to_bits().cast_signed()))
+            .collect();
+        assert!(ranks.is_sorted());
+        assert_eq!(total_order(ranks[1]), (-1.5f64).to_bits().cast_signed());
+    }
+}

@@ -1,0 +1,105 @@
+//! What one row of a key's history holds, as 32-bit words.
+//!
+//! `time (2) | counts (1 each) | sums (2 each) | sums of squares (4 each) | raw values (2 each)`
+//!
+//! Counts and sums are running totals of all records *before* the row, wrapping; the difference of
+//! two rows is exact as long as the window's own total fits. Raw values are the record's own.
+
+use tillwatch_records::Column;
+
+use crate::plan::BitId;
+
+/// Words of the event time at the start of a row.
+const TIME_WORDS: usize = 2;
+
+/// Event time of the open row, past every real time, so that searches stop there.
+pub(crate) const OPEN_MS: i64 = i64::MAX;
+
+/// A value that a record contributes when its bit is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NumberField {
+    pub(crate) bit: BitId,
+    pub(crate) column: Column,
+}
+
+/// A record's own value, kept for aggregates that need more than totals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RawField {
+    /// Hash of one or more columns; 0 where the record does not count.
+    Hash { bit: BitId, columns: Vec<Column> },
+    /// Bits of a float; NaN where the record does not count.
+    Float { bit: BitId, column: Column },
+}
+
+/// The fields of a row. Equal fields are stored once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layout {
+    pub(crate) counts: Vec<BitId>,
+    pub(crate) sums: Vec<NumberField>,
+    pub(crate) squares: Vec<NumberField>,
+    pub(crate) raws: Vec<RawField>,
+    /// Words before the sums, the squares, the raw values and the next row, as [`Layout::settle`]
+    /// found them.
+    pub(crate) sums_at: usize,
+    pub(crate) squares_at: usize,
+    pub(crate) raws_at: usize,
+    pub(crate) stride: usize,
+}
+
+impl Layout {
+    /// Word of the first count.
+    pub(crate) const COUNTS_AT: usize = TIME_WORDS;
+
+    /// Places the fields, once all are known.
+    pub(crate) fn settle(&mut self) {
+        self.sums_at = Self::COUNTS_AT + self.counts.len();
+        self.squares_at = self.sums_at + 2 * self.sums.len();
+        self.raws_at = self.squares_at + 4 * self.squares.len();
+        self.stride = self.raws_at + 2 * self.raws.len();
+    }
+
+    /// Adds the running fields of `delta` to those of `row`.
+    #[inline]
+    pub(crate) fn add(&self, row: &mut [u32], delta: &[u32]) {
+        let (row, delta) = (&mut row[..self.stride], &delta[..self.stride]);
+        let (sums, squares, raws) = (self.sums_at, self.squares_at, self.raws_at);
+        for at in Self::COUNTS_AT..sums {
+            row[at] = row[at].wrapping_add(delta[at]);
+        }
+        for at in (sums..squares).step_by(2) {
+            set64(row, at, get64(row, at).wrapping_add(get64(delta, at)));
+        }
+        for at in (squares..raws).step_by(4) {
+            set128(row, at, get128(row, at).wrapping_add(get128(delta, at)));
+        }
+    }
+}
+
+#[inline]
+pub(crate) fn get64(words: &[u32], at: usize) -> u64 {
+    let pair = &words[at..at + 2];
+    u64::from(pair[0]) | (u64::from(pair[1]) << 32)
+}
+
+#[inline]
+pub(crate) fn set64(words: &mut [u32], at: usize, value: u64) {
+    let pair = &mut words[at..at + 2];
+    pair[0] = value as u32;
+    pair[1] = (value >> 32) as u32;
+}
+
+#[inline]
+pub(crate) fn get128(words: &[u32], at: usize) -> u128 {
+    u128::from(get64(words, at)) | (u128::from(get64(words, at + 2)) << 64)
+}
+
+#[inline]
+pub(crate) fn set128(words: &mut [u32], at: usize, value: u128) {
+    set64(words, at, value as u64);
+    set64(words, at + 2, (value >> 64) as u64);
+}
+
+#[inline]
+pub(crate) fn get_time(words: &[u32], at: usize) -> i64 {
+    get64(words, at).cast_signed()
+}

@@ -1,0 +1,114 @@
+//! Feature values into Arrow columns.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::compute::{filter, filter_record_batch};
+use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
+
+use crate::plan::Plan;
+
+/// Values per cache line.
+const LINE_VALUES: usize = 8;
+
+/// The values of all features of a batch in one allocation, feature after feature. NaN means "no
+/// value".
+pub(crate) struct Columns {
+    pub(crate) values: Vec<f64>,
+    /// Values from one feature to the next: at least one, and one cache line more than the rows, so
+    /// that the columns of a batch of 2ⁿ rows do not compete for the same cache lines.
+    pub(crate) stride: usize,
+    rows: usize,
+}
+
+impl Columns {
+    pub(crate) fn new(features: usize, rows: usize) -> Self {
+        let stride = rows.next_multiple_of(LINE_VALUES) + LINE_VALUES;
+        Self {
+            values: vec![0.0; features * stride],
+            stride,
+            rows,
+        }
+    }
+
+    /// One `Float64` column per feature.
+    pub(crate) fn finish(self, plan: &Plan) -> RecordBatch {
+        let (rows, stride) = (self.rows, self.stride);
+        let buffer = Buffer::from_vec(self.values);
+        let columns = (0..plan.ops.len()).map(|feature| -> ArrayRef {
+            let values = ScalarBuffer::<f64>::new(buffer.clone(), feature * stride, rows);
+            let nulls = if values.iter().any(|value| value.is_nan()) {
+                let valid = BooleanBuffer::collect_bool(rows, |row| !values[row].is_nan());
+                Some(NullBuffer::new(valid))
+            } else {
+                None
+            };
+            Arc::new(Float64Array::new(values, nulls))
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::clone(plan.schema());
+        RecordBatch::try_new_with_options(Arc::clone(&schema), columns.collect(), &options)
+            .unwrap_or_else(|error| {
+                debug_assert!(false, "columns follow from the plan: {error}");
+                RecordBatch::new_empty(schema)
+            })
+    }
+}
+
+/// The batch of the transactions alone; `features` and `flags` hold only those already.
+pub(crate) fn keep_transactions(
+    events: EventBatch,
+    keys: StringArray,
+    features: RecordBatch,
+    flags: Vec<Flags>,
+) -> FeatureBatch {
+    if flags.len() == events.len() {
+        return FeatureBatch {
+            events,
+            keys,
+            features,
+            flags,
+        };
+    }
+    let kept: BooleanArray = events
+        .kinds
+        .iter()
+        .map(|kind| Some(*kind == RecordKind::Transaction))
+        .collect();
+    let pick = |values: &[i64]| -> Vec<i64> {
+        let pairs = values.iter().zip(kept.values().iter());
+        pairs
+            .filter(|(_, kept)| *kept)
+            .map(|(value, _)| *value)
+            .collect()
+    };
+    let (columns, filtered_keys) = match (
+        filter_record_batch(&events.columns, &kept),
+        filter(&keys, &kept),
+    ) {
+        (Ok(columns), Ok(keys)) => (columns, keys.as_string::<i32>().clone()),
+        _ => {
+            debug_assert!(false, "the mask is as long as the batch");
+            (
+                RecordBatch::new_empty(events.columns.schema()),
+                StringArray::new_null(0),
+            )
+        }
+    };
+    FeatureBatch {
+        events: EventBatch {
+            offsets: pick(&events.offsets),
+            record_timestamps_ms: pick(&events.record_timestamps_ms),
+            kinds: vec![RecordKind::Transaction; flags.len()],
+            columns,
+            source: events.source,
+            projection: events.projection,
+        },
+        keys: filtered_keys,
+        features,
+        flags,
+    }
+}
