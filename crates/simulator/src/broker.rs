@@ -24,6 +24,13 @@ const GROUP_REBALANCE_DELAY_MS: i32 = 50;
 /// Brokers of the cluster. One: nothing is replicated, and every further one costs a thread's time.
 const BROKERS: &str = "1";
 
+/// What a consumer of this broker should set, each a librdkafka property and its value. The broker
+/// answers a fetch that found nothing only after the whole `fetch.wait.max.ms` (500 by default), even
+/// when records come in earlier; and librdkafka pauses fetching for `fetch.queue.backoff.ms` (1,000 by
+/// default) whenever its queue is full.
+pub const CONSUMER_PROPERTIES: [(&str, &str); 2] =
+    [("fetch.wait.max.ms", "2"), ("fetch.queue.backoff.ms", "2")];
+
 /// A running cluster; it ends when this is dropped.
 pub struct EmbeddedBroker {
     /// Owns the cluster: librdkafka makes it for a client configured so and destroys it with it.
@@ -128,10 +135,10 @@ mod tests {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker.bootstrap());
         let producer: BaseProducer = config.clone().set("linger.ms", "5").create().unwrap();
+        config.extend(CONSUMER_PROPERTIES.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let consumer: BaseConsumer = config
             .set("group.id", "g")
             .set("auto.offset.reset", "earliest")
-            .set("fetch.queue.backoff.ms", "5")
             .create()
             .unwrap();
         consumer.subscribe(&["t"]).unwrap();
@@ -175,5 +182,35 @@ mod tests {
         }
         assert_eq!(next.iter().sum::<i64>(), RECORDS as i64);
         assert_eq!(pacer.outstanding(), 0);
+    }
+
+    #[test]
+    fn a_broker_that_went_away_comes_back_with_its_records() {
+        let broker = EmbeddedBroker::start(&[("t", 1)]).unwrap();
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap())
+            .set("reconnect.backoff.ms", "10")
+            .set("reconnect.backoff.max.ms", "20")
+            .create()
+            .unwrap();
+        let send = || {
+            let record: BaseRecord<'_, str, str> = BaseRecord::to("t").partition(0).payload("x");
+            producer.send(record).unwrap();
+        };
+        send();
+        producer.flush(Duration::from_secs(10)).unwrap();
+        broker.set_available(false).unwrap();
+        send();
+        assert!(
+            producer.flush(Duration::from_millis(100)).is_err(),
+            "nobody is there"
+        );
+        broker.set_available(true).unwrap();
+        producer.flush(Duration::from_secs(10)).unwrap();
+        let watermarks = producer
+            .client()
+            .fetch_watermarks("t", 0, Duration::from_secs(10))
+            .unwrap();
+        assert_eq!(watermarks, (0, 2));
     }
 }

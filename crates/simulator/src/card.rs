@@ -79,7 +79,7 @@ impl Cards {
             x if x < 0.30 => {
                 let regular = draws.below(REGULARS);
                 let scattered = mix(u64::from(terminal) << 8 | u64::from(regular));
-                first + ((scattered >> 32) * u64::from(home) >> 32) as u32
+                first + (((scattered >> 32) * u64::from(home)) >> 32) as u32
             }
             _ => first + draws.below(home),
         }

@@ -46,7 +46,7 @@ impl Scenario {
         }
     }
 
-    /// The reason codes that its evidence supports.
+    /// The reason codes that its evidence supports, some only with [`FieldSet::Full`](crate::FieldSet).
     pub fn reasons(self) -> &'static [&'static str] {
         match self {
             Self::FabricatedBurst => &[
@@ -56,6 +56,7 @@ impl Scenario {
                 "ROUND_AMOUNTS",
                 "WEAK_UNPREDICTABLE_NUMBER",
                 "FORCE_POST",
+                "EMV_INCONSISTENT",
                 "ROGUE_VERSION",
             ],
             Self::CardEnumeration => &["CARD_ENUMERATION", "KEYED_ENTRY", "VOLUME_SPIKE"],

@@ -3,7 +3,8 @@
 //! [`Fleet`] turns [`SimulatorSettings`] into an endless stream of JSON records in the order of their
 //! arrival. What is fraud is told beside the data, by [`Emitted::fraud`] and [`Fleet::truth`], and
 //! never inside it. The same settings give the same bytes: no clock is read, and every random draw
-//! comes from one seeded generator.
+//! comes from one seeded generator. (Logarithms and exponentials are the platform's, so another
+//! platform may differ in a last digit and from there on.)
 //!
 //! [`broker`] is a Kafka cluster inside the process for demonstrations and tests, with the [`Pacer`]
 //! that its small partitions need.

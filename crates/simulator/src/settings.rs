@@ -17,7 +17,7 @@ pub const CARDS_MAX: u32 = 100_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldSet {
-    /// What the rules for a terminal read, about 440 bytes a record.
+    /// What the rules for a terminal read, about 450 bytes a record.
     #[default]
     Default,
     /// Further `rrn`, `tvr`, `transaction_sequence`, `emv_amount_minor`, `ksn` and `app_version`, about
@@ -74,7 +74,7 @@ impl FieldSet {
 pub struct SimulatorSettings {
     /// Seed of every random draw. Default 7.
     pub seed: u64,
-    /// Terminals, 1 to 10,000,000. Default 50,000, which makes about 90 transactions per simulated
+    /// Terminals, 1 to 10,000,000. Default 50,000, which makes about 100 transactions per simulated
     /// second on a weekday morning.
     pub terminals: u32,
     /// Cards of the population, 1,000 to 100,000,000. Default 2,000,000.

@@ -46,6 +46,7 @@ pub mod mti {
 
 /// Entry modes, the first two digits of DE22.
 pub mod entry {
+    pub const UNKNOWN: &[u8; 2] = b"00";
     pub const KEYED: &[u8; 2] = b"01";
     pub const CHIP: &[u8; 2] = b"05";
     pub const CONTACTLESS: &[u8; 2] = b"07";

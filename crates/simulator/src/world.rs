@@ -184,13 +184,13 @@ impl World {
         sale
     }
 
-    /// Of the last sale.
+    /// Of the last sale. No card is read for it.
     fn reversal(&mut self, index: u32, now_ms: i64) -> Transaction {
         let terminal = &self.terminals[index as usize];
         let (card, amount_minor) = (terminal.last_card, terminal.last_amount);
         let mut reversal = self.blank(index, card, amount_minor, now_ms);
         reversal.mti = mti::REVERSAL;
-        reversal.entry_mode = entry::CHIP;
+        reversal.entry_mode = entry::UNKNOWN;
         reversal
     }
 
