@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::AsArray as _;
 use crossbeam_channel::TryRecvError;
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{RawBatch, Settled, TopicPartition};

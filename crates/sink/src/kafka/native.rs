@@ -3,17 +3,18 @@
 
 #![expect(
     unsafe_code,
-    reason = "rd_kafka_produce_batch has no safe binding; this module is its whole use"
+    reason = "rd_kafka_produce_batch and a flush that ends lingering have no safe binding"
 )]
 
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::IntoOpaque;
 use rdkafka::bindings::{
-    RD_KAFKA_MSG_F_COPY, rd_kafka_message_t, rd_kafka_produce_batch, rd_kafka_resp_err_t,
-    rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
+    RD_KAFKA_MSG_F_COPY, rd_kafka_flush, rd_kafka_message_t, rd_kafka_produce_batch,
+    rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, PARTITION_UA, Producer as _};
@@ -122,6 +123,16 @@ impl Topic {
         }
         left
     }
+}
+
+/// Sends at once what the client still collects, and waits until it has nothing left or `timeout` is
+/// over. Delivery reports must be served by another thread. The safe binding's own flush asks for this
+/// in moments of no length, which the client mostly overlooks, so that `linger.ms` is waited for.
+pub(crate) fn flush(client: &BaseProducer<Context>, timeout: Duration) {
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client is borrowed, so its pointer is valid during the call; flushing is
+    // thread-safe. The result only repeats what the count of records in flight says.
+    unsafe { rd_kafka_flush(client.client().native_ptr(), timeout_ms) };
 }
 
 impl Drop for Topic {

@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::{ClientConfig, ClientContext};
 use tillwatch_records::Ticket;
 
-use super::native::{Message, Topic};
+use super::native::{self, Message, Topic};
 use super::writer::OutRecord;
 use crate::SinkError;
 use crate::counters::Counters;
@@ -201,15 +201,14 @@ impl Producer {
 
     /// Waits until everything is acknowledged or given up.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
-        // Makes the client send at once what it still collects; its own result is about its queues,
-        // ours about tickets, so the count below decides.
-        let _ = self.client.flush(timeout);
+        native::flush(&self.client, timeout);
+        // The client is done with a record a little before its ticket is.
         let state = &self.state;
         let mut gate = state.gate.lock();
         state.moved.wait_while_for(
             &mut gate,
             |()| state.counters.in_flight.load(Ordering::SeqCst) > 0,
-            timeout,
+            SPACE_WAIT,
         );
         drop(gate);
         match state.counters.in_flight.load(Ordering::SeqCst) {
