@@ -1,3 +1,5 @@
 //! Development only: naive oracle, seeded streams, real broker helper
 
 pub mod broker;
+pub mod oracle;
+pub mod stream;

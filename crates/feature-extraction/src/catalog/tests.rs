@@ -31,7 +31,10 @@ fn version_ignores_layout_and_words() {
 #[test]
 fn errors_name_the_feature_and_the_nearest_name() {
     let cases = [
-        (feature("agregate = \"count\""), "feature `f`: unknown key `agregate`; did you mean `aggregate`?"),
+        (
+            feature("agregate = \"count\""),
+            "feature `f`: unknown key `agregate`; did you mean `aggregate`?",
+        ),
         (
             feature("aggregate = \"sum\"\nwindow = \"1h\"\ncolumn = \"amount\""),
             "feature `f`: column `amount` is not a known column; did you mean `amount_minor`?",
@@ -44,7 +47,10 @@ fn errors_name_the_feature_and_the_nearest_name() {
             feature("aggregate = \"time_since\""),
             "feature `f`: unknown aggregate `time_since`; did you mean `time_since_last`?",
         ),
-        (feature("aggregate = \"count\""), "feature `f`: `count` needs a window such as \"1h\""),
+        (
+            feature("aggregate = \"count\""),
+            "feature `f`: `count` needs a window such as \"1h\"",
+        ),
         (
             feature("aggregate = \"count\"\nwindows = [\"1h\", \"2h\"]"),
             "feature `f`: with several windows the name must contain `{window}`",
@@ -67,8 +73,14 @@ fn errors_name_the_feature_and_the_nearest_name() {
         assert!(error.starts_with(expected), "{error}\nis not\n{expected}");
     }
     assert!(error("naem = \"c\"").contains("did you mean `name`?"));
-    let twice = feature("aggregate = \"time_since_last\"\n[[feature]]\nname = \"f\"\naggregate = \"time_since_last\"");
+    let twice = feature(
+        "aggregate = \"time_since_last\"\n[[feature]]\nname = \"f\"\naggregate = \"time_since_last\"",
+    );
     assert!(error(&twice).contains("used twice"));
     let filter = feature("aggregate = \"count\"\nwindow = \"1h\"\nfilter = \"amout_minor > 3\"");
-    assert!(error(&filter).contains("amount_minor"), "{}", error(&filter));
+    assert!(
+        error(&filter).contains("amount_minor"),
+        "{}",
+        error(&filter)
+    );
 }

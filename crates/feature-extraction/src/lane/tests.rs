@@ -1,1 +1,309 @@
+use std::sync::Arc;
 
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Float64Type;
+use tillwatch_records::units::{ByteSize, DurationMs};
+use tillwatch_records::{FeatureBatch, Flags, KeySpec, RecordKind};
+use tillwatch_testkit::oracle::{self, OracleFeature, OracleRow, OracleSettings};
+use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::settings::EngineSettings;
+
+const SETTINGS: [OracleSettings; 3] = [
+    OracleSettings {
+        allowed_lateness_ms: 60_000,
+        max_future_skew_ms: 5_000,
+        dedup_horizon_ms: 300_000,
+        idle_ttl_ms: 5_000_000,
+    },
+    OracleSettings {
+        allowed_lateness_ms: 0,
+        max_future_skew_ms: 0,
+        dedup_horizon_ms: 0,
+        idle_ttl_ms: 0,
+    },
+    OracleSettings {
+        allowed_lateness_ms: 7_200_000,
+        max_future_skew_ms: 600_000,
+        dedup_horizon_ms: 86_400_000,
+        idle_ttl_ms: 86_400_000,
+    },
+];
+
+fn engine(settings: &OracleSettings) -> EngineSettings {
+    let mut engine = EngineSettings::default();
+    engine.time.allowed_lateness = DurationMs::from_ms(settings.allowed_lateness_ms);
+    engine.time.max_future_skew = DurationMs::from_ms(settings.max_future_skew_ms);
+    engine.time.dedup_horizon = DurationMs::from_ms(settings.dedup_horizon_ms);
+    engine.state.idle_ttl = DurationMs::from_ms(settings.idle_ttl_ms);
+    engine
+}
+
+fn lane(catalog: &str, settings: &EngineSettings, start_offset: i64) -> FeatureLane {
+    let plan = Plan::compile(&Catalog::parse(catalog).unwrap(), settings).unwrap();
+    let key = KeySpec::from_names(&["terminal_id"]).unwrap();
+    FeatureLane::new(Arc::new(plan), key, start_offset)
+}
+
+fn rows(batch: &FeatureBatch) -> Vec<OracleRow> {
+    let columns: Vec<_> = batch
+        .features
+        .columns()
+        .iter()
+        .map(|column| column.as_primitive::<Float64Type>())
+        .collect();
+    (0..batch.len())
+        .map(|row| OracleRow {
+            values: columns
+                .iter()
+                .map(|column| column.is_valid(row).then(|| column.value(row)))
+                .collect(),
+            flags: batch.flags[row],
+        })
+        .collect()
+}
+
+fn fold(
+    lane: &mut FeatureLane,
+    events: &[Event],
+    pieces: &[std::ops::Range<usize>],
+) -> Vec<OracleRow> {
+    let mut all = Vec::new();
+    for piece in pieces {
+        let out = lane.process(stream::batch(&events[piece.clone()], piece.start as i64));
+        assert_eq!(out.events.len(), out.len());
+        assert!(out.events.all_transactions());
+        all.extend(rows(&out));
+    }
+    all
+}
+
+fn bits(row: &OracleRow) -> Vec<Option<u64>> {
+    row.values
+        .iter()
+        .map(|value| value.map(f64::to_bits))
+        .collect()
+}
+
+fn check(seed: u64) {
+    let features = OracleFeature::random(seed);
+    let catalog = oracle::catalog_toml(&features);
+    let settings = &SETTINGS[(seed % 3) as usize];
+    let events = stream::events(&StreamSettings::random(seed));
+    let expected = oracle::evaluate(&features, settings, &events);
+    let mut lane = lane(&catalog, &engine(settings), 0);
+    let got = fold(&mut lane, &events, &stream::split(seed, events.len()));
+    assert_eq!(got.len(), expected.len(), "seed {seed}");
+    let transactions = events.iter().filter(|e| e.kind == RecordKind::Transaction);
+    for (number, (event, (got, expected))) in
+        transactions.zip(got.iter().zip(&expected)).enumerate()
+    {
+        assert!(
+            got.flags == expected.flags && bits(got) == bits(expected),
+            "seed {seed}, transaction {number}: {event:?}\n got {got:?}\n expected {expected:?}\n{catalog}"
+        );
+    }
+}
+
+#[test]
+fn equals_the_definition() {
+    for seed in 0..400 {
+        check(seed);
+    }
+}
+
+#[test]
+fn same_seed_same_bytes_whatever_the_batching() {
+    let settings = StreamSettings {
+        events: 3_000,
+        keys: 40,
+        ..StreamSettings::random(5)
+    };
+    let events = stream::events(&settings);
+    let catalog = include_str!("../../../../models/features/job-w.toml");
+    let run = |seed| {
+        let mut lane = lane(catalog, &EngineSettings::default(), 0);
+        let rows = fold(&mut lane, &events, &stream::split(seed, events.len()));
+        (rows.iter().map(bits).collect::<Vec<_>>(), lane.stats())
+    };
+    let first = run(1);
+    for seed in 2..6 {
+        assert!(run(seed) == first);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_other_keys() {
+    let settings = StreamSettings {
+        keys: 6,
+        duplicate_percent: 0,
+        ..StreamSettings::random(9)
+    };
+    let events = stream::events(&settings);
+    let catalog = include_str!("../../../../models/features/job-w.toml");
+    let all = [0..events.len()];
+    let mut together = lane(catalog, &EngineSettings::default(), 0);
+    let together = fold(&mut together, &events, &all);
+    let transactions: Vec<&Event> = events
+        .iter()
+        .filter(|e| e.kind == RecordKind::Transaction)
+        .collect();
+    for key in ["T0", "T3"] {
+        let own: Vec<Event> = events
+            .iter()
+            .filter(|e| e.terminal_id == key)
+            .cloned()
+            .collect();
+        let mut alone = lane(catalog, &EngineSettings::default(), 0);
+        let alone = fold(&mut alone, &own, &[0..own.len()]);
+        let mine = transactions
+            .iter()
+            .zip(&together)
+            .filter(|(e, _)| e.terminal_id == key);
+        assert!(mine.map(|(_, row)| bits(row)).eq(alone.iter().map(bits)));
+    }
+}
+
+fn sale(terminal: &str, number: usize, event_time_ms: i64) -> Event {
+    Event {
+        kind: RecordKind::Transaction,
+        terminal_id: terminal.into(),
+        event_id: format!("s{number}"),
+        event_time_ms,
+        timestamp_ms: event_time_ms,
+        amount_minor: Some(100),
+        response_code: Some("00"),
+        card_token: Some("c".into()),
+        lat: None,
+        event_type: None,
+    }
+}
+
+const COUNT_1H: &str =
+    "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"count\"\nwindow = \"1h\"\n";
+
+#[test]
+fn warms_until_the_longest_window_is_whole() {
+    let hours = |hours: f64| START_MS + (hours * 3_600_000.0) as i64;
+    let events = [
+        sale("a", 0, hours(0.0)),
+        sale("a", 1, hours(0.9)),
+        sale("b", 2, hours(1.0)),
+    ];
+    let mut cut = lane(COUNT_1H, &EngineSettings::default(), 7);
+    let flags: Vec<Flags> = fold(&mut cut, &events, &[0..3])
+        .iter()
+        .map(|r| r.flags)
+        .collect();
+    assert_eq!(flags, [Flags::WARMING, Flags::WARMING, Flags::empty()]);
+    let mut whole = lane(COUNT_1H, &EngineSettings::default(), 0);
+    assert!(
+        fold(&mut whole, &events, &[0..3])
+            .iter()
+            .all(|row| row.flags.is_empty())
+    );
+    assert_eq!(whole.watermark_ms(), Some(hours(1.0)));
+}
+
+#[test]
+fn keeps_the_memory_budget_under_a_flood_of_keys() {
+    let mut settings = EngineSettings::default();
+    settings.state.max_bytes = ByteSize(1024 * 1024);
+    let events: Vec<Event> = (0..20_000)
+        .map(|n| sale(&format!("terminal-{n}"), n, START_MS + n as i64))
+        .collect();
+    let mut lane = lane(COUNT_1H, &settings, 0);
+    for (number, part) in events.chunks(500).enumerate() {
+        fold_part(&mut lane, part, number as i64 * 500);
+        let stats = lane.stats();
+        assert!(stats.state_bytes <= 1024 * 1024 * 105 / 100, "{stats:?}");
+    }
+    let stats = lane.stats();
+    assert!(
+        stats.evicted_keys > 10_000 && stats.keys > 1_000,
+        "{stats:?}"
+    );
+    // An evicted key that comes back says so; one that was kept does not, and knows its past.
+    let back = [
+        sale("terminal-0", 30_000, START_MS + 20_001),
+        sale("terminal-19999", 30_001, START_MS + 20_001),
+    ];
+    let rows = fold_part(&mut lane, &back, 20_000);
+    assert_eq!(rows[0].flags, Flags::STATE_EVICTED);
+    assert_eq!(rows[0].values, [Some(1.0)]);
+    assert_eq!(rows[1].values, [Some(2.0)]);
+    // Once everything evicted is out of reach, a new key is beyond doubt.
+    let later = [sale(
+        "terminal-1",
+        30_002,
+        START_MS + 20_000 + 3_600_000 * 24 * 91,
+    )];
+    assert!(fold_part(&mut lane, &later, 20_002)[0].flags.is_empty());
+}
+
+fn fold_part(lane: &mut FeatureLane, events: &[Event], offset: i64) -> Vec<OracleRow> {
+    rows(&lane.process(stream::batch(events, offset)))
+}
+
+#[test]
+fn eviction_does_not_depend_on_batching() {
+    let mut engine = EngineSettings::default();
+    engine.state.max_bytes = ByteSize(128 * 1024);
+    let settings = StreamSettings {
+        events: 6_000,
+        keys: 900,
+        ..StreamSettings::random(3)
+    };
+    let events = stream::events(&settings);
+    let catalog = include_str!("../../../../models/features/job-w.toml");
+    let run = |pieces: &[std::ops::Range<usize>]| {
+        let mut lane = lane(catalog, &engine, 0);
+        let rows = fold(&mut lane, &events, pieces);
+        assert!(lane.stats().evicted_keys > 100);
+        (
+            rows.iter().map(|r| (bits(r), r.flags)).collect::<Vec<_>>(),
+            lane.stats(),
+        )
+    };
+    let whole = run(&[0..events.len()]);
+    for seed in 0..3 {
+        assert!(run(&stream::split(seed, events.len())) == whole);
+    }
+}
+
+#[test]
+fn an_idle_key_is_small() {
+    let catalog = include_str!("../../../../models/features/job-w.toml");
+    let mut lane = lane(catalog, &EngineSettings::default(), 0);
+    let events: Vec<Event> = (0..20_000)
+        .map(|n| {
+            sale(
+                &format!("acq00001/merchant-000001/terminal-{:06}", n % 10_000),
+                n,
+                START_MS,
+            )
+        })
+        .collect();
+    fold(&mut lane, &events, &[0..20_000]);
+    let dedup = lane.dedup.bytes();
+    let per_key = (lane.stats().state_bytes as usize - dedup) / 10_000;
+    assert!(per_key <= 600, "{per_key} bytes");
+}
+
+#[test]
+fn an_empty_batch_and_missing_columns_are_fine() {
+    let mut lane = lane(
+        include_str!("../../../../models/features/job-w.toml"),
+        &EngineSettings::default(),
+        0,
+    );
+    assert!(lane.process(stream::batch(&[], 0)).is_empty());
+    let mut batch = stream::batch(&[sale("a", 0, START_MS)], 0);
+    let projection = tillwatch_records::Projection::new([Column::EventTime]);
+    batch.columns = batch.columns.project(&[1]).unwrap();
+    batch.projection = Arc::new(projection);
+    let out = lane.process(batch);
+    assert_eq!(rows(&out)[0].values[0], Some(1.0));
+}
