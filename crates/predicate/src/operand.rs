@@ -54,7 +54,7 @@ impl Typed {
     }
 
     /// A text literal read as a time; anything else as it is.
-    fn as_time(self) -> Self {
+    fn read_as_time(self) -> Self {
         match &self {
             Self::Text(TextNode::Const(Some(text))) => match parse_time_ms(text) {
                 Some(ms) => Self::Time(IntNode::Const(Some(ms))),
@@ -128,7 +128,7 @@ pub(crate) fn compare(op: Comparison, l: Typed, r: Typed) -> Option<BoolNode> {
     }
     let (l, r) = match (&l, &r) {
         (Typed::Time(_), Typed::Text(_)) | (Typed::Text(_), Typed::Time(_)) => {
-            (l.as_time(), r.as_time())
+            (l.read_as_time(), r.read_as_time())
         }
         _ => (l, r),
     };
@@ -310,7 +310,7 @@ pub(crate) fn unify(operands: Vec<Typed>) -> Option<Unified> {
     let any = |test: fn(&Typed) -> bool| operands.iter().any(test);
     let nodes = operands.iter().cloned();
     if any(|o| matches!(o, Typed::Time(_))) {
-        let times = nodes.map(|operand| match operand.as_time() {
+        let times = nodes.map(|operand| match operand.read_as_time() {
             Typed::Time(node) => Some(node),
             Typed::Null => Some(IntNode::Const(None)),
             _ => None,

@@ -160,28 +160,88 @@ fn check_error(sql: &str, expect: &Expect) {
 
 #[test]
 fn errors_say_what_and_where() {
-    check_error("mcc = 6011", &expect![[r#""#]]);
-    check_error("flagged AND amout_minor > 1", &expect![[r#""#]]);
-    check_error("amount_minor >", &expect![[r#""#]]);
-    check_error("amount_minor > 1 2", &expect![[r#""#]]);
-    check_error("abz(amount_minor) > 1", &expect![[r#""#]]);
-    check_error("amount_minor", &expect![[r#""#]]);
-    check_error("odd > 1", &expect![[r#""#]]);
-    check_error("ln(mcc) > 1", &expect![[r#""#]]);
-    check_error("ln() > 1", &expect![[r#""#]]);
-    check_error("mcc IN ('1', 2)", &expect![[r#""#]]);
-    check_error("event_time > 5", &expect![[r#""#]]);
-    check_error("amount_minor > 99999999999999999999", &expect![[r#""#]]);
-    check_error("mcc LIKE mcc", &expect![[r#""#]]);
-    check_error("amount_minor IN (SELECT 1)", &expect![[r#""#]]);
-    check_error("flagged OR amount_minor", &expect![[r#""#]]);
-    check_error("1 + 'a' > 2", &expect![[r#""#]]);
+    check_error(
+        "mcc = 6011",
+        &expect![
+            "`=` cannot take column `mcc` (text) and `6011` (integer) at character 1, in `mcc = 6011`; write text in quotes and numbers without"
+        ],
+    );
+    check_error(
+        "flagged AND amout_minor > 1",
+        &expect!["unknown column `amout_minor` at character 13; did you mean `amount_minor`?"],
+    );
+    check_error(
+        "amount_minor >",
+        &expect!["cannot read `amount_minor >`: Expected: an expression, found: EOF"],
+    );
+    check_error(
+        "amount_minor > 1 2",
+        &expect!["cannot read `amount_minor > 1 2`: expected the end, found `2` at character 18"],
+    );
+    check_error(
+        "abz(amount_minor) > 1",
+        &expect![
+            "unknown function `abz` at character 1; did you mean `abs`?; known are abs, coalesce, epoch_ms, greatest, least, left, length, ln, substr"
+        ],
+    );
+    check_error(
+        "amount_minor",
+        &expect!["`amount_minor` gives integer, not true or false; compare it with something"],
+    );
+    check_error(
+        "odd > 1",
+        &expect!["column `odd` at character 1 has type Int8, which expressions cannot read"],
+    );
+    check_error(
+        "ln(mcc) > 1",
+        &expect!["function `ln` cannot take column `mcc` (text) at character 1, in `ln(mcc)`"],
+    );
+    check_error(
+        "ln() > 1",
+        &expect!["`ln` at character 1 takes one arguments, got 0"],
+    );
+    check_error(
+        "mcc IN ('1', 2)",
+        &expect![
+            "`IN` cannot take column `mcc` (text) and `2` (integer) at character 1, in `mcc IN ('1', 2)`"
+        ],
+    );
+    check_error(
+        "event_time > 5",
+        &expect![
+            "`>` cannot take column `event_time` (time) and `5` (integer) at character 1, in `event_time > 5`; write a time as TIMESTAMP '…', or convert the column with epoch_ms"
+        ],
+    );
+    check_error(
+        "amount_minor > 99999999999999999999",
+        &expect![
+            "`99999999999999999999` at character 16 is not a 64-bit integer; write a decimal point for a double"
+        ],
+    );
+    check_error(
+        "mcc LIKE mcc",
+        &expect!["`mcc` at character 10 is not supported; a LIKE pattern is a 'text' literal"],
+    );
+    check_error(
+        "amount_minor IN (SELECT 1)",
+        &expect!["`amount_minor IN (SELECT 1)` at character 1 is not supported"],
+    );
+    check_error(
+        "flagged OR amount_minor",
+        &expect![
+            "`OR` cannot take column `amount_minor` (integer) at character 12, in `amount_minor`; compare it with something"
+        ],
+    );
+    check_error(
+        "1 + 'a' > 2",
+        &expect!["`+` cannot take `1` (integer) and `'a'` (text) at character 1, in `1 + 'a'`"],
+    );
 }
 
 #[test]
 fn canonical_text_is_the_same_for_equal_filters() {
     let canonical = |sql: &str| Predicate::parse(sql, &schema()).unwrap().canonical();
-    let expected = expect![[r#""#]];
+    let expected = expect![[r#"(("amount_minor" > 100) AND ("mcc" IN ('5411', '6011')))"#]];
     expected.assert_eq(&canonical("mcc IN ('6011','5411') and 100 < amount_minor"));
     assert_eq!(
         canonical("amount_minor > 100 AND (mcc IN ('5411', '6011'))"),
@@ -191,4 +251,68 @@ fn canonical_text_is_the_same_for_equal_filters() {
         canonical("amount_minor > 1"),
         canonical("amount_minor > 1.0 + count_24h")
     );
+}
+
+mod property;
+
+#[test]
+fn hostile_text_is_refused_without_harm() {
+    let deep_parentheses = format!("{}1{}", "(".repeat(30_000), ")".repeat(30_000));
+    let deep_calls = format!("{}1{} > 0", "abs(".repeat(200), ")".repeat(200));
+    let long_chain = format!("amount_minor{} > 0", " + 1".repeat(10_000));
+    let chain_in_limits = format!("amount_minor{} > 0", " + 1".repeat(500));
+    let many_not = format!("{} flagged", "NOT ".repeat(900));
+    let many_minus = format!("{} amount_minor > 0", "- ".repeat(900));
+    let cases = format!(
+        "{}1{} > 0",
+        "CASE WHEN flagged THEN ".repeat(40),
+        " END".repeat(40)
+    );
+    let is_null = format!("mcc {}", "IS NULL ".repeat(400));
+    for sql in [
+        deep_parentheses,
+        deep_calls,
+        long_chain,
+        chain_in_limits,
+        many_not,
+        many_minus,
+        cases,
+        is_null,
+        "'".to_owned(),
+        "amount_minor > 1; DROP TABLE x".to_owned(),
+        "\u{0}".to_owned(),
+        " ".repeat(TEXT_BYTES_MAX + 1),
+        String::new(),
+    ] {
+        let start: String = sql.chars().take(40).collect();
+        assert!(Predicate::parse(&sql, &schema()).is_err(), "{start}");
+    }
+}
+
+#[test]
+fn long_flat_texts_are_fine() {
+    let codes: Vec<String> = (0..5_000).map(|code| format!("'{code:04}'")).collect();
+    assert_eq!(rows(&format!("mcc IN ({})", codes.join(","))), "0000");
+    let codes: Vec<String> = (5_000..6_100).map(|code| format!("'{code:04}'")).collect();
+    assert_eq!(rows(&format!("mcc IN ({})", codes.join(","))), "1100");
+    let any = vec!["mcc = '6011'"; 250].join(" OR ");
+    assert_eq!(rows(&any), "1000");
+    let nested = format!("{}flagged{}", "(".repeat(25), ")".repeat(25));
+    assert_eq!(rows(&nested), "1001");
+}
+
+#[test]
+fn a_wrong_column_reads_as_null_beyond_debug_assertions() {
+    let predicate = Predicate::parse("amount_minor IS NULL", &schema()).unwrap();
+    let short: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let sliced = Int64Array::from(vec![None, Some(1), None, Some(2), None]).slice(1, 3);
+    let sliced: ArrayRef = Arc::new(sliced);
+    let bits = |array: ArrayRef, rows| {
+        predicate
+            .evaluate(&[array], rows)
+            .iter()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bits(short, 2), vec![false, false]);
+    assert_eq!(bits(sliced, 3), vec![false, true, false]);
 }
