@@ -70,9 +70,13 @@ struct Turn(u64);
 
 const SLOT_BITS: u32 = 24;
 
+/// Here the simulated clock stops: the stream goes on, all at this time.
+const SINCE_START_MS_MAX: i64 = (1 << (64 - SLOT_BITS)) - 1;
+
 impl Turn {
     fn new(since_start_ms: i64, slot: u32) -> Self {
-        Self((since_start_ms.max(0).unsigned_abs() << SLOT_BITS) | u64::from(slot))
+        let since_start_ms = since_start_ms.clamp(0, SINCE_START_MS_MAX).unsigned_abs();
+        Self((since_start_ms << SLOT_BITS) | u64::from(slot))
     }
 
     fn since_start_ms(self) -> i64 {

@@ -98,8 +98,8 @@ impl Scenario {
         match self {
             Self::FabricatedBurst | Self::CardEnumeration => (0.5, 12.0),
             Self::CashOut => (0.5, 8.0),
-            Self::ClonedTerminal => (12.0, 60.0),
-            Self::SkimmingFallback => (45.0, 1_000.0),
+            Self::ClonedTerminal => (20.0, 80.0),
+            Self::SkimmingFallback => (70.0, 1_000.0),
         }
     }
 }

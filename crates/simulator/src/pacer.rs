@@ -26,7 +26,7 @@ struct Outstanding {
 
 /// What the broker keeps beside key and value of a record: headers, varints and its share of the
 /// batch header, generously.
-const OVERHEAD_BYTES: usize = 64;
+const OVERHEAD_BYTES: usize = 80;
 
 impl Pacer {
     /// A pacer for partitions `0..partitions` of a new topic, each with at most `records_max` records

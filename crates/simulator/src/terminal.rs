@@ -85,7 +85,7 @@ impl Terminal {
                     category,
                     region,
                     follow_up: FollowUp::None,
-                    activity: draws.lognormal(0.65, 0.6) as f32,
+                    activity: draws.lognormal(0.55, 0.8) as f32,
                     lat_e4: site.0,
                     lon_e4: site.1,
                     serial,
