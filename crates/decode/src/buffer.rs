@@ -9,7 +9,8 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 use tillwatch_records::column::ColumnType;
 
-/// Values of one column.
+/// Values of one column. Rows that are left out are null: they cost nothing until a later row has a
+/// value, so columns that a source never fills are free.
 #[derive(Debug)]
 pub(crate) enum ColumnBuffer {
     Text(TextBuffer),
@@ -53,14 +54,6 @@ impl ColumnBuffer {
         }
     }
 
-    pub(crate) fn push_null(&mut self) {
-        match self {
-            Self::Text(text) => text.finish_row(false),
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.push(None),
-            Self::Float64(fixed) => fixed.push(None),
-        }
-    }
-
     /// Forgets everything after the first `rows` rows.
     pub(crate) fn truncate(&mut self, rows: usize) {
         match self {
@@ -70,18 +63,18 @@ impl ColumnBuffer {
         }
     }
 
-    /// The text of the last row; `None` where it is null or the column is not text.
-    pub(crate) fn last_text(&self) -> Option<&[u8]> {
+    /// The text of `row`, the last one; `None` where it is null or the column is not text.
+    pub(crate) fn last_text(&self, row: usize) -> Option<&[u8]> {
         match self {
-            Self::Text(text) => text.last(),
+            Self::Text(text) => text.last(row),
             _ => None,
         }
     }
 
-    /// The integer or time of the last row; `None` where it is null or the column is neither.
-    pub(crate) fn last_i64(&self) -> Option<i64> {
+    /// The integer or time of `row`, the last one; `None` where it is null or the column is neither.
+    pub(crate) fn last_i64(&self, row: usize) -> Option<i64> {
         match self {
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.last(),
+            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.last(row),
             _ => None,
         }
     }
@@ -89,6 +82,11 @@ impl ColumnBuffer {
     /// The values as an array of `rows` rows; the buffer is empty afterwards.
     pub(crate) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         self.truncate(rows);
+        match self {
+            Self::Text(text) => text.fill(rows),
+            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.fill(rows),
+            Self::Float64(fixed) => fixed.fill(rows),
+        }
         Ok(match self {
             Self::Text(text) => Arc::new(text.finish()?),
             Self::Int64(fixed) => {
@@ -127,20 +125,33 @@ impl TextBuffer {
         self.bytes.get(end..).unwrap_or_default()
     }
 
-    /// Makes the appended bytes the next row.
-    pub(crate) fn finish_row(&mut self, valid: bool) {
+    /// Makes the appended bytes `row`, which is none that was pushed before.
+    #[inline]
+    pub(crate) fn finish_row(&mut self, row: usize) {
+        self.fill(row);
         // A batch of raw records is below 2^31 bytes, and unescaping does not lengthen; a derived
         // id is at most TEXT_BYTES_MAX.
         self.ends.push(self.bytes.len() as i32);
-        self.nulls.append(valid);
+        self.nulls.append_non_null();
     }
 
-    fn last(&self) -> Option<&[u8]> {
-        let row = self.nulls.len().checked_sub(1)?;
-        let start = *self.ends.get(row)? as usize;
-        self.nulls
-            .is_valid(row)
-            .then(|| self.bytes.get(start..).unwrap_or_default())
+    /// Makes the rows that were left out before `row` null.
+    #[inline]
+    fn fill(&mut self, row: usize) {
+        let missing = row.saturating_sub(self.nulls.len());
+        if missing > 0 {
+            let end = self.ends.last().copied().unwrap_or_default();
+            self.ends.resize(row + 1, end);
+            self.nulls.append_n_nulls(missing);
+        }
+    }
+
+    /// Values are never null, so a row that is there has one.
+    fn last(&self, row: usize) -> Option<&[u8]> {
+        if self.nulls.len() != row + 1 {
+            return None;
+        }
+        self.bytes.get(*self.ends.get(row)? as usize..)
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -169,23 +180,27 @@ impl<T: Copy + Default + arrow::datatypes::ArrowNativeType> FixedBuffer<T> {
         }
     }
 
-    pub(crate) fn push(&mut self, value: Option<T>) {
-        self.values.push(value.unwrap_or_default());
-        self.nulls.append(value.is_some());
+    /// Makes `value` the value of `row`, which is none that was pushed before.
+    #[inline]
+    pub(crate) fn push(&mut self, row: usize, value: T) {
+        self.fill(row);
+        self.values.push(value);
+        self.nulls.append_non_null();
     }
 
-    /// Puts `value` in the place of the last row.
-    pub(crate) fn replace_last(&mut self, value: Option<T>) {
-        if let Some(before) = self.values.len().checked_sub(1) {
-            self.truncate(before);
-            self.push(value);
+    /// Makes the rows that were left out before `row` null.
+    #[inline]
+    fn fill(&mut self, row: usize) {
+        let missing = row.saturating_sub(self.nulls.len());
+        if missing > 0 {
+            self.values.resize(row, T::default());
+            self.nulls.append_n_nulls(missing);
         }
     }
 
-    fn last(&self) -> Option<T> {
-        let row = self.nulls.len().checked_sub(1)?;
-        let value = self.values.get(row).copied();
-        value.filter(|_| self.nulls.is_valid(row))
+    /// Values are never null, so a row that is there has one.
+    fn last(&self, row: usize) -> Option<T> {
+        self.values.get(row).copied()
     }
 
     fn truncate(&mut self, rows: usize) {

@@ -62,7 +62,7 @@ impl Decoder {
             buffer.reserve(rows_max);
         }
         for (index, record) in raw.iter().enumerate() {
-            match self.record(&record, topic_kind) {
+            match self.record(&record, offsets.len(), topic_kind) {
                 Ok((kind, timestamp_ms)) => {
                     offsets.push(record.offset);
                     record_timestamps_ms.push(timestamp_ms);
@@ -102,10 +102,11 @@ impl Decoder {
         }
     }
 
-    /// Appends one record to the buffers: its kind and timestamp.
+    /// Writes one record to the buffers as row number `row`: its kind and timestamp.
     fn record(
         &mut self,
         record: &RawRecord<'_>,
+        row: usize,
         topic_kind: RecordKind,
     ) -> Result<(RecordKind, i64), Fault> {
         let payload = check_payload(record.payload)?;
@@ -113,6 +114,7 @@ impl Decoder {
         let kind = self.kind(record, payload)?.unwrap_or(topic_kind);
         let timestamp_ms = write_row(
             &self.plan.kinds[kind as usize],
+            row,
             &mut self.buffers,
             &self.extractor.tokens,
             payload,

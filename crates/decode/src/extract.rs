@@ -5,8 +5,8 @@ use crate::scan::Cursor;
 use crate::tree::{FieldTree, Target};
 use crate::value::text::unescape;
 
-/// What a mapped value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a mapped value is; those that are none come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TokenKind {
     /// The field is not there.
     Absent,
@@ -143,6 +143,8 @@ impl Extractor {
             let target = match self.memories[node].predict(&mut expected, cursor.rest()) {
                 Some((target, length)) => {
                     cursor.at += length;
+                    // The remembered record may have had fewer blanks before its value.
+                    cursor.skip_blanks();
                     target
                 }
                 None => match self.look_up(tree, node, expected, separator, cursor)? {
@@ -263,6 +265,21 @@ fn given_twice(at: usize) -> Fault {
     Fault::at_byte(RefusalReason::DuplicateField, what, at)
 }
 
+/// Whether `rest` starts with `lead`; by words, as names are too short for a library call to pay.
+#[inline]
+fn starts_with(rest: &[u8], lead: &[u8]) -> bool {
+    let Some(head) = rest.get(..lead.len()) else {
+        return false;
+    };
+    let (Some(head_end), Some(lead_end)) = (head.last_chunk::<8>(), lead.last_chunk::<8>()) else {
+        return head == lead;
+    };
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let words = |bytes| <[u8]>::as_chunks::<8>(bytes).0.iter().map(word);
+    // The last words overlap the ones before where the length is no multiple of eight.
+    word(head_end) == word(lead_end) && words(head).eq(words(lead))
+}
+
 impl Memory {
     /// The field that `rest` starts with and the length of its lead, if it is the expected one or
     /// one of the next few; `expected` then moves past it.
@@ -270,7 +287,7 @@ impl Memory {
     fn predict(&self, expected: &mut usize, rest: &[u8]) -> Option<(Target, usize)> {
         let ahead = self.fields.get(*expected..)?;
         for (skipped, field) in ahead.iter().take(LOOK_AHEAD).enumerate() {
-            if rest.starts_with(&field.lead) {
+            if starts_with(rest, &field.lead) {
                 *expected += skipped + 1;
                 return Some((field.target, field.lead.len()));
             }

@@ -332,13 +332,12 @@ impl KindBuilder<'_> {
     fn build(&self, kind: RecordKind) -> Result<KindPlan, DecodeError> {
         let carried = |column: Column| column.spec().carried_by.contains(&kind);
         let mut steps = Vec::new();
-        let mut unset = Vec::new();
         for (buffer, (column, source)) in self.columns.iter().zip(self.sources).enumerate() {
-            match source {
-                Some(source) if carried(*column) => {
-                    steps.push(self.step(kind, buffer, *column, source)?);
-                }
-                _ => unset.push(buffer),
+            // Any other column stays null.
+            if let Some(source) = source
+                && carried(*column)
+            {
+                steps.push(self.step(kind, buffer, *column, source)?);
             }
         }
         // An amount in major units looks at the currency of its row.
@@ -346,11 +345,8 @@ impl KindBuilder<'_> {
         let key_parts = self.key.columns().iter().copied().filter(|c| carried(*c));
         let event_id = self.buffer(Column::EventId);
         let derived = self.derived(kind);
-        unset.retain(|buffer| derived.is_empty() || Some(*buffer) != event_id);
-        unset.retain(|buffer| Some(*buffer) != self.buffer(Column::IngestTime));
         Ok(KindPlan {
             steps,
-            unset,
             derived,
             key_parts: key_parts.filter_map(|column| self.buffer(column)).collect(),
             event_id,

@@ -17,8 +17,6 @@ use crate::value::time::{TimeError, milliseconds};
 pub(crate) struct KindPlan {
     /// Amounts after the rest, as they may look at the currency of their row.
     pub(crate) steps: Vec<Step>,
-    /// Buffers that this kind leaves null.
-    pub(crate) unset: Vec<usize>,
     /// What the event id is joined from; empty when it is not.
     pub(crate) derived: Vec<usize>,
     /// Parts of the entity key that this kind carries.
@@ -82,10 +80,12 @@ pub(crate) struct Scratch {
 
 const MISSING: &str = "required, but absent, null or empty";
 
-/// Appends one row to every buffer and gives the record's timestamp: `timestamp_ms`, or its event
-/// time. After a fault some buffers may hold a value too many: the caller truncates.
+/// Writes row number `row`, the next one, to the buffers and gives the record's timestamp:
+/// `timestamp_ms`, or its event time. After a fault some buffers may hold a value too many: the caller
+/// truncates.
 pub(crate) fn write_row(
     plan: &KindPlan,
+    row: usize,
     buffers: &mut [ColumnBuffer],
     tokens: &[Token],
     payload: &[u8],
@@ -97,28 +97,26 @@ pub(crate) fn write_row(
             Source::Slot(slot) => (tokens[usize::from(*slot)], payload),
             Source::Constant(token, text) => (*token, &**text),
         };
-        let is_present = write_value(step, buffers, token, text, scratch)
-            .map_err(|fault| fault.in_column(step.column))?;
+        let is_present = token.kind > TokenKind::Null
+            && write_value(step, row, buffers, token, text, scratch)
+                .map_err(|fault| fault.in_column(step.column))?;
         if step.required && !is_present {
             return Err(missing(step.column));
         }
     }
-    for buffer in &plan.unset {
-        buffers[*buffer].push_null();
-    }
     if !plan.derived.is_empty() {
-        derive_event_id(plan, buffers)?;
+        derive_event_id(plan, row, buffers)?;
     }
     if plan.is_label {
-        complete_label(plan, buffers, timestamp_ms)?;
+        complete_label(plan, row, buffers, timestamp_ms)?;
     }
-    check_key(plan, buffers)?;
-    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64());
+    check_key(plan, row, buffers)?;
+    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64(row));
     let timestamp_ms = timestamp_ms
         .or(event_time)
         .ok_or_else(|| missing("event_time"))?;
     if let Some(ColumnBuffer::TimestampMs(times)) = plan.ingest_time.map(|at| &mut buffers[at]) {
-        times.push(Some(timestamp_ms));
+        times.push(row, timestamp_ms);
     }
     Ok(timestamp_ms)
 }
@@ -130,7 +128,7 @@ pub(crate) fn check_constant(step: &Step) -> Result<(), &'static str> {
     };
     let mut scratch = Scratch::default();
     let checked = match step.convert {
-        Convert::Text { is_card } => write_text(&mut TextBuffer::new(), *token, text, is_card),
+        Convert::Text { is_card } => write_text(&mut TextBuffer::new(), 0, *token, text, is_card),
         Convert::Integer | Convert::Amount { currency: None } => {
             integer(*token, text, &mut scratch).map(|value| value.is_some())
         }
@@ -150,10 +148,11 @@ fn missing(column: &'static str) -> Fault {
     Fault::new(RefusalReason::MissingField, MISSING).in_column(column)
 }
 
-/// Appends a value to the buffer of `step`; whether it is one, rather than null.
+/// Writes a value to the buffer of `step`; whether it is one, rather than null.
 #[inline]
 fn write_value(
     step: &Step,
+    row: usize,
     buffers: &mut [ColumnBuffer],
     token: Token,
     text: &[u8],
@@ -162,38 +161,31 @@ fn write_value(
     let scale = match step.convert {
         Convert::Amount {
             currency: Some(currency),
-        } if token.kind != TokenKind::Absent && token.kind != TokenKind::Null => {
-            exponent(buffers[currency].last_text(), scratch)?
-        }
+        } => exponent(buffers[currency].last_text(row), scratch)?,
         _ => 0,
     };
     match (step.convert, &mut buffers[step.buffer]) {
         (Convert::Text { is_card }, ColumnBuffer::Text(column)) => {
-            write_text(column, token, text, is_card)
+            write_text(column, row, token, text, is_card)
         }
         (Convert::Integer, ColumnBuffer::Int64(column)) => {
             let value = integer(token, text, scratch)?;
-            column.push(value);
-            Ok(value.is_some())
+            Ok(value.map(|value| column.push(row, value)).is_some())
         }
         (Convert::Amount { .. }, ColumnBuffer::Int64(column)) => {
             let value = amount(token, text, scale, scratch)?;
-            column.push(value);
-            Ok(value.is_some())
+            Ok(value.map(|value| column.push(row, value)).is_some())
         }
         (Convert::Degrees { max }, ColumnBuffer::Float64(column)) => {
             let value = degrees(token, text, max, scratch)?;
-            column.push(value);
-            Ok(value.is_some())
+            Ok(value.map(|value| column.push(row, value)).is_some())
         }
         (Convert::Time(format), ColumnBuffer::TimestampMs(column)) => {
             let value = time(token, text, format, scratch)?;
-            column.push(value);
-            Ok(value.is_some())
+            Ok(value.map(|value| column.push(row, value)).is_some())
         }
-        (_, other) => {
+        _ => {
             debug_assert!(false, "a step and its buffer are made from one column type");
-            other.push_null();
             Ok(false)
         }
     }
@@ -201,6 +193,7 @@ fn write_value(
 
 fn write_text(
     column: &mut TextBuffer,
+    row: usize,
     token: Token,
     text: &[u8],
     is_card: bool,
@@ -227,7 +220,9 @@ fn write_text(
         return Err(Fault::new(RefusalReason::PanInClear, what));
     }
     let is_present = !column.pending().is_empty();
-    column.finish_row(is_present);
+    if is_present {
+        column.finish_row(row);
+    }
     Ok(is_present)
 }
 
@@ -349,7 +344,7 @@ fn time(
 /// Joins the event id from the other columns of the row: parts separated by `/`, in which `~` is
 /// written `~0` and `/` is written `~1`, so that different parts never give the same id. Times are in
 /// milliseconds.
-fn derive_event_id(plan: &KindPlan, buffers: &mut [ColumnBuffer]) -> Result<(), Fault> {
+fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut [ColumnBuffer]) -> Result<(), Fault> {
     let Some(ColumnBuffer::Text(target)) = plan.event_id.map(|at| &mut buffers[at]) else {
         return Ok(());
     };
@@ -361,7 +356,7 @@ fn derive_event_id(plan: &KindPlan, buffers: &mut [ColumnBuffer]) -> Result<(), 
             id.push(b'/');
         }
         let part = &buffers[*part];
-        if let Some(text) = part.last_text() {
+        if let Some(text) = part.last_text(row) {
             for byte in text {
                 match byte {
                     b'~' => id.extend_from_slice(b"~0"),
@@ -369,7 +364,7 @@ fn derive_event_id(plan: &KindPlan, buffers: &mut [ColumnBuffer]) -> Result<(), 
                     other => id.push(*other),
                 }
             }
-        } else if let Some(number) = part.last_i64() {
+        } else if let Some(number) = part.last_i64(row) {
             id.extend_from_slice(number.to_string().as_bytes());
         } else {
             is_whole = false;
@@ -382,7 +377,9 @@ fn derive_event_id(plan: &KindPlan, buffers: &mut [ColumnBuffer]) -> Result<(), 
     }
     if let Some(ColumnBuffer::Text(target)) = plan.event_id.map(|at| &mut buffers[at]) {
         *target.bytes() = id;
-        target.finish_row(is_whole);
+        if is_whole {
+            target.finish_row(row);
+        }
     }
     if is_long {
         return Err(text_too_long().in_column("event_id"));
@@ -398,17 +395,18 @@ fn derive_event_id(plan: &KindPlan, buffers: &mut [ColumnBuffer]) -> Result<(), 
 /// counts from when it was reported, else from when the fraud occurred, else from its arrival.
 fn complete_label(
     plan: &KindPlan,
+    row: usize,
     buffers: &mut [ColumnBuffer],
     timestamp_ms: Option<i64>,
 ) -> Result<(), Fault> {
     let has_id = plan
         .event_id
-        .is_some_and(|at| buffers[at].last_text().is_some());
-    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64());
+        .is_some_and(|at| buffers[at].last_text(row).is_some());
+    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64(row));
     let has_key = plan
         .key_parts
         .iter()
-        .all(|part| buffers[*part].last_text().is_some());
+        .all(|part| buffers[*part].last_text(row).is_some());
     if !has_id && !(has_key && event_time.is_some()) {
         let what = "a label needs an event id, or the key and event time of its transaction";
         return Err(Fault::new(RefusalReason::MissingField, what));
@@ -418,20 +416,20 @@ fn complete_label(
     }
     let mut others = plan.label_times.iter().flatten();
     let time = others
-        .find_map(|at| buffers[*at].last_i64())
+        .find_map(|at| buffers[*at].last_i64(row))
         .or(timestamp_ms)
         .ok_or_else(|| missing("event_time"))?;
     if let Some(ColumnBuffer::TimestampMs(times)) = plan.event_time.map(|at| &mut buffers[at]) {
-        times.replace_last(Some(time));
+        times.push(row, time);
     }
     Ok(())
 }
 
-fn check_key(plan: &KindPlan, buffers: &[ColumnBuffer]) -> Result<(), Fault> {
+fn check_key(plan: &KindPlan, row: usize, buffers: &[ColumnBuffer]) -> Result<(), Fault> {
     let parts = || {
         plan.key_parts
             .iter()
-            .filter_map(|part| buffers[*part].last_text())
+            .filter_map(|part| buffers[*part].last_text(row))
     };
     let separators = plan.key_parts.len();
     let length = parts().map(<[u8]>::len).sum::<usize>() + separators;

@@ -49,6 +49,14 @@ fn decode<B: AsRef<[u8]>>(settings: &str, payloads: &[B]) -> Decoded {
     decoder(settings, all_columns()).decode(&batch(payloads))
 }
 
+/// The value of `array` at `row` as text; times in milliseconds.
+fn cell(array: &dyn Array, row: usize) -> String {
+    match array.as_primitive_opt::<TimestampMillisecondType>() {
+        Some(times) => times.value(row).to_string(),
+        None => array_value_to_string(array, row).unwrap(),
+    }
+}
+
 /// Rows as text, with the kind and only the columns that are not null.
 fn show(events: &EventBatch) -> Vec<String> {
     let schema = events.columns.schema();
@@ -57,13 +65,7 @@ fn show(events: &EventBatch) -> Vec<String> {
             let cells = events.columns.columns().iter().zip(schema.fields());
             let cells: Vec<String> = cells
                 .filter(|(array, _)| array.is_valid(row))
-                .map(|(array, field)| {
-                    format!(
-                        "{}={}",
-                        field.name(),
-                        array_value_to_string(array, row).unwrap()
-                    )
-                })
+                .map(|(array, field)| format!("{}={}", field.name(), cell(array, row)))
                 .collect();
             format!(
                 "{}@{}: {}",
@@ -83,9 +85,7 @@ fn value(settings: &str, payload: &str, column: Column) -> Result<Option<String>
         return Err(format!("{}: {}", refusal.reason, refusal.detail));
     }
     let array = decoded.events.column(column).unwrap();
-    Ok(array
-        .is_valid(0)
-        .then(|| array_value_to_string(array, 0).unwrap()))
+    Ok(array.is_valid(0).then(|| cell(array, 0)))
 }
 
 /// `GOOD` with `member` added.
@@ -117,8 +117,8 @@ fn reads_the_canonical_layout() {
     );
     expect_test::expect![[r#"
         [
-            "transaction@0: event_id=e1 event_time=2018-04-01T00:00:31.250Z ingest_time=2020-09-13T12:26:40Z acquirer_id=A merchant_id=M terminal_id=T amount_minor=5716 currency=EUR",
-            "transaction@1: event_id=e1 stan=42 event_time=2018-04-01T00:00:31.250Z ingest_time=2020-09-13T12:26:40Z acquirer_id=A merchant_id=M terminal_id=T mcc=5411 amount_minor=5716 currency=EUR aid=true lat=52.5",
+            "transaction@0: event_id=e1 event_time=1522540831250 ingest_time=1600000000000 acquirer_id=A merchant_id=M terminal_id=T amount_minor=5716 currency=EUR",
+            "transaction@1: event_id=e1 stan=42 event_time=1522540831250 ingest_time=1600000000000 acquirer_id=A merchant_id=M terminal_id=T mcc=5411 amount_minor=5716 currency=EUR aid=true lat=52.5",
         ]
     "#]]
     .assert_debug_eq(&show(&decoded.events));
@@ -178,7 +178,7 @@ fn follows_names_paths_constants_and_escaped_dots() {
         "merchant_id":"M","amount_minor":1, "token":"top"}"#;
     expect_test::expect![[r#"
         [
-            "transaction@0: event_id=e rrn=r event_time=2018-04-01T00:00:31.250Z ingest_time=2020-09-13T12:26:40Z acquirer_id=A merchant_id=M terminal_id=T9 card_token=abc bin=457173 amount_minor=1 currency=JPY lat=1.5",
+            "transaction@0: event_id=e rrn=r event_time=1522540831250 ingest_time=1600000000000 acquirer_id=A merchant_id=M terminal_id=T9 card_token=abc bin=457173 amount_minor=1 currency=JPY lat=1.5",
         ]
     "#]]
     .assert_debug_eq(&show(&decode(settings, &[payload]).events));
@@ -251,7 +251,7 @@ fn times_without_a_zone_are_utc() {
     ] {
         let payload = replaced("event_time", &format!("\"{written}\""));
         let time = value(settings, &payload, Column::EventTime);
-        assert_eq!(time, Ok(Some("2018-04-01T00:00:31Z".into())));
+        assert_eq!(time, Ok(Some("1522540831000".into())));
     }
     assert_eq!(reason(settings, GOOD), Some(RefusalReason::BadTime));
     assert_eq!(
@@ -439,14 +439,14 @@ fn labels_name_their_transaction_one_way_or_the_other() {
     let time = |payload: &str| value(settings, payload, Column::EventTime);
     let reported =
         r#"{"event_id":"e","reported_time":1522540831250,"occurred_time":1500000000000}"#;
-    assert_eq!(time(reported), Ok(Some("2018-04-01T00:00:31.250Z".into())));
+    assert_eq!(time(reported), Ok(Some("1522540831250".into())));
     assert_eq!(
         time(r#"{"event_id":"e"}"#),
-        Ok(Some("2020-09-13T12:26:40Z".into()))
+        Ok(Some("1600000000000".into()))
     );
     let keyed =
         r#"{"acquirer_id":"A","merchant_id":"M","terminal_id":"T","event_time":1522540831250}"#;
-    assert_eq!(time(keyed), Ok(Some("2018-04-01T00:00:31.250Z".into())));
+    assert_eq!(time(keyed), Ok(Some("1522540831250".into())));
     let refused = time(r#"{"terminal_id":"T","event_time":1522540831250}"#).unwrap_err();
     assert!(
         refused.starts_with("missing_field: a label needs"),
@@ -639,7 +639,7 @@ proptest! {
         for (index, payload) in payloads.iter().enumerate() {
             let alone = decode(MAPPED, &[payload]);
             if let Some(position) = refused.iter().position(|found| *found == index) {
-                prop_assert!(alone.events.is_empty());
+                prop_assert!(alone.events.is_empty(), "{:?}", together.refusals);
                 prop_assert_eq!(&alone.refusals[0].reason, &together.refusals[position].reason);
                 prop_assert_eq!(&alone.refusals[0].detail, &together.refusals[position].detail);
             } else {
