@@ -1,0 +1,128 @@
+//! Golden vectors: inputs with the output that the model's author got. A model that does not
+//! reproduce them is not the model that was tested.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+use serde_json::Value;
+use tillwatch_predicate::Scope;
+
+use crate::error::ScoringError;
+use crate::limits::GOLDEN_ROWS_MAX;
+use crate::model::{InputScope, Model, ModelInput, ModelOutput};
+
+/// What stands in golden.json.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Golden {
+    /// Largest difference that counts as equal; 0 unless the author computed in other precision.
+    #[serde(default)]
+    tolerance: f64,
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    /// One value per input of the model, in its order; null for missing. JSON has no infinities:
+    /// they are the texts "inf" and "-inf".
+    inputs: Vec<Value>,
+    raw: Option<f64>,
+    probability: Option<f64>,
+}
+
+/// Scores every golden row by itself and compares.
+pub(crate) fn check(
+    file: &str,
+    text: &str,
+    model: &dyn Model,
+    scope: &InputScope,
+) -> Result<(), ScoringError> {
+    let golden: Golden =
+        serde_json::from_str(text).map_err(|error| ScoringError::file(file, error.to_string()))?;
+    if golden.rows.is_empty() || golden.rows.len() > GOLDEN_ROWS_MAX {
+        let message = format!(
+            "has {} rows, 1 to {GOLDEN_ROWS_MAX} are checked",
+            golden.rows.len()
+        );
+        return Err(ScoringError::file(file, message));
+    }
+    let inputs = &model.info().inputs;
+    let mut output = ModelOutput::default();
+    for (position, row) in golden.rows.iter().enumerate() {
+        let number = position + 1;
+        if row.inputs.len() != inputs.len() {
+            let message = format!(
+                "row {number} has {} inputs, the model reads {}",
+                row.inputs.len(),
+                inputs.len()
+            );
+            return Err(ScoringError::file(file, message));
+        }
+        let columns = inputs
+            .iter()
+            .zip(&row.inputs)
+            .map(|(input, value)| {
+                column(scope.data_type(input), value).ok_or_else(|| {
+                    let message = format!("row {number}: `{value}` is no value of input `{input}`");
+                    ScoringError::file(file, message)
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        output.clear();
+        let input = ModelInput {
+            columns: &columns,
+            rows: 1,
+        };
+        model.score(&input, &mut output);
+        let pairs = [
+            ("raw score", row.raw, output.raw.first()),
+            ("probability", row.probability, output.probability.first()),
+        ];
+        for (what, expected, got) in pairs {
+            let got = got.copied().unwrap_or(f64::NAN);
+            if let Some(expected) = expected
+                && !((got - expected).abs() <= golden.tolerance || got == expected)
+            {
+                return Err(ScoringError::Golden {
+                    file: file.to_owned(),
+                    row: number,
+                    what,
+                    expected,
+                    got,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One row of a column.
+fn column(data_type: Option<DataType>, value: &Value) -> Option<ArrayRef> {
+    let missing = value.is_null();
+    Some(match data_type? {
+        DataType::Utf8 => Arc::new(StringArray::from(vec![match value {
+            Value::Null => None,
+            other => Some(other.as_str()?),
+        }])),
+        DataType::Int64 => Arc::new(Int64Array::from(vec![
+            (!missing)
+                .then(|| value.as_i64())
+                .map_or(Some(None), |v| v.map(Some))?,
+        ])),
+        DataType::Timestamp(..) => {
+            let ms = (!missing)
+                .then(|| value.as_i64())
+                .map_or(Some(None), |v| v.map(Some))?;
+            Arc::new(TimestampMillisecondArray::from(vec![ms]).with_timezone("UTC"))
+        }
+        _ => Arc::new(Float64Array::from(vec![match value {
+            Value::Null => None,
+            Value::String(text) if text == "inf" => Some(f64::INFINITY),
+            Value::String(text) if text == "-inf" => Some(f64::NEG_INFINITY),
+            other => Some(other.as_f64()?),
+        }])),
+    })
+}

@@ -1,0 +1,153 @@
+//! Kind `logistic`: raw = intercept + Σ coefficient × (x − mean) / scale, probability = 1/(1 + e^−raw).
+//!
+//! A missing x counts as `missing`, which is the mean unless stated. A contribution is an input's
+//! term; all terms of a row sum to the raw score less the intercept.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tillwatch_records::ReasonDefinition;
+use tillwatch_records::suggest::did_you_mean;
+
+use super::{logistic, push_contributions};
+use crate::error::ScoringError;
+use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, for_each_value, value_at};
+use crate::registry::{LoadContext, ModelFactory};
+use crate::text::{read_toml, utf8};
+
+/// Makes [`Logistic`].
+#[derive(Debug)]
+pub struct Factory;
+
+/// A logistic regression.
+#[derive(Debug)]
+pub struct Logistic {
+    info: ModelInfo,
+    intercept: f64,
+    /// One per input.
+    terms: Vec<Term>,
+    reasons_from: f64,
+    /// One per input.
+    reasons: Vec<Option<Arc<ReasonDefinition>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    coefficient: f64,
+    mean: f64,
+    /// Not 0.
+    scale: f64,
+    missing: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    intercept: f64,
+    #[serde(rename = "term")]
+    terms: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    input: String,
+    coefficient: f64,
+    #[serde(default)]
+    mean: f64,
+    #[serde(default = "one")]
+    scale: f64,
+    missing: Option<f64>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl Term {
+    #[inline(always)]
+    fn value(self, x: f64) -> f64 {
+        let x = if x.is_nan() { self.missing } else { x };
+        self.coefficient * ((x - self.mean) / self.scale)
+    }
+}
+
+impl ModelFactory for Factory {
+    type Model = Logistic;
+    const KIND: &'static str = "logistic";
+
+    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<Logistic, ScoringError> {
+        context.require_numbers()?;
+        let file: File = read_toml(context.artefact, utf8(context.artefact, artefact)?)?;
+        let inputs = &context.info.inputs;
+        let mut terms: Vec<Option<Term>> = vec![None; inputs.len()];
+        for entry in &file.terms {
+            let Some(position) = inputs.iter().position(|input| *input == entry.input) else {
+                let hint = did_you_mean(&entry.input, inputs.iter().map(String::as_str));
+                return Err(context.error(format!(
+                    "term `{}` is no input of model.toml{hint}",
+                    entry.input
+                )));
+            };
+            let term = Term {
+                coefficient: entry.coefficient,
+                mean: entry.mean,
+                scale: entry.scale,
+                missing: entry.missing.unwrap_or(entry.mean),
+            };
+            let numbers = [term.coefficient, term.mean, term.scale, term.missing];
+            if term.scale == 0.0 || numbers.iter().any(|number| !number.is_finite()) {
+                return Err(context.error(format!(
+                    "term `{}` has a number that is not finite, or scale 0",
+                    entry.input
+                )));
+            }
+            if terms[position].replace(term).is_some() {
+                return Err(context.error(format!("term `{}` is there twice", entry.input)));
+            }
+        }
+        if let Some(position) = terms.iter().position(Option::is_none) {
+            return Err(context.error(format!("input `{}` has no term", inputs[position])));
+        }
+        if !file.intercept.is_finite() {
+            return Err(context.error("intercept is not finite"));
+        }
+        Ok(Logistic {
+            intercept: file.intercept,
+            terms: terms.into_iter().flatten().collect(),
+            reasons_from: context.reasons_from,
+            reasons: context.reasons,
+            info: context.info,
+        })
+    }
+}
+
+impl Model for Logistic {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn score(&self, input: &ModelInput<'_>, output: &mut ModelOutput) {
+        let first = output.raw.len();
+        output.raw.resize(first + input.rows, self.intercept);
+        let raw = &mut output.raw[first..];
+        for (term, column) in self.terms.iter().zip(input.columns) {
+            for_each_value(column, 0..input.rows, |row, x| raw[row] += term.value(x));
+        }
+        output
+            .probability
+            .extend(raw.iter().map(|raw| logistic(*raw)));
+        if self.reasons.iter().all(Option::is_none) {
+            return;
+        }
+        for row in 0..input.rows {
+            if output.probability[first + row] >= self.reasons_from {
+                let x = |slot: usize| value_at(&input.columns[slot], row);
+                let terms = self.terms.iter().enumerate();
+                let contributions: Vec<f64> =
+                    terms.map(|(slot, term)| term.value(x(slot))).collect();
+                push_contributions(row, &self.reasons, &contributions, x, output);
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use expect_test::{Expect, expect};
+use tillwatch_records::{
+    Band, Column, EventBatch, FeatureBatch, Flags, Projection, RecordKind, ScoreBatch, Severity,
+    TopicPartition, Typology,
+};
+
+use crate::model::{ModelInput, ModelOutput};
+use crate::*;
+
+mod lightgbm;
+mod property;
+
+pub(crate) fn scope() -> InputScope {
+    InputScope {
+        catalog: "terminal".to_owned(),
+        catalog_version: "c0ffee".to_owned(),
+        features: ["count_24h", "decline_ratio_5m", "amount_sum_1h"]
+            .map(str::to_owned)
+            .to_vec(),
+        columns: vec![Column::EventTime, Column::Mcc, Column::AmountMinor],
+    }
+}
+
+pub(crate) fn files(description: &str, artefacts: &[(&str, &str)]) -> ModelFiles {
+    ModelFiles {
+        description: description.to_owned(),
+        files: artefacts
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
+            .collect(),
+    }
+}
+
+pub(crate) fn load(
+    description: &str,
+    artefacts: &[(&str, &str)],
+) -> Result<Arc<dyn Model>, ScoringError> {
+    Registry::standard().load(&files(description, artefacts), &scope())
+}
+
+const RULES_TOML: &str = r#"
+name = "terminal-rules"
+version = "1"
+kind = "rules"
+artefact = "rules.toml"
+"#;
+
+const RULES: &str = r#"
+prior = 0.001
+
+[[rule]]
+code = "CARD_ENUMERATION"
+typology = "fabricated"
+severity = "critical"
+when = "decline_ratio_5m > 0.5"
+probability = 0.9
+feature = "decline_ratio_5m"
+threshold = 0.5
+window = "5m"
+words = "many cards are tried and declined"
+min_count = { feature = "count_24h", count = 10 }
+
+[[rule]]
+code = "CASH_MCC"
+typology = "cash_out"
+severity = "warning"
+when = "amount_minor >= 100000 AND mcc NOT IN ('6010', '6011')"
+probability = 0.5
+feature = "amount_minor"
+baseline = "amount_sum_1h"
+words = "a large amount"
+"#;
+
+const LOGISTIC_TOML: &str = r#"
+name = "line"
+version = "2"
+kind = "logistic"
+artefact = "line.toml"
+inputs = ["count_24h", "amount_minor"]
+golden = "golden.json"
+
+[[reasons]]
+feature = "count_24h"
+code = "VOLUME_SPIKE"
+severity = "warning"
+words = "many transactions"
+"#;
+
+const LOGISTIC: &str = r#"
+intercept = -3.0
+
+[[term]]
+input = "amount_minor"
+coefficient = 0.5
+mean = 1000.0
+scale = 1000.0
+
+[[term]]
+input = "count_24h"
+coefficient = 0.25
+missing = 4.0
+"#;
+
+const GOLDEN: &str = r#"{"rows": [{"inputs": [null, 3000], "raw": -1.0}, {"inputs": [12, null], "raw": 0.0, "probability": 0.5}]}"#;
+
+/// One transaction: key, event time, count, decline ratio, amount.
+type Given<'a> = (&'a str, i64, Option<f64>, Option<f64>, i64);
+
+/// The feature batch of some transactions, offsets counting from `first`.
+pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
+    let projection = Arc::new(Projection::new([
+        Column::EventTime,
+        Column::Mcc,
+        Column::AmountMinor,
+    ]));
+    let times = TimestampMillisecondArray::from_iter_values(rows.iter().map(|row| row.1));
+    let columns: Vec<ArrayRef> = projection
+        .columns()
+        .iter()
+        .map(|column| -> ArrayRef {
+            match column {
+                Column::EventTime => Arc::new(times.clone().with_timezone("UTC")),
+                Column::Mcc => Arc::new(StringArray::from(vec!["5411"; rows.len()])),
+                _ => Arc::new(
+                    rows.iter()
+                        .map(|row| Some(row.4))
+                        .collect::<arrow::array::Int64Array>(),
+                ),
+            }
+        })
+        .collect();
+    let field = |name: &str| Field::new(name, DataType::Float64, true);
+    let schema = Schema::new(vec![field("count_24h"), field("decline_ratio_5m")]);
+    let features: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| row.2).collect::<Float64Array>()),
+        Arc::new(rows.iter().map(|row| row.3).collect::<Float64Array>()),
+    ];
+    FeatureBatch {
+        events: EventBatch {
+            source: TopicPartition::new("t", 0),
+            offsets: (first..first + rows.len() as i64).collect(),
+            record_timestamps_ms: rows.iter().map(|row| row.1).collect(),
+            kinds: vec![RecordKind::Transaction; rows.len()],
+            columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
+            projection,
+        },
+        keys: rows.iter().map(|row| Some(row.0)).collect::<StringArray>(),
+        features: RecordBatch::try_new(Arc::new(schema), features).unwrap(),
+        flags: vec![Flags::default(); rows.len()],
+    }
+}
+
+fn scorer() -> Scorer {
+    let models = vec![
+        load(RULES_TOML, &[("rules.toml", RULES)]).unwrap(),
+        load(
+            LOGISTIC_TOML,
+            &[("line.toml", LOGISTIC), ("golden.json", GOLDEN)],
+        )
+        .unwrap(),
+    ];
+    Scorer::new(models, ScoringSettings::default(), &scope()).unwrap()
+}
+
+/// Everything a score says, a line per row, alerts after their row.
+fn show(batch: &ScoreBatch) -> String {
+    let mut out = String::new();
+    for row in 0..batch.len() {
+        let reasons: Vec<String> = batch
+            .reasons
+            .row(row)
+            .iter()
+            .map(|r| {
+                format!(
+                    "{} {} {:?} {:.3}",
+                    r.definition.code, r.value, r.baseline, r.contribution
+                )
+            })
+            .collect();
+        let (score, probability) = (batch.scores[row], batch.probabilities[row]);
+        let band = batch.bands[row].as_str();
+        out += &format!("{score} {probability:.6} {band} [{}]\n", reasons.join(", "));
+        for alert in batch.alerts.iter().filter(|alert| alert.row == row as u32) {
+            out += &format!(
+                "  alert {:?} {} {}\n",
+                alert.typology, alert.severity, alert.suppressed_count
+            );
+        }
+    }
+    out
+}
+
+const ROWS: [Given<'_>; 7] = [
+    ("a", 0, Some(3.0), Some(0.1), 1000),
+    ("a", 1, Some(12.0), Some(0.6), 1000),
+    ("a", 2, Some(13.0), Some(0.7), 200_000),
+    ("b", 2, Some(9.0), Some(0.9), 1000),
+    ("a", 3_600_001, Some(14.0), None, 200_000),
+    ("a", 3_600_002, Some(14.0), Some(0.8), 1000),
+    ("c", 3_600_003, Some(40.0), None, 1000),
+];
+
+#[test]
+fn scores_decide_explain_and_alert() {
+    let expected = expect![[r#""#]];
+    expected.assert_eq(&show(&scorer().score(batch(0, &ROWS))));
+}
+
+#[test]
+fn results_do_not_depend_on_batching() {
+    let whole = show(&scorer().score(batch(0, &ROWS)));
+    for cut in 1..ROWS.len() {
+        let mut scorer = scorer();
+        let parts: Vec<String> = ROWS
+            .chunks(cut)
+            .map(|rows| show(&scorer.score(batch(0, rows))))
+            .collect();
+        assert_eq!(parts.concat(), whole, "batches of {cut}");
+    }
+}
+
+#[test]
+fn a_scorer_says_what_it_is_and_reads() {
+    let scorer = scorer();
+    assert_eq!(scorer.versions().model, "terminal-rules@1+line@2");
+    assert_eq!(scorer.versions().catalog, "c0ffee");
+    assert_eq!(
+        scorer.columns_needed(),
+        vec![Column::EventTime, Column::Mcc, Column::AmountMinor]
+    );
+}
+
+#[test]
+fn a_clock_ahead_does_not_silence_a_terminal() {
+    let mut scorer = scorer();
+    let fires = |time| [("a", time, Some(12.0), Some(0.6), 1000)];
+    let mut skewed = batch(0, &fires(i64::MAX / 2));
+    skewed.flags[0] |= Flags::CLOCK_SKEW;
+    skewed.events.record_timestamps_ms[0] = 0;
+    assert_eq!(scorer.score(skewed).alerts.len(), 1);
+    assert_eq!(scorer.score(batch(1, &fires(3_600_000))).alerts.len(), 1);
+}
+
+#[test]
+fn noisy_or_of_rules() {
+    let mut scorer = scorer();
+    let scores = scorer.score(batch(0, &[("a", 0, Some(12.0), Some(0.6), 200_000)]));
+    assert!((scores.probabilities[0] - 0.95).abs() < 1e-12 || scores.probabilities[0] > 0.95);
+    let reasons = scores.reasons.row(0);
+    assert_eq!(reasons[0].definition.typology, Some(Typology::Fabricated));
+    assert_eq!(reasons[0].definition.severity, Severity::Critical);
+}
+
+#[test]
+fn bands_have_inclusive_lower_ends() {
+    let settings = ScoringSettings::default();
+    let bands = [499, 500, 899, 900].map(|score| settings.band(score));
+    assert_eq!(
+        bands,
+        [Band::Approve, Band::Review, Band::Review, Band::Decline]
+    );
+}
+
+fn check_error(description: &str, artefacts: &[(&str, &str)], expect: &Expect) {
+    expect.assert_eq(&load(description, artefacts).unwrap_err().to_string());
+}
+
+#[test]
+fn loading_refuses_with_a_remedy() {
+    let rules = [("rules.toml", RULES)];
+    let with = |more: &str| format!("{RULES_TOML}{more}");
+    check_error(
+        &RULES_TOML.replace("\"rules\"", "\"rule\""),
+        &rules,
+        &expect![[r#""#]],
+    );
+    check_error(
+        &RULES_TOML.replace("version", "versoin"),
+        &rules,
+        &expect![[r#""#]],
+    );
+    check_error(RULES_TOML, &[("rule.toml", RULES)], &expect![[r#""#]]);
+    check_error(&with("catalog = \"card\""), &rules, &expect![[r#""#]]);
+    check_error(
+        &with("catalog_version = \"abc\""),
+        &rules,
+        &expect![[r#""#]],
+    );
+    check_error(&with("inputs = [\"count_24\"]"), &rules, &expect![[r#""#]]);
+    check_error(
+        RULES_TOML,
+        &[("rules.toml", &RULES.replace("ratio_5m >", "rate_5m >"))],
+        &expect![[r#""#]],
+    );
+    check_error(
+        RULES_TOML,
+        &[("rules.toml", &RULES.replace("threshold", "treshold"))],
+        &expect![[r#""#]],
+    );
+    check_error(
+        RULES_TOML,
+        &[("rules.toml", &RULES.replace("0.9", "1.5"))],
+        &expect![[r#""#]],
+    );
+    let wrong = GOLDEN.replace("-1.0", "-1.25");
+    check_error(
+        LOGISTIC_TOML,
+        &[("line.toml", LOGISTIC), ("golden.json", &wrong)],
+        &expect![[r#""#]],
+    );
+    let text_input = LOGISTIC_TOML.replace("\"amount_minor\"", "\"mcc\"");
+    check_error(&text_input, &[("line.toml", LOGISTIC)], &expect![[r#""#]]);
+    let no_scale = LOGISTIC.replace("scale = 1000.0", "scale = 0.0");
+    check_error(
+        LOGISTIC_TOML,
+        &[("line.toml", &no_scale)],
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn settings_read_and_refuse() {
+    let settings: ScoringSettings = crate::text::read_toml(
+        "tillwatch.toml",
+        "review_from = 300\nalert_cooldown = \"10m\"",
+    )
+    .unwrap();
+    assert_eq!(
+        (settings.review_from, settings.alert_cooldown.as_ms()),
+        (300, 600_000)
+    );
+    let error = crate::text::read_toml::<ScoringSettings>("tillwatch.toml", "review_form = 300");
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean `review_from`?")
+    );
+    let crossed = ScoringSettings {
+        review_from: 950,
+        ..ScoringSettings::default()
+    };
+    assert!(crossed.validate().is_err());
+}
+
+/// The output of a model on columns.
+pub(crate) fn run(model: &dyn Model, columns: &[ArrayRef], rows: usize) -> ModelOutput {
+    let mut output = ModelOutput::default();
+    model.score(&ModelInput { columns, rows }, &mut output);
+    output
+}
