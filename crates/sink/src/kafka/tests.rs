@@ -141,10 +141,7 @@ fn the_partition_of_a_key_is_that_of_the_java_client() {
         .iter()
         .find(|message| message.key().is_some())
         .unwrap();
-    assert_eq!(
-        keyed.partition(),
-        (1_173_551_340 % PARTITIONS as i64) as i32
-    );
+    assert_eq!(keyed.partition(), 1_173_551_340 % PARTITIONS);
     assert_eq!(keyed.timestamp().to_millis(), Some(77));
     assert_eq!(keyed.headers().unwrap().get(0).key, "h");
     let other = messages
