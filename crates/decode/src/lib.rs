@@ -31,7 +31,8 @@ pub use error::DecodeError;
 pub use plan::DecodePlan;
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
-    AmountUnit, Constant, DecodeSettings, FieldSource, RecordTypeSettings, TimeFormat, UnitSettings,
+    AmountUnit, Constant, ConstantSource, DecodeSettings, DerivedSource, FieldSource,
+    RecordTypeSettings, TimeFormat, UnitSettings,
 };
 
 #[cfg(test)]

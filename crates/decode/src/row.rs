@@ -407,7 +407,8 @@ fn complete_label(
         .key_parts
         .iter()
         .all(|part| buffers[*part].last_text(row).is_some());
-    if !has_id && !(has_key && event_time.is_some()) {
+    let is_named = has_id || (has_key && event_time.is_some());
+    if !is_named {
         let what = "a label needs an event id, or the key and event time of its transaction";
         return Err(Fault::new(RefusalReason::MissingField, what));
     }

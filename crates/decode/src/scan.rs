@@ -30,8 +30,8 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// High bits set at quotes, backslashes and control characters among eight bytes. Only the lowest
 /// set bit is exact: the subtractions may borrow into higher bytes.
 fn special_bytes(word: u64) -> u64 {
-    let quotes = word ^ (ONES * b'"' as u64);
-    let backslashes = word ^ (ONES * b'\\' as u64);
+    let quotes = word ^ (ONES * u64::from(b'"'));
+    let backslashes = word ^ (ONES * u64::from(b'\\'));
     let is_quote = quotes.wrapping_sub(ONES) & !quotes;
     let is_backslash = backslashes.wrapping_sub(ONES) & !backslashes;
     let is_control = word.wrapping_sub(ONES * 0x20) & !word;
