@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
+use crate::{read, root};
+
 /// A crate that does one step of the flow.
 const STAGES: [&str; 5] = [
     "tillwatch-consumer",
@@ -376,13 +378,4 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path)
-        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -3,7 +3,25 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, in its helpers as well"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, in its helpers as well, and waits for other processes"
 )]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod architecture;
+mod commands;
+mod pipeline;
+mod examples;
+
+use std::path::Path;
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
