@@ -1,5 +1,4 @@
-//! librdkafka's callbacks: rebalances, errors, logs, answers to commits. All of them run on the poll
-//! thread.
+//! librdkafka's callbacks: rebalances, errors, logs. All of them run on the poll thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientContext, TopicPartitionList};
 use tillwatch_records::TopicPartition;
@@ -16,7 +15,7 @@ use tillwatch_records::TopicPartition;
 use crate::commit;
 use crate::inlet::{Inlet, Limits};
 use crate::monitor::Monitor;
-use crate::native::PartitionQueue;
+use crate::native::{CommitQueue, PartitionQueue};
 use crate::notices::Notices;
 use crate::pump::Pump;
 use crate::settings::ConsumerSettings;
@@ -31,9 +30,11 @@ pub(crate) struct Shared {
     pub(crate) settings: ConsumerSettings,
     pub(crate) waker: Arc<Waker>,
     monitor: Arc<Monitor>,
-    notices: Notices,
+    pub(crate) notices: Notices,
     pump: Mutex<Pump>,
     host: Mutex<Option<Arc<dyn LaneHost>>>,
+    /// Present while the consumer runs.
+    pub(crate) commits: Mutex<Option<CommitQueue>>,
     fatal: Mutex<Option<ConsumerError>>,
     /// Since when a subscribed topic is reported missing.
     pub(crate) topic_missing: Mutex<Option<Instant>>,
@@ -47,10 +48,6 @@ impl Context {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
     }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.0
-    }
 }
 
 impl Shared {
@@ -62,6 +59,7 @@ impl Shared {
             notices: Notices::default(),
             pump: Mutex::new(Pump::new()),
             host: Mutex::default(),
+            commits: Mutex::default(),
             fatal: Mutex::default(),
             topic_missing: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -148,7 +146,7 @@ impl Shared {
                 );
             }
             let left = deadline.saturating_duration_since(now());
-            commit::commit_all(consumer, inlets, left.max(COMMIT_TIME_MIN));
+            commit::commit_all(self, consumer, inlets, left.max(COMMIT_TIME_MIN));
         }
         let host = self.host.lock().clone();
         for inlet in inlets {
@@ -309,20 +307,6 @@ impl ConsumerContext for Context {
         if let Err(error) = result {
             shared.fail(ConsumerError::Fatal(format!("rebalance: {error}")));
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let shared = &*self.0;
-        shared.callbacks.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = &result {
-            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) {
-                return;
-            }
-            if let Some(held_back) = shared.notices.admit("commit") {
-                tracing::warn!(%error, held_back, "commit failed; it is tried again");
-            }
-        }
-        commit::note_answer(&shared.monitor, &shared.inlets(), result, offsets);
     }
 }
 

@@ -40,6 +40,27 @@ struct Signal {
     waker: Arc<Waker>,
 }
 
+impl Signal {
+    /// A signal that `queue` raises when it gets something while empty. The caller keeps it until it
+    /// has disabled the queue's callback.
+    fn attach(queue: NonNull<sys::rd_kafka_queue_t>, waker: Arc<Waker>, dirty: bool) -> Arc<Self> {
+        let signal = Arc::new(Self {
+            dirty: AtomicBool::new(dirty),
+            waker,
+        });
+        // SAFETY: `queue` is valid, and the argument points into `signal`, which outlives the
+        // callback by the caller's promise.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(
+                queue.as_ptr(),
+                Some(on_nonempty),
+                Arc::as_ptr(&signal).cast_mut().cast(),
+            );
+        }
+        signal
+    }
+}
+
 // SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for PartitionQueue {}
 
@@ -62,20 +83,9 @@ impl PartitionQueue {
             )
         };
         let queue = NonNull::new(queue)?;
-        let signal = Arc::new(Signal {
-            dirty: AtomicBool::new(true),
-            waker,
-        });
-        // SAFETY: `queue` is ours. The callback's argument points into `signal`, which lives until
-        // `drop` has disabled the callback.
-        unsafe {
-            sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
-            sys::rd_kafka_queue_cb_event_enable(
-                queue.as_ptr(),
-                Some(on_nonempty),
-                Arc::as_ptr(&signal).cast_mut().cast(),
-            );
-        }
+        // SAFETY: `queue` is ours; forwarding to nothing makes the partition's queue stand alone.
+        unsafe { sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut()) };
+        let signal = Signal::attach(queue, waker, true);
         Some(Self { queue, signal })
     }
 
@@ -277,35 +287,130 @@ unsafe fn bytes<'a>(start: *const c_void, count: usize) -> Option<&'a [u8]> {
     Some(unsafe { std::slice::from_raw_parts(start.cast(), count) })
 }
 
-/// Commits `offsets` and waits for the broker's answer, at most `timeout`. The binding's synchronous
-/// commit waits without a limit when the coordinator is away.
-pub(crate) fn commit_within<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    offsets: &TopicPartitionList,
-    timeout: Duration,
-) -> Result<(), RDKafkaErrorCode> {
-    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    let client = consumer.client().native_ptr();
-    // SAFETY: the client is alive; the queue and the event are given back once, the event before the
-    // queue. librdkafka keeps its own reference to the queue for an answer that comes too late.
-    unsafe {
-        let queue = sys::rd_kafka_queue_new(client);
-        let mut result =
-            sys::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, ptr::null_mut());
-        if result == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            let event = sys::rd_kafka_queue_poll(queue, timeout_ms);
-            result = if event.is_null() {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT
-            } else {
-                sys::rd_kafka_event_error(event)
+/// Commits, and where the broker's answers to them arrive. The binding's asynchronous commit drops the
+/// answer, and its synchronous one waits without a limit when the coordinator is away.
+///
+/// Must be dropped before the client it came from.
+pub(crate) struct CommitQueue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    signal: Arc<Signal>,
+    /// Requests without an answer yet.
+    pub(crate) outstanding: usize,
+}
+
+/// The broker's answer to a commit.
+pub(crate) struct CommitAnswer {
+    /// Why all of it failed.
+    pub(crate) result: Result<(), RDKafkaErrorCode>,
+    pub(crate) offsets: Vec<CommittedOffset>,
+}
+
+/// One partition of a [`CommitAnswer`].
+pub(crate) struct CommittedOffset {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) is_stored: bool,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread.
+unsafe impl Send for CommitQueue {}
+
+impl CommitQueue {
+    pub(crate) fn open<C: ConsumerContext>(
+        consumer: &BaseConsumer<C>,
+        waker: Arc<Waker>,
+    ) -> Option<Self> {
+        // SAFETY: the client is alive.
+        let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        let queue = NonNull::new(queue)?;
+        let signal = Signal::attach(queue, waker, false);
+        Some(Self {
+            queue,
+            signal,
+            outstanding: 0,
+        })
+    }
+
+    /// Asks for a commit; the answer comes to [`CommitQueue::answer`].
+    pub(crate) fn request<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        offsets: &TopicPartitionList,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let client = consumer.client().native_ptr();
+        let queue = self.queue.as_ptr();
+        // SAFETY: client, list and queue are alive; librdkafka copies the list and keeps its own
+        // reference to the queue.
+        let result = unsafe {
+            sys::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, ptr::null_mut())
+        };
+        if result != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(result.into());
+        }
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    /// Whether an answer may be there.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.signal.dirty.swap(false, Ordering::AcqRel)
+    }
+
+    /// The next answer, waiting at most `timeout`.
+    pub(crate) fn answer(&mut self, timeout: Duration) -> Option<CommitAnswer> {
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the event is ours and given back once; what is read from its list is copied before
+        // that. Null events are handled.
+        unsafe {
+            let event = sys::rd_kafka_queue_poll(self.queue.as_ptr(), timeout_ms);
+            if event.is_null() {
+                return None;
+            }
+            self.outstanding = self.outstanding.saturating_sub(1);
+            let answer = CommitAnswer {
+                result: match sys::rd_kafka_event_error(event) {
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+                    error => Err(error.into()),
+                },
+                offsets: committed_offsets(sys::rd_kafka_event_topic_partition_list(event)),
             };
             sys::rd_kafka_event_destroy(event);
+            Some(answer)
         }
-        sys::rd_kafka_queue_destroy(queue);
-        match result {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-            error => Err(error.into()),
+    }
+}
+
+impl Drop for CommitQueue {
+    fn drop(&mut self) {
+        // SAFETY: as for a partition's queue.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
         }
+    }
+}
+
+/// # Safety
+/// `list` is null or a valid list.
+unsafe fn committed_offsets(
+    list: *const sys::rd_kafka_topic_partition_list_t,
+) -> Vec<CommittedOffset> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a list holds `cnt` elements, each with a C string as topic.
+    unsafe {
+        let count = usize::try_from((*list).cnt).unwrap_or(0);
+        (0..count)
+            .map(|index| &*(*list).elems.add(index))
+            .map(|element| CommittedOffset {
+                topic: CStr::from_ptr(element.topic).to_string_lossy().into_owned(),
+                partition: element.partition,
+                offset: element.offset,
+                is_stored: element.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
+            })
+            .collect()
     }
 }
 

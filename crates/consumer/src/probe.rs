@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::ConsumerError;
@@ -81,7 +82,7 @@ fn status(
     let metadata = client.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let error = found
-        .and_then(|found| found.error())
+        .and_then(MetadataTopic::error)
         .map(RDKafkaErrorCode::from);
     let is_missing = error == Some(RDKafkaErrorCode::UnknownTopicOrPartition);
     let known = found.filter(|_| error.is_none());
@@ -89,10 +90,7 @@ fn status(
         name: topic.to_owned(),
         partitions: known.map(|found| found.partitions().len()),
         leaderless: known.map_or(0, |found| {
-            let leaders = found
-                .partitions()
-                .iter()
-                .map(|partition| partition.leader());
+            let leaders = found.partitions().iter().map(MetadataPartition::leader);
             leaders.filter(|leader| *leader < 0).count()
         }),
         problem: error.filter(|_| !is_missing).map(|code| code.to_string()),

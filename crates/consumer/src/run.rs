@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 
 use crate::context::{Context, Shared};
 use crate::monitor::Monitor;
+use crate::native::CommitQueue;
 use crate::settings::ConsumerSettings;
 use crate::stop::{StopToken, now};
 use crate::{ConsumerError, LaneHost, commit, native};
@@ -76,6 +77,8 @@ impl Consumer {
     pub fn run(self, host: Arc<dyn LaneHost>, stop: &StopToken) -> Result<(), ConsumerError> {
         self.shared.waker.adopt_current_thread();
         self.shared.attach(host);
+        let commits = CommitQueue::open(&self.base, Arc::clone(&self.shared.waker));
+        *self.shared.commits.lock() = commits;
         stop.attach(Arc::clone(&self.shared.waker));
         let topics = self.shared.settings.topics.iter();
         self.base
@@ -93,9 +96,10 @@ impl Consumer {
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
             let more = shared.pump();
+            commit::note_answers(shared);
             let at = now();
             if at >= next_commit {
-                commit::commit_news(&self.base, &shared.inlets());
+                commit::commit_news(shared, &self.base);
                 next_commit = at + commit_interval;
             }
             if at >= next_tick {
@@ -108,7 +112,7 @@ impl Consumer {
         }
     }
 
-    /// Serves rebalances, errors, logs and answers to commits.
+    /// Serves rebalances, errors and logs.
     fn serve_events(&self) {
         if !self.events.swap(false, Ordering::AcqRel) {
             return;
@@ -201,6 +205,7 @@ impl Consumer {
         let inlets = shared.inlets();
         let deadline: Instant = now() + shared.settings.drain_timeout();
         shared.release(&self.base, &inlets, false, deadline);
+        *shared.commits.lock() = None;
         let result = shared.take_fatal().map_or(Ok(()), Err);
         close(self.base);
         result

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -117,4 +117,60 @@ pub fn committed(
         _ => None,
     };
     Ok((0..partitions).map(offset).collect())
+}
+
+/// Everything that `topic` holds now, partition by partition, each in order.
+///
+/// # Errors
+/// What librdkafka reports, a broker that does not answer for long included.
+pub fn read_all(
+    brokers: &str,
+    topic: &str,
+    partitions: i32,
+) -> Result<Vec<TestRecord>, KafkaError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "testkit-read-all")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let mut assignment = TopicPartitionList::new();
+    let mut ends = Vec::new();
+    for partition in 0..partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE)?;
+        ends.push(high);
+        if high > low {
+            assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
+        }
+    }
+    let mut left = assignment.count();
+    consumer.assign(&assignment)?;
+    let mut records = Vec::new();
+    while left > 0 {
+        let Some(message) = consumer.poll(PATIENCE) else {
+            return Err(KafkaError::MessageConsumption(
+                rdkafka::types::RDKafkaErrorCode::OperationTimedOut,
+            ));
+        };
+        let message = message?;
+        left -= usize::from(message.offset() + 1 == ends[message.partition() as usize]);
+        records.push(test_record(&message));
+    }
+    records.sort_by_key(|record| record.partition);
+    Ok(records)
+}
+
+fn test_record(message: &BorrowedMessage<'_>) -> TestRecord {
+    let headers = message.headers().map(|headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .collect()
+    });
+    TestRecord {
+        partition: message.partition(),
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+        timestamp_ms: message.timestamp().to_millis(),
+    }
 }
