@@ -1,18 +1,16 @@
-//! From SQL text to a typed tree.
+//! From a syntax tree to a typed tree.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Ident, Spanned, UnaryOperator, Value};
-use sqlparser::ast::{DataType as SqlType, ValueWithSpan};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::ast::DataType as SqlType;
+use sqlparser::ast::{BinaryOperator, Expr, Ident, Spanned, UnaryOperator, Value};
 
 use crate::error::{PredicateError, did_you_mean, excerpt};
 use crate::functions;
-use crate::like::LikePattern;
-use crate::node::{Arithmetic, BoolNode, Choice, Comparison, FloatNode, IntNode, TextNode};
-use crate::operand::{self, Typed, Unified, unify};
-use crate::{NESTING_MAX, OPERATORS_MAX, Scope, TEXT_BYTES_MAX};
+use crate::literal::{literal, number, time_literal};
+use crate::node::{Arithmetic, BoolNode, Comparison, FloatNode, IntNode, TextNode};
+use crate::operand::{self, Typed};
+use crate::parse::parse;
+use crate::{NESTING_MAX, Scope};
 
 /// Compiles `sql`; the columns it reads come sorted.
 pub(crate) fn compile(
@@ -26,62 +24,6 @@ pub(crate) fn compile(
     compiler.inputs.sort_unstable();
     let typed = compiler.expr(&expr)?;
     Ok((typed, compiler.inputs))
-}
-
-fn parse(sql: &str) -> Result<Expr, PredicateError> {
-    if sql.len() > TEXT_BYTES_MAX {
-        return Err(PredicateError::TooLong {
-            bytes: sql.len(),
-            max: TEXT_BYTES_MAX,
-        });
-    }
-    let syntax = |message: String| PredicateError::Syntax {
-        message,
-        text: excerpt(sql),
-    };
-    let tokens = Tokenizer::new(&GenericDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| syntax(error.to_string()))?;
-    check_size(&tokens)?;
-    let mut parser = Parser::new(&GenericDialect {})
-        .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(tokens);
-    let expr = parser.parse_expr().map_err(|error| match error {
-        ParserError::RecursionLimitExceeded => PredicateError::TooDeep { max: NESTING_MAX },
-        ParserError::ParserError(message) | ParserError::TokenizerError(message) => syntax(message),
-    })?;
-    let rest = parser.peek_token();
-    match rest.token {
-        Token::EOF => Ok(expr),
-        token => Err(syntax(format!(
-            "expected the end, found `{token}` at character {}",
-            rest.span.start.column
-        ))),
-    }
-}
-
-/// Refuses what would make the parser or the tree too deep, before either exists.
-fn check_size(tokens: &[TokenWithSpan]) -> Result<(), PredicateError> {
-    let (mut operators, mut open) = (0, 0_usize);
-    for token in tokens {
-        match &token.token {
-            Token::Whitespace(_) | Token::Comma | Token::Number(..) => {}
-            Token::SingleQuotedString(_) => {}
-            Token::LParen | Token::LBracket | Token::LBrace => {
-                open += 1;
-                operators += 1;
-            }
-            Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
-            _ => operators += 1,
-        }
-        if open > NESTING_MAX {
-            return Err(PredicateError::TooDeep { max: NESTING_MAX });
-        }
-    }
-    if operators > OPERATORS_MAX {
-        return Err(PredicateError::TooManyOperators { max: OPERATORS_MAX });
-    }
-    Ok(())
 }
 
 /// Where an expression starts, counting characters from 1.
@@ -131,25 +73,6 @@ impl<'a> Compiler<'a> {
             },
             Expr::UnaryOp { op, expr: operand } => self.unary(*op, operand, expr),
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right, expr),
-            Expr::IsNull(operand) => Ok(Typed::Bool(self.expr(operand)?.known().negated())),
-            Expr::IsNotNull(operand) => Ok(Typed::Bool(self.expr(operand)?.known())),
-            Expr::IsUnknown(operand) => {
-                let operand = self.bool(operand, "IS UNKNOWN", expr)?;
-                Ok(Typed::Bool(Typed::Bool(operand).known().negated()))
-            }
-            Expr::IsNotUnknown(operand) => {
-                let operand = self.bool(operand, "IS NOT UNKNOWN", expr)?;
-                Ok(Typed::Bool(Typed::Bool(operand).known()))
-            }
-            Expr::IsTrue(operand) => self.is(operand, true, false, expr),
-            Expr::IsNotTrue(operand) => self.is(operand, true, true, expr),
-            Expr::IsFalse(operand) => self.is(operand, false, false, expr),
-            Expr::IsNotFalse(operand) => self.is(operand, false, true, expr),
-            Expr::IsDistinctFrom(l, r) => self.distinct(l, r, expr).map(Typed::Bool),
-            Expr::IsNotDistinctFrom(l, r) => {
-                let distinct = self.distinct(l, r, expr)?;
-                Ok(Typed::Bool(distinct.negated()))
-            }
             Expr::InList {
                 expr: operand,
                 list,
@@ -195,6 +118,32 @@ impl<'a> Compiler<'a> {
             Expr::Function(function) => functions::call(self, function, expr),
             Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => {
                 Err(self.unsupported(expr, "; LIKE is"))
+            }
+            _ => self.is_test(expr),
+        }
+    }
+
+    /// The tests written with `IS`.
+    fn is_test(&mut self, expr: &Expr) -> Result<Typed, PredicateError> {
+        match expr {
+            Expr::IsNull(operand) => Ok(Typed::Bool(self.expr(operand)?.known().negated())),
+            Expr::IsNotNull(operand) => Ok(Typed::Bool(self.expr(operand)?.known())),
+            Expr::IsUnknown(operand) => {
+                let operand = self.bool(operand, "IS UNKNOWN", expr)?;
+                Ok(Typed::Bool(Typed::Bool(operand).known().negated()))
+            }
+            Expr::IsNotUnknown(operand) => {
+                let operand = self.bool(operand, "IS NOT UNKNOWN", expr)?;
+                Ok(Typed::Bool(Typed::Bool(operand).known()))
+            }
+            Expr::IsTrue(operand) => self.is(operand, true, false, expr),
+            Expr::IsNotTrue(operand) => self.is(operand, true, true, expr),
+            Expr::IsFalse(operand) => self.is(operand, false, false, expr),
+            Expr::IsNotFalse(operand) => self.is(operand, false, true, expr),
+            Expr::IsDistinctFrom(l, r) => self.distinct(l, r, expr).map(Typed::Bool),
+            Expr::IsNotDistinctFrom(l, r) => {
+                let distinct = self.distinct(l, r, expr)?;
+                Ok(Typed::Bool(distinct.negated()))
             }
             _ => Err(self.unsupported(expr, "")),
         }
@@ -329,7 +278,7 @@ impl<'a> Compiler<'a> {
         }))
     }
 
-    fn bool(
+    pub(crate) fn bool(
         &mut self,
         operand: &Expr,
         operation: &str,
@@ -359,7 +308,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Pairs of operands of a comparison, compiled.
-    fn compare(
+    pub(crate) fn compare(
         &mut self,
         op: Comparison,
         left: &Expr,
@@ -385,19 +334,6 @@ impl<'a> Compiler<'a> {
             .ok_or_else(|| self.mismatch(format!("`{}`", op.as_str()), types, whole, advice))
     }
 
-    /// NULL equals NULL here, and nothing else.
-    fn distinct(
-        &mut self,
-        left: &Expr,
-        right: &Expr,
-        whole: &Expr,
-    ) -> Result<BoolNode, PredicateError> {
-        let equal = self.compare(Comparison::Equal, left, right, whole)?;
-        let (l, r) = (self.expr(left)?.known(), self.expr(right)?.known());
-        let both_missing = BoolNode::all([l.negated(), r.negated()]);
-        Ok(BoolNode::any([BoolNode::Is(Box::new(equal), true), both_missing]).negated())
-    }
-
     fn arithmetic(
         &mut self,
         op: Arithmetic,
@@ -411,130 +347,8 @@ impl<'a> Compiler<'a> {
             .ok_or_else(|| self.mismatch(format!("`{}`", op.as_str()), types, whole, ""))
     }
 
-    fn in_list(
-        &mut self,
-        operand: &Expr,
-        list: &[Expr],
-        whole: &Expr,
-    ) -> Result<BoolNode, PredicateError> {
-        let typed = self.expr(operand)?;
-        let mut items = Vec::with_capacity(list.len());
-        for item in list {
-            let item_typed = self.expr(item)?;
-            // Checks the types of this pair.
-            if operand::compare(Comparison::Equal, typed.clone(), item_typed.clone()).is_none() {
-                let types = self.describe_all([(operand, &typed), (item, &item_typed)]);
-                return Err(self.mismatch("`IN`".to_owned(), types, whole, ""));
-            }
-            items.push(item_typed);
-        }
-        if items.is_empty() {
-            return Ok(BoolNode::Const(Some(false)));
-        }
-        Ok(match operand::constant_list(typed, items) {
-            Ok(node) => node,
-            Err((typed, items)) => BoolNode::any(
-                items
-                    .into_iter()
-                    .filter_map(|item| operand::compare(Comparison::Equal, typed.clone(), item)),
-            ),
-        })
-    }
-
-    fn like(
-        &mut self,
-        operand: &Expr,
-        pattern: &Expr,
-        escape: Option<&Expr>,
-        whole: &Expr,
-    ) -> Result<BoolNode, PredicateError> {
-        let typed = self.expr(operand)?;
-        let text = match typed.into_text() {
-            Ok(text) => text,
-            Err(other) => {
-                let types = self.describe(operand, &other);
-                return Err(self.mismatch("`LIKE`".to_owned(), types, whole, ""));
-            }
-        };
-        let escape = match escape.map(text_of) {
-            None => None,
-            Some(Some(text)) if text.chars().count() == 1 => text.chars().next(),
-            Some(_) => return Err(self.unsupported(whole, "; ESCAPE takes one character")),
-        };
-        let Some(pattern_text) = text_of(pattern) else {
-            return Err(self.unsupported(pattern, "; a LIKE pattern is a 'text' literal"));
-        };
-        match LikePattern::new(pattern_text, escape) {
-            Some(pattern) => Ok(BoolNode::Like(text, pattern)),
-            None => Err(PredicateError::Literal {
-                text: excerpt(pattern_text),
-                wanted: "a LIKE pattern, it ends in the escape character",
-                position: position(pattern),
-            }),
-        }
-    }
-
-    fn substring(
-        &mut self,
-        text: &Expr,
-        from: Option<&Expr>,
-        length: Option<&Expr>,
-        whole: &Expr,
-    ) -> Result<Typed, PredicateError> {
-        let mut compile = |expr: Option<&Expr>| expr.map(|expr| self.expr(expr)).transpose();
-        let (typed, start, count) = (compile(Some(text))?, compile(from)?, compile(length)?);
-        let given = [(Some(text), &typed), (from, &start), (length, &count)];
-        let given = given
-            .into_iter()
-            .filter_map(|(e, t)| Some((e?, t.as_ref()?)));
-        let types = self.describe_all(given);
-        let start = start.or(Some(Typed::Int(IntNode::Const(Some(1)))));
-        functions::substring(typed, start, count)
-            .ok_or_else(|| self.mismatch("function `substr`".to_owned(), types, whole, ""))
-    }
-
-    fn case(
-        &mut self,
-        operand: Option<&Expr>,
-        branches: &[CaseWhen],
-        otherwise: Option<&Expr>,
-        whole: &Expr,
-    ) -> Result<Typed, PredicateError> {
-        let mut conditions = Vec::with_capacity(branches.len());
-        let mut values = Vec::with_capacity(branches.len() + 1);
-        for branch in branches {
-            conditions.push(match operand {
-                None => self.bool(&branch.condition, "WHEN", &branch.condition)?,
-                Some(operand) => {
-                    self.compare(Comparison::Equal, operand, &branch.condition, whole)?
-                }
-            });
-            values.push(self.expr(&branch.result)?);
-        }
-        values.push(match otherwise {
-            Some(otherwise) => self.expr(otherwise)?,
-            None => Typed::Null,
-        });
-        let results = branches.iter().map(|branch| &branch.result);
-        let types = self.describe_all(results.chain(otherwise).zip(&values));
-        match unify(values) {
-            None => Err(self.mismatch("`CASE`".to_owned(), types, whole, "")),
-            Some(Unified::Null) => Ok(Typed::Null),
-            Some(Unified::Bools(nodes)) => Ok(choice(conditions, nodes)
-                .map_or(Typed::Null, |choice| Typed::Bool(BoolNode::Case(choice)))),
-            Some(Unified::Ints(nodes)) => Ok(choice(conditions, nodes)
-                .map_or(Typed::Null, |choice| Typed::Int(IntNode::Case(choice)))),
-            Some(Unified::Times(nodes)) => Ok(choice(conditions, nodes)
-                .map_or(Typed::Null, |choice| Typed::Time(IntNode::Case(choice)))),
-            Some(Unified::Floats(nodes)) => Ok(choice(conditions, nodes)
-                .map_or(Typed::Null, |choice| Typed::Float(FloatNode::Case(choice)))),
-            Some(Unified::Texts(nodes)) => Ok(choice(conditions, nodes)
-                .map_or(Typed::Null, |choice| Typed::Text(TextNode::Case(choice)))),
-        }
-    }
-
     /// An operand with its type, in words.
-    fn describe(&self, expr: &Expr, typed: &Typed) -> String {
+    pub(crate) fn describe(&self, expr: &Expr, typed: &Typed) -> String {
         let text = excerpt(&expr.to_string());
         match expr {
             Expr::Identifier(_) => format!("column `{text}` ({})", typed.type_name()),
@@ -583,68 +397,4 @@ impl<'a> Compiler<'a> {
 
 fn negate_if(negated: bool, node: BoolNode) -> Result<Typed, PredicateError> {
     Ok(Typed::Bool(if negated { node.negated() } else { node }))
-}
-
-/// `values` has one more than `conditions`: the value otherwise.
-fn choice<T>(conditions: Vec<BoolNode>, mut values: Vec<T>) -> Option<Choice<T>> {
-    let otherwise = Box::new(values.pop()?);
-    Some(Choice {
-        branches: conditions.into_iter().zip(values).collect(),
-        otherwise,
-    })
-}
-
-fn text_of(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedString(text),
-            ..
-        }) => Some(text),
-        _ => None,
-    }
-}
-
-fn literal(value: &ValueWithSpan, expr: &Expr) -> Result<Typed, PredicateError> {
-    match &value.value {
-        Value::Number(digits, _) => number(digits, expr),
-        Value::SingleQuotedString(text) => Ok(Typed::Text(TextNode::Const(Some(text.clone())))),
-        Value::Boolean(value) => Ok(Typed::Bool(BoolNode::Const(Some(*value)))),
-        Value::Null => Ok(Typed::Null),
-        other => Err(PredicateError::Unsupported {
-            text: excerpt(&other.to_string()),
-            position: position(expr),
-            advice: "; literals are numbers, 'text', TRUE, FALSE and NULL",
-        }),
-    }
-}
-
-fn number(digits: &str, expr: &Expr) -> Result<Typed, PredicateError> {
-    let wrong = |wanted| PredicateError::Literal {
-        text: excerpt(digits),
-        wanted,
-        position: position(expr),
-    };
-    if digits.contains(['.', 'e', 'E']) {
-        return match digits.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Typed::Float(FloatNode::Const(Some(value)))),
-            _ => Err(wrong("a finite number")),
-        };
-    }
-    match digits.parse() {
-        Ok(value) => Ok(Typed::Int(IntNode::Const(Some(value)))),
-        Err(_) => Err(wrong(
-            "a 64-bit integer; write a decimal point for a double",
-        )),
-    }
-}
-
-fn time_literal(text: &str, expr: &Expr) -> Result<Typed, PredicateError> {
-    match operand::parse_time_ms(text) {
-        Some(ms) => Ok(Typed::Time(IntNode::Const(Some(ms)))),
-        None => Err(PredicateError::Literal {
-            text: excerpt(text),
-            wanted: "a time like '2026-01-31T00:00:00Z'",
-            position: position(expr),
-        }),
-    }
 }

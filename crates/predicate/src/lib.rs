@@ -24,13 +24,17 @@
 //!
 //! Nothing here does I/O, reads a clock or panics on any input text.
 
+mod canonical;
 mod compile;
 mod error;
 mod eval;
+mod forms;
 mod functions;
 mod like;
+mod literal;
 mod node;
 mod operand;
+mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -139,7 +143,7 @@ impl Predicate {
     /// Normalised text: two predicates with the same text give the same result on the same columns.
     /// Parentheses are made explicit, `AND` and `OR` are sorted, constants stand on the right.
     pub fn canonical(&self) -> String {
-        node::canonical(&self.root, &self.inputs)
+        canonical::canonical(&self.root, &self.inputs)
     }
 }
 
@@ -192,6 +196,6 @@ impl Expression {
 
     /// Normalised text, as [`Predicate::canonical`].
     pub fn canonical(&self) -> String {
-        node::canonical(&self.root, &self.inputs)
+        canonical::canonical(&self.root, &self.inputs)
     }
 }

@@ -166,12 +166,16 @@ pub(crate) fn for_each_value(
     if let Some(floats) = array.as_primitive_opt::<Float64Type>()
         && let Some(values) = floats.values().get(rows.clone())
     {
-        if floats.null_count() == 0 {
-            values.iter().enumerate().for_each(|(i, v)| each(i, *v));
-        } else {
-            for (position, value) in values.iter().enumerate() {
-                let null = floats.is_null(rows.start + position);
-                each(position, if null { f64::NAN } else { *value });
+        let pairs = values.iter().enumerate();
+        match floats.nulls().filter(|nulls| nulls.null_count() > 0) {
+            None => pairs.for_each(|(position, value)| each(position, *value)),
+            Some(nulls) => {
+                let nulls = nulls.slice(rows.start, values.len());
+                pairs
+                    .zip(nulls.iter())
+                    .for_each(|((position, value), known)| {
+                        each(position, if known { *value } else { f64::NAN });
+                    });
             }
         }
         return;

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use expect_test::{Expect, expect};
 use tillwatch_records::{
@@ -125,11 +127,7 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
             match column {
                 Column::EventTime => Arc::new(times.clone().with_timezone("UTC")),
                 Column::Mcc => Arc::new(StringArray::from(vec!["5411"; rows.len()])),
-                _ => Arc::new(
-                    rows.iter()
-                        .map(|row| Some(row.4))
-                        .collect::<arrow::array::Int64Array>(),
-                ),
+                _ => Arc::new(rows.iter().map(|row| Some(row.4)).collect::<Int64Array>()),
             }
         })
         .collect();
@@ -206,7 +204,19 @@ const ROWS: [Given<'_>; 7] = [
 
 #[test]
 fn scores_decide_explain_and_alert() {
-    let expected = expect![[r#""#]];
+    let expected = expect![[r#"
+        95 0.095349 approve []
+        900 0.900000 decline [CARD_ENUMERATION 0.6 None 9.104, VOLUME_SPIKE 12 None 3.000]
+          alert Some(Fabricated) critical 0
+        999 1.000000 decline [CARD_ENUMERATION 0.7 None 7.572, VOLUME_SPIKE 13 None 3.250, CASH_MCC 200000 None 2.279]
+        320 0.320821 approve []
+        999 1.000000 decline [CASH_MCC 200000 None 6.907, VOLUME_SPIKE 14 None 3.500]
+          alert Some(CashOut) warning 0
+        900 0.900000 decline [CARD_ENUMERATION 0.8 None 9.104, VOLUME_SPIKE 14 None 3.500]
+          alert Some(Fabricated) critical 1
+        999 0.999089 decline [VOLUME_SPIKE 40 None 10.000]
+          alert None warning 0
+    "#]];
     expected.assert_eq(&show(&scorer().score(batch(0, &ROWS))));
 }
 
@@ -246,13 +256,48 @@ fn a_clock_ahead_does_not_silence_a_terminal() {
 }
 
 #[test]
-fn noisy_or_of_rules() {
-    let mut scorer = scorer();
-    let scores = scorer.score(batch(0, &[("a", 0, Some(12.0), Some(0.6), 200_000)]));
-    assert!((scores.probabilities[0] - 0.95).abs() < 1e-12 || scores.probabilities[0] > 0.95);
-    let reasons = scores.reasons.row(0);
-    assert_eq!(reasons[0].definition.typology, Some(Typology::Fabricated));
-    assert_eq!(reasons[0].definition.severity, Severity::Critical);
+fn rules_combine_by_noisy_or() {
+    let model = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
+    let column = |name: &String| -> ArrayRef {
+        match name.as_str() {
+            "amount_minor" => Arc::new(Int64Array::from(vec![200_000, 1, 200_000])),
+            "mcc" => Arc::new(StringArray::from(vec!["5411", "5411", "6011"])),
+            "decline_ratio_5m" => Arc::new(Float64Array::from(vec![0.75, 0.75, 0.5])),
+            "count_24h" => Arc::new(Float64Array::from(vec![10.0, 9.0, 10.0])),
+            _ => Arc::new(Float64Array::from(vec![Some(70.0), None, None])),
+        }
+    };
+    let columns: Vec<ArrayRef> = model.info().inputs.iter().map(column).collect();
+    let output = run(&*model, &columns, 3);
+    // Both rules, then neither: too few transactions, then an exempt category.
+    assert_eq!(
+        output.probability,
+        vec![1.0 - (1.0 - 0.9) * 0.5, 0.001, 0.001]
+    );
+    assert!((output.raw[0] - (0.95_f64 / 0.05).ln()).abs() < 1e-12);
+    let shares: f64 = output.signals.iter().map(|s| s.reason.contribution).sum();
+    assert!((shares - (output.raw[0] - output.raw[1])).abs() < 1e-12);
+    let reasons: Vec<_> = output
+        .signals
+        .iter()
+        .map(|s| {
+            (
+                s.row,
+                s.reason.definition.typology,
+                s.reason.value,
+                s.reason.baseline,
+            )
+        })
+        .collect();
+    let wanted = vec![
+        (0, Some(Typology::Fabricated), 0.75, None),
+        (0, Some(Typology::CashOut), 200_000.0, Some(70.0)),
+    ];
+    assert_eq!(reasons, wanted);
+    assert_eq!(
+        output.signals[0].reason.definition.severity,
+        Severity::Critical
+    );
 }
 
 #[test]
@@ -276,55 +321,91 @@ fn loading_refuses_with_a_remedy() {
     check_error(
         &RULES_TOML.replace("\"rules\"", "\"rule\""),
         &rules,
-        &expect![[r#""#]],
+        &expect![
+            "model.toml: unknown kind `rule`; did you mean `rules`?; known are lightgbm, logistic, rules"
+        ],
     );
     check_error(
         &RULES_TOML.replace("version", "versoin"),
         &rules,
-        &expect![[r#""#]],
+        &expect![
+            "model.toml: line 3: unknown field `versoin`, expected one of `name`, `version`, `kind`, `artefact`, `catalog`, `catalog_version`, `inputs`, `golden`, `reasons_from`, `reasons`; did you mean `version`?"
+        ],
     );
-    check_error(RULES_TOML, &[("rule.toml", RULES)], &expect![[r#""#]]);
-    check_error(&with("catalog = \"card\""), &rules, &expect![[r#""#]]);
+    check_error(
+        RULES_TOML,
+        &[("rule.toml", RULES)],
+        &expect![
+            "model `terminal-rules` names the file `rules.toml`, which is not beside model.toml; did you mean `rule.toml`?"
+        ],
+    );
+    check_error(
+        &with("catalog = \"card\""),
+        &rules,
+        &expect![
+            "model `terminal-rules` was made for catalog `card`, this is `terminal`; train it again on this catalog or run with that one"
+        ],
+    );
     check_error(
         &with("catalog_version = \"abc\""),
         &rules,
-        &expect![[r#""#]],
+        &expect![
+            "model `terminal-rules` was made for catalog `abc`, this is `c0ffee`; train it again on this catalog or run with that one"
+        ],
     );
-    check_error(&with("inputs = [\"count_24\"]"), &rules, &expect![[r#""#]]);
+    check_error(
+        &with("inputs = [\"count_24\"]"),
+        &rules,
+        &expect![
+            "model `terminal-rules` reads `count_24`, which the catalog does not have; did you mean `count_24h`?"
+        ],
+    );
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("ratio_5m >", "rate_5m >"))],
-        &expect![[r#""#]],
+        &expect![
+            "rules.toml: rule `CARD_ENUMERATION`: unknown column `decline_rate_5m` at character 1; did you mean `decline_ratio_5m`?"
+        ],
     );
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("threshold", "treshold"))],
-        &expect![[r#""#]],
+        &expect![
+            "rules.toml: line 11: unknown field `treshold`, expected one of `code`, `typology`, `severity`, `when`, `probability`, `feature`, `baseline`, `threshold`, `window`, `words`, `action`, `min_count`; did you mean `threshold`?"
+        ],
     );
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("0.9", "1.5"))],
-        &expect![[r#""#]],
+        &expect![
+            "rules.toml: rule `CARD_ENUMERATION`: probability must be above the prior 0.001 and below 1"
+        ],
     );
     let wrong = GOLDEN.replace("-1.0", "-1.25");
     check_error(
         LOGISTIC_TOML,
         &[("line.toml", LOGISTIC), ("golden.json", &wrong)],
-        &expect![[r#""#]],
+        &expect![
+            "golden.json: row 1: expected raw score -1.25, got -1.0; the model is not the one that made these vectors"
+        ],
     );
     let text_input = LOGISTIC_TOML.replace("\"amount_minor\"", "\"mcc\"");
-    check_error(&text_input, &[("line.toml", LOGISTIC)], &expect![[r#""#]]);
+    check_error(
+        &text_input,
+        &[("line.toml", LOGISTIC)],
+        &expect!["model `line` reads `mcc` as a number, but it is text"],
+    );
     let no_scale = LOGISTIC.replace("scale = 1000.0", "scale = 0.0");
     check_error(
         LOGISTIC_TOML,
         &[("line.toml", &no_scale)],
-        &expect![[r#""#]],
+        &expect!["line.toml: term `amount_minor` has a number that is not finite, or scale 0"],
     );
 }
 
 #[test]
 fn settings_read_and_refuse() {
-    let settings: ScoringSettings = crate::text::read_toml(
+    let settings: ScoringSettings = text::read_toml(
         "tillwatch.toml",
         "review_from = 300\nalert_cooldown = \"10m\"",
     )
@@ -333,7 +414,7 @@ fn settings_read_and_refuse() {
         (settings.review_from, settings.alert_cooldown.as_ms()),
         (300, 600_000)
     );
-    let error = crate::text::read_toml::<ScoringSettings>("tillwatch.toml", "review_form = 300");
+    let error = text::read_toml::<ScoringSettings>("tillwatch.toml", "review_form = 300");
     assert!(
         error
             .unwrap_err()

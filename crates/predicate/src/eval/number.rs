@@ -1,14 +1,10 @@
 //! Integers, times and doubles.
 
-use super::{Block, Comparison, Evaluate, LANES, Logic};
-use super::{
-    bits, case, coalesce, compare_constant, compare_nodes, each_bit, empty_lanes, extreme,
-};
+use super::choose::{case, coalesce, extreme};
+use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
+use super::{bits, compare_constant, compare_nodes, each_bit, empty_lanes};
 use crate::node::{Arithmetic, FloatNode, IntNode};
 use std::cmp::Ordering;
-
-/// Up to this many values a list is searched from its start, which predicts better than bisection.
-const LINEAR_SEARCH_MAX: usize = 8;
 
 /// The values of a plain column; any other node has none.
 fn int_column<'a>(node: &IntNode, block: &Block<'a>) -> Option<(&'a [i64], u64)> {

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use arrow::array::StringArray;
 
-use super::{Block, Comparison, Evaluate, LANES, Logic};
-use super::{case, coalesce, compare_nodes, each_bit, empty_lanes, extreme};
+use super::choose::{case, coalesce, extreme};
+use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
+use super::{compare_nodes, each_bit, empty_lanes};
 use crate::like::LikePattern;
 use crate::node::TextNode;
 
@@ -69,6 +70,9 @@ fn test<'a>(
 }
 
 pub(super) fn in_texts<'a>(operand: &'a TextNode, list: &[String], block: &Block<'a>) -> Logic {
+    if list.len() <= LINEAR_SEARCH_MAX {
+        return test(operand, block, |text| list.iter().any(|item| item == text));
+    }
     test(operand, block, |text| {
         list.binary_search_by(|item| item.as_str().cmp(text))
             .is_ok()

@@ -91,7 +91,7 @@ impl Model for LightGbm {
             let end = input.rows.min(start + BLOCK_ROWS);
             for (slot, column) in input.columns.iter().enumerate() {
                 for_each_value(column, start..end, |row, value| {
-                    rows[row * width + slot] = value
+                    rows[row * width + slot] = value;
                 });
             }
             let first = output.raw.len();

@@ -117,7 +117,7 @@ impl ModelFactory for Factory {
         let mut parsed = Vec::with_capacity(file.rules.len());
         for entry in file.rules {
             let predicates = predicates(&entry, &context)?;
-            let read: BTreeSet<&String> = predicates.iter().flat_map(|p| p.inputs()).collect();
+            let read: BTreeSet<&String> = predicates.iter().flat_map(Predicate::inputs).collect();
             for name in read
                 .into_iter()
                 .chain([&entry.feature])

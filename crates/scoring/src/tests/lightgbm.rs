@@ -103,25 +103,69 @@ fn check_refused(from: &str, to: &str, expect: &Expect) {
 
 #[test]
 fn refuses_what_it_does_not_know() {
-    check_refused("num_class=1", "num_class=3", &expect![[r#""#]]);
-    check_refused("binary sigmoid:1", "lambdarank", &expect![[r#""#]]);
-    check_refused("is_linear=0", "is_linear=1", &expect![[r#""#]]);
-    check_refused("version=v4", "version=v2", &expect![[r#""#]]);
-    check_refused("left_child=1 -1", "left_child=0 -1", &expect![[r#""#]]);
-    check_refused("right_child=-2 -3", "right_child=-2 -9", &expect![[r#""#]]);
-    check_refused("split_feature=0 1", "split_feature=0 2", &expect![[r#""#]]);
-    check_refused("threshold=2.5 0", "threshold=2.5 1", &expect![[r#""#]]);
+    check_refused(
+        "num_class=1",
+        "num_class=3",
+        &expect!["model.txt: num_class is not 1: multiclass models are not supported"],
+    );
+    check_refused(
+        "binary sigmoid:1",
+        "lambdarank",
+        &expect![
+            "model.txt: objective `lambdarank` is not supported; binary, cross_entropy and regression are"
+        ],
+    );
+    check_refused(
+        "is_linear=0",
+        "is_linear=1",
+        &expect!["model.txt: tree 0: linear trees are not supported"],
+    );
+    check_refused(
+        "version=v4",
+        "version=v2",
+        &expect!["model.txt: version `v2` is not supported; v3 and v4 are"],
+    );
+    check_refused(
+        "left_child=1 -1",
+        "left_child=0 -1",
+        &expect!["model.txt: tree 0: node 0 has child 0, which is not after it"],
+    );
+    check_refused(
+        "right_child=-2 -3",
+        "right_child=-2 -9",
+        &expect!["model.txt: tree 0: node 1 has a leaf that does not exist"],
+    );
+    check_refused(
+        "split_feature=0 1",
+        "split_feature=0 2",
+        &expect!["model.txt: tree 0: node 1 splits on feature 2, which does not exist"],
+    );
+    check_refused(
+        "threshold=2.5 0",
+        "threshold=2.5 1",
+        &expect!["model.txt: tree 0: node 1 has category set 1, which does not exist"],
+    );
     check_refused(
         "leaf_value=0.5 -1 0.25",
         "leaf_value=0.5 -1",
-        &expect![[r#""#]],
+        &expect!["model.txt: tree 0: `leaf_value` must have 3 items"],
     );
-    check_refused("num_leaves=3", "num_leaves=99999999999", &expect![[r#""#]]);
-    check_refused("end of trees", "", &expect![[r#""#]]);
+    check_refused(
+        "num_leaves=3",
+        "num_leaves=99999999999",
+        &expect!["model.txt: tree 0: has 99999999999 leaves, 1 to 65536 are read"],
+    );
+    check_refused(
+        "end of trees",
+        "",
+        &expect!["model.txt: unexpected line `feature_importances:`"],
+    );
     check_refused(
         "feature_names=count_24h decline",
         "feature_names=count_24h other",
-        &expect![[r#""#]],
+        &expect![
+            "model.txt: feature 2 is `other_ratio_5m`, model.toml has `decline_ratio_5m` there; give the inputs in training order"
+        ],
     );
 }
 

@@ -64,8 +64,7 @@ impl Tree {
             } => {
                 let value = row[*feature];
                 let whole = value.trunc();
-                let left = whole >= 0.0
-                    && whole < 64.0
+                let left = (0.0..64.0).contains(&whole)
                     && set[whole as usize / 32] >> (whole as u32 % 32) & 1 == 1;
                 if left {
                     children.0.predict(row)
