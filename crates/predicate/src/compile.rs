@@ -10,7 +10,10 @@ use crate::literal::{literal, number, time_literal};
 use crate::node::{Arithmetic, BoolNode, Comparison, FloatNode, IntNode, TextNode};
 use crate::operand::{self, Typed};
 use crate::parse::parse;
-use crate::{NESTING_MAX, Scope};
+use crate::{NESTING_MAX, OPERATORS_MAX, Scope};
+
+/// Most nodes that both passes over one text compile: twice the items of the longest list.
+const NODES_MAX: usize = 128 * 1024;
 
 /// Compiles `sql`; the columns it reads come sorted.
 pub(crate) fn compile(
@@ -38,6 +41,8 @@ pub(crate) struct Compiler<'a> {
     inputs: Vec<String>,
     /// Levels of recursion open now; at most [`NESTING_MAX`].
     depth: usize,
+    /// Nodes compiled so far; at most [`NODES_MAX`].
+    nodes: usize,
 }
 
 impl<'a> Compiler<'a> {
@@ -46,6 +51,7 @@ impl<'a> Compiler<'a> {
             scope,
             inputs: Vec::new(),
             depth: 0,
+            nodes: 0,
         }
     }
 
@@ -54,10 +60,26 @@ impl<'a> Compiler<'a> {
         if self.depth == NESTING_MAX {
             return Err(PredicateError::TooDeep { max: NESTING_MAX });
         }
+        self.charge(1)?;
         self.depth += 1;
         let typed = self.expr_at_depth(expr);
         self.depth -= 1;
         typed
+    }
+
+    /// Counts work, so that operands which stand for several comparisons (`BETWEEN`, `CASE x WHEN`)
+    /// cannot multiply without bound when they are nested.
+    pub(crate) fn charge(&mut self, nodes: usize) -> Result<(), PredicateError> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > NODES_MAX {
+            return Err(PredicateError::TooManyOperators { max: OPERATORS_MAX });
+        }
+        Ok(())
+    }
+
+    /// Nodes compiled so far.
+    pub(crate) fn charged(&self) -> usize {
+        self.nodes
     }
 
     fn expr_at_depth(&mut self, expr: &Expr) -> Result<Typed, PredicateError> {

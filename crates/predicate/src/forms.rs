@@ -29,12 +29,16 @@ impl Compiler<'_> {
         list: &[Expr],
         whole: &Expr,
     ) -> Result<BoolNode, PredicateError> {
+        let before = self.charged();
         let typed = self.expr(operand)?;
+        let size = self.charged() - before;
         let mut items = Vec::with_capacity(list.len());
         for item in list {
             let item_typed = self.expr(item)?;
             // Checks the types of this pair.
-            if operand::compare(Comparison::Equal, typed.clone(), item_typed.clone()).is_none() {
+            if operand::compare(Comparison::Equal, typed.prototype(), item_typed.prototype())
+                .is_none()
+            {
                 let types = self.describe_all([(operand, &typed), (item, &item_typed)]);
                 return Err(self.mismatch("`IN`".to_owned(), types, whole, ""));
             }
@@ -45,11 +49,14 @@ impl Compiler<'_> {
         }
         Ok(match operand::constant_list(typed, items) {
             Ok(node) => node,
-            Err((typed, items)) => BoolNode::any(
-                items
-                    .into_iter()
-                    .filter_map(|item| operand::compare(Comparison::Equal, typed.clone(), item)),
-            ),
+            Err((typed, items)) => {
+                self.charge(size.saturating_mul(items.len()))?;
+                BoolNode::any(
+                    items.into_iter().filter_map(|item| {
+                        operand::compare(Comparison::Equal, typed.clone(), item)
+                    }),
+                )
+            }
         })
     }
 

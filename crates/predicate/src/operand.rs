@@ -53,6 +53,20 @@ impl Typed {
         )
     }
 
+    /// Something small of the same type, for questions about types alone; a text literal stays, as it
+    /// may be a time.
+    pub(crate) fn prototype(&self) -> Self {
+        match self {
+            Self::Null => Self::Null,
+            Self::Bool(_) => Self::Bool(BoolNode::Const(None)),
+            Self::Int(_) => Self::Int(IntNode::Const(None)),
+            Self::Time(_) => Self::Time(IntNode::Const(None)),
+            Self::Float(_) => Self::Float(FloatNode::Const(None)),
+            Self::Text(TextNode::Const(text)) => Self::Text(TextNode::Const(text.clone())),
+            Self::Text(_) => Self::Text(TextNode::Const(None)),
+        }
+    }
+
     /// A text literal read as a time; anything else as it is.
     fn read_as_time(self) -> Self {
         match &self {

@@ -268,6 +268,11 @@ fn hostile_text_is_refused_without_harm() {
         "CASE WHEN flagged THEN ".repeat(40),
         " END".repeat(40)
     );
+    let mut multiplied = "amount_minor".to_owned();
+    for _ in 0..10 {
+        multiplied = format!("(CASE {multiplied} {}END)", "WHEN 1 THEN 2 ".repeat(40));
+    }
+    let multiplied = format!("{multiplied} > 0");
     let is_null = format!("mcc {}", "IS NULL ".repeat(400));
     for sql in [
         deep_parentheses,
@@ -278,6 +283,7 @@ fn hostile_text_is_refused_without_harm() {
         many_minus,
         cases,
         is_null,
+        multiplied,
         "'".to_owned(),
         "amount_minor > 1; DROP TABLE x".to_owned(),
         "\u{0}".to_owned(),
