@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
-use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tillwatch_consumer::{Consumer, ConsumerSettings, Inlet, LaneHost, Properties, StopToken};
 use tillwatch_testkit::broker::{Mock, TestRecord, create_topic, produce};

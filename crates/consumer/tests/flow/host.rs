@@ -37,6 +37,7 @@ pub struct Seen {
     pub timestamps: BTreeMap<(i32, i64), Option<i64>>,
     pub held: Vec<(i32, i64, Ticket)>,
     pub assigned: Vec<i32>,
+    pub inlets: Vec<Arc<Inlet>>,
     pub revoked: Vec<i32>,
     pub largest_batch: usize,
 }
@@ -56,7 +57,10 @@ pub struct Host {
 
 impl LaneHost for Host {
     fn assigned(&self, inlet: &Arc<Inlet>) {
-        self.seen.lock().assigned.push(inlet.source().partition);
+        let mut seen = self.seen.lock();
+        seen.assigned.push(inlet.source().partition);
+        seen.inlets.push(Arc::clone(inlet));
+        drop(seen);
         self.changed.notify_all();
     }
 
@@ -208,7 +212,8 @@ pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
 pub fn settings(brokers: &str, topic: &str, group: &str) -> ConsumerSettings {
     let properties = Properties::of([
         ("bootstrap.servers", brokers),
-        ("session.timeout.ms", "6000"),
+        // The mock coordinator spends this less 1 s on every rebalance.
+        ("session.timeout.ms", "2000"),
         ("heartbeat.interval.ms", "200"),
     ]);
     let mut settings = ConsumerSettings::new(vec![topic.to_owned()], group, properties);
@@ -217,7 +222,7 @@ pub fn settings(brokers: &str, topic: &str, group: &str) -> ConsumerSettings {
     settings
 }
 
-/// The number of records by first offset of every partition, for [`HashMap`]-free comparisons.
+/// Whether `records` records of each partition were handed out.
 pub fn complete(offsets: &BTreeMap<i32, Vec<i64>>, partitions: i32, records: i64) -> bool {
     (0..partitions).all(|partition| {
         offsets

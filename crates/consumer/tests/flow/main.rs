@@ -231,9 +231,14 @@ fn a_revoked_lane_waits_for_its_tickets_and_commits_them() {
     let first = Member::start(&settings, Treatment::Hold);
     first.host.wait("all records", |seen| seen.count() == 400);
     let second = Member::start(&settings, Treatment::Settle);
-    // The lanes that leave stop handing out and wait for their tickets.
-    std::thread::sleep(Duration::from_millis(500));
+    wait("two lanes to stop handing out", || {
+        let seen = first.host.seen.lock();
+        let closed = seen.inlets.iter().filter(|inlet| inlet.is_closed());
+        closed.count() == 2
+    });
+    // They wait for their tickets.
     assert!(first.host.seen.lock().revoked.is_empty());
+    first.host.treat(Treatment::Settle);
     for partition in 0..PARTITIONS {
         first.host.release(partition);
     }

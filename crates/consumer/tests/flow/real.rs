@@ -2,15 +2,23 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tillwatch_consumer::{ConsumerError, probe};
+use tillwatch_consumer::{ConsumerError, ConsumerSettings, probe};
 use tillwatch_testkit::broker::{committed, create_topic, produce};
 
-use crate::host::{Member, Treatment, owned, settings, wait};
+use crate::host::{Member, Treatment, owned, wait};
 use crate::{PARTITIONS, records};
 
 fn brokers() -> String {
     std::env::var("TILLWATCH_KAFKA")
         .expect("set TILLWATCH_KAFKA to host:port; scripts/kafka.sh start gives one")
+}
+
+/// A real broker refuses session timeouts below 6 s.
+fn settings(brokers: &str, topic: &str, group: &str) -> ConsumerSettings {
+    let mut settings = crate::host::settings(brokers, topic, group);
+    let properties = &mut settings.properties.0;
+    properties.insert("session.timeout.ms".to_owned(), "6000".to_owned());
+    settings
 }
 
 /// A name that no earlier run used: the broker keeps its topics.
