@@ -16,6 +16,7 @@ pub struct Monitor {
     pub(crate) commits: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
     pub(crate) rebalances: AtomicU64,
+    pub(crate) turns: AtomicU64,
     pub(crate) inlets: RwLock<Vec<Arc<Inlet>>>,
     /// Of partitions that are gone.
     records_past: AtomicU64,
@@ -82,6 +83,12 @@ impl Monitor {
     /// Whether records can flow: a broker answers and the group has us.
     pub fn is_ready(&self) -> bool {
         self.broker_up.load(Ordering::Relaxed) && self.joined.load(Ordering::Relaxed)
+    }
+
+    /// How often the poll thread has looked after its members' business, about once a second: a
+    /// number that stands still means that it is stuck.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// All counts now.

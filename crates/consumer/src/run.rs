@@ -145,6 +145,7 @@ impl Consumer {
         self.events.store(true, Ordering::Release);
         self.serve_events();
         let monitor = self.shared.monitor();
+        monitor.turns.fetch_add(1, Ordering::Relaxed);
         let joined = !matches!(self.base.rebalance_protocol(), RebalanceProtocol::None);
         monitor.joined.store(joined, Ordering::Relaxed);
         for inlet in self.shared.inlets() {

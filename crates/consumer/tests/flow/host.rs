@@ -26,6 +26,9 @@ pub enum Treatment {
     FailFrom(i64),
 }
 
+/// Name and value.
+pub type Header = (String, Option<Vec<u8>>);
+
 /// What has been seen so far.
 #[derive(Default)]
 pub struct Seen {
@@ -33,7 +36,7 @@ pub struct Seen {
     pub offsets: BTreeMap<i32, Vec<i64>>,
     pub payloads: BTreeMap<(i32, i64), Vec<u8>>,
     pub keys: BTreeMap<(i32, i64), Option<Vec<u8>>>,
-    pub headers: BTreeMap<(i32, i64), Vec<(String, Option<Vec<u8>>)>>,
+    pub headers: BTreeMap<(i32, i64), Vec<Header>>,
     pub timestamps: BTreeMap<(i32, i64), Option<i64>>,
     pub held: Vec<(i32, i64, Ticket)>,
     pub assigned: Vec<i32>,

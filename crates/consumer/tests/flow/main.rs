@@ -2,7 +2,9 @@
 //! given.
 #![expect(
     clippy::disallowed_methods,
-    reason = "tests measure how long things take"
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "tests measure how long things take, and their helpers may panic as they do"
 )]
 
 mod host;
@@ -159,7 +161,7 @@ fn a_full_lane_pauses_reading_and_loses_nothing() {
     member.host.wait("all records", |seen| {
         complete(&seen.offsets, PARTITIONS, 5_000)
     });
-    for (_, offsets) in &member.host.seen.lock().offsets {
+    for offsets in member.host.seen.lock().offsets.values() {
         assert_eq!(*offsets, (0..5_000).collect::<Vec<_>>());
     }
     // Batches may have been held between the release and the change of treatment.

@@ -73,7 +73,7 @@ fn a_topic_that_never_appears_is_an_error_with_its_name() {
     let ConsumerError::UnknownTopic { topics } = error else {
         panic!("{error}");
     };
-    assert_eq!(topics, [topic.clone()]);
+    assert_eq!(topics, std::slice::from_ref(&topic));
     let statuses = probe(&settings.properties, &[topic], Duration::from_secs(5)).unwrap();
     assert_eq!(statuses[0].partitions, None);
 }
