@@ -52,7 +52,7 @@ fn rows(batch: &FeatureBatch) -> Vec<OracleRow> {
         .features
         .columns()
         .iter()
-        .map(|column| column.as_primitive::<Float64Type>())
+        .map(AsArray::as_primitive::<Float64Type>)
         .collect();
     (0..batch.len())
         .map(|row| OracleRow {
@@ -78,6 +78,11 @@ fn fold(
         all.extend(rows(&out));
     }
     all
+}
+
+/// Everything in one batch.
+fn whole(events: &[Event]) -> Vec<std::ops::Range<usize>> {
+    std::iter::once(0..events.len()).collect()
 }
 
 fn bits(row: &OracleRow) -> Vec<Option<u64>> {
@@ -143,7 +148,7 @@ fn results_do_not_depend_on_other_keys() {
     };
     let events = stream::events(&settings);
     let catalog = include_str!("../../../../models/features/job-w.toml");
-    let all = [0..events.len()];
+    let all = whole(&events);
     let mut together = lane(catalog, &EngineSettings::default(), 0);
     let together = fold(&mut together, &events, &all);
     let transactions: Vec<&Event> = events
@@ -157,7 +162,7 @@ fn results_do_not_depend_on_other_keys() {
             .cloned()
             .collect();
         let mut alone = lane(catalog, &EngineSettings::default(), 0);
-        let alone = fold(&mut alone, &own, &[0..own.len()]);
+        let alone = fold(&mut alone, &own, &whole(&own));
         let mine = transactions
             .iter()
             .zip(&together)
@@ -193,18 +198,18 @@ fn warms_until_the_longest_window_is_whole() {
         sale("b", 2, hours(1.0)),
     ];
     let mut cut = lane(COUNT_1H, &EngineSettings::default(), 7);
-    let flags: Vec<Flags> = fold(&mut cut, &events, &[0..3])
+    let flags: Vec<Flags> = fold(&mut cut, &events, &whole(&events))
         .iter()
         .map(|r| r.flags)
         .collect();
     assert_eq!(flags, [Flags::WARMING, Flags::WARMING, Flags::empty()]);
-    let mut whole = lane(COUNT_1H, &EngineSettings::default(), 0);
+    let mut from_first = lane(COUNT_1H, &EngineSettings::default(), 0);
     assert!(
-        fold(&mut whole, &events, &[0..3])
+        fold(&mut from_first, &events, &whole(&events))
             .iter()
             .all(|row| row.flags.is_empty())
     );
-    assert_eq!(whole.watermark_ms(), Some(hours(1.0)));
+    assert_eq!(from_first.watermark_ms(), Some(hours(1.0)));
 }
 
 #[test]
@@ -267,9 +272,9 @@ fn eviction_does_not_depend_on_batching() {
             lane.stats(),
         )
     };
-    let whole = run(&[0..events.len()]);
+    let in_one = run(&whole(&events));
     for seed in 0..3 {
-        assert!(run(&stream::split(seed, events.len())) == whole);
+        assert!(run(&stream::split(seed, events.len())) == in_one);
     }
 }
 
@@ -286,7 +291,7 @@ fn an_idle_key_is_small() {
             )
         })
         .collect();
-    fold(&mut lane, &events, &[0..20_000]);
+    fold(&mut lane, &events, &whole(&events));
     let dedup = lane.dedup.bytes();
     let per_key = (lane.stats().state_bytes as usize - dedup) / 10_000;
     assert!(per_key <= 600, "{per_key} bytes");
