@@ -12,8 +12,8 @@ mod support;
 
 mod architecture;
 mod commands;
-mod pipeline;
 mod examples;
+mod pipeline;
 
 use std::path::Path;
 

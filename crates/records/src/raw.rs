@@ -135,6 +135,12 @@ impl RawBatch {
         self.entries.last().map(|entry| entry.offset + 1)
     }
 
+    /// Keeps the first `records` records, all when there are fewer. Bytes of the others stay in the
+    /// arena until it is cleared.
+    pub fn truncate(&mut self, records: usize) {
+        self.entries.truncate(records);
+    }
+
     /// Removes all records and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -57,7 +57,7 @@ pub struct ModelInput<'a> {
 }
 
 /// The output of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelOutput {
     /// Log-odds of each row.
     pub raw: Vec<f64>,

@@ -14,8 +14,9 @@ use crate::model::{InputScope, Model, ModelInput, ModelOutput, Signal};
 use crate::settings::ScoringSettings;
 
 /// Scores the batches of one lane, in order. The same batches give the same scores and alerts,
-/// however the records were cut into batches.
-#[derive(Debug)]
+/// however the records were cut into batches. A clone of one that has scored nothing serves another
+/// lane; the models are shared.
+#[derive(Debug, Clone)]
 pub struct Scorer {
     members: Vec<Member>,
     settings: ScoringSettings,
@@ -27,7 +28,7 @@ pub struct Scorer {
     signals: Vec<Signal>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Member {
     model: Arc<dyn Model>,
     /// Where each input comes from.
@@ -36,7 +37,7 @@ struct Member {
     output: ModelOutput,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     /// A feature, with its position in the batch's schema when it has it.
     Feature(String, Option<usize>),

@@ -10,9 +10,6 @@ use crate::error::ScoringError;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScoringSettings {
-    /// Directories of the models; several score together and the highest probability counts.
-    /// Default: the rules that come with the product.
-    pub models: Vec<String>,
     /// Scores from here on are for a person to look at, 0 to 1000. Default 500.
     pub review_from: u16,
     /// Scores from here on are to be declined, `review_from` to 1000. Default 900.
@@ -29,7 +26,6 @@ pub struct ScoringSettings {
 impl Default for ScoringSettings {
     fn default() -> Self {
         Self {
-            models: vec!["models/terminal-rules".to_owned()],
             review_from: 500,
             decline_from: 900,
             alert_from: 900,
@@ -45,9 +41,7 @@ impl ScoringSettings {
     /// # Errors
     /// Names the value that does not.
     pub fn validate(&self) -> Result<(), ScoringError> {
-        let fault = if self.models.is_empty() {
-            "models is empty; name at least one model directory"
-        } else if self.decline_from < self.review_from {
+        let fault = if self.decline_from < self.review_from {
             "decline_from is below review_from; raise it"
         } else if self.decline_from > 1000 || self.alert_from > 1000 {
             "decline_from and alert_from are scores, 0 to 1000 (1000: never)"

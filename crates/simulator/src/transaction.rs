@@ -79,6 +79,14 @@ pub fn key_of(terminal: &Terminal, index: u32) -> [u8; 24] {
     key
 }
 
+/// A card token as text. Its first letter keeps a token of decimal digits alone from looking like a
+/// PAN, which a decoder refuses.
+fn token_text(token: u64) -> [u8; 17] {
+    let mut text = [b't'; 17];
+    crate::json::hex(token, &mut text[1..]);
+    text
+}
+
 impl Transaction {
     /// Appends the record to `out`; `key` as `key_of` made it.
     pub fn write(
@@ -99,7 +107,7 @@ impl Transaction {
         json.text(C::MerchantId, &key[7..15]);
         json.text(C::TerminalId, &key[16..]);
         json.text(C::Mcc, terminal.category().mcc);
-        json.hex::<16>(C::CardToken, self.card.token);
+        json.text(C::CardToken, &token_text(self.card.token));
         json.digits::<6>(C::Bin, self.card.bin);
         json.text(C::ProcessingCode, self.processing_code);
         json.unsigned(C::AmountMinor, self.amount_minor.into());

@@ -1,0 +1,120 @@
+//! `tillwatch check`: each problem with its fix, before anything runs.
+
+use std::process::ExitCode;
+
+use tillwatch_sink::Surroundings;
+
+use crate::cli::CheckArgs;
+use crate::config::Config;
+use crate::core::Core;
+use crate::exit;
+
+/// Checks configuration, catalog and models, and unless told otherwise the topics.
+pub fn check(args: &CheckArgs) -> ExitCode {
+    let mut report = Report::default();
+    if let Some(config) = report.look("configuration", Config::load(&args.config.config)) {
+        if let Some(core) = report.look("catalog and models", Core::load(&config)) {
+            let plan = core.plan();
+            report.fine(&format!(
+                "{} features, longest window {}",
+                plan.feature_names().count(),
+                tillwatch_records::units::DurationMs::from_ms(plan.longest_window_ms())
+            ));
+            report.fine(&format!(
+                "models {}, catalog {}",
+                core.versions().model,
+                core.versions().catalog
+            ));
+        }
+        check_input(&config, args, &mut report);
+        check_outputs(&config, args, &mut report);
+    }
+    report.end()
+}
+
+fn check_input(config: &Config, args: &CheckArgs, report: &mut Report) {
+    let Some(consumer) = &config.consumer else {
+        report.fine("no [consumer]: `score` will work, `run` will not");
+        return;
+    };
+    if report.look("[consumer]", consumer.validate()).is_none() || args.offline {
+        return;
+    }
+    let timeout = args.timeout.as_std();
+    let probed = tillwatch_consumer::probe(&consumer.properties, &consumer.topics, timeout);
+    for topic in report.look("broker", probed).unwrap_or_default() {
+        match (topic.partitions, topic.problem) {
+            (_, Some(problem)) => report.wrong(&format!("topic {}: {problem}", topic.name)),
+            (None, None) => report.wrong(&format!(
+                "topic {} does not exist; create it, with as many partitions as lanes that should run in parallel",
+                topic.name
+            )),
+            (Some(_), None) if topic.leaderless > 0 => report.wrong(&format!(
+                "topic {}: {} partitions have no leader; look at the brokers",
+                topic.name, topic.leaderless
+            )),
+            (Some(partitions), None) => {
+                report.fine(&format!("topic {}: {partitions} partitions", topic.name));
+            }
+        }
+    }
+}
+
+fn check_outputs(config: &Config, args: &CheckArgs, report: &mut Report) {
+    let Some(sinks) = &config.sink else {
+        report.fine("no [sink]: `score` will work, `run` will not");
+        return;
+    };
+    if args.offline {
+        return;
+    }
+    let surroundings = Surroundings {
+        properties: config.kafka.0.clone(),
+        clock: None,
+    };
+    let problems = tillwatch_sink::probe(sinks, &surroundings, args.timeout.as_std());
+    if problems.is_empty() {
+        report.fine("sink: everything can be written");
+    }
+    for problem in problems {
+        report.wrong(&problem.to_string());
+    }
+}
+
+/// Lines as they are found, and whether any was a problem.
+#[derive(Default)]
+struct Report {
+    problems: usize,
+}
+
+impl Report {
+    /// The value of a step, or a line about its problem.
+    fn look<T, E: std::fmt::Display>(&mut self, step: &str, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.fine(&format!("{step}: read"));
+                Some(value)
+            }
+            Err(error) => {
+                self.wrong(&error.to_string());
+                None
+            }
+        }
+    }
+
+    fn fine(&self, line: &str) {
+        println!("{} {line}", console::style("ok     ").green());
+    }
+
+    fn wrong(&mut self, line: &str) {
+        self.problems += 1;
+        println!("{} {line}", console::style("problem").red().bold());
+    }
+
+    fn end(self) -> ExitCode {
+        match self.problems {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(exit::MISCONFIGURED),
+        }
+    }
+}

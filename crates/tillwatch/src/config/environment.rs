@@ -1,0 +1,97 @@
+//! Overrides from the environment: `TILLWATCH__SINK__KIND=stdout` sets `kind` of `[sink]`.
+
+use toml::{Table, Value};
+
+const PREFIX: &str = "TILLWATCH__";
+
+/// Applies every variable that starts with `TILLWATCH__`. Parts are separated by two underscores and
+/// lower-cased; the last part under `kafka` or a `properties` table is a librdkafka property, whose
+/// dots are written as underscores (`TILLWATCH__KAFKA__SASL_PASSWORD`). A value is read as TOML where
+/// it is TOML, else as text. Says whether anything was set.
+pub fn apply(
+    table: &mut Table,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<bool, String> {
+    let mut overridden = false;
+    for (name, value) in environment {
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let mut parts: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+        let last = parts.pop().unwrap_or_default();
+        if last.is_empty() || parts.iter().any(String::is_empty) {
+            return Err(format!(
+                "environment variable {name} names no key; write {PREFIX}TABLE__KEY"
+            ));
+        }
+        let property = parts
+            .last()
+            .is_some_and(|table| table == "kafka" || table == "properties");
+        let (key, value) = if property {
+            (last.replace('_', "."), Value::String(value))
+        } else {
+            (last, scalar(value))
+        };
+        let mut target = &mut *table;
+        for part in parts {
+            let entry = target
+                .entry(part)
+                .or_insert_with(|| Value::Table(Table::new()));
+            target = entry.as_table_mut().ok_or_else(|| {
+                format!("environment variable {name} goes through a key that is no table")
+            })?;
+        }
+        target.insert(key, value);
+        overridden = true;
+    }
+    Ok(overridden)
+}
+
+fn scalar(text: String) -> Value {
+    match format!("v = {text}").parse::<Table>() {
+        Ok(mut table) => table.remove("v").unwrap_or(Value::String(text)),
+        Err(_) => Value::String(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(pairs: &[(&str, &str)]) -> Table {
+        let mut table: Table = "[sink]\nkind = 'kafka'\n".parse().unwrap();
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        apply(&mut table, pairs).unwrap();
+        table
+    }
+
+    #[test]
+    fn sets_keys_and_properties() {
+        let table = applied(&[
+            ("TILLWATCH__SINK__KIND", "stdout"),
+            ("TILLWATCH__LANES__THREADS", "3"),
+            ("TILLWATCH__KAFKA__SASL_PASSWORD", "12"),
+            ("TILLWATCH__CONSUMER__PROPERTIES__FETCH_MIN_BYTES", "1"),
+            ("HOME", "/root"),
+        ]);
+        assert_eq!(table["sink"]["kind"].as_str(), Some("stdout"));
+        assert_eq!(table["lanes"]["threads"].as_integer(), Some(3));
+        assert_eq!(table["kafka"]["sasl.password"].as_str(), Some("12"));
+        assert_eq!(
+            table["consumer"]["properties"]["fetch.min.bytes"].as_str(),
+            Some("1")
+        );
+        assert!(!table.contains_key("home"));
+    }
+
+    #[test]
+    fn refuses_a_name_without_a_key() {
+        let error = apply(
+            &mut Table::new(),
+            [("TILLWATCH__".to_owned(), String::new())],
+        );
+        assert!(error.unwrap_err().contains("names no key"));
+    }
+}

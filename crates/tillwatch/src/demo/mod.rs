@@ -1,0 +1,132 @@
+//! `tillwatch demo`: an embedded broker and a simulated fleet around the real pipeline.
+
+mod feed;
+mod observer;
+mod summary;
+mod view;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tillwatch_consumer::{ConsumerSettings, Properties, StopToken};
+use tillwatch_simulator::broker::{CONSUMER_PROPERTIES, EmbeddedBroker};
+use tillwatch_simulator::{Fleet, SimulatorSettings};
+use tillwatch_sink::{FanOut, Sink, SinkKind, SinkSettings, SinksSettings, Surroundings, Topics};
+
+use crate::cli::DemoArgs;
+use crate::clock;
+use crate::config::LogSettings;
+use crate::core::Core;
+use crate::defaults;
+use crate::exit;
+use crate::log;
+use crate::pipeline::{Ended, Pipeline};
+use crate::signals::SignalWatch;
+use feed::Feed;
+use observer::Observer;
+use summary::Summary;
+use view::View;
+
+/// Partitions of the input topic, hence lanes: twice the cores of a small machine.
+const PARTITIONS: i32 = 4;
+
+const TOPIC: &str = "transactions";
+
+/// How long the last records may take to come through.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Runs the demonstration.
+pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
+    let started = clock::now();
+    log::install(&LogSettings {
+        level: "warn".into(),
+        ..LogSettings::default()
+    });
+    let topics = Topics::default();
+    let broker = EmbeddedBroker::start(&[
+        (TOPIC, PARTITIONS),
+        (&topics.scores, PARTITIONS),
+        (&topics.alerts, 1),
+        (&topics.dead_letters, 1),
+    ])?;
+    let config = defaults::config(broker.bootstrap())?;
+    let observer = Arc::new(Observer::new(started));
+    let surroundings = Surroundings {
+        properties: config.kafka.0.clone(),
+        clock: Some(Arc::new(clock::unix_ms)),
+    };
+    let kafka = SinksSettings(vec![SinkSettings::new(SinkKind::Kafka)]);
+    let kafka = tillwatch_sink::open(&kafka, &surroundings)?;
+    let sink: Arc<dyn Sink> = Arc::new(FanOut::new(vec![
+        kafka,
+        Arc::clone(&observer) as Arc<dyn Sink>,
+    ]));
+    let address = [("bootstrap.servers", broker.bootstrap())];
+    let properties = Properties::of(address.into_iter().chain(CONSUMER_PROPERTIES));
+    let consumer = ConsumerSettings::new(vec![TOPIC.into()], "tillwatch-demo", properties);
+    let core = Core::assemble(&config, defaults::CATALOG, &defaults::models())?;
+    let pipeline = Pipeline::new(&consumer, core, sink, config.threads)?;
+    let metrics = pipeline.metrics();
+    let monitor = pipeline.monitor();
+
+    let stop_feed = Arc::new(AtomicBool::new(false));
+    let interrupted = Arc::clone(&stop_feed);
+    let _signals = SignalWatch::start(move || interrupted.store(true, Ordering::Relaxed))
+        .context("cannot watch for signals")?;
+    let settings = SimulatorSettings {
+        seed: args.seed,
+        ..SimulatorSettings::default()
+    };
+    let feed = Feed::start(
+        Fleet::new(&settings)?,
+        feed::Plan {
+            brokers: broker.bootstrap().to_owned(),
+            topic: TOPIC,
+            partitions: PARTITIONS,
+            rate: args.rate,
+            duration: args.duration.as_std(),
+            truth: args.truth.clone(),
+        },
+        Arc::clone(&monitor),
+        Arc::clone(&stop_feed),
+    )?;
+    let stop = StopToken::new();
+    let runner = {
+        let stop = stop.clone();
+        std::thread::Builder::new()
+            .name("pipeline".into())
+            .spawn(move || pipeline.run(&stop))
+            .context("cannot start the pipeline's thread")?
+    };
+    let mut view = View::new(args, started);
+    let mut sent_all = None;
+    // Until everything that was sent came through, or the pipeline failed.
+    while !runner.is_finished() {
+        clock::wait(view.interval());
+        view.show(&metrics, &feed, &observer);
+        if feed.is_finished() {
+            let since = *sent_all.get_or_insert_with(clock::now);
+            if metrics.settled() >= feed.sent() || since.elapsed() > DRAIN_TIMEOUT {
+                break;
+            }
+        }
+    }
+    view.clear();
+    stop_feed.store(true, Ordering::Relaxed);
+    let fed = feed.join();
+    stop.stop();
+    let ended = runner
+        .join()
+        .map_err(|_| anyhow::anyhow!("the pipeline's thread panicked"))??;
+    let summary = Summary::new(args, &fed?, &metrics, &observer, started.elapsed());
+    summary.print(args.json)?;
+    let whole = ended == Ended::Drained && summary.nothing_lost();
+    Ok(if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::FAILED)
+    })
+}

@@ -1,0 +1,84 @@
+//! Parquet rows as JSON objects: column names as they are, nulls left out, timestamps as RFC 3339.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow_json::LineDelimitedWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use tillwatch_records::limits::BATCH_RECORDS_MAX;
+
+use super::FileError;
+
+pub struct ParquetRows {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    rows_total: u64,
+    /// Rows of the batch in hand as JSON lines; what starts at `position` is not handed over yet.
+    json: Vec<u8>,
+    position: usize,
+}
+
+impl ParquetRows {
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let file = File::open(path).map_err(|source| FileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let wrong = |reason: parquet::errors::ParquetError| FileError::Parquet {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        };
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?;
+        let rows_total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let reader = builder
+            .with_batch_size(BATCH_RECORDS_MAX)
+            .build()
+            .map_err(wrong)?;
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            rows_total,
+            json: Vec::new(),
+            position: 0,
+        })
+    }
+
+    pub fn rows_total(&self) -> u64 {
+        self.rows_total
+    }
+
+    /// Hands rows over until `push` says that it is full.
+    pub fn read_rows(&mut self, push: &mut impl FnMut(&[u8]) -> bool) -> Result<(), FileError> {
+        loop {
+            while self.position < self.json.len() {
+                let rest = &self.json[self.position..];
+                let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                self.position += length + 1;
+                if !push(&rest[..length]) {
+                    return Ok(());
+                }
+            }
+            match self.reader.next() {
+                None => return Ok(()),
+                Some(Ok(batch)) => self.encode(&batch)?,
+                Some(Err(error)) => return Err(self.wrong(&error)),
+            }
+        }
+    }
+
+    fn encode(&mut self, batch: &RecordBatch) -> Result<(), FileError> {
+        self.json.clear();
+        self.position = 0;
+        let mut writer = LineDelimitedWriter::new(&mut self.json);
+        let written = writer.write(batch).and_then(|()| writer.finish());
+        written.map_err(|error| self.wrong(&error))
+    }
+
+    fn wrong(&self, error: &arrow::error::ArrowError) -> FileError {
+        FileError::Parquet {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        }
+    }
+}

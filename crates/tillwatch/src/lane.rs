@@ -1,0 +1,61 @@
+//! Everything that one partition owns: decoder scratch, feature state, alert state.
+
+use tillwatch_decode::{Decoder, Refusal};
+use tillwatch_feature_extraction::{FeatureLane, LaneStats};
+use tillwatch_records::{RawBatch, ScoreBatch};
+use tillwatch_scoring::Scorer;
+
+use crate::metrics::Stage;
+
+/// Scores the records of one partition in order. The core of the product: a fold over the records
+/// alone, whose results do not depend on how they are batched.
+#[derive(Debug)]
+pub struct Lane {
+    decoder: Decoder,
+    features: FeatureLane,
+    scorer: Scorer,
+}
+
+/// What became of a batch: each record is in exactly one of the two, but for terminal events and
+/// labels, which only change state.
+#[derive(Debug)]
+pub struct Processed {
+    /// One score per transaction.
+    pub scores: ScoreBatch,
+    /// Records that could not be decoded.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Lane {
+    pub fn new(decoder: Decoder, features: FeatureLane, scorer: Scorer) -> Self {
+        Self {
+            decoder,
+            features,
+            scorer,
+        }
+    }
+
+    /// Decodes, folds and scores a batch; says after each stage that it is over.
+    pub fn process(&mut self, raw: &RawBatch, mut over: impl FnMut(Stage)) -> Processed {
+        let decoded = self.decoder.decode(raw);
+        over(Stage::Decode);
+        let features = self.features.process(decoded.events);
+        over(Stage::Features);
+        let scores = self.scorer.score(features);
+        over(Stage::Scoring);
+        Processed {
+            scores,
+            refusals: decoded.refusals,
+        }
+    }
+
+    /// What the feature state has counted and holds.
+    pub fn stats(&self) -> LaneStats {
+        self.features.stats()
+    }
+
+    /// Latest event time accepted, milliseconds since 1970.
+    pub fn watermark_ms(&self) -> Option<i64> {
+        self.features.watermark_ms()
+    }
+}

@@ -1,0 +1,231 @@
+//! All lanes of this process: each runs on the thread pool whenever its partition has records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rayon::ThreadPool;
+use tillwatch_consumer::{Inlet, LaneHost};
+use tillwatch_feature_extraction::LaneStats;
+use tillwatch_records::{Flags, RawBatch, Settled, Ticket, TopicPartition};
+use tillwatch_sink::{DeadLetter, Sink, SinkError};
+
+use crate::clock;
+use crate::core::Core;
+use crate::lane::{Lane, Processed};
+use crate::metrics::{LaneGauges, Metrics, Outcome, Stage};
+
+/// Batches that a lane takes before it lets another have its thread.
+const TURN_BATCHES_MAX: usize = 16;
+
+/// What every lane shares.
+pub struct Shared {
+    pub core: Core,
+    pub sink: Arc<dyn Sink>,
+    pub metrics: Arc<Metrics>,
+    pub pool: ThreadPool,
+}
+
+/// The lanes of the assigned partitions.
+pub struct Lanes {
+    shared: Arc<Shared>,
+    slots: Mutex<HashMap<TopicPartition, Arc<Slot>>>,
+}
+
+/// A lane and the way its records come.
+struct Slot {
+    inlet: Arc<Inlet>,
+    gauges: Arc<LaneGauges>,
+    /// Made at the first batch, whose offset it needs. Locked by one pool thread at a time: the inlet
+    /// does not report new records before the lane has found it empty.
+    lane: Mutex<Option<Lane>>,
+    /// What was counted when the metrics were last updated.
+    counted: Mutex<LaneStats>,
+}
+
+impl Lanes {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            slots: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl LaneHost for Lanes {
+    fn assigned(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::info!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition assigned"
+        );
+        let slot = Slot {
+            inlet: Arc::clone(inlet),
+            gauges: self.shared.metrics.lane(source),
+            lane: Mutex::new(None),
+            counted: Mutex::default(),
+        };
+        self.slots.lock().insert(source.clone(), Arc::new(slot));
+    }
+
+    fn ready(&self, inlet: &Arc<Inlet>) {
+        let slot = self.slots.lock().get(inlet.source()).map(Arc::clone);
+        if let Some(slot) = slot {
+            let shared = Arc::clone(&self.shared);
+            self.shared.pool.spawn_fifo(move || turn(shared, slot));
+        }
+    }
+
+    fn revoked(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::info!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition revoked"
+        );
+        self.slots.lock().remove(source);
+        self.shared.metrics.forget_lane(source);
+    }
+
+    fn lost(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::warn!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition lost: the group took it away; what was not committed is scored again elsewhere"
+        );
+        self.revoked(inlet);
+    }
+}
+
+/// Runs a lane until nothing waits for it, or until its turn is over.
+fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
+    {
+        let mut lane = slot.lane.lock();
+        for _ in 0..TURN_BATCHES_MAX {
+            let Some((raw, ticket)) = slot.inlet.take() else {
+                return;
+            };
+            let lane = lane.get_or_insert_with(|| shared.core.lane(raw.get(0).offset));
+            process(&shared, &slot, lane, &raw, &ticket);
+            slot.inlet.recycle(raw);
+        }
+    }
+    let next = Arc::clone(&shared);
+    shared.pool.spawn_fifo(move || turn(next, slot));
+}
+
+fn process(shared: &Shared, slot: &Slot, lane: &mut Lane, raw: &RawBatch, ticket: &Ticket) {
+    let metrics = &shared.metrics;
+    let mut clock = StageClock {
+        since: clock::now(),
+        metrics,
+    };
+    let processed = lane.process(raw, |stage| clock.over(stage));
+    metrics.count_scores(&processed.scores);
+    count_records(slot, lane, &processed, metrics);
+    if let Err(error) = deliver(shared, raw, &processed, ticket) {
+        // The ticket is failed: the consumer ends the run, and the batch is read again next time.
+        ticket.fail();
+        tracing::error!(%error, "output given up");
+    }
+    clock.over(Stage::Sink);
+    metrics.count_batch();
+}
+
+/// Hands everything made from a batch to the sink.
+fn deliver(
+    shared: &Shared,
+    raw: &RawBatch,
+    processed: &Processed,
+    ticket: &Ticket,
+) -> Result<(), SinkError> {
+    for refusal in &processed.refusals {
+        let reason = refusal.reason.code();
+        let letter = DeadLetter {
+            source: raw.source(),
+            record: raw.get(refusal.index),
+            reason,
+            detail: &refusal.detail,
+        };
+        shared.sink.dead_letter(&letter, ticket)?;
+        shared.metrics.count_dead_letter(reason);
+    }
+    if processed.scores.is_empty() {
+        return Ok(());
+    }
+    let watched = watch_delivery(shared, processed, ticket);
+    shared.sink.write(&processed.scores, &watched)
+}
+
+/// A ticket that measures how old the records are when their scores are acknowledged.
+fn watch_delivery(shared: &Shared, processed: &Processed, ticket: &Ticket) -> Ticket {
+    let metrics = Arc::clone(&shared.metrics);
+    let timestamps_ms = processed.scores.events.record_timestamps_ms.clone();
+    let ticket = ticket.clone();
+    Ticket::new(move |settled| match settled {
+        Settled::Failed => ticket.fail(),
+        Settled::Delivered => {
+            metrics.observe_end_to_end(&timestamps_ms, clock::unix_ms());
+        }
+    })
+}
+
+fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metrics) {
+    let mut outcomes = [0_u64; 4];
+    for flags in &processed.scores.flags {
+        let index = if flags.contains(Flags::DUPLICATE) {
+            2
+        } else if flags.contains(Flags::LATE) {
+            1
+        } else if flags.contains(Flags::CLOCK_SKEW) {
+            3
+        } else {
+            0
+        };
+        outcomes[index] += 1;
+    }
+    let kinds = [
+        Outcome::Scored,
+        Outcome::Late,
+        Outcome::Duplicate,
+        Outcome::ClockSkew,
+    ];
+    for (outcome, count) in kinds.into_iter().zip(outcomes) {
+        if count > 0 {
+            metrics.count(outcome, count);
+        }
+    }
+    let stats = lane.stats();
+    let before = std::mem::replace(&mut *slot.counted.lock(), stats.clone());
+    let folded = (stats.terminal_events + stats.labels) - (before.terminal_events + before.labels);
+    metrics.count(Outcome::Folded, folded);
+    metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
+    slot.gauges.keys.store(stats.keys, Ordering::Relaxed);
+    slot.gauges
+        .state_bytes
+        .store(stats.state_bytes, Ordering::Relaxed);
+    if let Some(watermark_ms) = lane.watermark_ms() {
+        slot.gauges
+            .watermark_ms
+            .store(watermark_ms, Ordering::Relaxed);
+    }
+}
+
+/// Times the stages of one batch, one after the other.
+struct StageClock<'a> {
+    since: Instant,
+    metrics: &'a Metrics,
+}
+
+impl StageClock<'_> {
+    fn over(&mut self, stage: Stage) {
+        let now = clock::now();
+        let us = u64::try_from((now - self.since).as_micros()).unwrap_or(u64::MAX);
+        self.metrics.observe(stage, us);
+        self.since = now;
+    }
+}

@@ -1,0 +1,77 @@
+//! Model directories on disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tillwatch_records::limits::{CONFIG_BYTES_MAX, MODEL_BYTES_MAX};
+use tillwatch_scoring::ModelFiles;
+
+/// The file that every model directory has.
+const DESCRIPTION: &str = "model.toml";
+
+/// Files in a model directory: description, artefact, golden vectors, a training script, a card.
+const FILES_MAX: usize = 64;
+
+/// Why a model directory cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    #[error("cannot read {path}: {source}; a model is a directory with a {DESCRIPTION}", path = path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path} has {bytes} bytes, more than the {MODEL_BYTES_MAX} that a model file may have", path = path.display())]
+    TooLarge { path: PathBuf, bytes: u64 },
+    #[error("{path} holds more than {FILES_MAX} files; a model directory holds one model", path = path.display())]
+    TooMany { path: PathBuf },
+}
+
+/// Reads each directory whole.
+pub fn read_all(directories: &[PathBuf]) -> Result<Vec<(PathBuf, ModelFiles)>, ModelFileError> {
+    directories
+        .iter()
+        .map(|path| Ok((path.clone(), read(path)?)))
+        .collect()
+}
+
+fn read(directory: &Path) -> Result<ModelFiles, ModelFileError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ModelFileError::Read { path, source }
+    };
+    let description_path = directory.join(DESCRIPTION);
+    let description = read_bounded(&description_path, CONFIG_BYTES_MAX)?;
+    let description = String::from_utf8(description)
+        .map_err(|error| failed(&description_path)(std::io::Error::other(error)))?;
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).map_err(failed(directory))? {
+        let entry = entry.map_err(failed(directory))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !path.is_file() || name == DESCRIPTION {
+            continue;
+        }
+        if files.len() == FILES_MAX {
+            return Err(ModelFileError::TooMany {
+                path: directory.to_owned(),
+            });
+        }
+        files.insert(name, read_bounded(&path, MODEL_BYTES_MAX)?);
+    }
+    Ok(ModelFiles { description, files })
+}
+
+fn read_bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelFileError> {
+    let failed = |source| ModelFileError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > bytes_max as u64 {
+        return Err(ModelFileError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+        });
+    }
+    std::fs::read(path).map_err(failed)
+}

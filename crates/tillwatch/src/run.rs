@@ -1,0 +1,79 @@
+//! `tillwatch run`: scores topics until told to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use tillwatch_consumer::StopToken;
+use tillwatch_sink::Surroundings;
+
+use crate::cli::ConfigArgs;
+use crate::clock;
+use crate::config::Config;
+use crate::core::Core;
+use crate::exit;
+use crate::health::Health;
+use crate::http::HttpServer;
+use crate::log;
+use crate::pipeline::{Ended, Pipeline};
+use crate::signals::SignalWatch;
+
+/// Runs the configuration at `args.config`.
+pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
+    let config = Config::load(&args.config)?;
+    log::install(&config.log);
+    let consumer = config.consumer.as_ref().context(exit::Misconfigured(
+        "there is no [consumer] table; name topics and group there".into(),
+    ))?;
+    let sinks = config.sink.as_ref().context(exit::Misconfigured(
+        "there is no [sink] table; write for example [sink] kind = \"kafka\"".into(),
+    ))?;
+    let core = Core::load(&config)?;
+    let surroundings = Surroundings {
+        properties: config.kafka.0.clone(),
+        clock: Some(Arc::new(clock::unix_ms)),
+    };
+    let sink = tillwatch_sink::open(sinks, &surroundings).map_err(exit::misconfigured)?;
+    let pipeline =
+        Pipeline::new(consumer, core, sink, config.threads).map_err(exit::misconfigured)?;
+    let metrics = pipeline.metrics();
+    let health = Arc::new(Health::new(pipeline.monitor()));
+    let _http = config
+        .http
+        .map(|address| {
+            HttpServer::start(address, Arc::clone(&metrics), Arc::clone(&health))
+                .with_context(|| format!("cannot listen on {address}; change [http] listen"))
+        })
+        .transpose()?
+        .inspect(|server| {
+            if let Some(address) = server.address() {
+                tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+            }
+        });
+    let stop = StopToken::new();
+    let _signals = SignalWatch::start({
+        let (stop, health) = (stop.clone(), Arc::clone(&health));
+        move || {
+            health.set_stopping();
+            stop.stop();
+        }
+    })
+    .context("cannot watch for signals")?;
+    tracing::info!(
+        topics = consumer.topics.join(","),
+        group = consumer.group,
+        threads = config.threads,
+        "reading"
+    );
+    let ended = pipeline.run(&stop)?;
+    tracing::info!(
+        scored = metrics.scored(),
+        delivered = metrics.delivered(),
+        dead_lettered = metrics.dead_lettered(),
+        "stopped"
+    );
+    Ok(match ended {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::NotDrained => ExitCode::from(exit::NOT_DRAINED),
+    })
+}

@@ -1,0 +1,290 @@
+//! Running the binary as a user would, and looking at what it wrote.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tillwatch_testkit::broker::{TestRecord, read_all};
+
+/// Longest wait for anything; a test that needs more hangs.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The built binary, run from the project's root.
+pub fn tillwatch() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillwatch"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end; fails the test unless it succeeds.
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().expect("the binary runs");
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Waits until `done`; fails the test when that takes longer than [`PATIENCE`].
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Topics of one test, and a directory for its files.
+pub struct Setup {
+    pub directory: TempDir,
+    pub brokers: String,
+    pub topic: String,
+    pub partitions: i32,
+}
+
+impl Setup {
+    pub fn new(brokers: &str, topic: &str, partitions: i32) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self {
+            directory,
+            brokers: brokers.into(),
+            topic: topic.into(),
+            partitions,
+        }
+    }
+
+    pub fn scores_topic(&self) -> String {
+        format!("{}.scores", self.topic)
+    }
+
+    pub fn dead_letters_topic(&self) -> String {
+        format!("{}.dead-letters", self.topic)
+    }
+
+    /// Every topic with its partitions.
+    pub fn topics(&self) -> Vec<(String, i32)> {
+        vec![
+            (self.topic.clone(), self.partitions),
+            (self.scores_topic(), self.partitions),
+            (format!("{}.alerts", self.topic), 1),
+            (self.dead_letters_topic(), 1),
+        ]
+    }
+
+    /// A configuration with the shipped rules, written to a file. `extra` is appended.
+    pub fn config(&self, name: &str, extra: &str) -> PathBuf {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let text = format!(
+            r#"
+[kafka]
+"bootstrap.servers" = "{brokers}"
+[consumer]
+topics = ["{topic}"]
+group = "{topic}-group"
+[consumer.properties]
+"session.timeout.ms" = 6000
+"heartbeat.interval.ms" = 500
+[features]
+catalog = "{models}/features/terminal.toml"
+[models]
+directories = ["{models}/terminal-rules"]
+[sink]
+kind = "kafka"
+topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}
+[http]
+listen = "127.0.0.1:0"
+[log]
+format = "json"
+{extra}
+"#,
+            brokers = self.brokers,
+            topic = self.topic,
+            models = models.display(),
+        );
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).expect("a configuration can be written");
+        path
+    }
+
+    /// Sends simulated transactions with the binary itself.
+    pub fn simulate(&self, records: u64, seed: u64) {
+        succeed(tillwatch().args([
+            "simulate",
+            "--terminals",
+            "2000",
+            "--brokers",
+            &self.brokers,
+            "--topic",
+            &self.topic,
+            "--records",
+            &records.to_string(),
+            "--seed",
+            &seed.to_string(),
+        ]));
+    }
+
+    pub fn scores(&self) -> Vec<TestRecord> {
+        read_all(&self.brokers, &self.scores_topic(), self.partitions).expect("scores can be read")
+    }
+
+    pub fn dead_letters(&self) -> Vec<TestRecord> {
+        read_all(&self.brokers, &self.dead_letters_topic(), 1).expect("dead letters can be read")
+    }
+
+    /// `score_id`s that the scores topic must hold: every input position that is no dead letter.
+    pub fn expected_ids(&self) -> BTreeSet<String> {
+        let input =
+            read_all(&self.brokers, &self.topic, self.partitions).expect("the input can be read");
+        let mut offsets = vec![0; self.partitions as usize];
+        let mut ids = BTreeSet::new();
+        for record in input {
+            let offset = &mut offsets[record.partition as usize];
+            ids.insert(format!("{}/{}/{offset}", self.topic, record.partition));
+            *offset += 1;
+        }
+        for letter in self.dead_letters() {
+            ids.remove(&format!(
+                "{}/{}/{}",
+                self.topic,
+                header(&letter, "tillwatch.partition"),
+                header(&letter, "tillwatch.offset")
+            ));
+        }
+        ids
+    }
+
+    /// Waits until every record of the input is scored or dead-lettered.
+    pub fn wait_until_scored(&self) {
+        let expected = self.expected_ids();
+        wait_for("every record to be scored", || {
+            let ids = score_ids(&self.scores());
+            let found = self.dead_letters();
+            // A dead letter that came meanwhile is expected no more.
+            ids.len() + found.len() >= expected.len() && self.expected_ids() == ids
+        });
+    }
+}
+
+pub fn header(record: &TestRecord, name: &str) -> String {
+    let value = record.headers.iter().find(|(found, _)| found == name);
+    let value = value
+        .and_then(|(_, value)| value.clone())
+        .unwrap_or_default();
+    String::from_utf8(value).expect("the header is text")
+}
+
+pub fn json(record: &TestRecord) -> Value {
+    serde_json::from_slice(record.payload.as_deref().unwrap_or_default()).expect("it is JSON")
+}
+
+pub fn score_ids(scores: &[TestRecord]) -> BTreeSet<String> {
+    scores
+        .iter()
+        .map(|score| json(score)["score_id"].as_str().unwrap_or_default().into())
+        .collect()
+}
+
+/// A running `tillwatch run`.
+pub struct Instance {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Instance {
+    pub fn start(config: &Path) -> Self {
+        let log = config.with_extension("log");
+        let file = std::fs::File::create(&log).expect("a log can be written");
+        let child = tillwatch()
+            .args(["run", "--config"])
+            .arg(config)
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the binary starts");
+        Self { child, log }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits for the address of `/metrics` in the log.
+    pub fn http_address(&self) -> String {
+        let mut found = None;
+        wait_for("the HTTP server", || {
+            found = self.log().lines().find_map(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                Some(line.get("address")?.as_str()?.to_owned())
+            });
+            found.is_some()
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Status code and body of a GET.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http_address()).expect("the server listens");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("it can be asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0);
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, body.to_owned())
+    }
+
+    /// The value of a sample in `/metrics`.
+    pub fn metric(&self, sample: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics");
+        text.lines()
+            .find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
+    }
+
+    pub fn wait_until_ready(&self) {
+        wait_for("readiness", || self.get("/readyz").0 == 200);
+    }
+
+    /// Sends SIGTERM and waits for the end; gives exit status and how long it took.
+    pub fn stop(mut self) -> (ExitStatus, Duration) {
+        let started = Instant::now();
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(
+            killed.is_ok_and(|status| status.success()),
+            "the process is there"
+        );
+        let status = self.child.wait().expect("it ends");
+        (status, started.elapsed())
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running; one that passed has ended it already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}", self.log.display(), self.log());
+        }
+    }
+}
