@@ -14,6 +14,7 @@ mod architecture;
 mod commands;
 mod examples;
 mod pipeline;
+mod shipped;
 
 use std::path::Path;
 

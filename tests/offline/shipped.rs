@@ -52,7 +52,11 @@ fn model(name: &str, scope: &InputScope) -> Arc<dyn Model> {
 fn every_feature_says_what_it_is() {
     for catalog in ["terminal.toml", "job-w.toml"] {
         for feature in plan(catalog).0.features() {
-            assert!(!feature.description.is_empty(), "{catalog}: {}", feature.name);
+            assert!(
+                !feature.description.is_empty(),
+                "{catalog}: {}",
+                feature.name
+            );
         }
     }
 }
@@ -109,20 +113,34 @@ fn alerts(fleet: &mut Fleet) -> Alerts {
 
 #[test]
 fn rules_alert_on_frauds_and_not_on_honest_terminals() {
-    let settings = SimulatorSettings { seed: 5, terminals: TERMINALS, ..Default::default() };
+    let settings = SimulatorSettings {
+        seed: 5,
+        terminals: TERMINALS,
+        ..Default::default()
+    };
     let mut fleet = Fleet::new(&settings).expect("the settings are right");
     let alerts = alerts(&mut fleet);
     let attacked: BTreeSet<String> = fleet.truth().iter().map(|truth| truth.key()).collect();
     for (key, typology) in alerts.keys() {
-        assert!(attacked.contains(key), "a false alert of {typology:?} at {key}");
+        assert!(
+            attacked.contains(key),
+            "a false alert of {typology:?} at {key}"
+        );
     }
     // One that has hardly begun has nothing to show yet.
-    let begun: Vec<_> = fleet.truth().iter().filter(|truth| truth.transactions >= 10).collect();
+    let begun: Vec<_> = fleet
+        .truth()
+        .iter()
+        .filter(|truth| truth.transactions >= 10)
+        .collect();
     let detected = begun.iter().filter(|truth| {
         let times = alerts.get(&(truth.key(), Some(truth.typology)));
         times.is_some_and(|times| times.iter().any(|time| *time >= truth.start_ms))
     });
     let (detected, begun) = (detected.count(), begun.len());
     assert!(begun >= 8, "only {begun} frauds were simulated");
-    assert!(detected * 10 >= begun * 8, "{detected} of {begun} frauds were detected");
+    assert!(
+        detected * 10 >= begun * 8,
+        "{detected} of {begun} frauds were detected"
+    );
 }
