@@ -128,7 +128,7 @@ mod tests {
             ("id", Arc::new(Int64Array::from(vec![1, 2])) as _),
             (
                 "amount",
-                Arc::new(Float64Array::from(vec![Some(57.16), None])) as _,
+                Arc::new(Float64Array::from(vec![Some(85.649_999_999_999_99), None])) as _,
             ),
             (
                 "at",
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(
             payloads(&path),
             [
-                r#"{"id":1,"amount":57.16,"at":"2018-04-01T00:00:31"}"#,
+                r#"{"id":1,"amount":85.65,"at":"2018-04-01T00:00:31"}"#,
                 r#"{"id":2,"at":"2018-04-01T00:00:31"}"#
             ]
         );

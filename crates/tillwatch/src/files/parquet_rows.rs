@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
+use arrow::datatypes::Float64Type;
+use arrow::error::ArrowError;
 use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
@@ -71,14 +74,34 @@ impl ParquetRows {
         self.json.clear();
         self.position = 0;
         let mut writer = LineDelimitedWriter::new(&mut self.json);
-        let written = writer.write(batch).and_then(|()| writer.finish());
+        let written = as_meant(batch)
+            .and_then(|batch| writer.write(&batch))
+            .and_then(|()| writer.finish());
         written.map_err(|error| self.wrong(&error))
     }
 
-    fn wrong(&self, error: &arrow::error::ArrowError) -> FileError {
+    fn wrong(&self, error: &ArrowError) -> FileError {
         FileError::Parquet {
             path: self.path.clone(),
             reason: error.to_string(),
         }
     }
+}
+
+/// The batch with its doubles rounded to 15 significant digits, which is how many decimal digits a
+/// double keeps. Amounts are often computed ones: five times 17.13 is stored as 85.64999999999999, and
+/// an amount of money with so many decimals is refused.
+fn as_meant(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(|column| -> ArrayRef {
+        let doubles = column.as_primitive_opt::<Float64Type>();
+        doubles.map_or_else(
+            || Arc::clone(column),
+            |doubles| Arc::new(doubles.unary::<_, Float64Type>(fifteen_digits)),
+        )
+    });
+    RecordBatch::try_new(batch.schema(), columns.collect())
+}
+
+fn fifteen_digits(value: f64) -> f64 {
+    format!("{value:.14e}").parse().unwrap_or(value)
 }
