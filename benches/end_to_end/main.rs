@@ -1,0 +1,166 @@
+//! Job W from topic to topic beside a plain consume-and-forward: `cargo bench --bench end_to_end`.
+//!
+//! With `TILLWATCH_KAFKA=host:port` on that cluster, which makes it a measurement; without on
+//! librdkafka's mock cluster, with few records, which shows no more than that it works. Both
+//! contenders are processes of their own, run in turns over the same topic, and what is compared is
+//! the median of the rounds' ratios: this machine's other work hits both.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a program that measures time and ends when something is wrong"
+)]
+
+mod latency;
+mod process;
+mod report;
+mod throughput;
+
+use clap::Parser;
+use tillwatch_simulator::{Fleet, SimulatorSettings, partition_of};
+use tillwatch_testkit::broker::{Mock, create_topic};
+use tillwatch_testkit::forward::Forward;
+
+use process::Contender;
+use report::Report;
+
+/// Partitions of every topic.
+const PARTITIONS: i32 = 4;
+
+/// The mock cluster keeps 5 MiB of a partition.
+const MOCK_RECORDS_MAX: u64 = 40_000;
+
+/// So many times less busy than a fleet in a city: with 40 records per terminal the stream then
+/// lasts a day, and the longest window is full.
+const ACTIVITY: f64 = 0.2;
+
+/// What is measured.
+#[derive(Debug, Clone, Parser)]
+#[command(about = "Job W from topic to topic, beside a plain consume-and-forward")]
+pub struct Options {
+    /// Records in the topic for the throughput phase; 0 leaves the phase out.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub records: u64,
+    /// Rounds of each contender.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Rates of the latency phase in records/s; 0 leaves it out.
+    #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000])]
+    pub rates: Vec<u64>,
+    /// Measured seconds at each rate and round.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Terminals of the fleet.
+    #[arg(long, default_value_t = 50_000)]
+    pub terminals: u32,
+    /// Compression of the input topic.
+    #[arg(long, default_value = "none")]
+    pub input_compression: String,
+    /// A librdkafka property of both contenders' consumers, as name=value.
+    #[arg(long = "consumer", value_parser = property)]
+    pub consumer: Vec<(String, String)>,
+    /// A librdkafka property of both contenders' producers, as name=value.
+    #[arg(long = "producer", value_parser = property)]
+    pub producer: Vec<(String, String)>,
+    /// Another tillwatch than the one built with the bench.
+    #[arg(long)]
+    pub tillwatch: Option<String>,
+    /// What cargo adds.
+    #[arg(long, hide = true)]
+    pub bench: bool,
+    /// The control's process: group, topic to read, topic to write, brokers.
+    #[arg(long, hide = true, num_args = 4)]
+    pub forward: Option<Vec<String>>,
+}
+
+/// Where and with what is measured.
+pub struct Place {
+    /// `bootstrap.servers`.
+    pub brokers: String,
+    /// What the command line says.
+    pub options: Options,
+    /// Makes topics and groups of this run unlike those of another.
+    pub run: u32,
+    /// A mock cluster makes topics on demand, with as many partitions.
+    pub is_mock: bool,
+}
+
+fn main() {
+    let options = Options::parse();
+    if let Some([group, from, to, brokers]) = options.forward.as_deref() {
+        let forward = Forward {
+            brokers: brokers.clone(),
+            group: group.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            consumer: options.consumer,
+            producer: options.producer,
+        };
+        forward.run().unwrap();
+        return;
+    }
+    let address = std::env::var("TILLWATCH_KAFKA").ok();
+    let mock = address.is_none().then(|| Mock::start(1, &[]).unwrap());
+    let mut place = Place {
+        brokers: address.unwrap_or_else(|| mock.as_ref().unwrap().brokers().to_owned()),
+        options,
+        run: std::process::id(),
+        is_mock: mock.is_some(),
+    };
+    if place.is_mock {
+        println!("mock cluster: TILLWATCH_KAFKA=host:port gives figures that mean something\n");
+        place.options.records = place.options.records.min(MOCK_RECORDS_MAX);
+        place.options.rates.truncate(1);
+        place.options.seconds = place.options.seconds.min(3);
+    }
+    let mut report = Report::default();
+    if place.options.records > 0 {
+        throughput::measure(&place, &mut report);
+    }
+    for rate in place.options.rates.clone() {
+        if rate > 0 {
+            latency::measure(&place, rate, &mut report);
+        }
+    }
+    report.print();
+}
+
+impl Place {
+    /// A new topic.
+    pub fn topic(&self, name: &str) -> String {
+        let topic = format!("bench-{}-{name}", self.run);
+        if !self.is_mock {
+            create_topic(&self.brokers, &topic, PARTITIONS).unwrap();
+        }
+        topic
+    }
+
+    /// The fleet that sends, from its start.
+    pub fn fleet(&self) -> Fleet {
+        let settings = SimulatorSettings {
+            terminals: self.options.terminals,
+            activity: ACTIVITY,
+            ..SimulatorSettings::default()
+        };
+        Fleet::new(&settings).unwrap()
+    }
+
+    /// Both contenders, in an order that changes from round to round.
+    pub fn turns(round: usize) -> [Contender; 2] {
+        if round.is_multiple_of(2) {
+            [Contender::Forward, Contender::Tillwatch]
+        } else {
+            [Contender::Tillwatch, Contender::Forward]
+        }
+    }
+}
+
+/// Where the record with this key goes.
+pub fn partition(key: &[u8]) -> i32 {
+    partition_of(key, PARTITIONS)
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,162 @@
+//! The contenders as processes, and what they cost.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::Place;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contender {
+    /// Plain librdkafka.
+    Forward,
+    /// Ours.
+    Tillwatch,
+}
+
+/// A contender at work; ended on drop.
+pub struct Running {
+    child: Child,
+    files: TempDir,
+}
+
+impl Contender {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Tillwatch => "tillwatch",
+        }
+    }
+
+    /// Starts it between two topics.
+    pub fn start(self, place: &Place, from: &str, to: &str) -> Running {
+        let files = TempDir::new().unwrap();
+        let group = format!("{to}-{}", self.name());
+        let mut command = match self {
+            Self::Forward => forward(place, &group, from, to),
+            Self::Tillwatch => {
+                let config = files.path().join("tillwatch.toml");
+                fs::write(&config, job_w(place, &group, from, to)).unwrap();
+                let built = env!("CARGO_BIN_EXE_tillwatch");
+                let program = place.options.tillwatch.as_deref().unwrap_or(built);
+                let mut command = Command::new(program);
+                command.arg("run").arg("--config").arg(config);
+                command
+            }
+        };
+        let log = File::create(files.path().join("log")).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Running { child, files }
+    }
+}
+
+fn forward(place: &Place, group: &str, from: &str, to: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--forward", group, from, to, &place.brokers]);
+    for (flag, properties) in [
+        ("--consumer", &place.options.consumer),
+        ("--producer", &place.options.producer),
+    ] {
+        for (name, value) in properties {
+            command.arg(flag).arg(format!("{name}={value}"));
+        }
+    }
+    command
+}
+
+/// `examples/job-w` with other topics.
+fn job_w(place: &Place, group: &str, from: &str, to: &str) -> String {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/job-w");
+    let text = fs::read_to_string(example.join("tillwatch.toml")).unwrap();
+    let mut config: Table = text.parse().unwrap();
+    let absolute = |path: &Value| -> Value {
+        let path: PathBuf = example.join(path.as_str().unwrap());
+        path.display().to_string().into()
+    };
+    let text = |text: &str| Value::from(text.to_owned());
+    let table = |properties: &[(String, String)]| -> Table {
+        let pairs = properties.iter();
+        pairs
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect()
+    };
+    config["kafka"]["bootstrap.servers"] = text(&place.brokers);
+    let consumer = config["consumer"].as_table_mut().unwrap();
+    consumer.insert("topics".to_owned(), vec![from].into());
+    consumer.insert("group".to_owned(), text(group));
+    consumer.insert(
+        "properties".to_owned(),
+        table(&place.options.consumer).into(),
+    );
+    config["features"]["catalog"] = absolute(&config["features"]["catalog"]);
+    let directories = config["models"]["directories"].as_array_mut().unwrap();
+    for directory in directories {
+        *directory = absolute(directory);
+    }
+    let sink = config["sink"].as_table_mut().unwrap();
+    let mut topics = Table::new();
+    topics.insert("scores".to_owned(), text(to));
+    topics.insert("dead_letters".to_owned(), text(&format!("{to}-refused")));
+    sink.insert("topics".to_owned(), topics.into());
+    sink.insert(
+        "properties".to_owned(),
+        table(&place.options.producer).into(),
+    );
+    toml::to_string(&config).unwrap()
+}
+
+impl Running {
+    /// User and system time so far, in seconds, to the kernel's tick of a hundredth.
+    pub fn cpu_seconds(&mut self) -> f64 {
+        let stat = self.proc("stat");
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+        ticks / 100.0
+    }
+
+    /// Largest resident memory so far.
+    pub fn memory_mib(&mut self) -> f64 {
+        let status = self.proc("status");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1024.0
+    }
+
+    /// Ends the bench when the process is over, with what it said.
+    pub fn check(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            self.give_up(&format!("ended with {status}"));
+        }
+    }
+
+    /// Ends the bench with what the process said.
+    pub fn give_up(&mut self, why: &str) -> ! {
+        let log = fs::read_to_string(self.files.path().join("log")).unwrap_or_default();
+        panic!("{why}; it said:\n{log}");
+    }
+
+    fn proc(&mut self, name: &str) -> String {
+        self.check();
+        fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
