@@ -43,7 +43,7 @@ impl Limits {
         Self {
             batch_records_max: settings.batch_records_max,
             pending_records_max: settings.lane_queue_records_max,
-            pending_bytes_max: settings.lane_queue_bytes_max,
+            pending_bytes_max: settings.lane_queue_bytes(),
             unsettled_records_max: settings.lane_unsettled_records_max,
         }
     }

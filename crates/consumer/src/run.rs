@@ -69,7 +69,7 @@ impl Consumer {
     /// that are away are waited for without end.
     ///
     /// Either way it ends in order: nothing more is handed out, what was taken is waited for (at
-    /// most `drain_timeout_ms`), what settled is committed (at most 1 s more when the drain used up
+    /// most `drain_timeout`), what settled is committed (at most 1 s more when the drain used up
     /// its time), the group is left (at most 3 s).
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use serde::Deserialize;
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
+use tillwatch_records::units::{ByteSize, DurationMs};
 
 use crate::ConsumerError;
 
@@ -31,20 +32,20 @@ pub struct ConsumerSettings {
     pub lane_queue_records_max: usize,
     /// Bytes of one partition that may wait for its lane before reading from it pauses.
     #[serde(default = "default_lane_queue_bytes_max")]
-    pub lane_queue_bytes_max: usize,
+    pub lane_queue_bytes_max: ByteSize,
     /// Records of one partition that may be taken and not yet acknowledged before reading pauses.
     #[serde(default = "default_lane_unsettled_records_max")]
     pub lane_unsettled_records_max: usize,
     /// How often offsets are committed. A crash repeats at most this much work.
-    #[serde(default = "default_commit_interval_ms")]
-    pub commit_interval_ms: u64,
+    #[serde(default = "default_commit_interval")]
+    pub commit_interval: DurationMs,
     /// How long a stop or a revocation waits for what is under way. Must stay below half of
     /// `max.poll.interval.ms`.
-    #[serde(default = "default_drain_timeout_ms")]
-    pub drain_timeout_ms: u64,
+    #[serde(default = "default_drain_timeout")]
+    pub drain_timeout: DurationMs,
     /// How long a topic may be missing before that is an error: time for somebody to create it.
-    #[serde(default = "default_topic_wait_ms")]
-    pub topic_wait_ms: u64,
+    #[serde(default = "default_topic_wait")]
+    pub topic_wait: DurationMs,
     /// librdkafka properties, passed through; `bootstrap.servers` is required.
     #[serde(default)]
     pub properties: Properties,
@@ -84,24 +85,24 @@ fn default_lane_queue_records_max() -> usize {
     2 * BATCH_RECORDS_MAX
 }
 
-fn default_lane_queue_bytes_max() -> usize {
-    4 * 1024 * 1024
+fn default_lane_queue_bytes_max() -> ByteSize {
+    ByteSize(4 * 1024 * 1024)
 }
 
 fn default_lane_unsettled_records_max() -> usize {
     4 * BATCH_RECORDS_MAX
 }
 
-fn default_commit_interval_ms() -> u64 {
-    1_000
+fn default_commit_interval() -> DurationMs {
+    DurationMs::from_ms(1_000)
 }
 
-fn default_drain_timeout_ms() -> u64 {
-    10_000
+fn default_drain_timeout() -> DurationMs {
+    DurationMs::from_ms(10_000)
 }
 
-fn default_topic_wait_ms() -> u64 {
-    30_000
+fn default_topic_wait() -> DurationMs {
+    DurationMs::from_ms(30_000)
 }
 
 /// Our defaults where librdkafka's do not suit; an operator's value wins.
@@ -142,7 +143,7 @@ const RESERVED: [(&str, &str); 5] = [
 ];
 
 /// librdkafka's own default for `max.poll.interval.ms`.
-const MAX_POLL_INTERVAL_MS: u64 = 300_000;
+const MAX_POLL_INTERVAL_MS: i64 = 300_000;
 
 impl ConsumerSettings {
     /// Settings for `topics` in `group` with every default.
@@ -155,9 +156,9 @@ impl ConsumerSettings {
             lane_queue_records_max: default_lane_queue_records_max(),
             lane_queue_bytes_max: default_lane_queue_bytes_max(),
             lane_unsettled_records_max: default_lane_unsettled_records_max(),
-            commit_interval_ms: default_commit_interval_ms(),
-            drain_timeout_ms: default_drain_timeout_ms(),
-            topic_wait_ms: default_topic_wait_ms(),
+            commit_interval: default_commit_interval(),
+            drain_timeout: default_drain_timeout(),
+            topic_wait: default_topic_wait(),
             properties,
         }
     }
@@ -170,16 +171,20 @@ impl ConsumerSettings {
         self.client_config().map(|_| ())
     }
 
+    pub(crate) fn lane_queue_bytes(&self) -> usize {
+        usize::try_from(self.lane_queue_bytes_max.0).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn commit_interval(&self) -> Duration {
-        Duration::from_millis(self.commit_interval_ms)
+        self.commit_interval.as_std()
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {
-        Duration::from_millis(self.drain_timeout_ms)
+        self.drain_timeout.as_std()
     }
 
     pub(crate) fn topic_wait(&self) -> Duration {
-        Duration::from_millis(self.topic_wait_ms)
+        self.topic_wait.as_std()
     }
 
     /// The client's configuration, every property accepted by librdkafka.
@@ -235,7 +240,7 @@ impl ConsumerSettings {
         }
         for (setting, value) in [
             ("lane_queue_records_max", self.lane_queue_records_max),
-            ("lane_queue_bytes_max", self.lane_queue_bytes_max),
+            ("lane_queue_bytes_max", self.lane_queue_bytes()),
             (
                 "lane_unsettled_records_max",
                 self.lane_unsettled_records_max,
@@ -246,16 +251,16 @@ impl ConsumerSettings {
                 return refuse(setting, "must be at least 2");
             }
         }
-        if self.commit_interval_ms == 0 {
-            return refuse("commit_interval_ms", "must be at least 1");
+        if self.commit_interval.as_ms() <= 0 {
+            return refuse("commit_interval", "must be at least 1ms");
         }
         let poll_interval_ms = self.properties.0.get("max.poll.interval.ms");
         let poll_interval_ms = poll_interval_ms
             .and_then(|value| value.parse().ok())
             .unwrap_or(MAX_POLL_INTERVAL_MS);
-        if self.drain_timeout_ms.saturating_mul(2) > poll_interval_ms {
+        if self.drain_timeout.as_ms().saturating_mul(2) > poll_interval_ms {
             return refuse(
-                "drain_timeout_ms",
+                "drain_timeout",
                 "must be at most half of max.poll.interval.ms, or draining would cost the membership",
             );
         }

@@ -152,7 +152,20 @@ fn deliver(
             detail: &refusal.detail,
         };
         shared.sink.dead_letter(&letter, ticket)?;
-        shared.metrics.count_dead_letter(reason);
+        let count = shared.metrics.count_dead_letter(reason);
+        // The 1st, 2nd, 4th, 8th … of a reason: a flood stays readable, and none goes unnoticed.
+        if count.is_power_of_two() {
+            let source = raw.source();
+            tracing::warn!(
+                reason,
+                detail = refusal.detail,
+                topic = &*source.topic,
+                partition = source.partition,
+                offset = letter.record.offset,
+                count,
+                "record refused and dead-lettered"
+            );
+        }
     }
     if processed.scores.is_empty() {
         return Ok(());

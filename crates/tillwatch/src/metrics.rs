@@ -144,9 +144,13 @@ impl Metrics {
         .sum()
     }
 
-    pub fn count_dead_letter(&self, reason: &'static str) {
+    /// Counts a refused record; gives how many there have been of the same reason.
+    pub fn count_dead_letter(&self, reason: &'static str) -> u64 {
         self.count(Outcome::DeadLettered, 1);
-        *self.dead_letters.lock().entry(reason).or_default() += 1;
+        let mut reasons = self.dead_letters.lock();
+        let count = reasons.entry(reason).or_default();
+        *count += 1;
+        *count
     }
 
     pub fn count_scores(&self, scores: &ScoreBatch) {

@@ -78,7 +78,7 @@ fn refuses_settings_that_cannot_work() {
     wide.batch_records_max = BATCH_RECORDS_MAX + 1;
     assert!(refusal(&wide).contains("batch_records_max"));
     let slow = settings(&[("max.poll.interval.ms", "15000")]);
-    assert!(refusal(&slow).contains("drain_timeout_ms"));
+    assert!(refusal(&slow).contains("drain_timeout"));
     let nowhere = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
     assert!(refusal(&nowhere).contains("bootstrap.servers"));
 }

@@ -220,8 +220,8 @@ pub fn settings(brokers: &str, topic: &str, group: &str) -> ConsumerSettings {
         ("heartbeat.interval.ms", "200"),
     ]);
     let mut settings = ConsumerSettings::new(vec![topic.to_owned()], group, properties);
-    settings.commit_interval_ms = 50;
-    settings.drain_timeout_ms = 1_000;
+    settings.commit_interval = tillwatch_records::units::DurationMs::from_ms(50);
+    settings.drain_timeout = tillwatch_records::units::DurationMs::from_ms(1_000);
     settings
 }
 

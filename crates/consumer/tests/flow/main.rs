@@ -226,9 +226,9 @@ fn a_second_member_takes_over_partitions_and_nothing_is_lost() {
 fn a_revoked_lane_waits_for_its_tickets_and_commits_them() {
     let mock = mock();
     let mut settings = settings(mock.brokers(), TOPIC, "g");
-    settings.drain_timeout_ms = 20_000;
+    settings.drain_timeout = tillwatch_records::units::DurationMs::from_ms(20_000);
     // Nothing is committed in passing: what is committed was committed by the revocation.
-    settings.commit_interval_ms = 3_600_000;
+    settings.commit_interval = tillwatch_records::units::DurationMs::from_ms(3_600_000);
     produce(mock.brokers(), TOPIC, records(100)).unwrap();
     let first = Member::start(&settings, Treatment::Hold);
     first.host.wait("all records", |seen| seen.count() == 400);
@@ -286,7 +286,7 @@ fn a_stop_waits_for_what_is_under_way_and_commits_it() {
     let mock = mock();
     produce(mock.brokers(), TOPIC, records(100)).unwrap();
     let mut settings = settings(mock.brokers(), TOPIC, "g");
-    settings.drain_timeout_ms = 20_000;
+    settings.drain_timeout = tillwatch_records::units::DurationMs::from_ms(20_000);
     let member = Member::start(&settings, Treatment::Hold);
     member.host.wait("all records", |seen| seen.count() == 400);
     member.stop.stop();

@@ -66,7 +66,7 @@ fn two_members_share_the_partitions_and_lose_nothing() {
 fn a_topic_that_never_appears_is_an_error_with_its_name() {
     let (brokers, topic) = (brokers(), fresh("absent"));
     let mut settings = settings(&brokers, &topic, &fresh("group"));
-    settings.topic_wait_ms = 500;
+    settings.topic_wait = tillwatch_records::units::DurationMs::from_ms(500);
     let error = Member::start(&settings, Treatment::Settle)
         .end()
         .unwrap_err();

@@ -42,7 +42,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
     let started = clock::now();
     log::install(&LogSettings {
-        level: "warn".into(),
+        level: "error".into(),
         ..LogSettings::default()
     });
     let topics = Topics::default();

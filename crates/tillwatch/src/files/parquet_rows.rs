@@ -4,8 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow::array::{AsArray as _, Float64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -88,18 +89,30 @@ impl ParquetRows {
     }
 }
 
-/// The batch with its doubles rounded to 15 significant digits, which is how many decimal digits a
-/// double keeps. Amounts are often computed ones: five times 17.13 is stored as 85.64999999999999, and
-/// an amount of money with so many decimals is refused.
+/// The batch as it is to be written. Doubles are rounded to 15 significant digits, which is how many
+/// decimal digits a double keeps: amounts are often computed ones, five times 17.13 is stored as
+/// 85.64999999999999, and an amount of money with so many decimals is refused. Timestamps with a named
+/// time zone are the same instants with the offset of UTC, since Parquet stores them in UTC.
 fn as_meant(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = batch.columns().iter().map(|column| -> ArrayRef {
-        let doubles = column.as_primitive_opt::<Float64Type>();
-        doubles.map_or_else(
-            || Arc::clone(column),
-            |doubles| Arc::new(doubles.unary::<_, Float64Type>(fifteen_digits)),
-        )
-    });
-    RecordBatch::try_new(batch.schema(), columns.collect())
+    let schema = batch.schema();
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            let column = match column.data_type() {
+                DataType::Timestamp(unit, Some(_)) => {
+                    cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+                }
+                DataType::Float64 => {
+                    let rounded = column.as_primitive::<Float64Type>().unary(fifteen_digits);
+                    Arc::new(rounded as Float64Array)
+                }
+                _ => Arc::clone(column),
+            };
+            Ok((field.name().clone(), column, field.is_nullable()))
+        });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
 fn fifteen_digits(value: f64) -> f64 {
