@@ -62,6 +62,9 @@ pub struct Options {
     /// A librdkafka property of both contenders' producers, as name=value.
     #[arg(long = "producer", value_parser = property)]
     pub producer: Vec<(String, String)>,
+    /// A setting of tillwatch, as table.key=value in TOML.
+    #[arg(long = "set", value_parser = property)]
+    pub settings: Vec<(String, String)>,
     /// Another tillwatch than the one built with the bench.
     #[arg(long)]
     pub tillwatch: Option<String>,

@@ -110,6 +110,13 @@ fn job_w(place: &Place, group: &str, from: &str, to: &str) -> String {
         "properties".to_owned(),
         table(&place.options.producer).into(),
     );
+    for (path, value) in &place.options.settings {
+        let (table, key) = path.split_once('.').unwrap();
+        let table = config.entry(table).or_insert_with(|| Table::new().into());
+        let value: Table = format!("value = {value}").parse().unwrap();
+        let table = table.as_table_mut().unwrap();
+        table.insert(key.to_owned(), value["value"].clone());
+    }
     toml::to_string(&config).unwrap()
 }
 

@@ -102,6 +102,25 @@ fn a_restart_goes_on_where_the_last_run_committed() {
 }
 
 #[test]
+fn a_crash_loses_nothing() {
+    let (_mock, setup) = setup("crash");
+    let config = setup.config("tillwatch.toml", "");
+    setup.simulate(12_000, 1);
+    let first = Instance::start(&config);
+    wait_for("the first scores", || {
+        first
+            .metric("tillwatch_delivered_scores_total")
+            .is_some_and(|n| n > 0.0)
+    });
+    first.kill();
+    setup.simulate(2_000, 2);
+    let second = Instance::start(&config);
+    setup.wait_until_scored();
+    assert_eq!(score_ids(&setup.scores()).len(), 14_000);
+    assert!(second.stop().0.success());
+}
+
+#[test]
 fn a_broker_that_goes_away_and_comes_back_loses_nothing() {
     let (mock, setup) = setup("outage");
     setup.simulate(3_000, 1);

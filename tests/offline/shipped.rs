@@ -9,7 +9,7 @@ use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::{Column, KeySpec, Projection, RawBatch, TopicPartition, Typology};
 use tillwatch_scoring::{InputScope, Model, ModelFiles, Registry, Scorer, ScoringSettings};
-use tillwatch_simulator::{Fleet, SimulatorSettings};
+use tillwatch_simulator::{Fleet, SimulatorSettings, TruthRecord};
 
 use crate::{read, root};
 
@@ -120,7 +120,7 @@ fn rules_alert_on_frauds_and_not_on_honest_terminals() {
     };
     let mut fleet = Fleet::new(&settings).expect("the settings are right");
     let alerts = alerts(&mut fleet);
-    let attacked: BTreeSet<String> = fleet.truth().iter().map(|truth| truth.key()).collect();
+    let attacked: BTreeSet<String> = fleet.truth().iter().map(TruthRecord::key).collect();
     for (key, typology) in alerts.keys() {
         assert!(
             attacked.contains(key),

@@ -213,7 +213,7 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
         }
     }
     let stats = lane.stats();
-    let before = std::mem::replace(&mut *slot.counted.lock(), stats.clone());
+    let before = std::mem::replace(&mut *slot.counted.lock(), stats);
     let folded = (stats.terminal_events + stats.labels) - (before.terminal_events + before.labels);
     metrics.count(Outcome::Folded, folded);
     metrics.count_evicted(stats.evicted_keys - before.evicted_keys);

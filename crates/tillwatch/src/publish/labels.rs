@@ -113,7 +113,8 @@ impl Labels {
 
     /// The next label that takes effect at or before `time_ms`.
     pub fn due(&mut self, time_ms: i64) -> Option<Label> {
-        self.waiting.pop_front_if(|label| label.time_ms <= time_ms)
+        let is_due = self.waiting.front()?.time_ms <= time_ms;
+        is_due.then(|| self.waiting.pop_front())?
     }
 }
 
