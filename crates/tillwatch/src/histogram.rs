@@ -62,7 +62,7 @@ impl Histogram {
         let bounds = BOUNDS_US
             .iter()
             .map(|us| *us as f64 / 1e6)
-            .chain([f64::MAX]);
+            .chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds
             .zip(&self.counts)
             .map(|(bound, n)| (bound, n.load(Ordering::Relaxed)))

@@ -1,0 +1,350 @@
+//! [`Metrics`] as Prometheus reads them.
+
+use std::fmt::Result;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use tillwatch_consumer::PartitionStats;
+use tillwatch_records::{Band, TopicPartition};
+
+use super::{LaneGauges, Metrics, Outcome, Stage};
+use crate::clock;
+use crate::histogram::Snapshot;
+
+/// Serves [`Metrics`] to a scrape.
+#[derive(Debug)]
+pub struct Exporter(pub Arc<Metrics>);
+
+impl Collector for Exporter {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result {
+        let mut scrape = Scrape(encoder);
+        self.encode_records(&mut scrape)?;
+        self.encode_durations(&mut scrape)?;
+        self.encode_lanes(&mut scrape)?;
+        self.encode_consumer(&mut scrape)?;
+        self.encode_process(&mut scrape)
+    }
+}
+
+impl Exporter {
+    fn encode_records(&self, scrape: &mut Scrape<'_>) -> Result {
+        let metrics = &self.0;
+        scrape.counters(
+            "tillwatch_records",
+            "Records taken from the input, by what became of them",
+            Outcome::ALL
+                .iter()
+                .map(|o| ([("outcome", o.as_str())], metrics.outcome(*o))),
+        )?;
+        scrape.counters(
+            "tillwatch_dead_letters",
+            "Records refused and sent to the dead-letter topic, by reason",
+            metrics
+                .dead_letters
+                .lock()
+                .iter()
+                .map(|(reason, n)| ([("reason", *reason)], *n)),
+        )?;
+        let bands = [Band::Approve, Band::Review, Band::Decline];
+        scrape.counters(
+            "tillwatch_scores",
+            "Scores made, by decision band",
+            bands.into_iter().map(|band| {
+                let count = metrics.bands[band as usize].load(Ordering::Relaxed);
+                ([("band", band.as_str())], count)
+            }),
+        )?;
+        scrape.counters(
+            "tillwatch_alerts",
+            "Alerts raised, by typology and severity",
+            metrics
+                .alerts
+                .lock()
+                .iter()
+                .map(|((typology, severity), n)| {
+                    ([("typology", *typology), ("severity", *severity)], *n)
+                }),
+        )?;
+        let evicted = metrics.evicted_keys.load(Ordering::Relaxed);
+        let batches = metrics.batches.load(Ordering::Relaxed);
+        let delivered = metrics.delivered();
+        for (name, help, value) in [
+            (
+                "tillwatch_delivered_scores",
+                "Scores that the sink acknowledged",
+                delivered,
+            ),
+            ("tillwatch_batches", "Batches processed", batches),
+            (
+                "tillwatch_evicted_keys",
+                "Keys whose state was dropped for memory or for age",
+                evicted,
+            ),
+        ] {
+            scrape.counter(name, help, value)?;
+        }
+        Ok(())
+    }
+
+    fn encode_durations(&self, scrape: &mut Scrape<'_>) -> Result {
+        let metrics = &self.0;
+        let mut family = scrape.family(
+            "tillwatch_end_to_end_latency",
+            "From the record's Kafka timestamp to the acknowledgement of its score",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        encode_histogram(&mut family, &metrics.end_to_end.snapshot())?;
+        let mut family = scrape.family(
+            "tillwatch_stage_duration",
+            "Time that a batch spends in a stage",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        for stage in Stage::ALL {
+            let labels = [("stage", stage.as_str())];
+            let snapshot = metrics.stages[stage as usize].snapshot();
+            encode_histogram(&mut family.encode_family(&labels)?, &snapshot)?;
+        }
+        Ok(())
+    }
+
+    fn encode_lanes(&self, scrape: &mut Scrape<'_>) -> Result {
+        let lanes: Vec<(Place, Arc<LaneGauges>)> = self
+            .0
+            .lanes
+            .lock()
+            .iter()
+            .map(|(at, lane)| (Place::of(at), Arc::clone(lane)))
+            .collect();
+        scrape.gauges(
+            "tillwatch_lane_keys",
+            "Entity keys that a lane holds state of",
+            None,
+            lanes
+                .iter()
+                .map(|(at, lane)| (at.labels(), lane.keys.load(Ordering::Relaxed) as f64)),
+        )?;
+        scrape.gauges(
+            "tillwatch_lane_state",
+            "Memory that a lane's feature state takes",
+            Some(&Unit::Bytes),
+            lanes
+                .iter()
+                .map(|(at, lane)| (at.labels(), lane.state_bytes.load(Ordering::Relaxed) as f64)),
+        )?;
+        scrape.gauges(
+            "tillwatch_lane_watermark_timestamp",
+            "Latest event time that a lane has accepted",
+            Some(&Unit::Seconds),
+            lanes.iter().map(|(at, lane)| {
+                (
+                    at.labels(),
+                    lane.watermark_ms.load(Ordering::Relaxed) as f64 / 1e3,
+                )
+            }),
+        )
+    }
+
+    fn encode_consumer(&self, scrape: &mut Scrape<'_>) -> Result {
+        let stats = self.0.monitor.stats();
+        for (name, help, value) in [
+            ("records", "Records received from Kafka", stats.records),
+            ("bytes", "Bytes received from Kafka", stats.bytes),
+            (
+                "pauses",
+                "Pauses of a partition whose lane or sink was behind",
+                stats.pauses,
+            ),
+            (
+                "commits",
+                "Commits that the broker confirmed",
+                stats.commits,
+            ),
+            (
+                "commit_failures",
+                "Commits that failed and are tried again",
+                stats.commits_failed,
+            ),
+            (
+                "rebalances",
+                "Assignments and revocations",
+                stats.rebalances,
+            ),
+        ] {
+            scrape.counter(&format!("tillwatch_consumer_{name}"), help, value)?;
+        }
+        let broker_up = f64::from(u8::from(stats.broker_up));
+        scrape.gauge(
+            "tillwatch_broker_up",
+            "Whether a broker answers",
+            None,
+            broker_up,
+        )?;
+        let partitions: Vec<(Place, &PartitionStats)> = stats
+            .partitions
+            .iter()
+            .map(|stats| (Place::of(&stats.source), stats))
+            .collect();
+        scrape.gauges(
+            "tillwatch_consumer_lag_records",
+            "Records that the broker holds and that were not received",
+            None,
+            partitions
+                .iter()
+                .filter_map(|(at, stats)| Some((at.labels(), stats.lag()? as f64))),
+        )?;
+        scrape.gauges(
+            "tillwatch_lane_unsettled_records",
+            "Records received whose scores are not acknowledged yet",
+            None,
+            partitions.iter().map(|(at, stats)| {
+                let records = stats.pending_records + stats.unsettled_records;
+                (at.labels(), records as f64)
+            }),
+        )
+    }
+
+    fn encode_process(&self, scrape: &mut Scrape<'_>) -> Result {
+        if let Some(versions) = self.0.versions.lock().as_ref() {
+            let labels = [
+                ("model", versions.model.as_str()),
+                ("catalog", versions.catalog.as_str()),
+            ];
+            let help = "Model and feature catalog in use";
+            scrape.gauges("tillwatch_model_info", help, None, [(labels, 1.0)])?;
+        }
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        scrape.gauges(
+            "tillwatch_build_info",
+            "Version of the program",
+            None,
+            [(version, 1.0)],
+        )?;
+        // Named as Prometheus' own clients name them.
+        let help = "CPU time used, on all threads";
+        let mut family = scrape.family(
+            "process_cpu",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Counter,
+        )?;
+        family.encode_counter::<NoLabelSet, _, f64>(&clock::process_cpu().as_secs_f64(), None)
+    }
+}
+
+/// A partition as label values.
+struct Place {
+    topic: String,
+    partition: String,
+}
+
+impl Place {
+    fn of(source: &TopicPartition) -> Self {
+        Self {
+            topic: source.topic.to_string(),
+            partition: source.partition.to_string(),
+        }
+    }
+
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("topic", &self.topic), ("partition", &self.partition)]
+    }
+}
+
+/// Encodes families of samples.
+struct Scrape<'a>(DescriptorEncoder<'a>);
+
+impl Scrape<'_> {
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        unit: Option<&'s Unit>,
+        kind: MetricType,
+    ) -> std::result::Result<MetricEncoder<'s>, std::fmt::Error> {
+        self.0.encode_descriptor(name, help, unit, kind)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> Result {
+        let mut family = self.family(name, help, None, MetricType::Counter)?;
+        family.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    }
+
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (L, u64)>,
+    ) -> Result {
+        let mut family = self.family(name, help, None, MetricType::Counter)?;
+        for (labels, value) in samples {
+            family
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: f64) -> Result {
+        self.family(name, help, unit, MetricType::Gauge)?
+            .encode_gauge(&value)
+    }
+
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        samples: impl IntoIterator<Item = (L, f64)>,
+    ) -> Result {
+        let mut family = self.family(name, help, unit, MetricType::Gauge)?;
+        for (labels, value) in samples {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode_histogram(family: &mut MetricEncoder<'_>, snapshot: &Snapshot) -> Result {
+    family.encode_histogram::<NoLabelSet>(snapshot.sum_s, snapshot.count, &snapshot.buckets, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_names_units_and_labels() {
+        let metrics = Arc::new(Metrics::default());
+        metrics.count(Outcome::Scored, 3);
+        metrics.count_dead_letter("not_json");
+        metrics.observe_end_to_end(&[1_000, 1_000], 1_002);
+        metrics
+            .lane(&TopicPartition::new("tx", 1))
+            .keys
+            .store(7, Ordering::Relaxed);
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Exporter(Arc::clone(&metrics))));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for line in [
+            "tillwatch_records_total{outcome=\"scored\"} 3",
+            "tillwatch_records_total{outcome=\"dead_lettered\"} 1",
+            "tillwatch_dead_letters_total{reason=\"not_json\"} 1",
+            "tillwatch_end_to_end_latency_seconds_bucket{le=\"0.002\"} 2",
+            "tillwatch_end_to_end_latency_seconds_bucket{le=\"+Inf\"} 2",
+            "tillwatch_end_to_end_latency_seconds_count 2",
+            "tillwatch_lane_keys{topic=\"tx\",partition=\"1\"} 7.0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}
