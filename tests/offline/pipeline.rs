@@ -21,7 +21,7 @@ fn every_record_is_scored_or_dead_lettered_and_committed() {
     setup.simulate(8_000, 1);
     let poison = (0..3).map(|n| TestRecord {
         partition: n % 2,
-        payload: Some(format!("not json {n}").into_bytes()),
+        payload: Some(format!("{{\"event_id\": {n}").into_bytes()),
         headers: vec![("trace".into(), Some(b"abc".to_vec()))],
         ..TestRecord::default()
     });
@@ -39,7 +39,7 @@ fn every_record_is_scored_or_dead_lettered_and_committed() {
     assert!(
         letters
             .iter()
-            .all(|letter| header(letter, "tillwatch.reason") == "not_json")
+            .all(|letter| header(letter, "tillwatch.reason") == "bad_json")
     );
     let scores = setup.scores();
     assert_eq!((scores.len(), score_ids(&scores).len()), (8_000, 8_000));
@@ -64,7 +64,7 @@ fn every_record_is_scored_or_dead_lettered_and_committed() {
         Some(8_000.0)
     );
     assert_eq!(
-        instance.metric("tillwatch_dead_letters_total{reason=\"not_json\"}"),
+        instance.metric("tillwatch_dead_letters_total{reason=\"bad_json\"}"),
         Some(3.0)
     );
     assert!(instance.metric("tillwatch_end_to_end_latency_seconds_count") == Some(8_000.0));
