@@ -197,6 +197,15 @@ impl Output {
     pub fn all() -> Vec<Self> {
         vec![Self::Scores, Self::Alerts, Self::DeadLetters]
     }
+
+    /// The name in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scores => "scores",
+            Self::Alerts => "alerts",
+            Self::DeadLetters => "dead_letters",
+        }
+    }
 }
 
 impl Default for Topics {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tillwatch_sink::Surroundings;
+use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
 use crate::config::Config;
@@ -19,6 +19,11 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                 "{} features, longest window {}",
                 plan.feature_names().count(),
                 tillwatch_records::units::DurationMs::from_ms(plan.longest_window_ms())
+            ));
+            let columns: Vec<&str> = core.columns().iter().map(|c| c.name()).collect();
+            report.fine(&format!(
+                "columns read from each record: {}",
+                columns.join(", ")
             ));
             report.fine(&format!(
                 "models {}, catalog {}",
@@ -65,6 +70,14 @@ fn check_outputs(config: &Config, args: &CheckArgs, report: &mut Report) {
         report.fine("no [sink]: `score` will work, `run` will not");
         return;
     };
+    for output in Output::all() {
+        if !sinks.0.iter().any(|sink| sink.takes(output)) {
+            report.fine(&format!(
+                "no sink takes {}: they are made and dropped",
+                output.as_str()
+            ));
+        }
+    }
     if args.offline {
         return;
     }

@@ -95,6 +95,11 @@ impl Core {
         &self.plan
     }
 
+    /// The columns that are decoded: what keys, catalog, models and output read.
+    pub fn columns(&self) -> &[Column] {
+        self.decode.projection().columns()
+    }
+
     /// What scores will say made them.
     pub fn versions(&self) -> &Arc<Versions> {
         self.scorer.versions()

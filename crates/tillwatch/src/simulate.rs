@@ -9,6 +9,7 @@ use tillwatch_simulator::{Fleet, SimulatorSettings};
 
 use crate::cli::SimulateArgs;
 use crate::clock;
+use crate::log::{self, LogSettings};
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::truth::TruthFile;
@@ -19,6 +20,10 @@ const CLOCK_INTERVAL: u64 = 256;
 
 /// Writes simulated transactions.
 pub fn simulate(args: &SimulateArgs) -> Result<()> {
+    log::install(&LogSettings {
+        level: "warn".into(),
+        ..LogSettings::default()
+    });
     let settings = SimulatorSettings {
         seed: args.seed,
         terminals: args.terminals,

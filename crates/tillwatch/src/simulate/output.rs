@@ -101,7 +101,10 @@ impl Output {
             Self::Kafka { writer, .. } => {
                 writer.flush(FLUSH_TIMEOUT)?;
                 let failed = writer.counters().failed;
-                anyhow::ensure!(failed == 0, "{failed} records could not be delivered");
+                anyhow::ensure!(
+                    failed == 0,
+                    "{failed} records could not be delivered; the log says why (does the topic exist?)"
+                );
             }
             Self::Lines(mut out) => match out.flush() {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
