@@ -247,8 +247,9 @@ impl History {
         }
     }
 
-    /// Makes room for one more row: by dropping what has expired when that is a quarter of the rows,
-    /// so that moving the rest is paid for by records already gone, else by growing by half.
+    /// Makes room for one more row: by dropping what has expired when that is a sixth of the rows,
+    /// so that moving the rest is paid for by records already gone, else by growing by a quarter: more
+    /// at a time would leave a third of the memory unused.
     #[inline]
     fn make_room(&mut self, plan: &Plan) {
         if self.words.capacity() - self.words.len() < plan.layout.stride {
@@ -261,9 +262,9 @@ impl History {
     fn compact_or_grow(&mut self, plan: &Plan) {
         let (fixed, stride) = (plan.fixed_words, plan.layout.stride);
         let expired = self.count_until(plan, self.forgotten_ms(plan));
-        if expired == 0 || expired * 4 < self.rows {
+        if expired == 0 || expired * 6 < self.rows {
             let rows = self.rows as usize + 1;
-            self.words.reserve_exact((rows / 2).max(1) * stride);
+            self.words.reserve_exact((rows / 4).max(2) * stride);
             return;
         }
         for (slot, since) in plan.sinces.iter().enumerate() {
