@@ -115,7 +115,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     // a fast lane: 250,000 records/s instead of 850,000.
     ("fetch.queue.backoff.ms", "5"),
     // Prefetched bytes per partition: what keeps a lane busy during a fetch, and no more memory.
-    ("queued.max.messages.kbytes", "4096"),
+    ("queued.max.messages.kbytes", "2048"),
     // A broker answers at once when there is something; this bounds how long it may hold an empty
     // request, hence how long a close can wait for it.
     ("fetch.wait.max.ms", "100"),

@@ -77,7 +77,7 @@ impl Forward {
 
     fn producer(&self) -> Result<BaseProducer, KafkaError> {
         let mut config = ClientConfig::new();
-        // As the Kafka sink chooses.
+        // As the Kafka sink chooses, with a longer queue.
         config
             .set("bootstrap.servers", &self.brokers)
             .set("enable.idempotence", "true")
