@@ -84,8 +84,8 @@ pub struct Place {
     pub options: Options,
     /// Makes topics and groups of this run unlike those of another.
     pub run: u32,
-    /// A mock cluster makes topics on demand, with as many partitions.
-    pub is_mock: bool,
+    /// The mock cluster, when there is no real one.
+    pub mock: Option<Mock>,
 }
 
 fn main() {
@@ -108,9 +108,9 @@ fn main() {
         brokers: address.unwrap_or_else(|| mock.as_ref().unwrap().brokers().to_owned()),
         options,
         run: std::process::id(),
-        is_mock: mock.is_some(),
+        mock,
     };
-    if place.is_mock {
+    if place.mock.is_some() {
         println!("mock cluster: TILLWATCH_KAFKA=host:port gives figures that mean something\n");
         place.options.records = place.options.records.min(MOCK_RECORDS_MAX);
         place.options.rates.truncate(1);
@@ -132,8 +132,13 @@ impl Place {
     /// A new topic.
     pub fn topic(&self, name: &str) -> String {
         let topic = format!("bench-{}-{name}", self.run);
-        if !self.is_mock {
-            create_topic(&self.brokers, &topic, PARTITIONS).unwrap();
+        match &self.mock {
+            Some(mock) => mock
+                .cluster()
+                .unwrap()
+                .create_topic(&topic, PARTITIONS, 1)
+                .unwrap(),
+            None => create_topic(&self.brokers, &topic, PARTITIONS).unwrap(),
         }
         topic
     }
