@@ -101,6 +101,7 @@ impl Source {
             .map(|position| Arc::clone(&arrays[position]))
             .collect();
         EventBatch {
+            joined: None,
             source: TopicPartition::new("bench", 0),
             offsets: (first as i64..).take(records).collect(),
             record_timestamps_ms: times,

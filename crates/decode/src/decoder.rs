@@ -91,6 +91,7 @@ impl Decoder {
         });
         Decoded {
             events: EventBatch {
+                joined: None,
                 source: raw.source().clone(),
                 offsets,
                 record_timestamps_ms,

@@ -85,6 +85,10 @@ pub(crate) fn keep_transactions(
             .map(|(value, _)| *value)
             .collect()
     };
+    let joined = events
+        .joined
+        .as_ref()
+        .and_then(|joined| filter_record_batch(joined, &kept).ok());
     let (columns, filtered_keys) = match (
         filter_record_batch(&events.columns, &kept),
         filter(&keys, &kept),
@@ -104,6 +108,7 @@ pub(crate) fn keep_transactions(
             record_timestamps_ms: pick(&events.record_timestamps_ms),
             kinds: vec![RecordKind::Transaction; flags.len()],
             columns,
+            joined,
             source: events.source,
             projection: events.projection,
         },

@@ -66,6 +66,9 @@ pub struct EventBatch {
     /// One array per projected column, as many rows as `offsets`. A column that a record lacks is
     /// null there.
     pub columns: RecordBatch,
+    /// What was joined to the records on their way: reference data of the entity, features of an
+    /// earlier stage. As many rows as `offsets`; no name is that of a canonical column.
+    pub joined: Option<RecordBatch>,
 }
 
 impl EventBatch {
@@ -84,6 +87,14 @@ impl EventBatch {
         self.projection
             .index_of(column)
             .map(|index| self.columns.column(index))
+    }
+
+    /// The array called `name`: a projected canonical column, else a joined one.
+    pub fn named(&self, name: &str) -> Option<&ArrayRef> {
+        match Column::from_name(name) {
+            Some(column) => self.column(column),
+            None => self.joined.as_ref()?.column_by_name(name),
+        }
     }
 
     /// The text array of `column`, if projected and text.

@@ -148,6 +148,7 @@ mod tests {
         )
         .unwrap();
         let events = EventBatch {
+            joined: None,
             source: TopicPartition::new("t", 0),
             offsets: vec![0, 1, 2, 3],
             record_timestamps_ms: vec![0; 4],

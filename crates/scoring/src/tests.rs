@@ -139,6 +139,7 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
     ];
     FeatureBatch {
         events: EventBatch {
+            joined: None,
             source: TopicPartition::new("t", 0),
             offsets: (first..first + rows.len() as i64).collect(),
             record_timestamps_ms: rows.iter().map(|row| row.1).collect(),

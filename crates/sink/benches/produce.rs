@@ -159,6 +159,7 @@ fn batch() -> ScoreBatch {
         }),
         alerts: Vec::new(),
         events: EventBatch {
+            joined: None,
             source: TopicPartition::new("payments", 3),
             record_timestamps_ms: offsets.clone(),
             kinds: vec![RecordKind::Transaction; ROWS],

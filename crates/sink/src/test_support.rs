@@ -70,6 +70,7 @@ pub(crate) fn from_parts(
     (0..rows).for_each(|_| reasons.push_row([]));
     ScoreBatch {
         events: EventBatch {
+            joined: None,
             source: TopicPartition::new("payments", 3),
             record_timestamps_ms: offsets.clone(),
             kinds: vec![RecordKind::Transaction; rows],

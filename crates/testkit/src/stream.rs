@@ -187,6 +187,7 @@ pub fn batch(events: &[Event], first_offset: i64) -> EventBatch {
         .collect();
     let columns = RecordBatch::try_new(Arc::clone(projection.schema()), columns);
     EventBatch {
+        joined: None,
         source: TopicPartition::new("test", 0),
         offsets: (first_offset..).take(events.len()).collect(),
         record_timestamps_ms: events.iter().map(|event| event.timestamp_ms).collect(),
