@@ -6,5 +6,10 @@
 
 pub(crate) mod distinct;
 pub(crate) mod extreme;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "not every part of it is read by an aggregate yet")
+)]
+pub(crate) mod histogram;
 pub(crate) mod moments;
 pub(crate) mod since;
