@@ -1,4 +1,15 @@
-//! Buckets of numbers: 64 per power of two.
+//! Quantiles and robust z-scores: a count per bucket of values, 64 buckets per power of two.
+//!
+//! Cost: O(log b + b) words moved to keep a histogram of b buckets (a few hundred for amounts of
+//! money), O(b) to read it. Space: 8 bytes per bucket that has a value, up to four times as many while
+//! it is emptied. Small windows and late records are answered from a plain list of buckets, with the
+//! same bits: O(n log n).
+
+mod rank;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use rank::{Bin, Ranked};
 
 /// Bits of a float below its bucket: sign, 11 bits of exponent and 6 of mantissa stay.
 const SHIFT: u32 = 46;
@@ -42,70 +53,155 @@ pub(crate) fn value_of(bucket: i32) -> f64 {
     if bucket < 0 { -value } else { value }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How many values of a window are in each bucket.
+#[derive(Debug, Default)]
+pub(crate) struct Histogram {
+    /// Bucket and number of its values, which is never 0; buckets ascend.
+    bins: Vec<[u32; 2]>,
+    /// Values in all buckets.
+    len: u32,
+}
 
-    /// Numbers of every exponent and of both signs: the bounds of each bucket, and within.
-    fn all_buckets() -> impl Iterator<Item = f64> {
-        let magnitudes = (0..INFINITE as u64).flat_map(|bucket| {
-            let low = bucket << SHIFT;
-            let width = 1 << SHIFT;
-            [
-                low,
-                low + 1,
-                low + width / 3,
-                low + width / 2,
-                low + width - 1,
-            ]
-        });
-        magnitudes.flat_map(|bits| [f64::from_bits(bits), -f64::from_bits(bits)])
+/// Words before the buckets: how many there are, and how many there is space for.
+const HEAD_WORDS: usize = 2;
+
+/// Space that is kept whatever is used of it.
+const BINS_KEPT: usize = 16;
+
+impl Histogram {
+    /// Bytes allocated.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bins.capacity() * size_of::<[u32; 2]>()
     }
 
-    #[test]
-    fn a_bucket_stands_for_its_numbers() {
-        for number in all_buckets() {
-            let bucket = bucket_of(number);
-            let error = (value_of(bucket) - number).abs();
-            let size = number.abs();
-            if size >= f64::MIN_POSITIVE {
-                assert!(error * 128.0 <= size, "{number:e}: off by {error:e}");
-            } else {
-                assert!(error <= f64::from_bits(1 << SHIFT), "{number:e}");
-            }
-            assert_eq!(bucket_of(value_of(bucket)), bucket, "{number:e}");
-            assert_eq!(
-                value_of(bucket_of(-number)),
-                -value_of(bucket),
-                "{number:e}"
-            );
+    /// Number of values.
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Forgets all values and gives the space back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Adds a value.
+    #[inline]
+    pub(crate) fn enter(&mut self, bucket: i32) {
+        self.len += 1;
+        match self.find(bucket) {
+            Ok(at) => self.bins[at][1] += 1,
+            Err(at) => self.insert(at, bucket),
         }
     }
 
-    #[test]
-    fn buckets_are_in_the_order_of_numbers() {
-        let mut numbers: Vec<f64> = all_buckets().collect();
-        numbers.extend([f64::INFINITY, f64::NEG_INFINITY]);
-        numbers.sort_unstable_by(f64::total_cmp);
-        let buckets: Vec<i32> = numbers.iter().map(|&number| bucket_of(number)).collect();
-        assert!(buckets.is_sorted());
-        assert!(!buckets.contains(&-1));
-        let values: Vec<f64> = buckets.iter().map(|&bucket| value_of(bucket)).collect();
-        assert!(values.is_sorted());
+    /// Takes out a value that was added.
+    #[inline]
+    pub(crate) fn leave(&mut self, bucket: i32) {
+        let Ok(at) = self.find(bucket) else {
+            debug_assert!(false, "bucket {bucket} has no value that could leave");
+            return;
+        };
+        self.len -= 1;
+        self.bins[at][1] -= 1;
+        if self.bins[at][1] == 0 {
+            self.bins.remove(at);
+            self.shrink();
+        }
     }
 
-    #[test]
-    fn zeros_and_infinities_are_exact() {
-        for zero in [0.0, -0.0] {
-            assert_eq!(bucket_of(zero), 0);
-        }
-        assert_eq!(value_of(0).to_bits(), 0);
-        assert_eq!(value_of(-1).to_bits(), 0);
-        for infinity in [f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(value_of(bucket_of(infinity)), infinity);
-        }
-        assert!(value_of(bucket_of(f64::MAX)).is_finite());
-        assert_eq!(bucket_of(1.0), 1023 << 6);
-        assert_eq!(value_of(bucket_of(1.0)), 1.0 + 1.0 / 128.0);
+    /// Value of the nearest rank to `q` (0..=1), NaN without values; `own` is one more value, that
+    /// is counted without being added.
+    pub(crate) fn quantile(&self, q: f64, own: Option<i32>) -> f64 {
+        self.ranked(own).quantile(q)
     }
+
+    /// Robust z-score of `x` among the values and `own`, as [`Ranked::robust_z`] defines it; NaN
+    /// where it is null.
+    pub(crate) fn robust_z(&self, x: f64, log: bool, own: Option<i32>) -> f64 {
+        self.ranked(own).robust_z(x, log)
+    }
+
+    /// Appends the histogram as words: how many buckets, space for how many, and the buckets.
+    pub(crate) fn write(&self, out: &mut Vec<u32>) {
+        out.extend([self.bins.len() as u32, self.bins.capacity() as u32]);
+        out.extend_from_slice(self.bins.as_flattened());
+    }
+
+    /// Takes a written histogram from the front of `words`; `None` when it is not one.
+    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
+        let (head, rest) = words.split_first_chunk::<HEAD_WORDS>()?;
+        let [len, capacity] = head.map(|word| word as usize);
+        let (stored, rest) = rest.split_at_checked(len.checked_mul(2)?)?;
+        if len > capacity || capacity > BINS_KEPT.max(4 * len) {
+            return None;
+        }
+        let mut bins = Vec::with_capacity(capacity);
+        bins.extend_from_slice(stored.as_chunks().0);
+        let mut values = 0u32;
+        for bin in &bins {
+            values = values.checked_add(bin[1])?;
+        }
+        let histogram = Self { bins, len: values };
+        if !histogram.is_valid() {
+            return None;
+        }
+        *words = rest;
+        Some(histogram)
+    }
+
+    /// Asserts what holds between any two calls.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) {
+        assert!(self.is_valid(), "{self:?}");
+        let values: u64 = self.bins.iter().map(|bin| bin.weight()).sum();
+        assert_eq!(values, u64::from(self.len));
+        assert!(self.bins.capacity() <= BINS_KEPT.max(4 * self.bins.len()));
+    }
+
+    fn is_valid(&self) -> bool {
+        let known = !INFINITE..=INFINITE;
+        self.bins.is_sorted_by(|a, b| a.bucket() < b.bucket())
+            && self
+                .bins
+                .iter()
+                .all(|bin| bin.weight() != 0 && known.contains(&bin.bucket()) && bin.bucket() != -1)
+    }
+
+    #[inline]
+    fn ranked(&self, own: Option<i32>) -> Ranked<'_, [u32; 2]> {
+        Ranked::new(&self.bins, self.len.into(), own)
+    }
+
+    #[inline]
+    fn find(&self, bucket: i32) -> Result<usize, usize> {
+        self.bins.binary_search_by_key(&bucket, |bin| bin.bucket())
+    }
+
+    fn insert(&mut self, at: usize, bucket: i32) {
+        if self.bins.len() == self.bins.capacity() {
+            self.bins.reserve_exact(4 + self.bins.len() / 2);
+        }
+        self.bins.insert(at, [bucket.cast_unsigned(), 1]);
+    }
+
+    fn shrink(&mut self) {
+        let capacity = self.bins.capacity();
+        if capacity > BINS_KEPT && 4 * self.bins.len() < capacity {
+            self.bins.shrink_to(capacity / 2);
+        }
+    }
+}
+
+/// [`Histogram::quantile`] of the values in these buckets, which are sorted on the way.
+pub(crate) fn quantile_of(buckets: &mut [i32], q: f64) -> f64 {
+    buckets.sort_unstable();
+    Ranked::new(buckets, buckets.len() as u64, None).quantile(q)
+}
+
+/// [`Histogram::robust_z`] among the values in these buckets, which are sorted on the way.
+pub(crate) fn robust_z_of(buckets: &mut [i32], x: f64, log: bool) -> f64 {
+    buckets.sort_unstable();
+    Ranked::new(buckets, buckets.len() as u64, None).robust_z(x, log)
 }
