@@ -54,6 +54,12 @@ fn infix(op: &str, l: &impl Canonical, r: &impl Canonical, names: &[String], out
     out.push(')');
 }
 
+fn pair(name: &str, l: &impl Canonical, r: &impl Canonical, names: &[String], out: &mut String) {
+    out.push_str(name);
+    around("(", l, ", ", names, out);
+    around("", r, ")", names, out);
+}
+
 fn around(before: &str, l: &impl Canonical, after: &str, names: &[String], out: &mut String) {
     out.push_str(before);
     l.write(names, out);
@@ -120,6 +126,7 @@ impl Canonical for BoolNode {
                 text(&pattern.to_sql(), out);
                 out.push_str(" ESCAPE '\\')");
             }
+            Self::TestTexts(test, l, r) => pair(test.as_str(), l, r, names, out),
             Self::Case(choice) => choice.write(names, out),
             Self::Coalesce(items) => list("coalesce", items, names, out),
         }
@@ -139,6 +146,10 @@ impl Canonical for IntNode {
             Self::Abs(operand) => around("abs(", &**operand, ")", names, out),
             Self::Arithmetic(op, l, r) => infix(op.as_str(), &**l, &**r, names, out),
             Self::Length(operand) => around("length(", &**operand, ")", names, out),
+            Self::Hex(operand) => around("hex(", &**operand, ")", names, out),
+            Self::Clock(part, time, offset) => {
+                pair(part.as_str(), &**time, &**offset, names, out);
+            }
             Self::Case(choice) => choice.write(names, out),
             Self::Coalesce(items) => list("coalesce", items, names, out),
             Self::Greatest(items) => list("greatest", items, names, out),
@@ -157,6 +168,9 @@ impl Canonical for FloatNode {
             Self::Negate(operand) => around("(- ", &**operand, ")", names, out),
             Self::Abs(operand) => around("abs(", &**operand, ")", names, out),
             Self::Ln(operand) => around("ln(", &**operand, ")", names, out),
+            Self::Floor(operand) => around("floor(", &**operand, ")", names, out),
+            Self::Round(operand) => around("round(", &**operand, ")", names, out),
+            Self::HaversineKm(places) => list("haversine_km", &**places, names, out),
             Self::Arithmetic(op, l, r) => infix(op.as_str(), &**l, &**r, names, out),
             Self::Case(choice) => choice.write(names, out),
             Self::Coalesce(items) => list("coalesce", items, names, out),
@@ -180,6 +194,8 @@ impl Canonical for TextNode {
                 }
                 out.push(')');
             }
+            Self::Right(operand, count) => pair("right", &**operand, &**count, names, out),
+            Self::Upper(operand) => around("upper(", &**operand, ")", names, out),
             Self::Case(choice) => choice.write(names, out),
             Self::Coalesce(items) => list("coalesce", items, names, out),
             Self::Greatest(items) => list("greatest", items, names, out),

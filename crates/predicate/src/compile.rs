@@ -2,7 +2,9 @@
 
 use arrow::datatypes::{DataType, TimeUnit};
 use sqlparser::ast::DataType as SqlType;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{
+    BinaryOperator, CeilFloorKind, DateTimeField, Expr, Ident, Spanned, UnaryOperator, Value,
+};
 
 use crate::error::{PredicateError, did_you_mean, excerpt};
 use crate::functions;
@@ -138,6 +140,10 @@ impl<'a> Compiler<'a> {
                 expr,
             ),
             Expr::Function(function) => functions::call(self, function, expr),
+            Expr::Floor {
+                expr: operand,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => functions::apply(self, "floor", &[operand], expr),
             Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => {
                 Err(self.unsupported(expr, "; LIKE is"))
             }
@@ -261,6 +267,9 @@ impl<'a> Compiler<'a> {
             }
             BinaryOperator::Modulo => {
                 return self.arithmetic(Arithmetic::Remainder, left, right, whole);
+            }
+            BinaryOperator::BitwiseAnd => {
+                return self.arithmetic(Arithmetic::BitAnd, left, right, whole);
             }
             _ => return Err(self.unsupported(whole, "")),
         };

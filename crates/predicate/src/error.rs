@@ -80,7 +80,7 @@ pub enum PredicateError {
         advice: &'static str,
     },
     /// A function with the wrong number of arguments.
-    #[error("`{name}` at character {position} takes {wanted} arguments, got {found}")]
+    #[error("`{name}` at character {position} takes {wanted}, got {found}")]
     Arguments {
         /// The function.
         name: String,

@@ -11,10 +11,12 @@ use arrow::datatypes::ArrowPrimitiveType;
 use crate::node::{AnyNode, BoolNode, Comparison};
 use crate::node::{FloatNode, TextNode};
 
+mod arena;
 mod choose;
 mod number;
 mod text;
 
+pub(crate) use self::arena::Arena;
 use self::choose::{case_logic, coalesce_logic};
 
 /// Rows in a block: the bits of a word.
@@ -27,6 +29,8 @@ const LINEAR_SEARCH_MAX: usize = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
     inputs: &'a [ArrayRef],
+    /// Texts that no input holds.
+    arena: &'a Arena,
     start: usize,
     /// 1 to 64.
     pub(crate) len: usize,
@@ -55,17 +59,22 @@ pub(crate) trait Evaluate {
 }
 
 impl<'a> Block<'a> {
-    /// The blocks of `rows` rows.
-    pub(crate) fn over(inputs: &'a [ArrayRef], rows: usize) -> impl Iterator<Item = Self> {
-        (0..rows).step_by(LANES).map(move |start| {
-            let len = LANES.min(rows - start);
-            Self {
-                inputs,
-                start,
-                len,
-                all: low_bits(len),
-            }
-        })
+    /// Where the blocks of `rows` rows start.
+    pub(crate) fn starts(rows: usize) -> impl Iterator<Item = usize> {
+        (0..rows).step_by(LANES)
+    }
+
+    /// The block of `rows` rows that starts at `start`, which is below `rows`. An arena serves one
+    /// block, so that what it keeps stays small.
+    pub(crate) fn at(inputs: &'a [ArrayRef], rows: usize, start: usize, arena: &'a Arena) -> Self {
+        let len = LANES.min(rows - start);
+        Self {
+            inputs,
+            arena,
+            start,
+            len,
+            all: low_bits(len),
+        }
     }
 
     fn array<T: 'static>(&self, slot: usize) -> Option<&'a T> {
@@ -291,6 +300,7 @@ impl BoolNode {
             Self::InFloat(operand, values) => number::in_floats(operand, values, block),
             Self::InText(operand, values) => text::in_texts(operand, values, block),
             Self::Like(operand, pattern) => text::like(operand, pattern, block),
+            Self::TestTexts(test, l, r) => text::test_pair(*test, l, r, block),
             Self::Case(choice) => case_logic(choice, block),
             Self::Coalesce(operands) => coalesce_logic(operands, block),
         }

@@ -107,8 +107,9 @@ impl Compiler<'_> {
             .into_iter()
             .filter_map(|(e, t)| Some((e?, t.as_ref()?)));
         let types = self.describe_all(given);
-        let start = start.or(Some(Typed::Int(IntNode::Const(Some(1)))));
-        functions::substring(typed, start, count)
+        let start = start.unwrap_or(Typed::Int(IntNode::Const(Some(1))));
+        typed
+            .and_then(|text| functions::substring(text, start, count))
             .ok_or_else(|| self.mismatch("function `substr`".to_owned(), types, whole, ""))
     }
 

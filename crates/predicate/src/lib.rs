@@ -5,7 +5,28 @@
 //! `AND`, `OR`, `NOT`; `= <> < <= > >=`, `IS [NOT] DISTINCT FROM`; `[NOT] IN`, `[NOT] BETWEEN`,
 //! `[NOT] LIKE … [ESCAPE …]` on text; `IS [NOT] NULL | TRUE | FALSE | UNKNOWN`; `+ - * / %` and
 //! unary minus; integers, decimals, `'text'`, `TIMESTAMP '…'`, `TRUE`, `FALSE`, `NULL`; `CASE`;
-//! `abs`, `coalesce`, `epoch_ms`, `greatest`, `least`, `left`, `length`, `ln`, `substr`.
+//! the functions below.
+//!
+//! | function | gives |
+//! |---|---|
+//! | `abs(number)`, `floor(number)`, `round(number)` | the same type; `round` takes halves away from zero |
+//! | `ln(number)` | natural logarithm; NULL of what is not positive |
+//! | `greatest(…)`, `least(…)` | the extreme of the known arguments |
+//! | `coalesce(…)` | the first known argument |
+//! | `haversine_km(lat1, lon1, lat2, lon2)` | great-circle distance in km of two places in degrees, on a sphere of 6371.0088 km |
+//! | `epoch_ms(time)` | integer of milliseconds since 1970 |
+//! | `hour(time [, offset])`, `minute(time [, offset])` | of the clock `offset` minutes ahead of UTC (UTC without), 0 to 23 and 0 to 59 |
+//! | `weekday(time [, offset])` | Monday 0 to Sunday 6, likewise |
+//! | `left(text, n)`, `right(text, n)` | the first or last `n` characters; none when `n` is not positive |
+//! | `substr(text, from [, n])` | `n` characters from the one at `from`, counted from 1 |
+//! | `length(text)` | number of characters |
+//! | `upper(text)` | upper case |
+//! | `hex(text)` | integer of hexadecimal digits, without prefix; NULL when it is anything else or beyond 63 bits |
+//! | `contains_item(list, item)` | whether `item` is one of a list's items, which are separated by `;`; blanks around items do not count, an empty item is in no list |
+//! | `version_before(a, b)` | whether version `a` precedes `b`: parts between dots, numeric ones compared as numbers and before all others, others as text; a missing part is 0 |
+//!
+//! `&` is the bitwise and of integers; it binds weaker than `+` and stronger than comparisons, so
+//! that `flags & 4 = 4` means `(flags & 4) = 4`.
 //!
 //! # Semantics
 //! - Three-valued logic inside; at the end of a [`Predicate`] NULL is false.
@@ -15,10 +36,10 @@
 //!   Where both meet in `+ - * %`, `CASE`, `coalesce`, `greatest` or `least`, the integer is
 //!   converted to the nearest double.
 //! - NaN is no value: in a column and as a result it is NULL. So comparisons have a total order,
-//!   with −0 = +0. `ln` of what is not positive is NULL.
-//! - `greatest` and `least` leave NULLs aside and are NULL only when every argument is, as in
-//!   PostgreSQL.
-//! - `substr` counts characters from 1; `length` counts characters. Text is compared by bytes.
+//!   with −0 = +0. Every result is the same bit for bit on every machine.
+//! - A function of a NULL is NULL. But `greatest` and `least` leave NULLs aside and are NULL only
+//!   when every argument is, as in PostgreSQL.
+//! - Text is compared by bytes.
 //! - A time minus a time is an integer of milliseconds; a time plus or minus an integer of
 //!   milliseconds is a time. A text literal that meets a time is read as RFC 3339.
 //!
@@ -35,6 +56,7 @@ mod literal;
 mod node;
 mod operand;
 mod parse;
+mod scalar;
 #[cfg(test)]
 mod tests;
 
@@ -43,9 +65,10 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{DataType, Schema};
 
 pub use crate::error::PredicateError;
-use crate::eval::{Block, Evaluate, LANES};
+use crate::eval::{Arena, Block, Evaluate, LANES};
 use crate::node::{BoolNode, FloatNode};
 use crate::operand::Typed;
+pub use crate::scalar::haversine_km;
 
 /// Longest text of one predicate or expression, in bytes. A list of some thousand card or merchant
 /// codes fits.
@@ -137,7 +160,11 @@ impl Predicate {
     pub fn evaluate_words(&self, inputs: &[ArrayRef], rows: usize, words: &mut Vec<u64>) {
         debug_assert_eq!(inputs.len(), self.inputs.len());
         words.clear();
-        words.extend(Block::over(inputs, rows).map(|block| self.root.logic(&block).truth));
+        words.extend(Block::starts(rows).map(|start| {
+            let arena = Arena::default();
+            let block = Block::at(inputs, rows, start, &arena);
+            self.root.logic(&block).truth
+        }));
     }
 
     /// Normalised text: two predicates with the same text give the same result on the same columns.
@@ -182,7 +209,9 @@ impl Expression {
         let mut values = Vec::with_capacity(blocks * LANES);
         let mut known = Vec::with_capacity(blocks);
         let mut missing = 0;
-        for block in Block::over(inputs, rows) {
+        for start in Block::starts(rows) {
+            let arena = Arena::default();
+            let block = Block::at(inputs, rows, start, &arena);
             let mut lanes = [0.0; LANES];
             let bits = self.root.evaluate(&block, &mut lanes);
             values.extend_from_slice(&lanes[..block.len]);

@@ -50,7 +50,7 @@ impl Comparison {
     }
 }
 
-/// An arithmetic operator. Division is on doubles only.
+/// An arithmetic operator. Division is on doubles only, `&` on integers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
     Add,
@@ -58,6 +58,7 @@ pub(crate) enum Arithmetic {
     Multiply,
     Divide,
     Remainder,
+    BitAnd,
 }
 
 impl Arithmetic {
@@ -68,6 +69,41 @@ impl Arithmetic {
             Self::Multiply => "*",
             Self::Divide => "/",
             Self::Remainder => "%",
+            Self::BitAnd => "&",
+        }
+    }
+}
+
+/// What a clock on the wall shows at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClockPart {
+    Minute,
+    Hour,
+    Weekday,
+}
+
+impl ClockPart {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Weekday => "weekday",
+        }
+    }
+}
+
+/// A test of two texts other than their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextTest {
+    ContainsItem,
+    VersionBefore,
+}
+
+impl TextTest {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ContainsItem => "contains_item",
+            Self::VersionBefore => "version_before",
         }
     }
 }
@@ -106,6 +142,7 @@ pub(crate) enum BoolNode {
     /// Sorted, without repetition.
     InText(TextNode, Vec<String>),
     Like(TextNode, LikePattern),
+    TestTexts(TextTest, TextNode, TextNode),
     Case(Choice<BoolNode>),
     Coalesce(Vec<BoolNode>),
 }
@@ -121,6 +158,9 @@ pub(crate) enum IntNode {
     /// Never `Divide`.
     Arithmetic(Arithmetic, Box<IntNode>, Box<IntNode>),
     Length(Box<TextNode>),
+    Hex(Box<TextNode>),
+    /// Of a time, at an offset from UTC in minutes.
+    Clock(ClockPart, Box<IntNode>, Box<IntNode>),
     Case(Choice<IntNode>),
     Coalesce(Vec<IntNode>),
     Greatest(Vec<IntNode>),
@@ -137,6 +177,11 @@ pub(crate) enum FloatNode {
     Negate(Box<FloatNode>),
     Abs(Box<FloatNode>),
     Ln(Box<FloatNode>),
+    Floor(Box<FloatNode>),
+    Round(Box<FloatNode>),
+    /// Latitude and longitude of one place and of another, in degrees.
+    HaversineKm(Box<[FloatNode; 4]>),
+    /// Never `BitAnd`.
     Arithmetic(Arithmetic, Box<FloatNode>, Box<FloatNode>),
     Case(Choice<FloatNode>),
     Coalesce(Vec<FloatNode>),
@@ -151,6 +196,9 @@ pub(crate) enum TextNode {
     Column(usize),
     /// Text, first character from 1, number of characters.
     Substring(Box<TextNode>, Box<IntNode>, Option<Box<IntNode>>),
+    /// Text, number of characters at its end.
+    Right(Box<TextNode>, Box<IntNode>),
+    Upper(Box<TextNode>),
     Case(Choice<TextNode>),
     Coalesce(Vec<TextNode>),
     Greatest(Vec<TextNode>),

@@ -2,7 +2,7 @@
 
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 
-use crate::eval::{Block, Evaluate, empty_lanes};
+use crate::eval::{Arena, Block, Evaluate, empty_lanes};
 use crate::node::{AnyNode, Arithmetic, BoolNode, Comparison, FloatNode, IntNode, TextNode};
 
 /// A compiled operand.
@@ -41,7 +41,7 @@ impl Typed {
         }
     }
 
-    fn is_constant(&self) -> bool {
+    pub(crate) fn is_constant(&self) -> bool {
         matches!(
             self,
             Self::Null
@@ -92,6 +92,15 @@ impl Typed {
         match self {
             Self::Text(node) => Ok(node),
             Self::Null => Ok(TextNode::Const(None)),
+            other => Err(other),
+        }
+    }
+
+    /// As a time, when it is one or a text literal that says one.
+    pub(crate) fn into_time(self) -> Result<IntNode, Self> {
+        match self.read_as_time() {
+            Self::Time(node) => Ok(node),
+            Self::Null => Ok(IntNode::Const(None)),
             other => Err(other),
         }
     }
@@ -253,7 +262,7 @@ fn text_constants(items: &[Typed]) -> Option<Vec<String>> {
 
 /// `l op r`, or nothing when the types do not fit. Two constants give a constant.
 pub(crate) fn arithmetic(op: Arithmetic, l: Typed, r: Typed) -> Option<Typed> {
-    use Arithmetic::{Add, Divide, Subtract};
+    use Arithmetic::{Add, BitAnd, Divide, Subtract};
     Some(match (l, r) {
         (Typed::Time(l), Typed::Time(r)) if op == Subtract => Typed::Int(int(op, l, r)),
         (Typed::Time(l), Typed::Int(r)) if matches!(op, Add | Subtract) => {
@@ -268,6 +277,7 @@ pub(crate) fn arithmetic(op: Arithmetic, l: Typed, r: Typed) -> Option<Typed> {
             Typed::Int(int(op, IntNode::Const(None), r))
         }
         (Typed::Null, Typed::Null) => Typed::Null,
+        (_, _) if op == BitAnd => return None,
         (l, r) => {
             let (l, r) = (l.into_float().ok()?, r.into_float().ok()?);
             Typed::Float(float(op, l, r))
@@ -289,19 +299,38 @@ fn float(op: Arithmetic, l: FloatNode, r: FloatNode) -> FloatNode {
 
 /// The value of a node without columns, computed as on a row.
 fn fold_int(node: &IntNode) -> IntNode {
-    let mut lanes = empty_lanes();
-    let known = Block::over(&[], 1)
-        .map(|block| node.evaluate(&block, &mut lanes))
-        .sum::<u64>();
-    IntNode::Const((known == 1).then_some(lanes[0]))
+    IntNode::Const(value(node, &Arena::default()))
 }
 
 fn fold_float(node: &FloatNode) -> FloatNode {
+    FloatNode::Const(value(node, &Arena::default()))
+}
+
+/// What a node without columns is on any row.
+fn value<'a, T: Evaluate>(node: &'a T, arena: &'a Arena) -> Option<T::Item<'a>> {
     let mut lanes = empty_lanes();
-    let known = Block::over(&[], 1)
-        .map(|block| node.evaluate(&block, &mut lanes))
-        .sum::<u64>();
-    FloatNode::Const((known == 1).then_some(lanes[0]))
+    let known = node.evaluate(&Block::at(&[], 1, 0, arena), &mut lanes);
+    (known == 1).then_some(lanes[0])
+}
+
+/// The value of an operation without columns, computed as on a row.
+pub(crate) fn fold(operation: Typed) -> Typed {
+    match operation {
+        Typed::Null => Typed::Null,
+        Typed::Bool(node) => {
+            let logic = node.logic(&Block::at(&[], 1, 0, &Arena::default()));
+            let value = (logic.known == 1).then_some(logic.truth == 1);
+            Typed::Bool(BoolNode::Const(value))
+        }
+        Typed::Int(node) => Typed::Int(fold_int(&node)),
+        Typed::Time(node) => Typed::Time(fold_int(&node)),
+        Typed::Float(node) => Typed::Float(fold_float(&node)),
+        Typed::Text(node) => {
+            let arena = Arena::default();
+            let text = value(&node, &arena).map(str::to_owned);
+            Typed::Text(TextNode::Const(text))
+        }
+    }
 }
 
 /// `- operand`, or nothing when it is no number.

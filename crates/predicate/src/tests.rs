@@ -129,6 +129,102 @@ fn predicates_pick_rows() {
 }
 
 #[test]
+fn functions_of_codes_and_times() {
+    for (sql, wanted) in [
+        // 1970-01-01T00:00Z, 2026-01-01T00:00Z and 1 ms after the first: both days are Thursdays.
+        ("hour(event_time) = 0", "1101"),
+        (
+            "hour(event_time, -1) = 23 AND minute(event_time, -1) = 59",
+            "1101",
+        ),
+        (
+            "weekday(event_time) = 3 AND weekday(event_time, -1) = 2",
+            "1101",
+        ),
+        ("weekday('2026-11-22T23:59:59Z') = 6", "1111"),
+        ("hour(event_time, 9223372036854775807) IS NULL", "1111"),
+        ("hour(event_time, amount_minor) = 1", "1000"),
+        ("right(mcc, 2) = '11'", "1100"),
+        ("right(mcc, 9) = mcc AND right(mcc, 0) = ''", "1101"),
+        ("upper('a' ) = 'A' AND upper(mcc) = mcc", "1101"),
+        ("upper(coalesce(mcc, 'straße')) = 'STRASSE'", "0010"),
+        ("upper(left(upper('x' ), 1)) = 'X'", "1111"),
+        ("hex(mcc) = 24593", "1000"),
+        ("hex(mcc) IS NULL", "0011"),
+        ("hex('7fffFFFFffffffff') = 9223372036854775807", "1111"),
+        ("hex('8000000000000000') IS NULL", "1111"),
+        (
+            "hex('-1') IS NULL AND hex('') IS NULL AND hex('0x1') IS NULL",
+            "1111",
+        ),
+        ("hex(right(mcc, 2)) & 16 + 1 = 17", "1100"),
+        ("amount_minor & 4 = 4", "1001"),
+        ("amount_minor & NULL IS NULL", "1111"),
+        ("floor(count_24h) = 2 AND floor(-count_24h) = -3", "1000"),
+        ("round(count_24h) = 3 AND round(-count_24h) = -3", "1000"),
+        ("floor(amount_minor) = amount_minor", "1101"),
+        ("contains_item(' 6010 ; 6011', mcc)", "1000"),
+        ("NOT contains_item('6010;60', mcc)", "1101"),
+        ("contains_item(mcc, ' ')", "0000"),
+        ("version_before('4.9', '4.10')", "1111"),
+        ("version_before('4.10', '4.9')", "0000"),
+        (
+            "version_before('4.2', '4.2.0') OR version_before('4.2.0', '4.2')",
+            "0000",
+        ),
+        (
+            "version_before('4.2', '4.2.rc1') AND version_before('4.2.rc1', '4.2.rc2')",
+            "1111",
+        ),
+        (
+            "version_before('18446744073709551616', '18446744073709551617')",
+            "1111",
+        ),
+        ("version_before(mcc, '6000')", "0100"),
+        (
+            "haversine_km(0, 0, 0, count_24h) BETWEEN 277.98 AND 277.99",
+            "1000",
+        ),
+        ("haversine_km(0, 0, 0, count_24h) = 0", "0001"),
+    ] {
+        assert_eq!(rows(sql), wanted, "{sql}");
+    }
+}
+
+#[test]
+fn operations_on_constants_become_constants() {
+    let canonical = |sql: &str| Expression::parse(sql, &schema()).unwrap().canonical();
+    assert_eq!(canonical("hex('ff') & 6"), "6.0");
+    assert_eq!(canonical("length(upper('straße'))"), "7.0");
+    assert_eq!(canonical("hour('2026-01-01T13:00:00Z', -90)"), "11.0");
+    assert_eq!(canonical("contains_item('a; b', 'b')"), "double(TRUE)");
+    assert_eq!(canonical("round(2.5) + floor(ln(1))"), "3.0");
+    assert_eq!(
+        canonical("hex('g') & amount_minor"),
+        r#"double((NULL & "amount_minor"))"#
+    );
+    assert_eq!(
+        canonical("hour(event_time) + length(right(mcc, 2))"),
+        r#"double((hour("event_time", 0) + length(right("mcc", 2))))"#
+    );
+}
+
+#[test]
+fn distances_are_those_of_the_sphere() {
+    let km = |lat1, lon1, lat2, lon2| haversine_km(lat1, lon1, lat2, lon2);
+    // A quarter and a half of the circumference.
+    let quarter = std::f64::consts::FRAC_PI_2 * 6371.0088;
+    assert!((km(0.0, 0.0, 90.0, 12.0) - quarter).abs() < 1e-9);
+    assert!((km(0.0, 0.0, 0.0, 180.0) - 2.0 * quarter).abs() < 1e-9);
+    assert!((km(30.0, 10.0, -30.0, -170.0) - 2.0 * quarter).abs() < 1e-3);
+    // Paris and London.
+    let found = km(48.8566, 2.3522, 51.5074, -0.1278);
+    assert!((found - 343.556).abs() < 0.01, "{found}");
+    assert_eq!(km(51.5, 0.1, 51.5, 0.1), 0.0);
+    assert!(km(f64::INFINITY, 0.0, 0.0, 0.0).is_nan());
+}
+
+#[test]
 fn expressions_give_numbers() {
     assert_eq!(
         values("amount_minor / 8"),
@@ -141,7 +237,7 @@ fn expressions_give_numbers() {
     );
     assert_eq!(
         values("ln(count_24h)"),
-        vec![Some(2.5_f64.ln()), None, None, None]
+        vec![Some(0.916_290_731_874_155_1), None, None, None]
     );
     assert_eq!(
         values("greatest(amount_minor, 7)"),
@@ -181,7 +277,7 @@ fn errors_say_what_and_where() {
     check_error(
         "abz(amount_minor) > 1",
         &expect![
-            "unknown function `abz` at character 1; did you mean `abs`?; known are abs, coalesce, epoch_ms, greatest, least, left, length, ln, substr"
+            "unknown function `abz` at character 1; did you mean `abs`?; known are abs, coalesce, contains_item, epoch_ms, floor, greatest, haversine_km, hex, hour, least, left, length, ln, minute, right, round, substr, upper, version_before, weekday"
         ],
     );
     check_error(
@@ -198,7 +294,27 @@ fn errors_say_what_and_where() {
     );
     check_error(
         "ln() > 1",
-        &expect!["`ln` at character 1 takes one arguments, got 0"],
+        &expect!["`ln` at character 1 takes one argument, got 0"],
+    );
+    check_error(
+        "hour(event_time, 60, 1) > 1",
+        &expect!["`hour` at character 1 takes one or two arguments, got 3"],
+    );
+    check_error(
+        "hour(amount_minor) > 1",
+        &expect![
+            "function `hour` cannot take column `amount_minor` (integer) at character 1, in `hour(amount_minor)`"
+        ],
+    );
+    check_error(
+        "count_24h & 1 = 1",
+        &expect![
+            "`&` cannot take column `count_24h` (decimal) and `1` (integer) at character 1, in `count_24h & 1`"
+        ],
+    );
+    check_error(
+        "floor(count_24h TO DAY) > 1",
+        &expect!["`FLOOR(count_24h TO DAY)` at character 7 is not supported"],
     );
     check_error(
         "mcc IN ('1', 2)",

@@ -12,12 +12,12 @@ use crate::model::ModelOutput;
 
 /// 1 / (1 + e^−x).
 pub(crate) fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
+    1.0 / (1.0 + libm::exp(-x))
 }
 
 /// ln(p / (1 − p)).
 pub(crate) fn log_odds(p: f64) -> f64 {
-    (p / (1.0 - p)).ln()
+    libm::log(p / (1.0 - p))
 }
 
 /// Pushes a reason for every input that has one and raised the score of `row`.

@@ -3,7 +3,8 @@
 use super::choose::{case, coalesce, extreme};
 use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
 use super::{bits, compare_constant, compare_nodes, each_bit, empty_lanes};
-use crate::node::{Arithmetic, FloatNode, IntNode};
+use crate::node::{Arithmetic, FloatNode, IntNode, TextNode};
+use crate::scalar;
 use std::cmp::Ordering;
 
 /// The values of a plain column; any other node has none.
@@ -130,15 +131,20 @@ impl Evaluate for IntNode {
                     Arithmetic::Multiply => checked_pairs(known, lanes, &right, i64::checked_mul),
                     Arithmetic::Divide => 0,
                     Arithmetic::Remainder => checked_pairs(known, lanes, &right, remainder),
+                    Arithmetic::BitAnd => checked_pairs(known, lanes, &right, |l, r| Some(l & r)),
                 }
             }
-            Self::Length(operand) => {
-                let mut texts = empty_lanes();
-                let known = operand.evaluate(block, &mut texts);
-                each_bit(known, |lane| {
-                    lanes[lane] = texts[lane].chars().count() as i64;
-                });
-                known
+            Self::Length(operand) => of_text(operand, block, lanes, |text| {
+                Some(text.chars().count() as i64)
+            }),
+            Self::Hex(operand) => of_text(operand, block, lanes, scalar::hex),
+            Self::Clock(part, time, offset) => {
+                let mut offsets = empty_lanes();
+                let known = time.evaluate(block, lanes) & offset.evaluate(block, &mut offsets);
+                let part = *part;
+                checked_pairs(known, lanes, &offsets, |time, offset| {
+                    scalar::clock(part, time, offset)
+                })
             }
             Self::Case(choice) => case(choice, block, lanes),
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
@@ -146,6 +152,22 @@ impl Evaluate for IntNode {
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
         }
     }
+}
+
+fn of_text<'a>(
+    operand: &'a TextNode,
+    block: &Block<'a>,
+    lanes: &mut [i64; LANES],
+    f: impl Fn(&str) -> Option<i64>,
+) -> u64 {
+    let mut texts = empty_lanes();
+    let known = operand.evaluate(block, &mut texts);
+    let mut result = known;
+    each_bit(known, |lane| match f(texts[lane]) {
+        Some(value) => lanes[lane] = value,
+        None => result &= !(1 << lane),
+    });
+    result
 }
 
 /// By zero NULL; the smallest integer by −1 is 0, not an overflow.
@@ -225,9 +247,20 @@ impl Evaluate for FloatNode {
             Self::Ln(operand) => {
                 let known = operand.evaluate(block, lanes);
                 let positive = known & bits(&lanes[..block.len], |value| value > 0.0);
-                each_bit(positive, |lane| lanes[lane] = lanes[lane].ln());
+                each_bit(positive, |lane| lanes[lane] = libm::log(lanes[lane]));
                 positive
             }
+            Self::Floor(operand) => {
+                let known = operand.evaluate(block, lanes);
+                each_value(lanes, block, f64::floor);
+                known
+            }
+            Self::Round(operand) => {
+                let known = operand.evaluate(block, lanes);
+                each_value(lanes, block, f64::round);
+                known
+            }
+            Self::HaversineKm(places) => haversine_km(places, block, lanes),
             Self::Arithmetic(op, l, r) => arithmetic(*op, l, r, block, lanes),
             Self::Case(choice) => case(choice, block, lanes),
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
@@ -242,6 +275,27 @@ fn each_value(lanes: &mut [f64; LANES], block: &Block<'_>, f: impl Fn(f64) -> f6
     for value in &mut lanes[..block.len] {
         *value = f(*value);
     }
+}
+
+fn haversine_km<'a>(
+    places: &'a [FloatNode; 4],
+    block: &Block<'a>,
+    lanes: &mut [f64; LANES],
+) -> u64 {
+    let mut degrees = [[0.0; LANES]; 4];
+    let mut known = block.all;
+    for (node, lanes) in places.iter().zip(&mut degrees) {
+        known &= node.evaluate(block, lanes);
+    }
+    let mut result = known;
+    each_bit(known, |lane| {
+        let [lat1, lon1, lat2, lon2] = degrees.each_ref().map(|lanes| lanes[lane]);
+        lanes[lane] = scalar::haversine_km(lat1, lon1, lat2, lon2);
+        if lanes[lane].is_nan() {
+            result &= !(1 << lane);
+        }
+    });
+    result
 }
 
 fn arithmetic<'a>(
@@ -263,6 +317,7 @@ fn arithmetic<'a>(
         Arithmetic::Multiply => pairs.for_each(|(l, r)| *l *= r),
         Arithmetic::Divide => pairs.for_each(|(l, r)| *l /= r),
         Arithmetic::Remainder => pairs.for_each(|(l, r)| *l %= r),
+        Arithmetic::BitAnd => return 0,
     }
     known & bits(&lanes[..block.len], |value| !value.is_nan())
 }

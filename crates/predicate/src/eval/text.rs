@@ -8,7 +8,8 @@ use super::choose::{case, coalesce, extreme};
 use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
 use super::{compare_nodes, each_bit, empty_lanes};
 use crate::like::LikePattern;
-use crate::node::TextNode;
+use crate::node::{TextNode, TextTest};
+use crate::scalar;
 
 pub(super) fn compare<'a>(
     op: Comparison,
@@ -83,6 +84,25 @@ pub(super) fn like<'a>(operand: &'a TextNode, pattern: &LikePattern, block: &Blo
     test(operand, block, |text| pattern.matches(text))
 }
 
+pub(super) fn test_pair<'a>(
+    test: TextTest,
+    l: &'a TextNode,
+    r: &'a TextNode,
+    block: &Block<'a>,
+) -> Logic {
+    let (mut left, mut right) = (empty_lanes(), empty_lanes());
+    let known = l.evaluate(block, &mut left) & r.evaluate(block, &mut right);
+    let mut truth = 0;
+    each_bit(known, |lane| {
+        let holds = match test {
+            TextTest::ContainsItem => scalar::contains_item(left[lane], right[lane]),
+            TextTest::VersionBefore => scalar::version_before(left[lane], right[lane]),
+        };
+        truth |= u64::from(holds) << lane;
+    });
+    Logic { truth, known }
+}
+
 impl Evaluate for TextNode {
     type Item<'a> = &'a str;
     fn evaluate<'a>(&'a self, block: &Block<'a>, lanes: &mut [&'a str; LANES]) -> u64 {
@@ -112,11 +132,44 @@ impl Evaluate for TextNode {
                 });
                 known
             }
+            Self::Right(operand, count) => {
+                let mut counts = empty_lanes();
+                let known = operand.evaluate(block, lanes) & count.evaluate(block, &mut counts);
+                each_bit(known, |lane| {
+                    lanes[lane] = scalar::right(lanes[lane], counts[lane]);
+                });
+                known
+            }
+            Self::Upper(operand) => {
+                let known = operand.evaluate(block, lanes);
+                upper(known, block, lanes);
+                known
+            }
             Self::Case(choice) => case(choice, block, lanes),
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
             Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
         }
+    }
+}
+
+/// Upper case in place; most codes are upper case already and cost no new text.
+fn upper<'a>(known: u64, block: &Block<'a>, lanes: &mut [&'a str; LANES]) {
+    let (mut changed, mut texts) = (0, Vec::new());
+    each_bit(known, |lane| {
+        if lanes[lane]
+            .chars()
+            .any(|c| c.is_ascii_lowercase() || !c.is_ascii())
+        {
+            changed |= 1 << lane;
+            texts.push(lanes[lane].to_uppercase());
+        }
+    });
+    if changed != 0 {
+        let mut texts = block.arena.keep(texts).iter();
+        each_bit(changed, |lane| {
+            lanes[lane] = texts.next().map_or("", String::as_str);
+        });
     }
 }
 

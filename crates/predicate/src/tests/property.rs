@@ -14,6 +14,7 @@ struct Row {
     g: Option<f64>,
     s: Option<String>,
     b: Option<bool>,
+    t: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,18 @@ const FLOATS: [f64; 12] = [
     f64::NAN,
     1e-300,
 ];
-const TEXTS: [&str; 8] = ["", "a", "ab", "é%b", "aab", "60_1", "ba", "aé"];
+const TEXTS: [&str; 14] = [
+    "", "a", "ab", "é%b", "aab", "60_1", "ba", "aé", "Ff", "1.2", "1.10", "1.2.0", " a ; b",
+    "b;;aé",
+];
+const TIMES: [i64; 6] = [
+    0,
+    -1,
+    1_767_225_600_000,
+    1_795_391_999_999,
+    i64::MAX,
+    -86_400_001,
+];
 
 fn row(random: &mut Random) -> Row {
     let some = |random: &mut Random| random.below(5) > 0;
@@ -82,6 +94,7 @@ fn row(random: &mut Random) -> Row {
         g: some(random).then(|| random.pick(&FLOATS)),
         s: some(random).then(|| random.pick(&TEXTS).to_owned()),
         b: some(random).then(|| random.below(2) == 0),
+        t: some(random).then(|| random.pick(&TIMES)),
     }
 }
 
@@ -147,7 +160,7 @@ fn number(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
     if depth == 0 || random.below(4) == 0 {
         return leaf_number(random);
     }
-    match random.below(6) {
+    match random.below(8) {
         0..=2 => {
             let op = random.pick(&["+", "-", "*", "/", "%"]);
             let (l, l_float, l_eval) = number(random, depth - 1);
@@ -187,8 +200,73 @@ fn number(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
                 Box::new(eval),
             )
         }
+        5 => whole_number(random, depth),
+        6 => rounded(random, depth),
         _ => many_numbers(random, depth),
     }
+}
+
+/// `&`, parts of a time and hexadecimal digits.
+fn whole_number(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
+    match random.below(3) {
+        0 => {
+            let (l, r) = (random.pick(&["i", "j"]), random.pick(&INTS));
+            let eval = move |row: &Row| {
+                let value = if l == "i" { row.i } else { row.j };
+                value.map(|value| Number::Int(value & r))
+            };
+            (format!("({l} & {r})"), false, Box::new(eval))
+        }
+        1 => {
+            let (name, offset) = (
+                random.pick(&["hour", "minute", "weekday"]),
+                random.pick(&[0, 60, -330, 780]),
+            );
+            let eval = move |row: &Row| {
+                let local = i128::from(row.t?) + i128::from(offset) * 60_000;
+                i64::try_from(local).ok()?;
+                let minutes = local.div_euclid(60_000);
+                let value = match name {
+                    "minute" => minutes.rem_euclid(60),
+                    "hour" => minutes.div_euclid(60).rem_euclid(24),
+                    // 1969-12-29 was a Monday.
+                    _ => (minutes + 3 * 1440).div_euclid(1440).rem_euclid(7),
+                };
+                Some(Number::Int(value as i64))
+            };
+            let sql = match offset {
+                0 => format!("{name}(t)"),
+                _ => format!("{name}(t, {offset})"),
+            };
+            (sql, false, Box::new(eval))
+        }
+        _ => {
+            let (sql, eval) = text(random, depth - 1);
+            let hex = move |row: &Row| {
+                let text = eval(row)?;
+                let digits = text.chars().all(|c| c.is_ascii_hexdigit());
+                let value = i64::from_str_radix(&text, 16).ok();
+                value.filter(|_| digits).map(Number::Int)
+            };
+            (format!("hex({sql})"), false, Box::new(hex))
+        }
+    }
+}
+
+fn rounded(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
+    let (sql, is_float, eval) = number(random, depth - 1);
+    let down = random.below(2) == 0;
+    let rounded = move |row: &Row| match eval(row)? {
+        Number::Float(value) if down => Some(Number::Float(value - value.rem_euclid(1.0)))
+            .filter(|_| value.is_finite() && value.abs() < 4e15)
+            .or(Some(Number::Float(value.floor()))),
+        Number::Float(value) => Some(Number::Float((value.abs() + 0.5).floor().copysign(value)))
+            .filter(|_| value.abs() < 4e15)
+            .or(Some(Number::Float(value))),
+        int => Some(int),
+    };
+    let name = if down { "floor" } else { "round" };
+    (format!("{name}({sql})"), is_float, Box::new(rounded))
 }
 
 fn leaf_number(random: &mut Random) -> (String, bool, Naive<Number>) {
@@ -244,7 +322,7 @@ fn many_numbers(random: &mut Random, depth: usize) -> (String, bool, Naive<Numbe
 }
 
 fn text(random: &mut Random, depth: usize) -> (String, Naive<String>) {
-    match random.below(if depth == 0 { 2 } else { 4 }) {
+    match random.below(if depth == 0 { 2 } else { 6 }) {
         0 => ("s".into(), Box::new(|row| row.s.clone())),
         1 => {
             let value = random.pick(&TEXTS).to_owned();
@@ -263,6 +341,21 @@ fn text(random: &mut Random, depth: usize) -> (String, Naive<String>) {
                 )
             };
             (format!("substr({sql}, {from}, {length})"), Box::new(cut))
+        }
+        3 => {
+            let (sql, eval) = text(random, depth - 1);
+            let upper = move |row: &Row| eval(row).map(|text| text.to_uppercase());
+            (format!("upper({sql})"), Box::new(upper))
+        }
+        4 => {
+            let (sql, eval) = text(random, depth - 1);
+            let count = random.below(4);
+            let last = move |row: &Row| {
+                let value = eval(row)?;
+                let skipped = value.chars().count().saturating_sub(count);
+                Some(value.chars().skip(skipped).collect())
+            };
+            (format!("right({sql}, {count})"), Box::new(last))
         }
         _ => {
             let ((l, l_eval), (r, r_eval)) = (text(random, depth - 1), text(random, depth - 1));
@@ -373,9 +466,39 @@ fn boolean(random: &mut Random, depth: usize) -> (String, Naive<bool>) {
     }
 }
 
+/// Parts that sort as the language says, filled up with zeros to more than any text here has.
+fn version(text: &str) -> Vec<(bool, u64, String)> {
+    let given: Vec<&str> = text.trim().split('.').collect();
+    let filled = given.iter().copied().chain(std::iter::repeat("0"));
+    filled
+        .take(8)
+        .map(|part| match part.parse() {
+            Ok(number) => (false, number, String::new()),
+            Err(_) => (true, 0, part.to_owned()),
+        })
+        .collect()
+}
+
 fn text_test(random: &mut Random, depth: usize) -> (String, Naive<bool>) {
     let (l, l_eval) = text(random, depth - 1);
-    match random.below(3) {
+    match random.below(5) {
+        3 => {
+            let (r, r_eval) = text(random, depth - 1);
+            let eval = move |row: &Row| {
+                let (list, item) = (l_eval(row)?, r_eval(row)?);
+                let mut items = list
+                    .split(';')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
+                Some(items.any(|known| known == item.trim()))
+            };
+            (format!("contains_item({l}, {r})"), Box::new(eval))
+        }
+        4 => {
+            let (r, r_eval) = text(random, depth - 1);
+            let eval = move |row: &Row| Some(version(&l_eval(row)?) < version(&r_eval(row)?));
+            (format!("version_before({l}, {r})"), Box::new(eval))
+        }
         0 => {
             let op = random.pick(&COMPARISONS);
             let (r, r_eval) = text(random, depth - 1);
@@ -411,6 +534,7 @@ fn scope() -> Schema {
         field("g", DataType::Float64),
         field("s", DataType::Utf8),
         field("b", DataType::Boolean),
+        field("t", DataType::Timestamp(TimeUnit::Millisecond, None)),
     ])
 }
 
@@ -429,6 +553,11 @@ fn arrays(names: &[String], rows: &[Row]) -> Vec<ArrayRef> {
                 rows.iter()
                     .map(|row| row.s.as_deref())
                     .collect::<StringArray>(),
+            ),
+            "t" => Arc::new(
+                rows.iter()
+                    .map(|row| row.t)
+                    .collect::<TimestampMillisecondArray>(),
             ),
             _ => Arc::new(rows.iter().map(|row| row.b).collect::<BooleanArray>()),
         }
