@@ -36,7 +36,7 @@ const PURE: [(&str, &str); 5] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 20] = [
+const PURE_DEPENDENCIES: [&str; 21] = [
     "arrow",
     "bitflags",
     "bytesize",
@@ -45,6 +45,7 @@ const PURE_DEPENDENCIES: [&str; 20] = [
     "humantime",
     "itoa",
     "jiff",
+    "libm",
     "memchr",
     "ryu",
     "serde",

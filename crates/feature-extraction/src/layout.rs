@@ -89,6 +89,16 @@ pub(crate) fn set64(words: &mut [u32], at: usize, value: u64) {
 }
 
 #[inline]
+pub(crate) fn get_float(words: &[u32], at: usize) -> f64 {
+    f64::from_bits(get64(words, at))
+}
+
+#[inline]
+pub(crate) fn set_float(words: &mut [u32], at: usize, value: f64) {
+    set64(words, at, value.to_bits());
+}
+
+#[inline]
 pub(crate) fn get128(words: &[u32], at: usize) -> u128 {
     u128::from(get64(words, at)) | (u128::from(get64(words, at + 2)) << 64)
 }

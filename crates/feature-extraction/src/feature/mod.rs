@@ -4,12 +4,26 @@
 //! Counts, sums and ratios need no file of their own: they are differences of two rows, O(1) in time
 //! and, shared by all windows, 4 bytes (count) or 8 bytes (sum) per record in space.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod change;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod cohort;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod decay;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod decayed;
 pub(crate) mod distinct;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod ewma;
 pub(crate) mod extreme;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "not every part of it is read by an aggregate yet")
-)]
 pub(crate) mod histogram;
 pub(crate) mod moments;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod place;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod profile;
+#[cfg(test)]
+mod samples;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod sequence;
 pub(crate) mod since;
