@@ -2,19 +2,19 @@
 //!
 //! One sum of weights per bucket that occurs, sorted by bucket. A rank counts as reached up to 2⁻³⁶ of
 //! the total weight below it, so that rounding does not decide between two buckets where a rank
-//! falls on their bound; so the outermost 2⁻³⁶ of the weight is not seen.
+//! falls on their bound.
 //!
 //! A bucket that holds less than 2⁻⁴⁰ of the total is forgotten when room is needed: a single record
 //! is after 40 half-lives. So the buckets are at most those that occurred within about 40
 //! half-lives, 64 per power of two from the smallest to the largest value, and at most
-//! [`ENTRIES_MAX`], beyond which the lightest is given up.
+//! [`ENTRIES_MAX`], beyond which the lightest is given up. What is forgotten shows in quantiles
+//! nearer to 0 or 1 than that, and in no other.
 //!
-//! Cost, with b buckets: O(log b) and one exponential to update, O(b) to insert a bucket, O(b) to read,
-//! from the nearer end. Space: 12 bytes per bucket and room for up to half as many more, at most
-//! 96 KiB per key.
+//! Cost, with b buckets: O(log b) and one exponential to update, O(b) to insert a bucket, O(b) to read.
+//! Space: 12 bytes per bucket and room for up to half as many more, at most 96 KiB per key.
 
 use crate::feature::decay::{HalfLife, Shift};
-use crate::feature::histogram::{bucket_of, value_of};
+use crate::feature::histogram::{Bin, Ranked, bucket_of};
 use crate::layout::{get_float, get_time, get64};
 
 /// Most buckets of a key: those of all integers of 64 bits, or of numbers over 128 powers of two.
@@ -28,9 +28,6 @@ const LIGHT: f64 = 1.0 / (1u64 << 40) as f64;
 
 /// Share of the total weight to which ranks are told apart: 2^−36.
 const RANK_ERROR: f64 = 1.0 / (1u64 << 36) as f64;
-
-/// Makes the median absolute deviation of a normal distribution its standard deviation.
-const NORMAL: f64 = 1.4826;
 
 /// Relative error to which a written total must be the sum of its weights.
 const TOTAL_ERROR: f64 = 1e-6;
@@ -61,17 +58,26 @@ struct Entry {
 
 impl Entry {
     #[inline]
-    fn weight(&self) -> f64 {
-        get_float(&self.weight, 0)
-    }
-
-    #[inline]
     fn new(bucket: i32, weight: f64) -> Self {
         let bits = weight.to_bits();
         Self {
             bucket,
             weight: [bits as u32, (bits >> 32) as u32],
         }
+    }
+}
+
+impl Bin for Entry {
+    type Weight = f64;
+
+    #[inline]
+    fn bucket(self) -> i32 {
+        self.bucket
+    }
+
+    #[inline]
+    fn weight(self) -> f64 {
+        get_float(&self.weight, 0)
     }
 }
 
@@ -111,74 +117,23 @@ impl Decayed {
         self.total += weight;
     }
 
-    /// The value that a share `q` of the weight does not exceed, as the middle of its bucket; NaN if
-    /// there is none.
+    /// Value that a share `q` (0..=1) of the weight does not exceed, as [`Ranked::quantile`] defines it;
+    /// NaN without values.
     #[inline]
     pub(crate) fn quantile(&self, q: f64) -> f64 {
-        let found = self.rank(q).and_then(|place| self.entries.get(place));
-        found.map_or(f64::NAN, |entry| value_of(entry.bucket))
+        self.ranked().quantile(q)
     }
 
-    /// Deviations from the median to `value`, in units of the median absolute deviation times
-    /// 1.4826; NaN if there is no value or the deviation is 0.
-    pub(crate) fn robust_z(&self, value: f64) -> f64 {
-        let Some(place) = self.rank(0.5) else {
-            return f64::NAN;
-        };
-        let median = value_of(self.entries[place].bucket);
-        let deviation = self.median_deviation(place, median);
-        if deviation == 0.0 || !median.is_finite() {
-            return f64::NAN;
-        }
-        (value - median) / (NORMAL * deviation)
-    }
-
-    /// Index of the first entry up to which there is a share `q` of the weight.
+    /// Robust z-score of `x` among the values, as [`Ranked::robust_z`] defines it. With `log`, only
+    /// values above 0 may have been taken in.
     #[inline]
-    fn rank(&self, q: f64) -> Option<usize> {
-        let wanted = self.target(q);
-        if q <= 0.5 {
-            let mut below = 0.0;
-            self.entries.iter().position(|entry| {
-                below += entry.weight();
-                below >= wanted
-            })
-        } else {
-            let mut up_to = self.total;
-            self.entries.iter().rposition(|entry| {
-                up_to -= entry.weight();
-                up_to < wanted
-            })
-        }
+    pub(crate) fn robust_z(&self, x: f64, log: bool) -> f64 {
+        self.ranked().robust_z(x, log)
     }
 
-    /// Weight that makes up a share `q`.
     #[inline]
-    fn target(&self, q: f64) -> f64 {
-        self.total * (q * (1.0 - RANK_ERROR)).max(RANK_ERROR)
-    }
-
-    /// Median of the distances to the median, which entry `place` holds: goes outwards from there, to
-    /// the nearer side each time.
-    fn median_deviation(&self, place: usize, median: f64) -> f64 {
-        let (mut below, mut above) = self.entries.split_at(place);
-        let wanted = self.target(0.5);
-        let (mut deviation, mut weight) = (0.0, 0.0);
-        while weight < wanted {
-            let left = below.last().map(|e| median - value_of(e.bucket));
-            let right = above.first().map(|e| value_of(e.bucket) - median);
-            let side = match (left, right) {
-                (Some(left), Some(right)) if left <= right => below.split_off_last(),
-                (Some(_), None) => below.split_off_last(),
-                _ => above.split_off_first(),
-            };
-            let Some(entry) = side else {
-                break;
-            };
-            deviation = (value_of(entry.bucket) - median).abs();
-            weight += entry.weight();
-        }
-        deviation
+    fn ranked(&self) -> Ranked<'_, Entry> {
+        Ranked::new(&self.entries, self.total * (1.0 - RANK_ERROR), None)
     }
 
     /// Index of the entry of `bucket`, or where it is to be.
@@ -215,7 +170,7 @@ impl Decayed {
     /// Drops the entries that are light next to `total`.
     fn prune(&mut self, total: f64) {
         self.entries.retain(|entry| entry.weight() >= total * LIGHT);
-        self.total = self.entries.iter().map(Entry::weight).sum();
+        self.total = self.entries.iter().map(|entry| entry.weight()).sum();
         let length = self.entries.len();
         if self.entries.capacity() > capacity_max(length) {
             self.entries.shrink_to(2 * length);
@@ -223,7 +178,7 @@ impl Decayed {
     }
 
     fn drop_lightest(&mut self) {
-        let weights = self.entries.iter().map(Entry::weight).enumerate();
+        let weights = self.entries.iter().map(|entry| entry.weight()).enumerate();
         if let Some((place, weight)) = weights.min_by(|a, b| a.1.total_cmp(&b.1)) {
             self.entries.remove(place);
             self.total -= weight;
@@ -279,7 +234,7 @@ impl Decayed {
     }
 
     fn is_sound(&self) -> bool {
-        let weights = self.entries.iter().map(Entry::weight);
+        let weights = self.entries.iter().map(|entry| entry.weight());
         let sum: f64 = weights.clone().sum();
         let bounds = bucket_of(f64::NEG_INFINITY)..=bucket_of(f64::INFINITY);
         self.entries.is_sorted_by(|a, b| a.bucket < b.bucket)

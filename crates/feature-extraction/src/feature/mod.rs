@@ -16,6 +16,7 @@ pub(crate) mod distinct;
 #[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
 pub(crate) mod ewma;
 pub(crate) mod extreme;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
 pub(crate) mod histogram;
 pub(crate) mod moments;
 #[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]

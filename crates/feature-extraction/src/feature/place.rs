@@ -1,15 +1,14 @@
 //! Distance and speed from the place of the record before.
 //!
-//! Great circle by the haversine formula on a sphere of the Earth's mean radius (IUGG: 6371.0088 km),
-//! at most 0.6 % from the distance on the ellipsoid.
+//! Great circle on a sphere of the Earth's mean radius, at most 0.6 % from the distance on the
+//! ellipsoid.
 //!
 //! Cost: two sines, two cosines and an arc sine for one that moved, a comparison for one that did not.
 //! Space: 28 bytes per key.
 
-use crate::layout::{get_float, get_time, set_float, set64};
+use tillwatch_predicate::haversine_km;
 
-/// Mean radius of the Earth.
-const RADIUS_KM: f64 = 6371.0088;
+use crate::layout::{get_float, get_time, set_float, set64};
 
 /// Shortest time that a speed is taken over, so that two records at once do not give an infinite one.
 const ELAPSED_MIN_MS: i64 = 1000;
@@ -78,18 +77,13 @@ impl Place {
         self.lat.is_finite() && self.lon.is_finite()
     }
 
-    /// 2 R asin √(sin² Δφ/2 + cos φ₁ cos φ₂ sin² Δλ/2).
     #[inline]
     fn distance_km(self, to: Self) -> f64 {
+        // Most keys stay where they are.
         if self == to {
             return 0.0;
         }
-        let (lat, lon) = ((to.lat - self.lat) / 2.0, (to.lon - self.lon) / 2.0);
-        let (up, across) = (libm::sin(lat.to_radians()), libm::sin(lon.to_radians()));
-        let cosines = libm::cos(self.lat.to_radians()) * libm::cos(to.lat.to_radians());
-        let square = up * up + cosines * across * across;
-        // Rounding may take points on opposite sides past the diameter.
-        2.0 * RADIUS_KM * libm::asin(square.clamp(0.0, 1.0).sqrt())
+        haversine_km(self.lat, self.lon, to.lat, to.lon)
     }
 }
 
@@ -97,6 +91,8 @@ impl Place {
 mod tests {
     use super::*;
     use crate::feature::samples::{assert_close, samples};
+
+    const RADIUS_KM: f64 = 6371.0088;
 
     const PARIS: Place = Place {
         lat: 48.8566,
