@@ -30,7 +30,7 @@ pub(crate) fn update(memory: &mut [u32], value: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::samples;
+    use crate::feature::tests::samples;
 
     #[test]
     fn tells_changes() {

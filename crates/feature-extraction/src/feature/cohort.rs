@@ -142,7 +142,7 @@ impl Cohort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::{DAY_MS, Sample, assert_close, samples};
+    use crate::feature::tests::{DAY_MS, Sample, assert_close, samples};
 
     fn life(ms: i64) -> HalfLife {
         HalfLife::new(ms).unwrap()

@@ -100,7 +100,7 @@ fn counts(value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::{DAY_MS, Sample, assert_close, samples};
+    use crate::feature::tests::{DAY_MS, Sample, assert_close, samples};
 
     fn spec(ms: i64) -> EwmaSpec {
         EwmaSpec {

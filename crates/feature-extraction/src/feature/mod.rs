@@ -23,8 +23,8 @@ pub(crate) mod moments;
 pub(crate) mod place;
 #[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
 pub(crate) mod profile;
-#[cfg(test)]
-mod samples;
 #[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
 pub(crate) mod sequence;
 pub(crate) mod since;
+#[cfg(test)]
+mod tests;

@@ -90,7 +90,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::{assert_close, samples};
+    use crate::feature::tests::{assert_close, samples};
 
     const RADIUS_KM: f64 = 6371.0088;
 

@@ -57,7 +57,7 @@ impl ProfileSpec {
             sum += running;
         }
         // Weeks since the first record, weighted like the records: the integral of 2^(−age/half-life).
-        let decayed = -libm::expm1(-LN_2 * self.half_life.count(age_ms));
+        let decayed = 1.0 - libm::exp2(-self.half_life.count(age_ms));
         let weeks = self.half_life.as_ms() as f64 / (LN_2 * WEEK_MS as f64) * decayed;
         sum * self.half_life.weight(now_ms, get_time(memory, LANDMARK)) / weeks
     }
@@ -125,7 +125,7 @@ fn slot_of(hour: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::{DAY_MS, samples};
+    use crate::feature::tests::{DAY_MS, samples};
 
     fn spec(ms: i64) -> ProfileSpec {
         ProfileSpec {

@@ -109,7 +109,7 @@ fn continues(step: Option<i64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::samples::samples;
+    use crate::feature::tests::samples;
 
     fn spec(wrap: i64) -> SequenceSpec {
         SequenceSpec::new(wrap).unwrap()

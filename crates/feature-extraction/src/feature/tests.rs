@@ -1,4 +1,4 @@
-//! Seeded records to compare with a naive computation, for tests.
+//! Seeded records that the tests of this folder compare with a naive computation.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
