@@ -16,7 +16,7 @@ const REFERENCE: &str = "examples/tillwatch.toml";
 
 /// Tables whose keys are settings, the whole file first. Keys of the others are names of columns or
 /// of librdkafka properties.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "",
     "consumer",
     "decode",
@@ -24,6 +24,7 @@ const TABLES: [&str; 17] = [
     "decode.record_type",
     "entity",
     "features",
+    "labels",
     "time",
     "state",
     "models",
@@ -48,8 +49,9 @@ fn every_configuration_passes_the_check() {
         let table: toml::Table = text.parse().unwrap_or_else(|error| {
             panic!("{}: {error}", path.display());
         });
-        let is_configuration = table.get("features").is_some_and(toml::Value::is_table)
-            && table.contains_key("models");
+        let is_configuration = table.contains_key("models")
+            && (table.get("features").is_some_and(toml::Value::is_table)
+                || table.contains_key("stage"));
         if !is_configuration {
             continue;
         }
@@ -158,10 +160,9 @@ fn keys_written(text: &str, table: &str) -> BTreeSet<String> {
             .strip_prefix('[')
             .and_then(|line| line.strip_suffix(']'))
         {
-            current = header;
-            if let Some((parent, key)) = current.rsplit_once('.')
-                && parent == table
-            {
+            current = header.trim_matches(['[', ']']);
+            let (parent, key) = current.rsplit_once('.').unwrap_or(("", current));
+            if parent == table {
                 keys.insert(key.to_owned());
             }
             continue;

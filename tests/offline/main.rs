@@ -13,6 +13,7 @@ mod support;
 mod architecture;
 mod commands;
 mod examples;
+mod handbook;
 mod pipeline;
 mod shipped;
 

@@ -1,4 +1,5 @@
-//! The public handbook set through a real broker and from the file: the same scores.
+//! The public handbook set with its labels, through a real broker and from the file: the same features
+//! and scores.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,9 +13,25 @@ const ROWS: u64 = 150_000;
 
 const PARTITIONS: i32 = 4;
 
+/// Features of the stage that runs over the topic.
+const FEATURES: [&str; 9] = [
+    "tx_amount",
+    "tx_during_weekend",
+    "tx_during_night",
+    "terminal_id_nb_tx_1day_window",
+    "terminal_id_nb_tx_7day_window",
+    "terminal_id_nb_tx_30day_window",
+    "terminal_id_risk_1day_window",
+    "terminal_id_risk_7day_window",
+    "terminal_id_risk_30day_window",
+];
+
+/// What is compared of a transaction: score, bits of the probability, reason codes, bits of the features.
+type Scored = (u64, u64, String, Vec<Option<u64>>);
+
 #[test]
 #[ignore = "needs Java and Maven for a real Kafka"]
-fn a_topic_and_a_file_give_the_same_scores() {
+fn a_topic_and_a_file_give_the_same_features_and_scores() {
     let data =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/handbook/transactions.parquet");
     if !data.exists() {
@@ -34,12 +51,15 @@ fn a_topic_and_a_file_give_the_same_scores() {
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
     let config = directory.path().join("handbook.toml");
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/handbook");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = root.join("examples/handbook");
     let text = std::fs::read_to_string(example.join("tillwatch.toml")).expect("the example");
-    // The example's files stay where they are; only the broker is another.
-    let text = text.replace("localhost:9092", &broker.brokers());
-    let copied = copy_directory(&example, directory.path());
-    assert!(copied > 0);
+    // The example's files stay where they are; only the broker is another, and features go out.
+    let text = text
+        .replace("localhost:9092", &broker.brokers())
+        .replace("../../models", &root.join("models").to_string_lossy())
+        .replace("\"rules\"", &format!("{:?}", example.join("rules")))
+        .replace("kind = \"kafka\"", "kind = \"kafka\"\nfeatures = true");
     std::fs::write(&config, text).expect("a configuration can be written");
 
     succeed(
@@ -49,27 +69,27 @@ fn a_topic_and_a_file_give_the_same_scores() {
             .arg("--input")
             .arg(&data),
     );
-    let instance = Instance::start(&config);
+    let instance = Instance::start_with(&config, &["--stage", "terminal"]);
     wait_for("every row to be scored", || {
         instance.metric("tillwatch_delivered_scores_total") == Some(ROWS as f64)
     });
     assert!(instance.stop().0.success());
-    let streamed: BTreeMap<String, (u64, u64, String)> =
+    let streamed: BTreeMap<String, Scored> =
         read_all(&broker.brokers(), "handbook.scores", PARTITIONS)
             .expect("scores can be read")
             .iter()
             .map(|record| {
                 let score = json(record);
-                let bits = score["probability"].as_f64().unwrap_or(f64::NAN).to_bits();
+                let text = record.payload.as_deref().unwrap_or_default();
+                let text = std::str::from_utf8(text).expect("it is text");
                 let id = score["event_id"].as_str().unwrap_or_default().to_owned();
-                (
-                    id,
-                    (
-                        score["score"].as_u64().unwrap_or(u64::MAX),
-                        bits,
-                        codes(&score["reasons"]),
-                    ),
-                )
+                let scored = (
+                    score["score"].as_u64().unwrap_or(u64::MAX),
+                    number(text, "probability").unwrap_or_default(),
+                    codes(&score["reasons"]),
+                    FEATURES.iter().map(|name| number(text, name)).collect(),
+                );
+                (id, scored)
             })
             .collect();
     assert_eq!(streamed.len() as u64, ROWS);
@@ -77,7 +97,8 @@ fn a_topic_and_a_file_give_the_same_scores() {
     let output = directory.path().join("scores.parquet");
     succeed(
         tillwatch()
-            .args(["score", "--records", &ROWS.to_string(), "--config"])
+            .args(["score", "--features", "--records", &ROWS.to_string()])
+            .arg("--config")
             .arg(&config)
             .arg("--input")
             .arg(&data)
@@ -92,6 +113,14 @@ fn a_topic_and_a_file_give_the_same_scores() {
     assert_eq!(rows, ROWS);
 }
 
+/// The bits of a number in the text of a JSON object, `None` where it is null or absent. Read by the
+/// standard library, which rounds correctly.
+fn number(text: &str, name: &str) -> Option<u64> {
+    let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
+    let value: f64 = rest.split([',', '}']).next()?.parse().ok()?;
+    Some(value.to_bits())
+}
+
 /// Reason codes of a score, joined.
 fn codes(reasons: &serde_json::Value) -> String {
     let codes = reasons.as_array().into_iter().flatten();
@@ -101,8 +130,8 @@ fn codes(reasons: &serde_json::Value) -> String {
         .join(",")
 }
 
-/// (event id, (score, bits of the probability, reason codes)) of each row.
-fn read_scores(path: &Path) -> Vec<(String, (u64, u64, String))> {
+/// Event id of each row, and what is compared of it.
+fn read_scores(path: &Path) -> Vec<(String, Scored)> {
     use arrow::array::{Array as _, AsArray as _};
     use arrow::datatypes::{Float64Type, UInt16Type};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -116,6 +145,7 @@ fn read_scores(path: &Path) -> Vec<(String, (u64, u64, String))> {
         let scores = column("score").as_primitive::<UInt16Type>();
         let probabilities = column("probability").as_primitive::<Float64Type>();
         let reasons = column("reason_codes").as_list::<i32>();
+        let features = FEATURES.map(|name| column(name).as_primitive::<Float64Type>());
         for row in 0..batch.num_rows() {
             let codes = if reasons.is_null(row) {
                 String::new()
@@ -129,28 +159,18 @@ fn read_scores(path: &Path) -> Vec<(String, (u64, u64, String))> {
                     .join(",")
             };
             let bits = probabilities.value(row).to_bits();
-            rows.push((
-                ids.value(row).to_owned(),
-                (u64::from(scores.value(row)), bits, codes),
-            ));
+            let features = features.iter().map(|values| {
+                let value = values.is_valid(row).then(|| values.value(row))?;
+                Some(value.to_bits())
+            });
+            let scored = (
+                u64::from(scores.value(row)),
+                bits,
+                codes,
+                features.collect(),
+            );
+            rows.push((ids.value(row).to_owned(), scored));
         }
     }
     rows
-}
-
-/// Copies files and directories; gives the number of files.
-fn copy_directory(from: &Path, to: &Path) -> usize {
-    let mut copied = 0;
-    for entry in std::fs::read_dir(from).expect("the directory is there") {
-        let entry = entry.expect("it can be listed");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            std::fs::create_dir_all(&target).expect("a directory can be made");
-            copied += copy_directory(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).expect("a file can be copied");
-            copied += 1;
-        }
-    }
-    copied
 }

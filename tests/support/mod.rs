@@ -203,10 +203,17 @@ pub struct Instance {
 
 impl Instance {
     pub fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// As [`Instance::start`], with further arguments.
+    pub fn start_with(config: &Path, args: &[&str]) -> Self {
         let log = config.with_extension("log");
         let file = std::fs::File::create(&log).expect("a log can be written");
         let child = tillwatch()
-            .args(["run", "--config"])
+            .arg("run")
+            .args(args)
+            .arg("--config")
             .arg(config)
             .stdout(Stdio::null())
             .stderr(file)

@@ -330,7 +330,7 @@ struct KindBuilder<'a> {
 
 impl KindBuilder<'_> {
     fn build(&self, kind: RecordKind) -> Result<KindPlan, DecodeError> {
-        let carried = |column: Column| column.spec().carried_by.contains(&kind);
+        let carried = |column: Column| self.carries(kind, column);
         let mut steps = Vec::new();
         for (buffer, (column, source)) in self.columns.iter().zip(self.sources).enumerate() {
             // Any other column stays null.
@@ -355,6 +355,13 @@ impl KindBuilder<'_> {
             label_times: [Column::ReportedTime, Column::OccurredTime].map(|c| self.buffer(c)),
             is_label: kind == RecordKind::Label,
         })
+    }
+
+    /// Whether records of `kind` have `column`. A label has the whole key of its transaction, so that
+    /// it comes to the same state.
+    fn carries(&self, kind: RecordKind, column: Column) -> bool {
+        let is_key = self.key.columns().contains(&column);
+        column.spec().carried_by.contains(&kind) || (is_key && kind == RecordKind::Label)
     }
 
     fn step(
@@ -410,7 +417,7 @@ impl KindBuilder<'_> {
     /// Buffers that the event id of a record of `kind` is joined from. What the kind does not carry
     /// is left out; but a label must come to the same id as its transaction, or has none.
     fn derived(&self, kind: RecordKind) -> Vec<usize> {
-        let carried_by = |column: &Column, kind| column.spec().carried_by.contains(&kind);
+        let carried_by = |column: &Column, kind| self.carries(kind, *column);
         let parts = self.mapping.derived.iter();
         let is_other_id = kind == RecordKind::Label
             && parts.clone().any(|column| {

@@ -73,6 +73,14 @@ impl KeySpec {
         }
     }
 
+    /// A key of the columns of both, in order and without repetition.
+    pub fn union(&self, other: &Self) -> Self {
+        let mut columns = self.columns.clone();
+        let others = other.columns.iter();
+        columns.extend(others.filter(|column| !self.columns.contains(column)));
+        Self { columns }
+    }
+
     /// The columns in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use tillwatch_records::units::DurationMs;
 use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
@@ -14,12 +15,15 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     let mut report = Report::default();
     if let Some(config) = report.look("configuration", Config::load(&args.config.config)) {
         if let Some(core) = report.look("catalog and models", Core::load(&config)) {
-            let plan = core.plan();
-            report.fine(&format!(
-                "{} features, longest window {}",
-                plan.feature_names().count(),
-                tillwatch_records::units::DurationMs::from_ms(plan.longest_window_ms())
-            ));
+            for stage in core.stages() {
+                let key: Vec<&str> = stage.key.columns().iter().map(|c| c.name()).collect();
+                report.fine(&format!(
+                    "{} features per {}, longest window {}",
+                    stage.plan.feature_names().count(),
+                    key.join(", "),
+                    DurationMs::from_ms(stage.plan.longest_window_ms())
+                ));
+            }
             let columns: Vec<&str> = core.columns().iter().map(|c| c.name()).collect();
             report.fine(&format!(
                 "columns read from each record: {}",

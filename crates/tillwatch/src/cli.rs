@@ -37,8 +37,9 @@ at once, and what was not committed is read again at the next start.
 
 Examples:
   tillwatch run --config tillwatch.toml
+  tillwatch run --config examples/handbook/tillwatch.toml --stage terminal
   TILLWATCH__KAFKA__SASL_PASSWORD=… tillwatch run --config tillwatch.toml")]
-    Run(ConfigArgs),
+    Run(RunArgs),
     /// Check configuration, catalog, models and topics; each problem comes with its fix
     #[command(after_long_help = "\
 Examples:
@@ -80,6 +81,15 @@ pub struct ConfigArgs {
     /// Configuration file (TOML)
     #[arg(long, short, value_name = "FILE", env = "TILLWATCH_CONFIG")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Stage to run, where the configuration has several: the one that the topics are keyed for
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -171,11 +181,15 @@ pub struct PublishArgs {
     /// Stop after this many rows of the file
     #[arg(long, value_name = "N")]
     pub records: Option<u64>,
-    /// Column that says whether a row is fraud (0/1, true/false); each row is followed by a label record
-    #[arg(long, value_name = "COLUMN", requires = "label_delay")]
+    /// Stage whose key the records get, where the configuration has several; the first when absent
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Column that says whether a row is fraud (0/1, true/false); each row is followed by a label
+    /// record; `[labels] column` when absent
+    #[arg(long, value_name = "COLUMN")]
     pub label_column: Option<String>,
-    /// Event time from a transaction to its label record
-    #[arg(long, value_name = "DURATION", requires = "label_column")]
+    /// Event time from a transaction to its label record; `[labels] delay` when absent
+    #[arg(long, value_name = "DURATION")]
     pub label_delay: Option<DurationMs>,
     /// Record timestamp: when the transaction happened, or when it is sent
     #[arg(long, value_enum, default_value_t = TimestampSource::Event)]

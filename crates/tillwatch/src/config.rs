@@ -1,20 +1,23 @@
 //! One TOML file, read once into a validated [`Config`].
 
 mod environment;
+mod stages;
 mod written;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::EngineSettings;
-use tillwatch_records::KeySpec;
-use tillwatch_records::limits::CONFIG_BYTES_MAX;
+use tillwatch_records::limits::{CONFIG_BYTES_MAX, WINDOW_MS_MAX};
+use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
 pub use crate::log::LogSettings;
+pub use stages::{StageSettings, Stages};
 use written::Written;
 
 /// A configuration whose every value has been checked by itself. Whether catalog, models and topics
@@ -26,9 +29,10 @@ pub struct Config {
     /// Where records come from, with the shared properties filled in; only `run` needs it.
     pub consumer: Option<ConsumerSettings>,
     pub decode: DecodeSettings,
-    pub key: KeySpec,
-    /// Feature catalog file.
-    pub catalog: PathBuf,
+    /// What state is kept per, and which features are computed of it.
+    pub stages: Stages,
+    /// The column of a file that holds the outcome of each transaction, if one does.
+    pub labels: Option<LabelSettings>,
     pub engine: EngineSettings,
     /// Model directories, each with a `model.toml`; at least one.
     pub models: Vec<PathBuf>,
@@ -40,6 +44,31 @@ pub struct Config {
     /// Address of `/metrics`, `/healthz` and `/readyz`; `None` when switched off.
     pub http: Option<SocketAddr>,
     pub log: LogSettings,
+}
+
+/// `[labels]`: labels that are made from a column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelSettings {
+    /// Field of a row that says whether the transaction is fraud: 0/1 or true/false.
+    pub column: String,
+    /// Event time from a transaction to its label.
+    pub delay: DurationMs,
+}
+
+/// Longest delay of a label: nothing remembers a transaction for longer than the longest window.
+const LABEL_DELAY_MS_MAX: i64 = WINDOW_MS_MAX;
+
+impl LabelSettings {
+    fn validate(&self) -> Result<(), String> {
+        if self.column.is_empty() {
+            return Err("column: name the field that holds the outcome".into());
+        }
+        if !(0..=LABEL_DELAY_MS_MAX).contains(&self.delay.as_ms()) {
+            return Err(format!("delay: `{}` is longer than 400d", self.delay));
+        }
+        Ok(())
+    }
 }
 
 /// Why a configuration is refused.

@@ -1,26 +1,40 @@
 //! What a configuration makes of the stages: validated once, then shared by every lane.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tillwatch_decode::{DecodeError, DecodePlan, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind, Versions};
 use tillwatch_scoring::{InputScope, ModelFiles, Registry, Scorer, ScoringError};
 
-use crate::config::{Config, ConfigError, read_text};
+use crate::chain::Chain;
+use crate::config::{Config, ConfigError, StageSettings, read_text};
 use crate::lane::Lane;
 use crate::model_files::{self, ModelFileError};
 
-/// The stages of a configuration, before any record.
+/// What a configuration makes of the stages of the flow, before any record.
 #[derive(Debug)]
 pub struct Core {
     decode: Arc<DecodePlan>,
-    plan: Arc<Plan>,
-    key: KeySpec,
+    first: StagePlan,
+    /// The stages after it, in order.
+    rest: Vec<StagePlan>,
     /// The scorer that every lane gets a copy of.
     scorer: Scorer,
+}
+
+/// One key and the compiled catalog of what is computed of it.
+#[derive(Debug)]
+pub struct StagePlan {
+    /// As configured.
+    pub name: String,
+    pub key: KeySpec,
+    /// Name of the catalog.
+    pub catalog: String,
+    pub plan: Arc<Plan>,
 }
 
 /// Why the stages cannot be made.
@@ -30,6 +44,14 @@ pub enum CoreError {
     Config(#[from] ConfigError),
     #[error("catalog {path}: {source}", path = path.display())]
     Catalog { path: PathBuf, source: FeatureError },
+    #[error(
+        "stages `{first}` and `{second}` both have a feature `{feature}`; rename it in one of their catalogs"
+    )]
+    FeatureTwice {
+        feature: String,
+        first: String,
+        second: String,
+    },
     #[error(transparent)]
     ModelFiles(#[from] ModelFileError),
     #[error("model {path}: {source}", path = path.display())]
@@ -44,58 +66,64 @@ pub enum CoreError {
 const ALWAYS: [Column; 2] = [Column::EventId, Column::EventTime];
 
 impl Core {
-    /// Reads catalog and models and fits the stages together.
+    /// Reads catalogs and models and fits the stages together.
     pub fn load(config: &Config) -> Result<Self, CoreError> {
-        let catalog = read_text(&config.catalog)?;
         let models = model_files::read_all(&config.models)?;
-        Self::assemble(config, &catalog, &models)
+        Self::assemble(config, |path| Ok(read_text(path)?), &models)
     }
 
-    /// As [`Core::load`], with the catalog's text and the models' files passed in.
+    /// As [`Core::load`], with a reader of catalogs and the models' files passed in.
     pub fn assemble(
         config: &Config,
-        catalog: &str,
+        read: impl Fn(&Path) -> Result<String, CoreError>,
         models: &[(PathBuf, ModelFiles)],
     ) -> Result<Self, CoreError> {
-        let failed = |source| CoreError::Catalog {
-            path: config.catalog.clone(),
-            source,
-        };
-        let catalog = Catalog::parse(catalog).map_err(failed)?;
-        let plan = Arc::new(Plan::compile(&catalog, &config.engine).map_err(failed)?);
-        let scorer = scorer(config, catalog.name(), &plan, models)?;
+        let mut rest: Vec<StagePlan> = Vec::new();
+        let first = stage(config, config.stages.first(), &read)?;
+        for settings in config.stages.rest() {
+            let next = stage(config, settings, &read)?;
+            refuse_same_names([&first].into_iter().chain(&rest), &next)?;
+            rest.push(next);
+        }
+        let stages = || [&first].into_iter().chain(&rest);
+        let scorer = scorer(config, &stages().collect::<Vec<_>>(), models)?;
+        let key = config.stages.key_columns();
         let columns: BTreeSet<Column> = ALWAYS
             .into_iter()
-            .chain(config.key.columns().iter().copied())
-            .chain(plan.columns_needed())
+            .chain(key.columns().iter().copied())
+            .chain(stages().flat_map(|stage| stage.plan.columns_needed()))
             .chain(scorer.columns_needed())
             .collect();
         let projection = Arc::new(Projection::new(columns));
         let decode =
-            DecodePlan::new(&config.decode, projection, &config.key).map_err(CoreError::Decode)?;
+            DecodePlan::new(&config.decode, projection, &key).map_err(CoreError::Decode)?;
         Ok(Self {
             decode: Arc::new(decode),
-            plan,
-            key: config.key.clone(),
+            first,
+            rest,
             scorer,
         })
     }
 
     /// A new lane whose first record is at `start_offset` of its partition.
     pub fn lane(&self, start_offset: i64) -> Lane {
-        Lane::new(
-            Decoder::new(Arc::clone(&self.decode)),
-            FeatureLane::new(Arc::clone(&self.plan), self.key.clone(), start_offset),
-            self.scorer.clone(),
-        )
+        let lane = |stage: &StagePlan| {
+            FeatureLane::new(Arc::clone(&stage.plan), stage.key.clone(), start_offset)
+        };
+        let rest = self.rest.iter().map(lane);
+        Lane {
+            decoder: Decoder::new(Arc::clone(&self.decode)),
+            chain: rest.fold(Chain::new(lane(&self.first)), Chain::then),
+            scorer: self.scorer.clone(),
+        }
     }
 
-    /// The compiled feature catalog.
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    /// The stages with their compiled catalogs, in order.
+    pub fn stages(&self) -> impl Iterator<Item = &StagePlan> {
+        [&self.first].into_iter().chain(&self.rest)
     }
 
-    /// The columns that are decoded: what keys, catalog, models and output read.
+    /// The columns that are decoded: what keys, catalogs, models and output read.
     pub fn columns(&self) -> &[Column] {
         self.decode.projection().columns()
     }
@@ -106,18 +134,59 @@ impl Core {
     }
 }
 
-/// The scorer of all models together.
+/// Compiles the catalog of a stage.
+fn stage(
+    config: &Config,
+    settings: &StageSettings,
+    read: impl Fn(&Path) -> Result<String, CoreError>,
+) -> Result<StagePlan, CoreError> {
+    let failed = |source| CoreError::Catalog {
+        path: settings.catalog.clone(),
+        source,
+    };
+    let catalog = Catalog::parse(&read(&settings.catalog)?).map_err(failed)?;
+    let plan = Plan::compile(&catalog, &config.engine).map_err(failed)?;
+    Ok(StagePlan {
+        name: settings.name.clone(),
+        key: settings.key.clone(),
+        catalog: catalog.name().to_owned(),
+        plan: Arc::new(plan),
+    })
+}
+
+/// Models and outputs know a feature by its name alone, so it must be the only one of the chain.
+fn refuse_same_names<'a>(
+    mut before: impl Iterator<Item = &'a StagePlan>,
+    next: &StagePlan,
+) -> Result<(), CoreError> {
+    let twice = before.find_map(|stage| {
+        let mut names = stage.plan.feature_names();
+        let name = names.find(|name| next.plan.feature(name).is_some())?;
+        Some((stage, name))
+    });
+    match twice {
+        None => Ok(()),
+        Some((stage, feature)) => Err(CoreError::FeatureTwice {
+            feature: feature.to_owned(),
+            first: stage.name.clone(),
+            second: next.name.clone(),
+        }),
+    }
+}
+
+/// The scorer of all models together. They see the features of all stages as one catalog.
 fn scorer(
     config: &Config,
-    catalog: &str,
-    plan: &Plan,
+    stages: &[&StagePlan],
     files: &[(PathBuf, ModelFiles)],
 ) -> Result<Scorer, CoreError> {
     let transaction = Projection::of_kind(RecordKind::Transaction);
+    let names: Vec<&str> = stages.iter().map(|stage| stage.catalog.as_str()).collect();
+    let features = stages.iter().flat_map(|stage| stage.plan.feature_names());
     let scope = InputScope {
-        catalog: catalog.to_owned(),
-        catalog_version: plan.version().to_owned(),
-        features: plan.feature_names().map(str::to_owned).collect(),
+        catalog: names.join("+"),
+        catalog_version: version(stages),
+        features: features.map(str::to_owned).collect(),
         columns: transaction.columns().to_vec(),
     };
     let registry = Registry::standard();
@@ -130,4 +199,26 @@ fn scorer(
     };
     let models = files.iter().map(load).collect::<Result<_, _>>()?;
     Scorer::new(models, config.scoring.clone(), &scope).map_err(CoreError::Scoring)
+}
+
+/// The version of the only catalog; of several, a hash over keys and versions in their order, 16
+/// hexadecimal digits as well.
+fn version(stages: &[&StagePlan]) -> String {
+    if let [only] = stages {
+        return only.plan.version().to_owned();
+    }
+    let mut hasher = Sha256::new();
+    for stage in stages {
+        for column in stage.key.columns() {
+            hasher.update(column.name());
+            hasher.update(b" ");
+        }
+        hasher.update(stage.plan.version());
+        hasher.update(b"\n");
+    }
+    let digest = hasher.finalize();
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

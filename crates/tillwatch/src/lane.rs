@@ -1,19 +1,20 @@
 //! Everything that one partition owns: decoder scratch, feature state, alert state.
 
 use tillwatch_decode::{Decoder, Refusal};
-use tillwatch_feature_extraction::{FeatureLane, LaneStats};
+use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, ScoreBatch};
 use tillwatch_scoring::Scorer;
 
+use crate::chain::Chain;
 use crate::metrics::Stage;
 
 /// Scores the records of one partition in order. The core of the product: a fold over the records
 /// alone, whose results do not depend on how they are batched.
 #[derive(Debug)]
 pub struct Lane {
-    decoder: Decoder,
-    features: FeatureLane,
-    scorer: Scorer,
+    pub decoder: Decoder,
+    pub chain: Chain,
+    pub scorer: Scorer,
 }
 
 /// What became of a batch: each record is in exactly one of the two, but for terminal events and
@@ -27,19 +28,11 @@ pub struct Processed {
 }
 
 impl Lane {
-    pub fn new(decoder: Decoder, features: FeatureLane, scorer: Scorer) -> Self {
-        Self {
-            decoder,
-            features,
-            scorer,
-        }
-    }
-
     /// Decodes, folds and scores a batch; says after each stage that it is over.
     pub fn process(&mut self, raw: &RawBatch, mut over: impl FnMut(Stage)) -> Processed {
         let decoded = self.decoder.decode(raw);
         over(Stage::Decode);
-        let features = self.features.process(decoded.events);
+        let features = self.chain.process(decoded.events);
         over(Stage::Features);
         let scores = self.scorer.score(features);
         over(Stage::Scoring);
@@ -51,11 +44,11 @@ impl Lane {
 
     /// What the feature state has counted and holds.
     pub fn stats(&self) -> LaneStats {
-        self.features.stats()
+        self.chain.stats()
     }
 
     /// Latest event time accepted, milliseconds since 1970.
     pub fn watermark_ms(&self) -> Option<i64> {
-        self.features.watermark_ms()
+        self.chain.watermark_ms()
     }
 }

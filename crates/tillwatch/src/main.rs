@@ -1,5 +1,6 @@
 //! The command line of tillwatch.
 
+mod chain;
 mod check;
 mod cli;
 mod clock;
@@ -12,6 +13,7 @@ mod files;
 mod health;
 mod histogram;
 mod http;
+mod labels;
 mod lane;
 mod lanes;
 mod log;

@@ -1,7 +1,5 @@
 //! `tillwatch publish`: a file to Kafka.
 
-mod labels;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +7,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arrow::array::Array as _;
 use tillwatch_decode::{DecodePlan, Decoder};
-use tillwatch_records::{Column, Projection, RawBatch};
+use tillwatch_records::{Column, Projection, RawBatch, RecordKind};
 use tillwatch_sink::{OutRecord, RecordWriter};
 
 use crate::cli::{PublishArgs, TimestampSource};
-use crate::config::Config;
+use crate::config::{Config, LabelSettings};
+use crate::exit;
 use crate::files::FileReader;
+use crate::labels::{Label, LabelRecords};
 use crate::log;
 use crate::pace::Pace;
 use crate::progress::Progress;
-use labels::{Label, Labels};
 
 /// How long the last records may take to be acknowledged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
@@ -64,6 +63,24 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
     Ok(())
 }
 
+/// The labels that the command line asks for, else the configured ones.
+fn labels(args: &PublishArgs, config: &Config) -> Result<Option<LabelSettings>> {
+    let configured = config.labels.as_ref();
+    let column = args.label_column.clone();
+    let column = column.or_else(|| configured.map(|labels| labels.column.clone()));
+    let delay = args.label_delay.or(configured.map(|labels| labels.delay));
+    match (column, delay) {
+        (Some(column), Some(delay)) => Ok(Some(LabelSettings { column, delay })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            anyhow::bail!("say with --label-delay how long after its transaction a label comes")
+        }
+        (None, Some(_)) => {
+            anyhow::bail!("name with --label-column the column that labels are made from")
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Counts {
     records: u64,
@@ -78,7 +95,7 @@ struct Publisher {
     key: tillwatch_records::KeySpec,
     timestamp: TimestampSource,
     pace: Pace,
-    labels: Option<Labels>,
+    labels: Option<LabelRecords>,
     counts: Counts,
 }
 
@@ -89,26 +106,26 @@ impl Publisher {
             // A producer's own settings, such as a compression, are the sink's.
             properties.extend(sink.0.iter().flat_map(|sink| sink.properties.clone()));
         }
+        let stage = match &args.stage {
+            Some(name) => config.stages.named(name).map_err(exit::misconfigured)?,
+            None => config.stages.first(),
+        };
         let columns = [Column::EventId, Column::EventTime];
         let columns = columns
             .into_iter()
-            .chain(config.key.columns().iter().copied());
+            .chain(stage.key.columns().iter().copied());
         let projection = Arc::new(Projection::new(columns));
-        let plan = DecodePlan::new(&config.decode, projection, &config.key)?;
-        let labels = match (&args.label_column, args.label_delay) {
-            (Some(column), Some(delay)) => Some(Labels::new(
-                column,
-                delay.as_ms(),
-                &config.decode,
-                &config.key,
-            )?),
-            _ => None,
-        };
+        let plan = DecodePlan::new(&config.decode, projection, &stage.key)?;
+        let labels = labels(args, config)?
+            .map(|settings| {
+                LabelRecords::new(&settings, &config.decode, &config.stages.key_columns())
+            })
+            .transpose()?;
         Ok(Self {
             writer: RecordWriter::open(&properties)?,
             topic,
             decoder: Decoder::new(Arc::new(plan)),
-            key: config.key.clone(),
+            key: stage.key.clone(),
             timestamp: args.timestamp,
             pace: Pace::new(args.rate),
             labels,
@@ -133,7 +150,8 @@ impl Publisher {
             self.send_labels_due(time_ms)?;
             self.send(key, payload, Some(time_ms), &[])?;
             self.counts.records += 1;
-            if let Some(labels) = &mut self.labels {
+            let is_transaction = events.kinds[row] == RecordKind::Transaction;
+            if let Some(labels) = self.labels.as_mut().filter(|_| is_transaction) {
                 labels
                     .plan(payload, key.unwrap_or_default(), time_ms)
                     .with_context(|| format!("row {}", record.offset))?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use tillwatch_consumer::StopToken;
 use tillwatch_sink::Surroundings;
 
-use crate::cli::ConfigArgs;
+use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::Config;
 use crate::core::Core;
@@ -18,10 +18,15 @@ use crate::log;
 use crate::pipeline::{Ended, Pipeline};
 use crate::signals::SignalWatch;
 
-/// Runs the configuration at `args.config`.
-pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
-    let config = Config::load(&args.config)?;
+/// Runs one stage of the configuration at `args.config`.
+pub fn run(args: &RunArgs) -> Result<ExitCode> {
+    let mut config = Config::load(&args.config.config)?;
     log::install(&config.log);
+    // Re-keying between topics is not done here, so the stages after this one have no input.
+    config.stages = config
+        .stages
+        .alone(args.stage.as_deref())
+        .map_err(exit::misconfigured)?;
     let consumer = config.consumer.as_ref().context(exit::Misconfigured(
         "there is no [consumer] table; name topics and group there".into(),
     ))?;

@@ -5,21 +5,25 @@ mod table;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
 
 use anyhow::{Context as _, Result};
-use tillwatch_records::RawBatch;
+use tillwatch_decode::Refusal;
+use tillwatch_records::{RawBatch, ScoreBatch};
 
+use crate::chain::Staged;
 use crate::cli::ScoreArgs;
 use crate::config::Config;
 use crate::core::Core;
-use crate::files::{FileError, FileReader};
-use crate::lane::Processed;
+use crate::files::FileReader;
+use crate::labels::LabelMerge;
+use crate::lane::Lane;
 use crate::log;
 use crate::progress::Progress;
 use dead_letters::DeadLetterFile;
 use table::TableWriter;
 
-/// Batches that may wait between two of the three threads: enough to keep all busy.
+/// Batches that may wait between two threads: enough to keep all busy.
 const WAITING_BATCHES_MAX: usize = 4;
 
 /// Scores `args.input` into `args.output`.
@@ -27,7 +31,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
     log::install(&config.log);
     let core = Core::load(&config)?;
-    let totals = score_file(&core, args)?;
+    let totals = score_file(&config, &core, args)?;
     println!(
         "{} transactions scored, {} records folded into state, {} refused{} in {:.1} s ({:.0} records/s)",
         totals.scored,
@@ -48,74 +52,140 @@ struct Totals {
     seconds: f64,
 }
 
-/// Reading, scoring and writing each have a thread of their own.
-fn score_file(core: &Core, args: &ScoreArgs) -> Result<Totals> {
+/// A batch on its way from thread to thread, with what is needed of it at the end.
+struct Batch<T> {
+    raw: RawBatch,
+    /// How far the file is read, in thousandths.
+    permille: u64,
+    refusals: Vec<Refusal>,
+    rows: T,
+}
+
+impl<T> Batch<T> {
+    fn map<U>(self, each: impl FnOnce(T) -> U) -> Batch<U> {
+        Batch {
+            raw: self.raw,
+            permille: self.permille,
+            refusals: self.refusals,
+            rows: each(self.rows),
+        }
+    }
+}
+
+/// Batches as they come from another thread; an error is the last of them.
+type Batches<T> = Receiver<Result<Batch<T>>>;
+
+/// Reading, decoding, every stage and writing have a thread of their own. Each thread takes the batches
+/// in their order, so the number of threads decides nothing.
+fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> {
     let reader = FileReader::open(&args.input)?;
+    let Lane {
+        mut decoder,
+        chain,
+        mut scorer,
+    } = core.lane(0);
+    let key = config.stages.key_columns();
+    let labels = config.labels.as_ref();
+    let mut labels = labels.map(|labels| LabelMerge::new(labels, &config.decode, &key));
     std::thread::scope(|scope| {
-        let (raw_out, raw_in) = sync_channel(WAITING_BATCHES_MAX);
-        let (scored_out, scored_in) = sync_channel(WAITING_BATCHES_MAX);
-        let records_max = args.records;
-        scope.spawn(move || {
-            let sent = read_batches(reader, records_max, |batch| raw_out.send(batch).is_ok());
-            if let Err(error) = sent {
-                // The receiver has ended first and says why.
-                let _ = raw_out.send(Err(error));
-            }
+        let raw = read(scope, reader, args.records);
+        let mut staged = relay(scope, raw, move |batch| {
+            let decoded = decoder.decode(&batch.raw);
+            let events = match &mut labels {
+                Some(labels) => labels.merge(&batch.raw, decoded.events)?,
+                None => decoded.events,
+            };
+            Ok(Batch {
+                refusals: decoded.refusals,
+                ..batch.map(|()| Staged::from(events))
+            })
         });
-        scope.spawn(move || {
-            let mut lane = core.lane(0);
-            for batch in raw_in {
-                let scored = batch.map(|(raw, done)| {
-                    let processed = lane.process(&raw, |_| ());
-                    (raw, done, processed)
-                });
-                if scored_out.send(scored).is_err() {
-                    return;
-                }
-            }
+        for mut stage in chain.before {
+            staged = relay(scope, staged, move |batch| {
+                Ok(batch.map(|staged| stage.pass(staged)))
+            });
+        }
+        let mut last = chain.last;
+        let scored = relay(scope, staged, move |batch| {
+            Ok(batch.map(|staged| scorer.score(last.fold(staged))))
         });
-        write_batches(scored_in, args)
+        write(scored, args)
     })
 }
 
-type Read = (RawBatch, u64);
-type Scored = (RawBatch, u64, Processed);
-
-/// Reads until the end, `records_max` rows, or `send` says that nobody listens.
-fn read_batches(
-    mut reader: FileReader,
-    records_max: Option<u64>,
-    send: impl Fn(Result<Read, FileError>) -> bool,
-) -> Result<(), FileError> {
-    let mut left = records_max.unwrap_or(u64::MAX);
-    while left > 0 {
-        let Some(mut batch) = reader.next_batch()? else {
-            break;
-        };
-        batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= batch.len() as u64;
-        let progress = reader.progress();
-        let permille = progress.done.saturating_mul(1000) / progress.total.max(1);
-        if !send(Ok((batch, permille))) {
-            break;
+/// Hands every batch to `each` on a thread of its own.
+fn relay<'scope, T, U>(
+    scope: &'scope Scope<'scope, '_>,
+    batches: Batches<T>,
+    mut each: impl FnMut(Batch<T>) -> Result<Batch<U>> + Send + 'scope,
+) -> Batches<U>
+where
+    T: Send + 'scope,
+    U: Send + 'scope,
+{
+    let (out, received) = sync_channel(WAITING_BATCHES_MAX);
+    scope.spawn(move || {
+        for batch in batches {
+            let batch = batch.and_then(&mut each);
+            let is_last = batch.is_err();
+            // A receiver that has ended says why by itself.
+            if out.send(batch).is_err() || is_last {
+                return;
+            }
         }
-    }
-    Ok(())
+    });
+    received
 }
 
-fn write_batches(scored: Receiver<Result<Scored, FileError>>, args: &ScoreArgs) -> Result<Totals> {
+/// Reads until the end, or `records_max` rows, on a thread of its own.
+fn read<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    mut reader: FileReader,
+    records_max: Option<u64>,
+) -> Batches<()> {
+    let (out, received) = sync_channel(WAITING_BATCHES_MAX);
+    scope.spawn(move || {
+        let mut left = records_max.unwrap_or(u64::MAX);
+        while left > 0 {
+            let batch = match reader.next_batch() {
+                Ok(None) => return,
+                Ok(Some(mut raw)) => {
+                    raw.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                    left -= raw.len() as u64;
+                    let progress = reader.progress();
+                    Ok(Batch {
+                        raw,
+                        permille: progress.done.saturating_mul(1000) / progress.total.max(1),
+                        refusals: Vec::new(),
+                        rows: (),
+                    })
+                }
+                Err(error) => {
+                    left = 0;
+                    Err(error.into())
+                }
+            };
+            if out.send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    received
+}
+
+fn write(scored: Batches<ScoreBatch>, args: &ScoreArgs) -> Result<Totals> {
     let mut progress = Progress::new("scoring", Some(1000));
     let mut table = TableWriter::new(&args.output, args.features);
     let mut dead_letters = DeadLetterFile::beside(&args.output);
     let (mut read, mut scored_total, mut refused) = (0, 0, 0);
     for batch in scored {
-        let (raw, permille, processed) = batch?;
-        read += raw.len() as u64;
-        scored_total += processed.scores.len() as u64;
-        refused += processed.refusals.len() as u64;
-        dead_letters.write(&raw, &processed.refusals)?;
-        table.write(&processed.scores)?;
-        progress.set(permille);
+        let batch = batch?;
+        read += batch.raw.len() as u64;
+        scored_total += batch.rows.len() as u64;
+        refused += batch.refusals.len() as u64;
+        dead_letters.write(&batch.raw, &batch.refusals)?;
+        table.write(&batch.rows)?;
+        progress.set(batch.permille);
     }
     table
         .finish()

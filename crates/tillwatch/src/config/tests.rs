@@ -1,3 +1,5 @@
+use tillwatch_records::KeySpec;
+
 use super::*;
 
 const SMALL: &str = r#"
@@ -26,11 +28,11 @@ fn a_small_file_is_enough() {
     assert_eq!(config.kafka.0["bootstrap.servers"], "localhost:9092");
     assert_eq!(config.kafka.0["socket.keepalive.enable"], "true");
     assert_eq!(
-        config.catalog,
+        config.stages.first().catalog,
         Path::new("/etc/tillwatch/features/terminal.toml")
     );
     assert_eq!(config.models, [Path::new("/etc/tillwatch/terminal-rules")]);
-    assert_eq!(config.key, KeySpec::terminal());
+    assert_eq!(config.stages.first().key, KeySpec::terminal());
     assert_eq!(config.http, Some("127.0.0.1:9600".parse().unwrap()));
     assert!(config.consumer.is_none() && config.sink.is_none());
 }
@@ -67,5 +69,82 @@ fn the_environment_overrides_the_file() {
     let environment = [("TILLWATCH__HTTP__LISTEN".to_owned(), "off".to_owned())];
     let config = Config::parse(SMALL, Path::new("x.toml"), environment).unwrap();
     assert_eq!(config.http, None);
-    assert_eq!(config.catalog, Path::new("features/terminal.toml"));
+    assert_eq!(
+        config.stages.first().catalog,
+        Path::new("features/terminal.toml")
+    );
+}
+
+const STAGES: &str = r#"
+[[stage]]
+name = "terminal"
+key = ["terminal_id"]
+catalog = "terminal.toml"
+
+[[stage]]
+name = "customer"
+key = ["card_token", "terminal_id"]
+catalog = "customer.toml"
+
+[models]
+directories = ["rules"]
+"#;
+
+#[test]
+fn stages_have_keys_and_catalogs_of_their_own() {
+    let stages = parse(STAGES).unwrap().stages;
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["terminal", "customer"]);
+    let all = KeySpec::from_names(&["terminal_id", "card_token"]).unwrap();
+    assert_eq!(stages.key_columns(), all);
+    let customer = stages.alone(Some("customer")).unwrap();
+    assert_eq!(
+        customer.first().catalog,
+        Path::new("/etc/tillwatch/customer.toml")
+    );
+    assert!(customer.rest().is_empty());
+    let only = parse(SMALL).unwrap().stages;
+    assert_eq!(only.alone(None).unwrap(), only);
+}
+
+#[test]
+fn a_stage_that_cannot_be_chosen_is_refused_with_those_that_can() {
+    let stages = parse(STAGES).unwrap().stages;
+    let message = stages.alone(None).unwrap_err().to_string();
+    assert!(
+        message.ends_with("--stage (terminal, customer)"),
+        "{message}"
+    );
+    let message = stages.alone(Some("terminals")).unwrap_err().to_string();
+    assert!(
+        message.contains("did you mean `terminal`?") && message.contains("terminal, customer"),
+        "{message}"
+    );
+}
+
+#[test]
+fn stages_and_labels_that_cannot_be_are_refused() {
+    let both = format!("{STAGES}\n[features]\ncatalog = \"x.toml\"\n");
+    assert!(refusal(&both).contains("[[stage]]: takes the place of [entity] and [features]"));
+    let none = "[models]\ndirectories = [\"rules\"]\n";
+    assert!(refusal(none).contains("[features]: is missing"));
+    let twice = STAGES.replace("\"customer\"", "\"terminal\"");
+    assert!(refusal(&twice).contains("two stages are called `terminal`"));
+    let unnamed = STAGES.replace("\"customer\"", "\"a b\"");
+    assert!(refusal(&unnamed).contains("`a b` is no name"));
+    let key = STAGES.replace("card_token", "card_tokem");
+    assert!(refusal(&key).contains("[[stage]] key: of `customer`"));
+    let many: String = (0..9)
+        .map(|n| {
+            format!("[[stage]]\nname = \"s{n}\"\nkey = [\"terminal_id\"]\ncatalog = \"x.toml\"\n")
+        })
+        .collect();
+    assert!(refusal(&format!("{many}{none}")).contains("there are 9, at most 8"));
+    for (labels, expected) in [
+        ("column = ''\ndelay = '7d'", "name the field"),
+        ("column = 'f'\ndelay = '500d'", "longer than 400d"),
+    ] {
+        let message = refusal(&format!("{SMALL}\n[labels]\n{labels}\n"));
+        assert!(message.contains(expected), "{message}");
+    }
 }

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::{EngineSettings, StateSettings, TimeSettings};
-use tillwatch_records::KeySpec;
 use tillwatch_records::suggest::did_you_mean;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
-use super::Config;
+use super::stages::{EntityTable, FeaturesTable, StageTable};
+use super::{Config, LabelSettings, Stages};
 use crate::log::LogSettings;
 
 /// Every table of the file.
@@ -25,9 +25,12 @@ pub struct Written {
     consumer: Option<ConsumerSettings>,
     #[serde(default)]
     decode: DecodeSettings,
+    entity: Option<EntityTable>,
+    features: Option<FeaturesTable>,
+    /// Several keys, each with a catalog of its own, instead of `[entity]` and `[features]`.
     #[serde(default)]
-    entity: EntityTable,
-    features: FeaturesTable,
+    stage: Vec<StageTable>,
+    labels: Option<LabelSettings>,
     #[serde(default)]
     time: TimeSettings,
     #[serde(default)]
@@ -42,21 +45,6 @@ pub struct Written {
     http: HttpTable,
     #[serde(default)]
     log: LogSettings,
-}
-
-/// What state is kept per.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EntityTable {
-    /// Text columns that together name an entity. Default: acquirer, merchant and terminal id.
-    key: Option<Vec<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeaturesTable {
-    /// Feature catalog file.
-    catalog: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,12 +84,10 @@ const THREADS_MAX: usize = 1024;
 impl Written {
     /// Checks each value; paths are taken from `base`. An error names its table.
     pub fn validate(self, base: &Path) -> Result<Config, (&'static str, String)> {
-        let key = match &self.entity.key {
-            None => KeySpec::terminal(),
-            Some(names) => {
-                KeySpec::from_names(names).map_err(|error| ("[entity] key", error.to_string()))?
-            }
-        };
+        let stages = Stages::read(self.entity, self.features, self.stage, base)?;
+        if let Some(labels) = &self.labels {
+            labels.validate().map_err(|reason| ("[labels]", reason))?;
+        }
         if self.models.directories.is_empty() {
             return Err((
                 "[models] directories",
@@ -137,8 +123,8 @@ impl Written {
             kafka: self.kafka,
             consumer,
             decode: self.decode,
-            key,
-            catalog: base.join(self.features.catalog),
+            stages,
+            labels: self.labels,
             engine: EngineSettings {
                 time: self.time,
                 state: self.state,

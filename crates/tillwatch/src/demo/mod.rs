@@ -126,7 +126,11 @@ fn pipeline(broker: &EmbeddedBroker, observer: &Arc<Observer>) -> Result<Pipelin
     let address = [("bootstrap.servers", broker.bootstrap())];
     let properties = Properties::of(address.into_iter().chain(CONSUMER_PROPERTIES));
     let consumer = ConsumerSettings::new(vec![TOPIC.into()], "tillwatch-demo", properties);
-    let core = Core::assemble(&config, defaults::CATALOG, &defaults::models())?;
+    let core = Core::assemble(
+        &config,
+        |_| Ok(defaults::CATALOG.to_owned()),
+        &defaults::models(),
+    )?;
     Pipeline::new(&consumer, core, sink, config.threads)
 }
 

@@ -1,4 +1,11 @@
-//! A label column of a file, as label records that follow their transactions.
+//! A column of a file that holds outcomes, as labels that follow their transactions.
+//!
+//! A label takes effect a fixed delay after its transaction, and before every record of that time or
+//! later. Labels take effect in the order of their rows: of rows that do not come in time order, a later
+//! one waits for those before it.
+
+mod merge;
+mod outcome;
 
 use std::collections::VecDeque;
 
@@ -6,6 +13,15 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
 use tillwatch_decode::{DecodeSettings, FieldSource, TimeFormat};
 use tillwatch_records::{Column, KeySpec};
+
+use crate::config::LabelSettings;
+pub use merge::LabelMerge;
+use outcome::Outcome;
+
+/// `label_kind` of a fraud.
+const FRAUD: &str = "CONFIRMED";
+/// `label_kind` of a transaction that turned out to be honest.
+const NO_FRAUD: &str = "CLEARED";
 
 /// A label record, ready to be sent.
 #[derive(Debug)]
@@ -19,10 +35,9 @@ pub struct Label {
     pub header: Option<String>,
 }
 
-/// Makes a label of each row and holds it back for the delay. As the delay is the same for all and
-/// rows come in time order, labels take effect in the order of their rows.
-pub struct Labels {
-    column: String,
+/// Makes a label record of each row and holds it back for the delay.
+pub struct LabelRecords {
+    outcome: Outcome,
     delay_ms: i64,
     /// The site's names of event id and key columns: what a label is joined by.
     joined_by: Vec<String>,
@@ -38,15 +53,13 @@ enum RecordType {
     Field(String),
 }
 
-impl Labels {
-    /// Labels from `column`, each `delay_ms` after its transaction.
-    pub fn new(
-        column: &str,
-        delay_ms: i64,
-        decode: &DecodeSettings,
-        key: &KeySpec,
-    ) -> Result<Self> {
+impl LabelRecords {
+    /// Label records as `settings` say; `key` has every column that they are joined by besides the
+    /// event id.
+    pub fn new(settings: &LabelSettings, decode: &DecodeSettings, key: &KeySpec) -> Result<Self> {
         let joined_by = std::iter::once(Column::EventId).chain(key.columns().iter().copied());
+        // What is the same in every record need not be in it.
+        let joined_by = joined_by.filter(|column| !is_constant(decode, *column));
         let record_type = match (&decode.record_type.header, &decode.record_type.field) {
             (Some(header), _) => RecordType::Header(header.clone()),
             (None, Some(field)) => RecordType::Field(field.clone()),
@@ -55,8 +68,8 @@ impl Labels {
             ),
         };
         Ok(Self {
-            column: column.to_owned(),
-            delay_ms,
+            outcome: Outcome::new(&settings.column),
+            delay_ms: settings.delay.as_ms(),
             joined_by: joined_by
                 .map(|column| site_name(decode, column))
                 .collect::<Result<_>>()?,
@@ -70,20 +83,13 @@ impl Labels {
         })
     }
 
-    /// Plans the label of a row.
+    /// Plans the label of a row, if its outcome is known.
     pub fn plan(&mut self, row: &[u8], key: &str, time_ms: i64) -> Result<()> {
+        let Some(is_fraud) = self.outcome.of(row)? else {
+            return Ok(());
+        };
         let row: Map<String, Value> =
             serde_json::from_slice(row).context("it is not a JSON object")?;
-        let fraud = match row.get(&self.column) {
-            Some(Value::Bool(fraud)) => *fraud,
-            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-            // A row whose outcome nobody knows has no label.
-            None | Some(Value::Null) => return Ok(()),
-            Some(other) => bail!(
-                "column `{}` holds {other}, which is no 0/1 or true/false",
-                self.column
-            ),
-        };
         let time_ms = time_ms + self.delay_ms;
         let mut label = Map::new();
         for name in &self.joined_by {
@@ -92,7 +98,7 @@ impl Labels {
             }
         }
         label.insert(self.time.0.clone(), written(time_ms, self.time.1));
-        let kind = if fraud { "CONFIRMED" } else { "CLEARED" };
+        let kind = if is_fraud { FRAUD } else { NO_FRAUD };
         label.insert(self.kind.clone(), kind.into());
         let header = match &self.record_type {
             RecordType::Header(name) => Some(name.clone()),
@@ -116,6 +122,11 @@ impl Labels {
         let is_due = self.waiting.front()?.time_ms <= time_ms;
         is_due.then(|| self.waiting.pop_front())?
     }
+}
+
+fn is_constant(decode: &DecodeSettings, column: Column) -> bool {
+    let source = decode.fields.get(column.name());
+    matches!(source, Some(FieldSource::Constant(_)))
 }
 
 /// The top-level field that `column` is read from.
@@ -143,52 +154,4 @@ fn written(time_ms: i64, format: TimeFormat) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(text: &str) -> DecodeSettings {
-        toml::from_str(text).unwrap()
-    }
-
-    const HANDBOOK: &str = "
-        [fields]
-        event_id = 'TRANSACTION_ID'
-        terminal_id = 'TERMINAL_ID'
-        event_time = 'TX_DATETIME'
-        [units]
-        event_time = 'rfc3339'
-        [record_type]
-        header = 'record_type'";
-
-    #[test]
-    fn labels_wait_and_carry_what_joins_them() {
-        let key = KeySpec::from_names(&["terminal_id"]).unwrap();
-        let mut labels = Labels::new("TX_FRAUD", 1_000, &settings(HANDBOOK), &key).unwrap();
-        let row = br#"{"TRANSACTION_ID":7,"TERMINAL_ID":3,"TX_AMOUNT":1.5,"TX_FRAUD":1}"#;
-        labels.plan(row, "3", 1_522_540_831_000).unwrap();
-        labels
-            .plan(
-                br#"{"TRANSACTION_ID":8,"TX_FRAUD":null}"#,
-                "3",
-                1_522_540_831_000,
-            )
-            .unwrap();
-        assert!(labels.due(1_522_540_831_999).is_none());
-        let label = labels.due(1_522_540_832_000).unwrap();
-        assert_eq!(label.header.as_deref(), Some("record_type"));
-        assert_eq!(
-            String::from_utf8(label.json).unwrap(),
-            r#"{"TERMINAL_ID":3,"TRANSACTION_ID":7,"TX_DATETIME":"2018-04-01T00:00:32Z","label_kind":"CONFIRMED"}"#
-        );
-        assert!(labels.due(i64::MAX).is_none());
-    }
-
-    #[test]
-    fn a_configuration_that_cannot_tell_labels_is_refused() {
-        let key = KeySpec::from_names(&["terminal_id"]).unwrap();
-        let Err(error) = Labels::new("TX_FRAUD", 1, &settings(""), &key) else {
-            panic!("labels were accepted")
-        };
-        assert!(error.to_string().contains("[decode.record_type]"));
-    }
-}
+mod tests;

@@ -1,0 +1,176 @@
+use std::sync::Arc;
+
+use tillwatch_decode::{DecodePlan, Decoder};
+use tillwatch_records::{EventBatch, Projection, RawBatch, RecordKind, TopicPartition};
+
+use super::*;
+
+fn settings(text: &str) -> DecodeSettings {
+    toml::from_str(text).unwrap()
+}
+
+fn labels() -> LabelSettings {
+    toml::from_str("column = 'TX_FRAUD'\ndelay = '1s'").unwrap()
+}
+
+const HANDBOOK: &str = "
+    [fields]
+    event_id = 'TRANSACTION_ID'
+    terminal_id = 'TERMINAL_ID'
+    event_time = 'TX_DATETIME'
+    [units]
+    event_time = 'rfc3339'
+    [record_type]
+    header = 'record_type'";
+
+#[test]
+fn labels_wait_and_carry_what_joins_them() {
+    let key = KeySpec::from_names(&["terminal_id"]).unwrap();
+    let mut labels = LabelRecords::new(&labels(), &settings(HANDBOOK), &key).unwrap();
+    let row = br#"{"TRANSACTION_ID":7,"TERMINAL_ID":3,"TX_AMOUNT":1.5,"TX_FRAUD":1}"#;
+    labels.plan(row, "3", 1_522_540_831_000).unwrap();
+    labels
+        .plan(
+            br#"{"TRANSACTION_ID":8,"TX_FRAUD":null}"#,
+            "3",
+            1_522_540_831_000,
+        )
+        .unwrap();
+    assert!(labels.due(1_522_540_831_999).is_none());
+    let label = labels.due(1_522_540_832_000).unwrap();
+    assert_eq!(label.header.as_deref(), Some("record_type"));
+    assert_eq!(
+        String::from_utf8(label.json).unwrap(),
+        r#"{"TERMINAL_ID":3,"TRANSACTION_ID":7,"TX_DATETIME":"2018-04-01T00:00:32Z","label_kind":"CONFIRMED"}"#
+    );
+    assert!(labels.due(i64::MAX).is_none());
+}
+
+#[test]
+fn a_configuration_that_cannot_tell_labels_is_refused() {
+    let key = KeySpec::from_names(&["terminal_id"]).unwrap();
+    let Err(error) = LabelRecords::new(&labels(), &settings(""), &key) else {
+        panic!("labels were accepted")
+    };
+    assert!(error.to_string().contains("[decode.record_type]"));
+}
+
+/// Rows as they arrive: out of order once, three at the same time, outcomes of every spelling.
+const ROWS: [&str; 8] = [
+    r#"{"TRANSACTION_ID":0,"TERMINAL_ID":3,"CUSTOMER_ID":"a","TX_DATETIME":"2018-04-01T00:00:00Z","TX_FRAUD":1}"#,
+    r#"{"TRANSACTION_ID":1,"TERMINAL_ID":4,"CUSTOMER_ID":"b","TX_DATETIME":"2018-04-01T00:00:01Z","TX_FRAUD":0}"#,
+    r#"{"TRANSACTION_ID":2,"TERMINAL_ID":3,"CUSTOMER_ID":"b","TX_DATETIME":"2018-04-01T00:00:01Z","TX_FRAUD":true}"#,
+    r#"{"TRANSACTION_ID":3,"TERMINAL_ID":3}"#,
+    r#"{"TRANSACTION_ID":4,"TERMINAL_ID":3,"CUSTOMER_ID":"a","TX_DATETIME":"2018-04-01T00:00:01Z","TX_FRAUD":null}"#,
+    r#"{"TRANSACTION_ID":5,"TERMINAL_ID":5,"CUSTOMER_ID":"c","TX_DATETIME":"2018-04-01T00:00:03Z","TX_FRAUD":0.0}"#,
+    r#"{"TRANSACTION_ID":6,"TERMINAL_ID":5,"CUSTOMER_ID":"c","TX_DATETIME":"2018-04-01T00:00:02Z","TX_FRAUD":false}"#,
+    r#"{"TRANSACTION_ID":7,"TERMINAL_ID":3,"CUSTOMER_ID":"a","TX_DATETIME":"2018-04-01T00:00:04Z","TX_FRAUD":1}"#,
+];
+
+/// Kinds, times and columns of decoded rows.
+type Rows = (Vec<RecordKind>, Vec<i64>, String);
+
+fn rows_of(batches: &[EventBatch]) -> Rows {
+    let columns: Vec<_> = batches.iter().map(|batch| &batch.columns).collect();
+    let schema = columns[0].schema();
+    let columns = arrow::compute::concat_batches(&schema, columns).unwrap();
+    (
+        batches.iter().flat_map(|b| b.kinds.clone()).collect(),
+        batches
+            .iter()
+            .flat_map(|b| b.record_timestamps_ms.clone())
+            .collect(),
+        format!("{columns:?}"),
+    )
+}
+
+#[test]
+fn merged_labels_are_what_their_records_would_be() {
+    let key = KeySpec::from_names(&["terminal_id", "card_token"]).unwrap();
+    let decode = settings(&HANDBOOK.replace(
+        "[units]",
+        "card_token = 'CUSTOMER_ID'\nacquirer_id = { constant = 'x' }\n[units]",
+    ));
+    let projection = Arc::new(Projection::new([
+        Column::EventId,
+        Column::EventTime,
+        Column::IngestTime,
+        Column::AcquirerId,
+        Column::TerminalId,
+        Column::CardToken,
+        Column::Stan,
+        Column::LabelKind,
+        Column::ReportedTime,
+    ]));
+    let plan = Arc::new(DecodePlan::new(&decode, projection, &key).unwrap());
+    for delay in ["0ms", "1s", "2s", "1h"] {
+        let labels = LabelSettings {
+            delay: delay.parse().unwrap(),
+            ..labels()
+        };
+        let mut records = LabelRecords::new(&labels, &decode, &key).unwrap();
+        let mut written = RawBatch::new(TopicPartition::new("t", 0));
+        let mut offset = 0..;
+        for row in ROWS {
+            let mut alone = RawBatch::new(TopicPartition::new("t", 0));
+            alone.push(0, None, None, Some(row.as_bytes()), []);
+            let events = Decoder::new(Arc::clone(&plan)).decode(&alone).events;
+            let Some(time_ms) = events.event_times_ms().unwrap().first().copied() else {
+                continue;
+            };
+            while let Some(label) = records.due(time_ms) {
+                let header = ("record_type", Some(&b"label"[..]));
+                let at = Some(label.time_ms);
+                let offset = offset.next().unwrap();
+                written.push(offset, at, None, Some(&label.json), [header]);
+            }
+            let offset = offset.next().unwrap();
+            written.push(offset, Some(time_ms), None, Some(row.as_bytes()), []);
+            records.plan(row.as_bytes(), "", time_ms).unwrap();
+        }
+        let decoded = Decoder::new(Arc::clone(&plan)).decode(&written);
+        assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
+        let expected = rows_of(&[decoded.events]);
+        for batch_rows in 1..=ROWS.len() {
+            let mut decoder = Decoder::new(Arc::clone(&plan));
+            let mut merge = LabelMerge::new(&labels, &decode, &key);
+            let mut offset = 0..;
+            let merged: Vec<EventBatch> = ROWS
+                .chunks(batch_rows)
+                .map(|rows| {
+                    let mut raw = RawBatch::new(TopicPartition::new("t", 0));
+                    for row in rows {
+                        let offset = offset.next().unwrap();
+                        raw.push(offset, None, None, Some(row.as_bytes()), []);
+                    }
+                    let events = decoder.decode(&raw).events;
+                    merge.merge(&raw, events).unwrap()
+                })
+                .collect();
+            assert_eq!(
+                rows_of(&merged),
+                expected,
+                "{delay}, batches of {batch_rows}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_outcome_that_is_none_names_its_row() {
+    let key = KeySpec::from_names(&["terminal_id"]).unwrap();
+    let decode = settings(HANDBOOK);
+    let projection = Arc::new(Projection::new([Column::EventTime]));
+    let plan = Arc::new(DecodePlan::new(&decode, projection, &key).unwrap());
+    let mut raw = RawBatch::new(TopicPartition::new("t", 0));
+    let row = ROWS[0].replace("\"TX_FRAUD\":1", "\"TX_FRAUD\":\"yes\"");
+    raw.push(17, None, None, Some(row.as_bytes()), []);
+    let events = Decoder::new(plan).decode(&raw).events;
+    let error = LabelMerge::new(&labels(), &decode, &key)
+        .merge(&raw, events)
+        .unwrap_err();
+    assert_eq!(
+        format!("{error:#}"),
+        "row 17: column `TX_FRAUD` holds \"yes\", which is no 0/1 or true/false"
+    );
+}
