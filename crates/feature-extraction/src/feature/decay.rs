@@ -54,15 +54,24 @@ impl HalfLife {
     /// and less than 2.
     #[inline]
     pub(crate) fn shift(self, landmark_ms: i64, time_ms: i64) -> Option<Shift> {
-        let span_ms = time_ms.saturating_sub(landmark_ms);
-        if span_ms < self.ms.saturating_mul(SPAN_MAX) {
-            return None;
-        }
-        let halvings = span_ms / self.ms;
+        let halvings = self.halvings(landmark_ms, time_ms, SPAN_MAX)?;
         Some(Shift {
-            landmark_ms: landmark_ms + halvings * self.ms,
+            landmark_ms: self.later(landmark_ms, halvings),
             factor: halved(halvings),
         })
+    }
+
+    /// Whole half-lives from `landmark_ms` to `time_ms`, where they are `least` or more.
+    #[inline]
+    pub(crate) fn halvings(self, landmark_ms: i64, time_ms: i64, least: i64) -> Option<i64> {
+        let span_ms = time_ms.saturating_sub(landmark_ms);
+        (span_ms >= self.ms.saturating_mul(least)).then(|| span_ms / self.ms)
+    }
+
+    /// The time `halvings` half-lives after `time_ms`.
+    #[inline]
+    pub(crate) fn later(self, time_ms: i64, halvings: i64) -> i64 {
+        time_ms.saturating_add(self.ms.saturating_mul(halvings))
     }
 }
 

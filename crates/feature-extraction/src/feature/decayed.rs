@@ -1,21 +1,24 @@
 //! A histogram that forgets: quantiles and robust deviations over all records, weighted by age.
 //!
-//! One sum of weights per bucket that occurs, sorted by bucket. A rank counts as reached up to 2⁻³⁶ of
-//! the total weight below it, so that rounding does not decide between two buckets where a rank
-//! falls on their bound.
+//! One sum of weights per bucket that occurs, sorted by bucket. Weights are whole numbers, in units of
+//! 2⁻⁴⁰ of a record at the landmark, so that sums of them are exact whatever their order; the landmark
+//! moves every four half-lives, which divides them by a power of two and rounds. A rank counts as
+//! reached up to 2⁻³⁶ of the total weight below it, so that rounding does not decide between two
+//! buckets where a rank falls on their bound.
 //!
-//! A bucket that holds less than 2⁻⁴⁰ of the total is forgotten when room is needed: a single record
-//! is after 40 half-lives. So the buckets are at most those that occurred within about 40
-//! half-lives, 64 per power of two from the smallest to the largest value, and at most
+//! A bucket that holds less than 2⁻⁴⁰ of the total is forgotten when the landmark moves or room is
+//! needed: a single record is after 40 half-lives. So the buckets are at most those that occurred within
+//! about 44 half-lives, 64 per power of two from the smallest to the largest value, and at most
 //! [`ENTRIES_MAX`], beyond which the lightest is given up. What is forgotten shows in quantiles
 //! nearer to 0 or 1 than that, and in no other.
 //!
-//! Cost, with b buckets: O(log b) and one exponential to update, O(b) to insert a bucket, O(b) to read.
+//! Cost, with b buckets: O(log b) and one exponential to update, O(b) to insert a bucket, O(b) for a
+//! quantile, O(1) amortised for a robust z-score as long as the distribution moves slowly.
 //! Space: 12 bytes per bucket and room for up to half as many more, at most 96 KiB per key.
 
-use crate::feature::decay::{HalfLife, Shift};
-use crate::feature::histogram::{Bin, Ranked, bucket_of};
-use crate::layout::{get_float, get_time, get64};
+use crate::feature::decay::HalfLife;
+use crate::feature::histogram::{Bin, Middle, Ranked, bucket_of};
+use crate::layout::{get_time, get64};
 
 /// Most buckets of a key: those of all integers of 64 bits, or of numbers over 128 powers of two.
 pub(crate) const ENTRIES_MAX: usize = 8192;
@@ -23,17 +26,25 @@ pub(crate) const ENTRIES_MAX: usize = 8192;
 /// Buckets that room is first made for.
 const ENTRIES_MIN: usize = 4;
 
-/// Share of the total weight below which a bucket is forgotten: 2^−40.
-const LIGHT: f64 = 1.0 / (1u64 << 40) as f64;
+/// Weight of a record at the landmark.
+const UNIT: f64 = (1u64 << 40) as f64;
 
-/// Share of the total weight to which ranks are told apart: 2^−36.
-const RANK_ERROR: f64 = 1.0 / (1u64 << 36) as f64;
+/// Half-lives past the landmark at which it moves: few, so that the weights of a burst stay far from
+/// [`TOTAL_MAX`].
+const SPAN_MAX: i64 = 4;
 
-/// Relative error to which a written total must be the sum of its weights.
-const TOTAL_ERROR: f64 = 1e-6;
+/// Total weight from which the landmark moves at once, to where records weigh less: up to here a total
+/// is exact as a float too.
+const TOTAL_MAX: u64 = 1 << 53;
 
-/// Words before the entries of a written histogram: `landmark (2) | total (2) | capacity | length`.
-const HEAD_WORDS: usize = 6;
+/// A bucket is forgotten below this negative power of two of the total.
+const LIGHT_BITS: u32 = 40;
+
+/// Ranks are told apart to this negative power of two of the total.
+const RANK_BITS: u32 = 36;
+
+/// Words before the entries of a written histogram: `landmark (2) | capacity | length`.
+const HEAD_WORDS: usize = 4;
 
 /// Words of an entry: `bucket | weight (2)`.
 const WORDS: usize = 3;
@@ -43,13 +54,14 @@ const WORDS: usize = 3;
 pub(crate) struct Decayed {
     /// Ascending by bucket, weights positive.
     entries: Vec<Entry>,
-    /// Time at which a record weighs 1.
+    /// Time at which a record weighs [`UNIT`].
     landmark_ms: i64,
-    /// Sum of the weights.
-    total: f64,
+    /// Sum of the weights, below [`TOTAL_MAX`].
+    total: u64,
+    middle: Middle,
 }
 
-/// A bucket and its weight; the bits of the weight in two words, which makes it 12 bytes.
+/// A bucket and its weight, which is two words so that both are 12 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     bucket: i32,
@@ -58,17 +70,16 @@ struct Entry {
 
 impl Entry {
     #[inline]
-    fn new(bucket: i32, weight: f64) -> Self {
-        let bits = weight.to_bits();
+    fn new(bucket: i32, weight: u64) -> Self {
         Self {
             bucket,
-            weight: [bits as u32, (bits >> 32) as u32],
+            weight: [weight as u32, (weight >> 32) as u32],
         }
     }
 }
 
 impl Bin for Entry {
-    type Weight = f64;
+    type Weight = u64;
 
     #[inline]
     fn bucket(self) -> i32 {
@@ -76,8 +87,8 @@ impl Bin for Entry {
     }
 
     #[inline]
-    fn weight(self) -> f64 {
-        get_float(&self.weight, 0)
+    fn weight(self) -> u64 {
+        get64(&self.weight, 0)
     }
 }
 
@@ -101,20 +112,26 @@ impl Decayed {
         }
         if self.entries.is_empty() {
             self.landmark_ms = now_ms;
-        } else if let Some(shift) = half_life.shift(self.landmark_ms, now_ms) {
-            self.scale(shift);
+        } else if let Some(halvings) = half_life.halvings(self.landmark_ms, now_ms, SPAN_MAX) {
+            self.shift(half_life, halvings);
         }
-        let weight = half_life.weight(self.landmark_ms, now_ms);
+        let weight = (half_life.weight(self.landmark_ms, now_ms) * UNIT + 0.5) as u64;
+        if weight <= self.total >> LIGHT_BITS {
+            return;
+        }
         let bucket = bucket_of(value);
         let place = self.place(bucket);
         match self.entries.get_mut(place) {
             Some(entry) if entry.bucket == bucket => {
                 *entry = Entry::new(bucket, entry.weight() + weight);
+                self.middle.grew(place, weight);
             }
-            _ if weight < self.total * LIGHT => return,
             _ => self.insert(place, Entry::new(bucket, weight)),
         }
         self.total += weight;
+        if self.total >= TOTAL_MAX {
+            self.shift(half_life, SPAN_MAX);
+        }
     }
 
     /// Value that a share `q` (0..=1) of the weight does not exceed, as [`Ranked::quantile`] defines it;
@@ -127,13 +144,20 @@ impl Decayed {
     /// Robust z-score of `x` among the values, as [`Ranked::robust_z`] defines it. With `log`, only
     /// values above 0 may have been taken in.
     #[inline]
-    pub(crate) fn robust_z(&self, x: f64, log: bool) -> f64 {
-        self.ranked().robust_z(x, log)
+    pub(crate) fn robust_z(&mut self, x: f64, log: bool) -> f64 {
+        let total = self.reached();
+        self.middle.robust_z(&self.entries, total, x, log)
     }
 
     #[inline]
     fn ranked(&self) -> Ranked<'_, Entry> {
-        Ranked::new(&self.entries, self.total * (1.0 - RANK_ERROR), None)
+        Ranked::new(&self.entries, self.reached(), None)
+    }
+
+    /// The total, less what ranks are not told apart by.
+    #[inline]
+    fn reached(&self) -> u64 {
+        self.total - (self.total >> RANK_BITS)
     }
 
     /// Index of the entry of `bucket`, or where it is to be.
@@ -143,18 +167,19 @@ impl Decayed {
     }
 
     fn insert(&mut self, place: usize, entry: Entry) {
-        if self.entries.len() < self.entries.capacity() {
-            self.entries.insert(place, entry);
-        } else {
+        let mut place = place;
+        if self.entries.len() == self.entries.capacity() {
             self.make_room();
-            self.entries.insert(self.place(entry.bucket), entry);
+            place = self.place(entry.bucket);
         }
+        self.entries.insert(place, entry);
+        self.middle.inserted(place, entry.weight());
     }
 
     /// Forgets what is light, and grows by half if that freed less than a quarter.
     #[cold]
     fn make_room(&mut self) {
-        self.prune(self.total);
+        self.prune();
         let (length, capacity) = (self.entries.len(), self.entries.capacity());
         if length <= capacity / 4 * 3 && length < capacity {
             return;
@@ -167,10 +192,12 @@ impl Decayed {
         }
     }
 
-    /// Drops the entries that are light next to `total`.
-    fn prune(&mut self, total: f64) {
-        self.entries.retain(|entry| entry.weight() >= total * LIGHT);
+    /// Drops the entries that are light.
+    fn prune(&mut self) {
+        let least = (self.total >> LIGHT_BITS).max(1);
+        self.entries.retain(|entry| entry.weight() >= least);
         self.total = self.entries.iter().map(|entry| entry.weight()).sum();
+        self.middle = Middle::default();
         let length = self.entries.len();
         if self.entries.capacity() > capacity_max(length) {
             self.entries.shrink_to(2 * length);
@@ -178,28 +205,31 @@ impl Decayed {
     }
 
     fn drop_lightest(&mut self) {
-        let weights = self.entries.iter().map(|entry| entry.weight()).enumerate();
-        if let Some((place, weight)) = weights.min_by(|a, b| a.1.total_cmp(&b.1)) {
+        let weights = self.entries.iter().map(|entry| entry.weight());
+        if let Some((place, weight)) = weights.enumerate().min_by_key(|(_, weight)| *weight) {
             self.entries.remove(place);
             self.total -= weight;
         }
     }
 
-    /// Moves the landmark to a record that is about to be added, with a weight of at least 1.
+    /// Moves the landmark and divides the weights.
     #[cold]
-    fn scale(&mut self, shift: Shift) {
-        self.landmark_ms = shift.landmark_ms;
+    fn shift(&mut self, half_life: HalfLife, halvings: i64) {
+        self.landmark_ms = half_life.later(self.landmark_ms, halvings);
+        let bits = u32::try_from(halvings).unwrap_or(u32::MAX);
         for entry in &mut self.entries {
-            *entry = Entry::new(entry.bucket, entry.weight() * shift.factor);
+            let half = 1u64.checked_shl(bits - 1).unwrap_or(0);
+            let weight = (entry.weight() + half).checked_shr(bits).unwrap_or(0);
+            *entry = Entry::new(entry.bucket, weight);
         }
-        self.prune((self.total * shift.factor).max(1.0));
+        self.total = self.entries.iter().map(|entry| entry.weight()).sum();
+        self.prune();
     }
 
     /// Appends the histogram as words.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        for field in [self.landmark_ms.cast_unsigned(), self.total.to_bits()] {
-            out.extend([field as u32, (field >> 32) as u32]);
-        }
+        let landmark = self.landmark_ms.cast_unsigned();
+        out.extend([landmark as u32, (landmark >> 32) as u32]);
         out.extend([self.entries.capacity() as u32, self.entries.len() as u32]);
         for entry in &self.entries {
             out.extend([
@@ -214,7 +244,7 @@ impl Decayed {
     /// if it cannot have written it.
     pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
         let head = words.split_off(..HEAD_WORDS)?;
-        let (capacity, length) = (head[4] as usize, head[5] as usize);
+        let (capacity, length) = (head[2] as usize, head[3] as usize);
         if capacity > ENTRIES_MAX.min(capacity_max(length)) || length > capacity {
             return None;
         }
@@ -225,23 +255,19 @@ impl Decayed {
             bucket: words[0].cast_signed(),
             weight: [words[1], words[2]],
         }));
-        let read = Self {
+        let bounds = bucket_of(f64::NEG_INFINITY)..=bucket_of(f64::INFINITY);
+        let is_sound = entries.is_sorted_by(|a, b| a.bucket < b.bucket)
+            && entries
+                .iter()
+                .all(|e| bounds.contains(&e.bucket) && e.weight() > 0);
+        let mut weights = entries.iter().map(|entry| entry.weight());
+        let total = weights.try_fold(0, |sum: u64, weight| sum.checked_add(weight))?;
+        (is_sound && total < TOTAL_MAX).then_some(Self {
             entries,
             landmark_ms: get_time(head, 0),
-            total: f64::from_bits(get64(head, 2)),
-        };
-        read.is_sound().then_some(read)
-    }
-
-    fn is_sound(&self) -> bool {
-        let weights = self.entries.iter().map(|entry| entry.weight());
-        let sum: f64 = weights.clone().sum();
-        let bounds = bucket_of(f64::NEG_INFINITY)..=bucket_of(f64::INFINITY);
-        self.entries.is_sorted_by(|a, b| a.bucket < b.bucket)
-            && self.entries.iter().all(|e| bounds.contains(&e.bucket))
-            && weights.clone().all(|weight| weight > 0.0)
-            && sum.is_finite()
-            && (self.total - sum).abs() <= sum * TOTAL_ERROR
+            total,
+            middle: Middle::default(),
+        })
     }
 }
 

@@ -5,10 +5,12 @@
 //! it is emptied. Small windows and late records are answered from a plain list of buckets, with the
 //! same bits: O(n log n).
 
+mod middle;
 mod rank;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use middle::Middle;
 pub(crate) use rank::{Bin, Ranked};
 
 /// Bits of a float below its bucket: sign, 11 bits of exponent and 6 of mantissa stay.

@@ -134,32 +134,21 @@ impl<'a, B: Bin> Ranked<'a, B> {
         let Some(entry) = self.find(B::Weight::rank(self.total, 0.5)) else {
             return f64::NAN;
         };
-        let median = value_of(self.bucket(entry));
-        let (distance, deviation) = if log {
-            let deviation =
-                self.deviation(entry, is_nearer_log, |a, b| libm::log(a) - libm::log(b));
-            (libm::log(x) - libm::log(median), deviation)
+        let farthest = if log {
+            self.farthest(entry, is_nearer_log)
         } else {
-            let deviation = self.deviation(entry, is_nearer, |a, b| a - b);
-            (x - median, deviation)
+            self.farthest(entry, is_nearer)
         };
-        if deviation == 0.0 {
-            return f64::NAN;
-        }
-        distance / (DEVIATIONS * deviation)
+        let value = |entry| value_of(self.bucket(entry));
+        robust_z(x, value(entry), value(farthest), log)
     }
 
-    /// Lower median of the distances from the value of `entry`, by taking the nearest entry of
-    /// either side until half of the weight is reached.
+    /// Entry at the lower median of the distances from the value of `entry`, by taking the nearest
+    /// entry of either side until half of the weight is reached.
     ///
-    /// `is_nearer(left, median, right)` says whether `right` is; `distance` is that of two values.
+    /// `is_nearer(left, median, right)` says whether `right` is.
     #[inline]
-    fn deviation(
-        &self,
-        entry: usize,
-        is_nearer: impl Fn(f64, f64, f64) -> bool,
-        distance: impl Fn(f64, f64) -> f64,
-    ) -> f64 {
+    fn farthest(&self, entry: usize, is_nearer: impl Fn(f64, f64, f64) -> bool) -> usize {
         let rank = B::Weight::rank(self.total, 0.5);
         let median = value_of(self.bucket(entry));
         let (mut left, mut right) = (entry, entry + 1);
@@ -187,10 +176,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
             }
             reached += self.weight(last);
         }
-        if self.bucket(last) == self.bucket(entry) {
-            return 0.0;
-        }
-        distance(value_of(self.bucket(last)), median).abs()
+        last
     }
 
     /// First entry that, with those before it, weighs `rank` or more.
@@ -247,16 +233,32 @@ impl<'a, B: Bin> Ranked<'a, B> {
     }
 }
 
+/// Robust z-score of `x`, where `farthest` lies a median deviation away from the median; NaN when they
+/// are equal.
+#[inline]
+pub(super) fn robust_z(x: f64, median: f64, farthest: f64, log: bool) -> f64 {
+    if median == farthest {
+        return f64::NAN;
+    }
+    let (distance, deviation) = if log {
+        let median = libm::log(median);
+        (libm::log(x) - median, libm::log(farthest) - median)
+    } else {
+        (x - median, farthest - median)
+    };
+    distance / (DEVIATIONS * deviation.abs())
+}
+
 /// Whether `above` is nearer to `median` than `below`.
 #[inline]
-fn is_nearer(below: f64, median: f64, above: f64) -> bool {
+pub(super) fn is_nearer(below: f64, median: f64, above: f64) -> bool {
     above - median < median - below
 }
 
 /// Whether the logarithm of `above` is nearer to that of `median` than that of `below`; the
 /// logarithms themselves are taken only where their rounding may decide.
 #[inline]
-fn is_nearer_log(below: f64, median: f64, above: f64) -> bool {
+pub(super) fn is_nearer_log(below: f64, median: f64, above: f64) -> bool {
     let (product, square) = (below * above, median * median);
     if product.is_normal() && square.is_normal() && (product - square).abs() > CLEAR * square {
         return product < square;
