@@ -25,10 +25,11 @@ const KNOWS_KAFKA: [&str; 4] = [
 ];
 
 /// The crates that touch no clock, file or socket, with the directory of their source.
-const PURE: [(&str, &str); 5] = [
+const PURE: [(&str, &str); 6] = [
     ("tillwatch-records", "crates/records"),
     ("tillwatch-predicate", "crates/predicate"),
     ("tillwatch-decode", "crates/decode"),
+    ("tillwatch-reference", "crates/reference"),
     ("tillwatch-feature-extraction", "crates/feature-extraction"),
     ("tillwatch-scoring", "crates/scoring"),
 ];

@@ -98,15 +98,22 @@ impl KeySpec {
         let Some(parts) = parts else {
             return StringArray::new_null(events.len());
         };
-        if let [only] = parts.as_slice() {
+        Self::join(&parts)
+    }
+
+    /// The key of each row of `parts`, its columns in order and of the same length, as
+    /// [`KeySpec::of`] says.
+    pub fn join(parts: &[&StringArray]) -> StringArray {
+        if let [only] = parts {
             return (*only).clone();
         }
+        let rows = parts.iter().copied().map(Array::len).min().unwrap_or(0);
         let bytes = parts
             .iter()
             .map(|part| part.value_data().len() + part.len())
             .sum();
-        let mut keys = StringBuilder::with_capacity(events.len(), bytes);
-        for row in 0..events.len() {
+        let mut keys = StringBuilder::with_capacity(rows, bytes);
+        for row in 0..rows {
             if parts.iter().any(|part| part.is_null(row)) {
                 keys.append_null();
                 continue;

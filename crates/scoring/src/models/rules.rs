@@ -199,7 +199,7 @@ fn rule(
         when,
         min_count: conditions.next(),
         probability,
-        weight: -(-probability).ln_1p(),
+        weight: -libm::log1p(-probability),
         feature,
         baseline: entry.baseline.as_ref().and_then(index),
         definition: Arc::new(ReasonDefinition {
@@ -304,7 +304,7 @@ impl Rules {
         let miss: f64 = rules().map(|rule| 1.0 - rule.probability).product();
         let weight: f64 = rules().map(|rule| rule.weight).sum();
         // ln((1 − miss) / miss), with −ln(miss) from the weights: many rules make `miss` underflow.
-        let raw = (-miss).ln_1p() + weight;
+        let raw = libm::log1p(-miss) + weight;
         output.raw[first + row] = raw;
         output.probability[first + row] = 1.0 - miss;
         for rule in rules() {

@@ -1,0 +1,59 @@
+//! From a key to its row.
+
+use std::hash::BuildHasher as _;
+
+use arrow::array::{Array, StringArray, UInt32Array};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+/// The rows of a table by key.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// Without nulls or repetition.
+    keys: StringArray,
+    /// Hash and row; the hash spares most comparisons of texts.
+    rows: HashTable<(u32, u32)>,
+    hasher: FixedState,
+}
+
+impl Index {
+    /// An index of `keys`, which has no nulls and at most [`u32::MAX`] rows; the two rows of a key
+    /// that is there twice.
+    pub(crate) fn new(keys: StringArray) -> Result<Self, (usize, usize)> {
+        let hasher = FixedState::default();
+        let mut rows: HashTable<(u32, u32)> = HashTable::with_capacity(keys.len());
+        for row in 0..keys.len() {
+            let key = keys.value(row);
+            let hash = hasher.hash_one(key);
+            let same = |(short, other): &(u32, u32)| {
+                *short == hash as u32 && keys.value(*other as usize) == key
+            };
+            if let Some((_, first)) = rows.find(hash, same) {
+                return Err((*first as usize, row));
+            }
+            rows.insert_unique(hash, (hash as u32, row as u32), |(_, other)| {
+                hasher.hash_one(keys.value(*other as usize))
+            });
+        }
+        Ok(Self { keys, rows, hasher })
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The row of each key; null where there is none.
+    pub(crate) fn find(&self, keys: &StringArray) -> UInt32Array {
+        keys.iter()
+            .map(|key| {
+                let key = key?;
+                let hash = self.hasher.hash_one(key);
+                let same = |(short, row): &(u32, u32)| {
+                    *short == hash as u32 && self.keys.value(*row as usize) == key
+                };
+                self.rows.find(hash, same).map(|(_, row)| *row)
+            })
+            .collect()
+    }
+}
