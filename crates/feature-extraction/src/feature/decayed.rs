@@ -79,8 +79,6 @@ impl Entry {
 }
 
 impl Bin for Entry {
-    type Weight = u64;
-
     #[inline]
     fn bucket(self) -> i32 {
         self.bucket

@@ -8,7 +8,7 @@
 //!
 //! Cost: O(1) per change, and per step. Space: 32 bytes.
 
-use super::rank::{Bin, is_nearer, is_nearer_log, robust_z};
+use super::rank::{Bin, is_nearer, is_nearer_log, rank, robust_z};
 use super::value_of;
 
 /// Where the median and its window were found. The default fits every histogram.
@@ -61,18 +61,12 @@ impl Middle {
 
     /// Robust z-score of `x` among entries that weigh `total`, as
     /// [`Ranked::robust_z`](super::Ranked::robust_z) defines it.
-    pub(crate) fn robust_z<B: Bin<Weight = u64>>(
-        &mut self,
-        bins: &[B],
-        total: u64,
-        x: f64,
-        log: bool,
-    ) -> f64 {
+    pub(crate) fn robust_z<B: Bin>(&mut self, bins: &[B], total: u64, x: f64, log: bool) -> f64 {
         if x.is_nan() || (log && x <= 0.0) || bins.is_empty() {
             return f64::NAN;
         }
         let view = View { bins, log };
-        let rank = total.div_ceil(2).max(1);
+        let rank = rank(total, 0.5);
         self.find_median(&view, rank);
         self.find_window(&view, rank);
         let farthest = self.farthest(&view);
@@ -81,7 +75,7 @@ impl Middle {
     }
 
     /// Moves to the first entry that, with those before it, weighs `rank` or more.
-    fn find_median<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>, rank: u64) {
+    fn find_median<B: Bin>(&mut self, view: &View<'_, B>, rank: u64) {
         let last = view.len() - 1;
         if self.place > last {
             *self = Self::default();
@@ -97,7 +91,7 @@ impl Middle {
     }
 
     /// Makes the window the fewest entries nearest to the median that weigh `rank` or more.
-    fn find_window<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>, rank: u64) {
+    fn find_window<B: Bin>(&mut self, view: &View<'_, B>, rank: u64) {
         let place = self.place;
         if !(self.low..self.high).contains(&place) || self.high > view.len() {
             (self.low, self.high) = (place, place + 1);
@@ -142,7 +136,7 @@ impl Middle {
 
     /// The entry of the window that is farthest from the median.
     #[inline]
-    fn farthest<B: Bin<Weight = u64>>(&self, view: &View<'_, B>) -> u32 {
+    fn farthest<B: Bin>(&self, view: &View<'_, B>) -> u32 {
         let (low, high) = (self.low, self.high - 1);
         if low == self.place {
             high
@@ -154,31 +148,31 @@ impl Middle {
     }
 
     #[inline]
-    fn take_low<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>) {
+    fn take_low<B: Bin>(&mut self, view: &View<'_, B>) {
         self.low -= 1;
         self.inner += view.weight(self.low);
     }
 
     #[inline]
-    fn take_high<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>) {
+    fn take_high<B: Bin>(&mut self, view: &View<'_, B>) {
         self.inner += view.weight(self.high);
         self.high += 1;
     }
 
     #[inline]
-    fn drop_low<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>) {
+    fn drop_low<B: Bin>(&mut self, view: &View<'_, B>) {
         self.inner -= view.weight(self.low);
         self.low += 1;
     }
 
     #[inline]
-    fn drop_high<B: Bin<Weight = u64>>(&mut self, view: &View<'_, B>) {
+    fn drop_high<B: Bin>(&mut self, view: &View<'_, B>) {
         self.high -= 1;
         self.inner -= view.weight(self.high);
     }
 }
 
-impl<B: Bin<Weight = u64>> View<'_, B> {
+impl<B: Bin> View<'_, B> {
     #[inline]
     fn len(&self) -> u32 {
         self.bins.len() as u32
@@ -239,8 +233,6 @@ mod tests {
     }
 
     impl Bin for (i32, u64) {
-        type Weight = u64;
-
         fn bucket(self) -> i32 {
             self.0
         }

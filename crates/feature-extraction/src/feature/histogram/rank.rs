@@ -2,11 +2,9 @@
 //!
 //! A slice of anything that has a bucket and a weight will do, sorted by bucket (equal ones may
 //! repeat): the counts of a [`Histogram`](super::Histogram), the weights of a decayed one, or the
-//! plain buckets of records, each with weight 1. The answer depends on the buckets and their
-//! weights only, so all of them agree bit for bit as long as weights are whole numbers. Cost: O(b)
-//! for b entries, nothing is allocated.
-
-use std::ops::AddAssign;
+//! plain buckets of records, each with weight 1. Weights are whole numbers, so that the answer depends
+//! on nothing but the buckets and what they weigh, and all of them agree bit for bit. Cost: O(b) for b
+//! entries, nothing is allocated.
 
 use super::value_of;
 
@@ -16,48 +14,15 @@ const DEVIATIONS: f64 = 1.4826;
 /// Relative distance beyond which two logarithms of this module's arguments cannot compare wrongly.
 const CLEAR: f64 = 1e-9;
 
-/// What may count in a distribution: whole numbers, or decayed ones.
-pub(crate) trait Weight: Copy + Default + PartialOrd + AddAssign {
-    /// Weight of a value that has just come in.
-    const ONE: Self;
-
-    /// Weight that the smallest values must reach together for the last of them to be the
-    /// `q`-quantile of `total`.
-    fn rank(total: Self, q: f64) -> Self;
-}
-
-impl Weight for u64 {
-    const ONE: Self = 1;
-
-    #[inline]
-    fn rank(total: Self, q: f64) -> Self {
-        ((q * total as f64).ceil() as Self).min(total).max(1)
-    }
-}
-
-impl Weight for f64 {
-    const ONE: Self = 1.0;
-
-    /// Above zero, so that an entry without weight is never the answer.
-    #[inline]
-    fn rank(total: Self, q: f64) -> Self {
-        (q * total).max(Self::MIN_POSITIVE)
-    }
-}
-
 /// An entry of a distribution: values of one bucket and what they count.
 pub(crate) trait Bin: Copy {
-    type Weight: Weight;
-
     fn bucket(self) -> i32;
 
-    fn weight(self) -> Self::Weight;
+    fn weight(self) -> u64;
 }
 
 /// One value.
 impl Bin for i32 {
-    type Weight = u64;
-
     #[inline]
     fn bucket(self) -> i32 {
         self
@@ -71,8 +36,6 @@ impl Bin for i32 {
 
 /// A bucket and the number of its values.
 impl Bin for [u32; 2] {
-    type Weight = u64;
-
     #[inline]
     fn bucket(self) -> i32 {
         self[0].cast_signed()
@@ -89,7 +52,7 @@ impl Bin for [u32; 2] {
 pub(crate) struct Ranked<'a, B: Bin> {
     bins: &'a [B],
     /// Weight of the entries and of the own value.
-    total: B::Weight,
+    total: u64,
     own: Option<i32>,
     /// Entry before which the own value stands.
     own_at: usize,
@@ -99,11 +62,11 @@ impl<'a, B: Bin> Ranked<'a, B> {
     /// `bins` in ascending order of their buckets, weighing `total` together; `own` is the bucket
     /// of one more value of weight 1.
     #[inline]
-    pub(crate) fn new(bins: &'a [B], mut total: B::Weight, own: Option<i32>) -> Self {
+    pub(crate) fn new(bins: &'a [B], mut total: u64, own: Option<i32>) -> Self {
         debug_assert!(bins.is_sorted_by_key(|bin| bin.bucket()));
         let mut own_at = bins.len();
         if let Some(own) = own {
-            total += B::Weight::ONE;
+            total += 1;
             own_at = bins.partition_point(|bin| bin.bucket() < own);
         }
         Self {
@@ -118,7 +81,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
     /// of the weight. NaN when there is none.
     pub(crate) fn quantile(&self, q: f64) -> f64 {
         debug_assert!((0.0..=1.0).contains(&q), "the share {q} is not in 0..=1");
-        self.find(B::Weight::rank(self.total, q))
+        self.find(rank(self.total, q))
             .map_or(f64::NAN, |entry| value_of(self.bucket(entry)))
     }
 
@@ -131,7 +94,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
         if x.is_nan() || (log && x <= 0.0) {
             return f64::NAN;
         }
-        let Some(entry) = self.find(B::Weight::rank(self.total, 0.5)) else {
+        let Some(entry) = self.find(rank(self.total, 0.5)) else {
             return f64::NAN;
         };
         let farthest = if log {
@@ -149,7 +112,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
     /// `is_nearer(left, median, right)` says whether `right` is.
     #[inline]
     fn farthest(&self, entry: usize, is_nearer: impl Fn(f64, f64, f64) -> bool) -> usize {
-        let rank = B::Weight::rank(self.total, 0.5);
+        let rank = rank(self.total, 0.5);
         let median = value_of(self.bucket(entry));
         let (mut left, mut right) = (entry, entry + 1);
         let mut reached = self.weight(entry);
@@ -181,8 +144,8 @@ impl<'a, B: Bin> Ranked<'a, B> {
 
     /// First entry that, with those before it, weighs `rank` or more.
     #[inline]
-    fn find(&self, rank: B::Weight) -> Option<usize> {
-        let mut reached = B::Weight::default();
+    fn find(&self, rank: u64) -> Option<usize> {
+        let mut reached = 0;
         let (before, after) = self.bins.split_at(self.own_at);
         for (entry, bin) in before.iter().enumerate() {
             reached += bin.weight();
@@ -192,7 +155,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
         }
         let mut entry = self.own_at;
         if self.own.is_some() {
-            reached += B::Weight::ONE;
+            reached += 1;
             if reached >= rank {
                 return Some(entry);
             }
@@ -205,8 +168,7 @@ impl<'a, B: Bin> Ranked<'a, B> {
             }
             entry += 1;
         }
-        // Weights that are not whole may lose the last bit on the way.
-        (reached > B::Weight::default()).then(|| self.len() - 1)
+        None
     }
 
     #[inline]
@@ -224,13 +186,20 @@ impl<'a, B: Bin> Ranked<'a, B> {
     }
 
     #[inline]
-    fn weight(&self, entry: usize) -> B::Weight {
+    fn weight(&self, entry: usize) -> u64 {
         match self.own {
-            Some(_) if entry == self.own_at => B::Weight::ONE,
+            Some(_) if entry == self.own_at => 1,
             Some(_) if entry > self.own_at => self.bins[entry - 1].weight(),
             _ => self.bins[entry].weight(),
         }
     }
+}
+
+/// Weight that the smallest values must reach together for the last of them to be the `q`-quantile of
+/// `total`.
+#[inline]
+pub(super) fn rank(total: u64, q: f64) -> u64 {
+    ((q * total as f64).ceil() as u64).min(total).max(1)
 }
 
 /// Robust z-score of `x`, where `farthest` lies a median deviation away from the median; NaN when they
