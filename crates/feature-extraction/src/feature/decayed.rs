@@ -14,7 +14,8 @@
 //!
 //! Cost, with b buckets: O(log b) and one exponential to update, O(b) to insert a bucket, O(b) for a
 //! quantile, O(1) amortised for a robust z-score as long as the distribution moves slowly.
-//! Space: 12 bytes per bucket and room for up to half as many more, at most 96 KiB per key.
+//! Space: 12 bytes per bucket and room for up to half as many more, for four times as many after much was
+//! forgotten, at most 96 KiB per key.
 
 use crate::feature::decay::HalfLife;
 use crate::feature::histogram::{Bin, Middle, Ranked, bucket_of};

@@ -194,6 +194,27 @@ fn years_and_silences_leave_what_is_recent() {
 }
 
 #[test]
+fn a_burst_leaves_room_for_what_follows() {
+    let mut random = ChaCha8Rng::seed_from_u64(10);
+    let mut samples = Vec::new();
+    let mut decayed = Decayed::default();
+    for n in 0..42_000 {
+        let later_ms = (n - 40_000).max(0) * 60_000;
+        let s = Sample {
+            time_ms: n / 40 + later_ms,
+            value: random.random_range(10.0..300.0),
+            kind: 1,
+        };
+        decayed.update(life(3_600_000), s.time_ms, s.value);
+        samples.push(s);
+        if n % 10_000 == 9_999 || (n > 40_000 && n % 300 == 0) {
+            validate(&decayed);
+            check(&mut decayed, &samples, 3_600_000);
+        }
+    }
+}
+
+#[test]
 fn buckets_are_bounded() {
     let mut decayed = Decayed::default();
     for n in 0..30_000i32 {
