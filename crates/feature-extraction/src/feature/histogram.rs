@@ -70,6 +70,9 @@ const HEAD_WORDS: usize = 2;
 /// Space that is kept whatever is used of it.
 const BINS_KEPT: usize = 16;
 
+/// Most values that are read back, so that more can still come; no window holds as many.
+const VALUES_MAX: u32 = u32::MAX / 2;
+
 impl Histogram {
     /// Bytes allocated.
     #[inline]
@@ -146,7 +149,7 @@ impl Histogram {
             values = values.checked_add(bin[1])?;
         }
         let histogram = Self { bins, len: values };
-        if !histogram.is_valid() {
+        if values > VALUES_MAX || !histogram.is_valid() {
             return None;
         }
         *words = rest;

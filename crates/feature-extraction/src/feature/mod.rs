@@ -26,5 +26,7 @@ pub(crate) mod profile;
 #[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
 pub(crate) mod sequence;
 pub(crate) mod since;
+#[cfg_attr(not(test), expect(dead_code, reason = "no aggregate reads it yet"))]
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
