@@ -13,76 +13,20 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::Schema;
 use sha2::{Digest, Sha256};
-use tillwatch_predicate::{Expression, Predicate, Scope};
-use tillwatch_records::{Column, RecordKind};
+use tillwatch_predicate::{Expression, Predicate};
+use tillwatch_records::RecordKind;
 
 use crate::error::FeatureError;
 
+mod aggregate;
 mod entry;
+mod source;
 
-/// What is computed over a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Aggregate {
-    /// Number of records; with a column, of those where it is not null.
-    Count,
-    /// Sum of an integer column.
-    Sum,
-    /// Arithmetic mean of an integer column.
-    Mean,
-    /// Population standard deviation of an integer column: 0 for a single record.
-    Stddev,
-    /// Smallest value of a number column.
-    Min,
-    /// Largest value of a number column.
-    Max,
-    /// Records that satisfy filter and base over records that satisfy base.
-    Ratio,
-    /// Number of distinct values of a column or tuple of columns; a tuple with a null does not count.
-    Distinct,
-    /// Seconds since the newest other record that satisfies the filter.
-    TimeSinceLast,
-    /// A number made from the record's own columns.
-    Value,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Self; 10] = [
-        Self::Count,
-        Self::Sum,
-        Self::Mean,
-        Self::Stddev,
-        Self::Min,
-        Self::Max,
-        Self::Ratio,
-        Self::Distinct,
-        Self::TimeSinceLast,
-        Self::Value,
-    ];
-
-    /// The name in a catalog.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Sum => "sum",
-            Self::Mean => "mean",
-            Self::Stddev => "stddev",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Ratio => "ratio",
-            Self::Distinct => "distinct",
-            Self::TimeSinceLast => "time_since_last",
-            Self::Value => "value",
-        }
-    }
-
-    /// Whether it is taken over a window.
-    pub fn is_windowed(self) -> bool {
-        !matches!(self, Self::TimeSinceLast | Self::Value)
-    }
-}
+pub use aggregate::Aggregate;
+pub(crate) use source::EventScope;
+pub use source::Source;
 
 /// One feature, validated. A `[[feature]]` with several windows becomes several of these.
 #[derive(Debug, Clone)]
@@ -92,27 +36,54 @@ pub struct FeatureSpec {
     /// What is computed.
     pub aggregate: Aggregate,
     /// Columns it is computed over; their types fit the aggregate.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Source>,
+    /// The number of a `value` feature, or in place of a column.
+    pub expression: Option<Arc<Expression>>,
     /// Which records count; all when absent.
     pub filter: Option<Arc<Predicate>>,
     /// Which records a ratio is over; all when absent.
     pub base: Option<Arc<Predicate>>,
-    /// The number of a `value` feature.
-    pub expression: Option<Arc<Expression>>,
-    /// Length of the window in milliseconds, at least 1; 0 when the aggregate has none.
+    /// Only records whose latest label satisfies this count.
+    pub label: Option<Arc<Predicate>>,
+    /// Length of the window in milliseconds, at least 1; 0 when there is none.
     pub window_ms: i64,
     /// The window as written, empty when there is none.
     pub window_text: String,
     /// How far before the record the window ends, in milliseconds, not negative.
     pub delay_ms: i64,
+    /// What the start of the window is rounded down to, in milliseconds; 0 for an exact window.
+    pub resolution_ms: i64,
+    /// Only so many of the newest records of the window count; 0 for all.
+    pub last: u32,
+    /// Age at which a record counts half, in milliseconds; 0 when records do not age.
+    pub half_life_ms: i64,
     /// Whether the record itself is left out.
     pub exclude_current: bool,
     /// The kind of record that is folded.
     pub record_type: RecordKind,
+    /// Rank of a quantile, 0 to 1.
+    pub quantile: f64,
+    /// Whether deviations are those of the logarithm.
+    pub is_log: bool,
+    /// What a ratio is drawn to while it has few records.
+    pub shrinkage: Option<Shrinkage>,
+    /// Number of sequence numbers before they start again.
+    pub wrap: i64,
     /// What a person reads.
     pub description: String,
     /// Unit of the value, for people.
     pub unit: String,
+}
+
+/// What a ratio is drawn to: (part + strength · prior) / (whole + strength).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shrinkage {
+    /// Weight of the prior in records, positive.
+    pub strength: f64,
+    /// Ratio that is assumed where nothing is known, 0 to 1.
+    pub prior: f64,
+    /// Columns that name the cohort whose ratio takes the place of the prior; none for no cohort.
+    pub cohort: Vec<Source>,
 }
 
 /// A validated catalog.
@@ -121,18 +92,29 @@ pub struct Catalog {
     name: String,
     description: String,
     features: Vec<FeatureSpec>,
+    /// What the catalog may name besides the columns of records.
+    joined: Vec<Source>,
     version: String,
 }
 
 impl Catalog {
-    /// Reads a catalog. Every problem names the feature, the column and the nearest known name.
+    /// Reads a catalog over the columns of records alone, see [`Catalog::parse_with`].
     pub fn parse(text: &str) -> Result<Self, FeatureError> {
-        let (name, description, features) = entry::read(text)?;
+        Self::parse_with(text, &Schema::empty())
+    }
+
+    /// Reads a catalog that may name the columns of records and those of `joined`, see
+    /// [`tillwatch_records::EventBatch::joined`]. Every problem names the feature, the column and the
+    /// nearest known name.
+    pub fn parse_with(text: &str, joined: &Schema) -> Result<Self, FeatureError> {
+        let scope = EventScope { joined };
+        let (name, description, features) = entry::read(text, &scope)?;
         let version = version_of(&features);
         Ok(Self {
             name,
             description,
             features,
+            joined: scope.joined_sources(),
             version,
         })
     }
@@ -150,6 +132,11 @@ impl Catalog {
     /// The features in output order.
     pub fn features(&self) -> &[FeatureSpec] {
         &self.features
+    }
+
+    /// The joined columns that it may name.
+    pub(crate) fn joined(&self) -> &[Source] {
+        &self.joined
     }
 
     /// Hash of what is computed, 16 hexadecimal digits: the same for catalogs that differ only in
@@ -175,14 +162,21 @@ fn version_of(features: &[FeatureSpec]) -> String {
 }
 
 impl FeatureSpec {
-    /// Everything that decides the value, unambiguously.
+    /// Everything that decides the value, unambiguously. What has its default is left out, so that a
+    /// catalog keeps its version when there is more that could be said.
     fn canonical(&self) -> String {
-        let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        let columns = |columns: &[Source]| -> Vec<String> {
+            columns
+                .iter()
+                .map(|source| source.name.to_string())
+                .collect()
+        };
         let predicate = |p: &Option<Arc<Predicate>>| p.as_ref().map(|p| p.canonical());
-        format!(
-            "{:?} {} {columns:?} {:?} {:?} {:?} {} {} {} {}",
+        let mut text = format!(
+            "{:?} {} {:?} {:?} {:?} {:?} {} {} {} {}",
             self.name,
             self.aggregate.as_str(),
+            columns(&self.columns),
             predicate(&self.filter),
             predicate(&self.base),
             self.expression.as_ref().map(|e| e.canonical()),
@@ -190,20 +184,28 @@ impl FeatureSpec {
             self.delay_ms,
             self.exclude_current,
             self.record_type,
-        )
-    }
-}
-
-/// The event columns as names that SQL may use.
-pub(crate) struct EventScope;
-
-impl Scope for EventScope {
-    fn data_type(&self, name: &str) -> Option<DataType> {
-        Column::from_name(name).map(|column| column.kind().data_type())
-    }
-
-    fn names(&self) -> Vec<String> {
-        Column::names().map(str::to_owned).collect()
+        );
+        let mut say = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                // Writing to a string cannot fail.
+                let _ = write!(text, " {key}={value}");
+            }
+        };
+        let number = |value: i64| (value != 0).then(|| value.to_string());
+        say("label", predicate(&self.label).map(|p| format!("{p:?}")));
+        say("resolution", number(self.resolution_ms));
+        say("last", number(i64::from(self.last)));
+        say("half_life", number(self.half_life_ms));
+        let is_quantile = self.aggregate == Aggregate::Quantile;
+        say("quantile", is_quantile.then(|| self.quantile.to_string()));
+        say("scale", self.is_log.then(|| "log".to_owned()));
+        say("wrap", number(self.wrap));
+        let shrinkage = self.shrinkage.as_ref();
+        say(
+            "shrinkage",
+            shrinkage.map(|s| format!("{} {} {:?}", s.strength, s.prior, columns(&s.cohort))),
+        );
+        text
     }
 }
 

@@ -1,66 +1,58 @@
-//! The keys of a lane: dense numbers, their state, and who goes when memory runs out.
+//! The keys of a lane in a fixed number of buckets, and who goes when memory runs out.
 //!
 //! State is counted as the allocator gives it. Past the budget every key idle for longer than its
 //! time to live goes, then the least recently seen ones until a sixteenth of the budget is free, so
 //! that the sweep over all keys is paid for by many records.
 
-use hashbrown::HashTable;
-
-use crate::feature::distinct::{Counts, Table};
+use crate::bucket::Bucket;
+use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
 use crate::fold::KeyParts;
 use crate::history::{History, NEVER_MS};
 use crate::plan::Plan;
 
-/// What an allocation costs besides what was asked for.
-const ALLOCATION_BYTES: usize = 16;
-
 /// Part of the budget that a sweep frees, and part of the keys that one round of it drops.
 const SWEEP_PART: usize = 16;
 
-/// Dense number of a key within its lane.
-pub(crate) type KeyIndex = u32;
+/// Bits of a key's hash that name its bucket.
+const BUCKET_BITS: u32 = 6;
+
+/// Buckets of a lane. Part of what is written of a lane, so it never changes: enough that one is
+/// written in a few milliseconds where a lane has gigabytes.
+pub const BUCKETS: usize = 1 << BUCKET_BITS;
+
+/// A key's place within its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyIndex {
+    bucket: u32,
+    slot: u32,
+}
 
 /// All keys of a lane.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    /// Hash and number of each key.
-    index: HashTable<(u64, KeyIndex)>,
-    slots: Vec<Slot>,
-    /// As many as the plan has, per slot.
-    queues: Vec<Queue>,
-    tables: Vec<Table>,
-    free: Vec<KeyIndex>,
-    /// Bytes of everything the slots point to.
-    heap_bytes: usize,
+    /// [`BUCKETS`] of them.
+    buckets: Vec<Bucket>,
+    /// Sum of [`Bucket::bytes`].
+    bytes: usize,
     /// Newest watermark of an evicted key; [`NEVER_MS`] before the first eviction.
-    evicted_ms: i64,
-    /// Rises with every sweep: numbers found before it may be stale.
+    pub(crate) evicted_ms: i64,
+    /// Rises with every sweep: places found before it may be stale.
     pub(crate) epoch: u64,
     pub(crate) evicted: u64,
 }
 
-#[derive(Debug)]
-struct Slot {
-    /// `None` while the slot is free.
-    key: Option<Box<[u8]>>,
-    hash: u64,
-    history: History,
-    /// Until this event time a part of its history may be missing.
-    suspect_until_ms: i64,
-    /// When it was last seen, in records of the lane.
-    seen: u64,
+/// The bucket of keys with this hash.
+#[inline]
+pub(crate) fn bucket_of(hash: u64) -> usize {
+    (hash >> (u64::BITS - BUCKET_BITS)) as usize
 }
 
 impl Keys {
     pub(crate) fn new() -> Self {
         Self {
-            index: HashTable::new(),
-            slots: Vec::new(),
-            queues: Vec::new(),
-            tables: Vec::new(),
-            free: Vec::new(),
-            heap_bytes: 0,
+            buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
+            bytes: 0,
             evicted_ms: NEVER_MS,
             epoch: 0,
             evicted: 0,
@@ -69,57 +61,50 @@ impl Keys {
 
     /// Number of keys.
     pub(crate) fn len(&self) -> usize {
-        self.index.len()
+        self.buckets.iter().map(Bucket::len).sum()
     }
 
     /// Estimated bytes of all state.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.heap_bytes
-            + self.index.allocation_size()
-            + self.slots.capacity() * size_of::<Slot>()
-            + self.queues.capacity() * size_of::<Queue>()
-            + self.tables.capacity() * size_of::<Table>()
-            + self.free.capacity() * size_of::<KeyIndex>()
+        self.bytes
     }
 
-    /// The number of `key`, if it has state.
+    /// The bucket with this number.
+    pub(crate) fn bucket(&self, number: usize) -> &Bucket {
+        &self.buckets[number]
+    }
+
+    /// Puts `bucket` in the place of the one with this number.
+    pub(crate) fn replace(&mut self, number: usize, bucket: Bucket) {
+        self.bytes = self.bytes + bucket.bytes() - self.buckets[number].bytes();
+        self.buckets[number] = bucket;
+        self.epoch += 1;
+    }
+
+    /// The place of `key`, if it has state.
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<KeyIndex> {
-        let same = |(known, index): &(u64, KeyIndex)| {
-            *known == hash && self.slots[*index as usize].key.as_deref() == Some(key)
-        };
-        self.index.find(hash, same).map(|(_, index)| *index)
+        let bucket = bucket_of(hash);
+        let slot = self.buckets[bucket].find(hash, key)?;
+        Some(KeyIndex {
+            bucket: bucket as u32,
+            slot,
+        })
     }
 
-    /// Gives `key`, which has no state, a number. `now_ms` is the time of its first record.
+    /// Gives `key`, which has no state, a place. `now_ms` is the time of its first record.
     pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], now_ms: i64) -> KeyIndex {
-        let slot = Slot {
-            key: Some(key.into()),
-            hash,
-            history: History::new(plan),
-            suspect_until_ms: self.suspect_until(plan, now_ms),
-            seen: 0,
-        };
-        self.heap_bytes += heap_bytes_of(&slot);
-        let index = if let Some(index) = self.free.pop() {
-            self.slots[index as usize] = slot;
-            index
-        } else {
-            let index = self.slots.len();
-            grow(&mut self.slots, 1);
-            grow(&mut self.queues, plan.extremes.len());
-            grow(&mut self.tables, plan.distincts.len());
-            self.slots.push(slot);
-            let queues = (index + 1) * plan.extremes.len();
-            self.queues.resize_with(queues, Queue::default);
-            let tables = (index + 1) * plan.distincts.len();
-            self.tables.resize_with(tables, || None);
-            index as KeyIndex
-        };
-        self.index
-            .insert_unique(hash, (hash, index), |(known, _)| *known);
-        index
+        let suspect_until_ms = self.suspect_until(plan, now_ms);
+        let number = bucket_of(hash);
+        let bucket = &mut self.buckets[number];
+        let before = bucket.bytes();
+        let slot = bucket.insert(plan, hash, key, suspect_until_ms);
+        self.bytes = self.bytes + bucket.bytes() - before;
+        KeyIndex {
+            bucket: number as u32,
+            slot,
+        }
     }
 
     /// Until when the state of a key that starts at `now_ms` may lack evicted history: as far as the
@@ -129,10 +114,10 @@ impl Keys {
         if self.evicted_ms == NEVER_MS || now_ms - self.evicted_ms > plan.idle_ttl_ms() {
             return NEVER_MS;
         }
-        let reach_ms = if plan.sinces.is_empty() {
-            plan.retention_ms()
-        } else {
+        let reach_ms = if plan.remembers() {
             plan.idle_ttl_ms()
+        } else {
+            plan.longest_window_ms() + plan.lateness_ms()
         };
         self.evicted_ms + reach_ms
     }
@@ -140,7 +125,10 @@ impl Keys {
     /// Whether history of the key at `now_ms` may have been evicted.
     #[inline]
     pub(crate) fn is_suspect(&self, index: KeyIndex, now_ms: i64) -> bool {
-        now_ms <= self.slots[index as usize].suspect_until_ms
+        now_ms
+            <= self.buckets[index.bucket as usize]
+                .slot(index.slot)
+                .suspect_until_ms
     }
 
     /// Whether a record at `now_ms` of a key without state may lack evicted history.
@@ -151,7 +139,7 @@ impl Keys {
     /// The key's records.
     #[inline]
     pub(crate) fn history(&self, index: KeyIndex) -> &History {
-        &self.slots[index as usize].history
+        &self.buckets[index.bucket as usize].slot(index.slot).history
     }
 
     /// Forgets the key's records, but not the key.
@@ -159,7 +147,8 @@ impl Keys {
         let (bytes, parts) = self.parts(plan, index, None);
         parts.history.reset(plan);
         parts.queues.iter_mut().for_each(Queue::clear);
-        parts.tables.iter_mut().for_each(|table| *table = None);
+        parts.holdings.iter_mut().for_each(|held| *held = None);
+        parts.decayed.iter_mut().for_each(Decayed::clear);
         self.settle(plan, index, bytes);
     }
 
@@ -172,39 +161,14 @@ impl Keys {
         index: KeyIndex,
         seen: Option<u64>,
     ) -> (usize, KeyParts<'_>) {
-        let bytes = self.mutable_bytes(plan, index);
-        let index = index as usize;
-        let (queues, tables) = (plan.extremes.len(), plan.distincts.len());
-        let slot = &mut self.slots[index];
-        slot.seen = seen.unwrap_or(slot.seen);
-        let parts = KeyParts {
-            history: &mut slot.history,
-            queues: &mut self.queues[index * queues..][..queues],
-            tables: &mut self.tables[index * tables..][..tables],
-        };
-        (bytes, parts)
+        self.buckets[index.bucket as usize].parts(plan, index.slot, seen)
     }
 
     /// Counts what a change of the key's state allocated or freed since it had `before` bytes.
     #[inline]
     pub(crate) fn settle(&mut self, plan: &Plan, index: KeyIndex, before: usize) {
-        let after = self.mutable_bytes(plan, index);
-        self.heap_bytes = self.heap_bytes + after - before;
-    }
-
-    #[inline]
-    fn mutable_bytes(&self, plan: &Plan, index: KeyIndex) -> usize {
-        let index = index as usize;
-        let (queues, tables) = (plan.extremes.len(), plan.distincts.len());
-        let queues = &self.queues[index * queues..][..queues];
-        let tables = &self.tables[index * tables..][..tables];
-        self.slots[index].history.bytes()
-            + queues.iter().map(Queue::bytes).sum::<usize>()
-            + tables
-                .iter()
-                .flatten()
-                .map(|table| Counts::bytes(table))
-                .sum::<usize>()
+        let after = self.buckets[index.bucket as usize].settle(plan, index.slot, before);
+        self.bytes = self.bytes + after - before;
     }
 
     /// Evicts keys until the state fits `bytes_max` with room to spare, but never the last one.
@@ -212,65 +176,57 @@ impl Keys {
     pub(crate) fn sweep(&mut self, plan: &Plan, bytes_max: usize, watermark_ms: i64) {
         self.epoch += 1;
         let dead_ms = watermark_ms.saturating_sub(plan.idle_ttl_ms());
-        let mut live: Vec<(u64, KeyIndex)> = Vec::with_capacity(self.len());
-        for index in 0..self.slots.len() {
-            let slot = &self.slots[index];
-            if slot.key.is_none() {
-                continue;
-            }
-            if slot.history.watermark_ms < dead_ms {
-                self.evict(plan, index as KeyIndex);
-            } else {
-                live.push((slot.seen, index as KeyIndex));
+        let mut live: Vec<Candidate> = Vec::with_capacity(self.len());
+        for (bucket, keys) in self.buckets.iter().enumerate() {
+            for (hash, slot) in keys.entries() {
+                let key = keys.slot(*slot);
+                let is_dead = key.history.watermark_ms < dead_ms;
+                live.push(Candidate {
+                    seen: if is_dead { 0 } else { key.seen },
+                    hash: *hash,
+                    index: KeyIndex {
+                        bucket: bucket as u32,
+                        slot: *slot,
+                    },
+                });
             }
         }
+        let dead = live.iter().filter(|key| key.seen == 0).count();
         let target = bytes_max - bytes_max / SWEEP_PART;
+        let mut round = dead;
         let mut live = live.as_mut_slice();
-        while self.bytes() > target && live.len() > 1 {
-            let round = (live.len() / SWEEP_PART).max(1);
-            live.select_nth_unstable(round - 1);
-            let (oldest, rest) = live.split_at_mut(round);
-            for (_, index) in oldest.iter() {
-                self.evict(plan, *index);
+        loop {
+            if round > 0 {
+                live.select_nth_unstable_by_key(round - 1, |key| (key.seen, key.hash));
+                let (oldest, rest) = live.split_at_mut(round);
+                // Their slots are taken again in this order.
+                oldest.sort_unstable_by_key(|key| (key.seen, key.hash));
+                for key in oldest.iter() {
+                    self.evict(plan, *key);
+                }
+                live = rest;
             }
-            live = rest;
+            if self.bytes <= target || live.len() <= 1 {
+                return;
+            }
+            round = (live.len() / SWEEP_PART).max(1);
         }
     }
 
-    fn evict(&mut self, plan: &Plan, index: KeyIndex) {
-        let mutable = self.mutable_bytes(plan, index);
-        let at = index as usize;
-        let (queues, tables) = (plan.extremes.len(), plan.distincts.len());
-        self.queues[at * queues..][..queues].fill_with(Queue::default);
-        self.tables[at * tables..][..tables].fill_with(|| None);
-        let slot = &mut self.slots[at];
-        self.evicted_ms = self.evicted_ms.max(slot.history.watermark_ms);
-        let key_bytes = slot.key.take().map_or(0, |key| key_bytes(&key));
-        slot.history.release();
-        self.heap_bytes -= mutable + key_bytes;
-        if let Ok(entry) = self
-            .index
-            .find_entry(slot.hash, |(_, known)| *known == index)
-        {
-            entry.remove();
-        }
-        self.free.push(index);
+    fn evict(&mut self, plan: &Plan, key: Candidate) {
+        let bucket = &mut self.buckets[key.index.bucket as usize];
+        let before = bucket.bytes();
+        let watermark_ms = bucket.evict(plan, key.hash, key.index.slot);
+        self.bytes = self.bytes + bucket.bytes() - before;
+        self.evicted_ms = self.evicted_ms.max(watermark_ms);
         self.evicted += 1;
     }
 }
 
-fn key_bytes(key: &[u8]) -> usize {
-    // The key and the history are one allocation each.
-    key.len() + 2 * ALLOCATION_BYTES
-}
-
-fn heap_bytes_of(slot: &Slot) -> usize {
-    slot.history.bytes() + slot.key.as_deref().map_or(0, key_bytes)
-}
-
-/// Makes room for `more`, by an eighth at a time: a large table doubled would waste half of it.
-fn grow<T>(table: &mut Vec<T>, more: usize) {
-    if table.capacity() - table.len() < more {
-        table.reserve_exact(more.max(table.len() / 8).max(16));
-    }
+/// A key that may be evicted. The hash decides among keys seen by the same record, so that slots do not.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    seen: u64,
+    hash: u64,
+    index: KeyIndex,
 }

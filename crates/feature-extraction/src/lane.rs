@@ -9,9 +9,11 @@ use foldhash::quality::FixedState;
 use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, KeySpec, RecordKind};
 
 use crate::dedup::Dedup;
-use crate::feature::distinct::Table;
+use crate::feature::cohort::Cohorts;
+use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
-use crate::fold::{Course, KeyParts, Output, Record, Scratch};
+use crate::feature::holding;
+use crate::fold::{Around, Course, KeyParts, Output, Record, Scratch};
 use crate::history::{History, NEVER_MS};
 use crate::inputs::Inputs;
 use crate::keys::{KeyIndex, Keys};
@@ -19,7 +21,7 @@ use crate::output::Columns;
 use crate::plan::Plan;
 
 /// Seed of the hashes of keys and event ids. Fixed, so that the same log gives the same state.
-const KEY_SEED: u64 = 0x6b65_7973;
+pub(crate) const KEY_SEED: u64 = 0x6b65_7973;
 
 /// Records whose state is brought near together. Enough that many cache misses overlap, few enough
 /// that what was fetched is still there when it is used.
@@ -32,6 +34,8 @@ pub struct FeatureLane {
     key: KeySpec,
     keys: Keys,
     dedup: Dedup,
+    /// One per cohort ratio of the plan.
+    cohorts: Vec<Cohorts>,
     /// Newest accepted event time, [`NEVER_MS`] at first.
     watermark_ms: i64,
     /// Until the watermark passes it, windows may lack records from before the start.
@@ -58,8 +62,10 @@ pub struct LaneStats {
     pub skewed: u64,
     /// Terminal events read, remembered only if a feature asks for them.
     pub terminal_events: u64,
-    /// Labels read, remembered only if a feature asks for them.
+    /// Labels read, joined or remembered only if a feature asks for them.
     pub labels: u64,
+    /// Labels whose transaction was not, or no longer, remembered when features asked for it.
+    pub labels_unmatched: u64,
     /// Keys evicted to keep the memory budget.
     pub evicted_keys: u64,
     /// Gauge: keys with state.
@@ -92,7 +98,8 @@ struct Chunk {
 struct Blank {
     history: History,
     queues: Vec<Queue>,
-    tables: Vec<Table>,
+    holdings: Vec<holding::Slot>,
+    decayed: Vec<Decayed>,
 }
 
 /// A batch on its way through the lane.
@@ -108,18 +115,17 @@ impl FeatureLane {
     /// first record, history is missing: scores are flagged `WARMING` until the event time of the
     /// first accepted record plus the longest window has been reached.
     pub fn new(plan: Arc<Plan>, key: KeySpec, start_offset: i64) -> Self {
-        let bytes_max = usize::try_from(plan.settings.state.max_bytes.0).unwrap_or(usize::MAX);
-        let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
         let blank = Blank {
-            history: History::new(&plan),
+            history: History::new(&plan, b""),
             queues: plan.extremes.iter().map(|_| Queue::default()).collect(),
-            tables: plan.distincts.iter().map(|_| None).collect(),
+            holdings: plan.holdings.iter().map(|_| None).collect(),
+            decayed: plan.decayed.iter().map(|_| Decayed::default()).collect(),
         };
         Self {
             key,
             keys: Keys::new(),
-            // A quarter of the budget at most, so that there is always room for keys.
-            dedup: Dedup::new(horizon_ms, bytes_max / 4),
+            dedup: empty_dedup(&plan),
+            cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
             watermark_ms: NEVER_MS,
             warm_at_ms: if start_offset > 0 {
                 Warmth::Cold
@@ -133,6 +139,10 @@ impl FeatureLane {
             blank,
             plan,
         }
+    }
+
+    fn empty_dedup(&self) -> Dedup {
+        empty_dedup(&self.plan)
     }
 
     /// The plan that it runs.
@@ -263,7 +273,10 @@ impl FeatureLane {
         match kind {
             RecordKind::Transaction => {}
             RecordKind::TerminalEvent => self.stats.terminal_events += 1,
-            RecordKind::Label => self.stats.labels += 1,
+            RecordKind::Label => {
+                self.stats.labels += 1;
+                self.join_label(plan, batch, row, in_chunk, hint);
+            }
         }
         if !plan.kinds.contains(&kind) {
             return;
@@ -311,7 +324,7 @@ impl FeatureLane {
         let stride = plan.layout.stride;
         let record = Record {
             now_ms,
-            delta: &self.chunk.deltas[in_chunk * stride..][..stride],
+            delta: &mut self.chunk.deltas[in_chunk * stride..][..stride],
             course,
             row,
         };
@@ -320,26 +333,69 @@ impl FeatureLane {
             values: &mut columns.values,
             stride: columns.stride,
             row: flags.len(),
-            expressions: &batch.inputs.expressions,
         });
-        let counts = |since: &crate::plan::SinceSpec| batch.inputs.bit(since.bit, row);
+        let around = Around {
+            inputs: batch.inputs,
+            cohorts: &self.cohorts,
+        };
         match index {
             Some(index) => {
                 let (before, parts) = self.keys.parts(plan, index, Some(self.clock));
-                self.scratch.fold(plan, parts, &record, counts, output);
+                self.scratch.fold(plan, parts, record, around, output);
                 self.keys.settle(plan, index, before);
             }
             None => self
                 .scratch
-                .fold(plan, self.blank.parts(), &record, counts, output),
+                .fold(plan, self.blank.parts(), record, around, output),
+        }
+        if !refused {
+            self.join_cohorts(plan, batch, row, now_ms);
         }
         if is_scored {
             flags.push(marks);
         }
         let bytes_max = plan.settings.state.max_bytes.0;
         if self.state_bytes() as u64 > bytes_max {
-            let for_keys = (bytes_max as usize).saturating_sub(self.dedup.bytes());
+            let others = self.state_bytes() - self.keys.bytes();
+            let for_keys = (bytes_max as usize).saturating_sub(others);
             self.keys.sweep(plan, for_keys, self.watermark_ms);
+        }
+    }
+
+    /// Puts a label on its transaction, where a feature asks for it.
+    fn join_label(
+        &mut self,
+        plan: &Plan,
+        batch: &Batch<'_>,
+        row: usize,
+        in_chunk: usize,
+        hint: Option<KeyIndex>,
+    ) {
+        if plan.label_words.is_none() {
+            return;
+        }
+        let hash = self.chunk.key_hashes[in_chunk];
+        let index = hint.or_else(|| self.keys.find(hash, key_of(batch, row)));
+        let is_joined = index.is_some_and(|index| {
+            let (before, mut parts) = self.keys.parts(plan, index, None);
+            let is_joined = self
+                .scratch
+                .label(plan, &mut parts, batch.inputs.label(row));
+            self.keys.settle(plan, index, before);
+            is_joined
+        });
+        self.stats.labels_unmatched += u64::from(!is_joined);
+    }
+
+    /// Lets the cohorts of an accepted record take it in.
+    #[inline]
+    fn join_cohorts(&mut self, plan: &Plan, batch: &Batch<'_>, row: usize, now_ms: i64) {
+        for (spec, cohorts) in plan.cohorts.iter().zip(&mut self.cohorts) {
+            if batch.inputs.bit(spec.base, row) {
+                let cohort = batch.inputs.hash(spec.hash, row);
+                let is_part = batch.inputs.bit(spec.part, row);
+                cohorts.update(spec.half_life, now_ms, cohort, is_part);
+            }
         }
     }
 
@@ -396,7 +452,8 @@ impl FeatureLane {
 
     #[inline]
     fn state_bytes(&self) -> usize {
-        self.keys.bytes() + self.dedup.bytes()
+        let cohorts: usize = self.cohorts.iter().map(Cohorts::bytes).sum();
+        self.keys.bytes() + self.dedup.bytes() + cohorts
     }
 }
 
@@ -405,9 +462,16 @@ impl Blank {
         KeyParts {
             history: &mut self.history,
             queues: &mut self.queues,
-            tables: &mut self.tables,
+            holdings: &mut self.holdings,
+            decayed: &mut self.decayed,
         }
     }
+}
+
+/// A quarter of the budget at most, so that there is always room for keys.
+fn empty_dedup(plan: &Plan) -> Dedup {
+    let bytes_max = usize::try_from(plan.settings.state.max_bytes.0).unwrap_or(usize::MAX);
+    Dedup::new(plan.settings.time.dedup_horizon.as_ms(), bytes_max / 4)
 }
 
 #[inline]
@@ -435,5 +499,8 @@ fn id_of(batch: &Batch<'_>, row: usize, key_hash: u64) -> u64 {
         .max(1)
 }
 
+mod image;
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod tests;

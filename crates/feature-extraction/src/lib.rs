@@ -9,12 +9,14 @@
 //! and with each record the running totals *before* it. A window's count, sum or sum of squares is
 //! the difference of two rows; a cursor per window bound finds them.
 
+mod bucket;
 pub mod catalog;
 mod dedup;
 mod error;
 mod feature;
 mod fold;
 mod history;
+mod image;
 mod inputs;
 mod keys;
 mod lane;
@@ -23,8 +25,9 @@ mod output;
 mod plan;
 pub mod settings;
 
-pub use catalog::{Aggregate, Catalog, FeatureSpec};
+pub use catalog::{Aggregate, Catalog, FeatureSpec, Shrinkage, Source};
 pub use error::FeatureError;
+pub use image::ImageError;
 pub use lane::{FeatureLane, LaneStats};
 pub use plan::{FeatureInfo, Plan};
 pub use settings::{EngineSettings, StateSettings, TimeSettings};

@@ -7,129 +7,21 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tillwatch_predicate::{Expression, Predicate};
 use tillwatch_records::{Column, RecordKind};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Source};
 use crate::error::FeatureError;
 use crate::layout::Layout;
 use crate::settings::EngineSettings;
 
 mod compile;
+mod spec;
 
-/// Index of a [`Bit`] in the plan.
-pub(crate) type BitId = usize;
+pub(crate) use spec::*;
 
-/// "This record counts": its kind fits, the predicates hold and the columns are not null.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bit {
-    pub(crate) kind: RecordKind,
-    /// Indexes into [`Plan::predicates`], ascending.
-    pub(crate) predicates: Vec<usize>,
-    pub(crate) not_null: Vec<Column>,
-}
-
-/// Where the number of counted records of a window comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CountSource {
-    /// Every row counts: the difference of row numbers.
-    Rows,
-    /// A running count at this word of a row.
-    Word(usize),
-}
-
-/// Where a window ends: at which bound, and whether the current record is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct End {
-    /// Index into [`Plan::bounds_ms`].
-    pub(crate) bound: usize,
-    pub(crate) with_current: bool,
-}
-
-/// Rows from one bound to one end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// Index into [`Plan::bounds_ms`].
-    pub(crate) start: usize,
-    /// Index into [`Plan::ends`].
-    pub(crate) end: usize,
-}
-
-/// How the value of a row is read for min and max.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExtremeValue {
-    /// Difference of a running sum, where the running count moved.
-    Integer { sum: usize, count: usize },
-    /// A raw float, NaN where the record does not count.
-    Float { raw: usize },
-}
-
-/// One monotonic queue per key, shared by all windows of the same values and delay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ExtremeSpec {
-    pub(crate) value: ExtremeValue,
-    /// Keeps the smallest instead of the largest.
-    pub(crate) smallest: bool,
-    /// Index of the bound where its windows end.
-    pub(crate) end_bound: usize,
-    /// Delay plus its longest window: what is older leaves the queue.
-    pub(crate) reach_ms: i64,
-}
-
-/// One counter per key and window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DistinctSpec {
-    /// Word of the value's hash.
-    pub(crate) raw: usize,
-    pub(crate) start_bound: usize,
-    pub(crate) end_bound: usize,
-}
-
-/// One pair of times per key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SinceSpec {
-    pub(crate) bit: BitId,
-    pub(crate) count: CountSource,
-}
-
-/// How one feature is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Op {
-    Count {
-        window: Window,
-        count: CountSource,
-    },
-    Sum {
-        window: Window,
-        sum: usize,
-    },
-    Mean {
-        window: Window,
-        sum: usize,
-        count: CountSource,
-    },
-    Stddev {
-        window: Window,
-        sum: usize,
-        squares: usize,
-        count: CountSource,
-    },
-    Ratio {
-        window: Window,
-        part: CountSource,
-        whole: CountSource,
-    },
-    Extreme {
-        window: Window,
-        queue: usize,
-    },
-    Distinct {
-        window: Window,
-        slot: usize,
-    },
-    Since {
-        slot: usize,
-    },
-    Value {
-        expression: usize,
-    },
+/// A number of a record, taken once per batch.
+#[derive(Debug, Clone)]
+pub(crate) enum Number {
+    Column(Source),
+    Expression(Arc<Expression>),
 }
 
 /// What is known about a feature besides its values.
@@ -153,36 +45,62 @@ pub struct Plan {
     pub(crate) schema: SchemaRef,
     pub(crate) settings: EngineSettings,
     pub(crate) predicates: Vec<Arc<Predicate>>,
-    pub(crate) expressions: Vec<Arc<Expression>>,
+    /// At most [`LABELS_MAX`].
+    pub(crate) labels: Vec<Arc<Predicate>>,
+    pub(crate) numbers: Vec<Number>,
+    /// Tuples of columns whose hash is asked for.
+    pub(crate) hashes: Vec<Vec<Source>>,
     pub(crate) bits: Vec<Bit>,
     pub(crate) layout: Layout,
-    /// How far before the current record each bound lies; the first is 0, without repetition.
-    pub(crate) bounds_ms: Vec<i64>,
+    /// The first is the record itself; without repetition.
+    pub(crate) bounds: Vec<Bound>,
     pub(crate) ends: Vec<End>,
     pub(crate) extremes: Vec<ExtremeSpec>,
-    pub(crate) distincts: Vec<DistinctSpec>,
+    pub(crate) holdings: Vec<HoldingSpec>,
+    pub(crate) labelled: Vec<LabelledSpec>,
     pub(crate) sinces: Vec<SinceSpec>,
+    pub(crate) memories: Vec<MemorySpec>,
+    /// Word of each memory in the fixed part.
+    pub(crate) memories_at: Vec<usize>,
+    pub(crate) events: Vec<EventSpec>,
+    pub(crate) decayed: Vec<DecayedSpec>,
+    pub(crate) cohorts: Vec<CohortSpec>,
+    /// Word of the identity of a row's transaction and of its label bits, where labels are joined.
+    pub(crate) label_words: Option<(usize, usize)>,
     /// One per feature, in catalog order.
     pub(crate) ops: Vec<Op>,
     /// Kinds of record that move state: transactions, and what some feature reads.
     pub(crate) kinds: Vec<RecordKind>,
     columns: Vec<Column>,
+    joined: Vec<Source>,
+    /// Longest window with its delay and resolution, and the longest that keeps single records.
     pub(crate) longest_ms: i64,
-    /// Words at the start of a key's state: cursors, then times, then counters.
+    pub(crate) exact_ms: i64,
+    /// Whether old rows are thinned out to one per pane.
+    pub(crate) has_panes: bool,
+    /// Words of the fixed part of a key's state: cursors, then times, then counters, then memories.
     pub(crate) fixed_words: usize,
 }
+
+/// Label predicates of a catalog: one bit each in a word of a row.
+pub(crate) const LABELS_MAX: usize = 32;
 
 impl Plan {
     /// Compiles `catalog` for an engine with `settings`.
     pub fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Self, FeatureError> {
         settings.validate()?;
-        Ok(compile::compile(catalog, settings))
+        compile::compile(catalog, settings)
     }
 
     /// Columns that must be decoded, without repetition, besides those of the entity key: a column
     /// that is not there counts as null in every record.
     pub fn columns_needed(&self) -> Vec<Column> {
         self.columns.clone()
+    }
+
+    /// Columns that must be joined to the records, without repetition.
+    pub fn joined_needed(&self) -> &[Source] {
+        &self.joined
     }
 
     /// Names of the features in output order.
@@ -215,18 +133,25 @@ impl Plan {
         self.longest_ms
     }
 
-    /// How long a key keeps a record, in milliseconds: the longest window plus the allowed lateness.
+    /// How long a key keeps a record by itself, in milliseconds: the longest exact window plus the
+    /// allowed lateness. Beyond, panes are kept.
     pub fn retention_ms(&self) -> i64 {
-        self.longest_ms + self.settings.time.allowed_lateness.as_ms()
+        self.exact_ms + self.lateness_ms()
     }
 
     /// Event time without a record after which a key starts afresh, in milliseconds.
     pub fn idle_ttl_ms(&self) -> i64 {
-        self.settings
-            .state
-            .idle_ttl
-            .as_ms()
-            .max(self.retention_ms())
+        let setting = self.settings.state.idle_ttl.as_ms();
+        setting.max(self.longest_ms + self.lateness_ms())
+    }
+
+    pub(crate) fn lateness_ms(&self) -> i64 {
+        self.settings.time.allowed_lateness.as_ms()
+    }
+
+    /// Whether a key remembers more than the records of its windows.
+    pub(crate) fn remembers(&self) -> bool {
+        !(self.sinces.is_empty() && self.memories.is_empty() && self.decayed.is_empty())
     }
 
     /// Word of the cursor of a bound other than the first.
@@ -236,12 +161,17 @@ impl Plan {
 
     /// Words of the two times of a [`SinceSpec`].
     pub(crate) fn since_at(&self, slot: usize) -> usize {
-        self.bounds_ms.len() - 1 + 4 * slot
+        self.bounds.len() - 1 + 4 * slot
     }
 
-    /// Word of the counter of a [`DistinctSpec`].
-    pub(crate) fn distinct_at(&self, slot: usize) -> usize {
-        self.since_at(self.sinces.len()) + slot
+    /// Words of the total of a [`LabelledSpec`].
+    pub(crate) fn labelled_at(&self, slot: usize) -> usize {
+        self.since_at(self.sinces.len()) + 2 * slot
+    }
+
+    /// Word of the row where the next label is looked for first.
+    pub(crate) fn label_hint_at(&self) -> usize {
+        self.labelled_at(self.labelled.len())
     }
 
     fn schema_of(features: &[FeatureInfo]) -> SchemaRef {

@@ -65,7 +65,7 @@ fn errors_name_the_feature_and_the_nearest_name() {
         ),
         (
             feature("aggregate = \"ratio\"\nwindow = \"1h\""),
-            "feature `f`: `ratio` needs a filter: the records that it counts over the base",
+            "feature `f`: `ratio` needs a filter or a label: the records that it counts over the base",
         ),
     ];
     for (text, expected) in cases {

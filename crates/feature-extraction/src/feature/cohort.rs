@@ -145,7 +145,7 @@ mod tests {
     use crate::feature::tests::{DAY_MS, Sample, assert_close, samples};
 
     fn life(ms: i64) -> HalfLife {
-        HalfLife::new(ms).unwrap()
+        HalfLife::new(ms)
     }
 
     /// Spreads small numbers over the hashes, as the engine's hash does.

@@ -29,9 +29,11 @@ pub(crate) struct Shift {
 }
 
 impl HalfLife {
-    /// `None` unless `ms` is positive.
-    pub(crate) const fn new(ms: i64) -> Option<Self> {
-        if ms < 1 { None } else { Some(Self { ms }) }
+    /// At least one millisecond.
+    pub(crate) const fn new(ms: i64) -> Self {
+        Self {
+            ms: if ms < 1 { 1 } else { ms },
+        }
     }
 
     pub(crate) const fn as_ms(self) -> i64 {
@@ -88,17 +90,15 @@ mod tests {
 
     #[test]
     fn halves() {
-        let day = HalfLife::new(86_400_000).unwrap();
+        let day = HalfLife::new(86_400_000);
         assert_eq!(day.weight(0, 0), 1.0);
         assert_eq!(day.weight(0, 86_400_000), 2.0);
         assert_eq!(day.weight(0, -2 * 86_400_000), 0.25);
-        assert_eq!(HalfLife::new(0), None);
-        assert_eq!(HalfLife::new(-1), None);
     }
 
     #[test]
     fn the_landmark_moves_by_whole_half_lives() {
-        let life = HalfLife::new(1000).unwrap();
+        let life = HalfLife::new(1000);
         assert_eq!(life.shift(5, 64_004), None);
         for span in [64_000, 64_999, 70_123, 1_100_000, 4_000_000_000_000] {
             let shift = life.shift(5, 5 + span).unwrap();

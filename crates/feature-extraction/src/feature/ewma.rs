@@ -104,7 +104,7 @@ mod tests {
 
     fn spec(ms: i64) -> EwmaSpec {
         EwmaSpec {
-            half_life: HalfLife::new(ms).unwrap(),
+            half_life: HalfLife::new(ms),
         }
     }
 

@@ -5,7 +5,10 @@
 //! with q entries (about ln n for values in random order, n at worst). Space, shared by all windows
 //! of the same values and delay: 16 bytes per entry, none per record.
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::history::History;
+use crate::image::{take, take_run};
 use crate::layout::get64;
 use crate::plan::{ExtremeSpec, ExtremeValue, Plan};
 
@@ -20,11 +23,20 @@ pub(crate) struct Queue {
     head: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
 struct Entry {
     time_ms: i64,
     /// Orders values so that the wanted one is the largest.
     rank: i64,
+}
+
+/// Words of an entry.
+const ENTRY_WORDS: usize = size_of::<Entry>() / size_of::<u32>();
+
+/// Most entries that there is room for beside those there are.
+fn most_capacity(length: usize) -> usize {
+    4 * length + 64
 }
 
 impl Queue {
@@ -34,9 +46,36 @@ impl Queue {
         self.entries.capacity() * size_of::<Entry>()
     }
 
+    /// Forgets every value and gives the room back.
     pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.head = 0;
+        *self = Self::default();
+    }
+
+    /// Appends everything as words: `capacity | entries | dead ones | entries`.
+    pub(crate) fn write(&self, out: &mut Vec<u32>) {
+        let [capacity, entries, head] =
+            [self.entries.capacity(), self.entries.len(), self.head].map(|n| n as u32);
+        out.extend([capacity, entries, head]);
+        out.extend_from_slice(bytemuck::cast_slice(&self.entries));
+    }
+
+    /// What was written; nothing when it cannot have been.
+    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
+        let (capacity, length) = (take(words)? as usize, take(words)? as usize);
+        let head = take(words)? as usize;
+        let written = take_run(words, length.checked_mul(ENTRY_WORDS)?)?;
+        if head > length || capacity < length || capacity > most_capacity(length) {
+            return None;
+        }
+        let mut entries = Vec::new();
+        entries.reserve_exact(capacity);
+        entries.resize(length, Entry::zeroed());
+        bytemuck::cast_slice_mut(&mut entries).copy_from_slice(written);
+        let live = &entries[head..];
+        let is_sound = live
+            .windows(2)
+            .all(|pair| pair[0].time_ms <= pair[1].time_ms && pair[0].rank > pair[1].rank);
+        is_sound.then_some(Self { entries, head })
     }
 
     /// Adds a value that is not older than any other.
@@ -75,6 +114,9 @@ impl Queue {
         if self.head >= DEAD_MIN && self.head * 2 >= self.entries.len() {
             self.entries.drain(..self.head);
             self.head = 0;
+            if self.entries.capacity() > most_capacity(self.entries.len()) {
+                self.entries.shrink_to(self.entries.len() * 2);
+            }
         }
     }
 

@@ -81,12 +81,14 @@ impl Histogram {
     }
 
     /// Number of values.
+    #[cfg(test)]
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         self.len
     }
 
     /// Forgets all values and gives the space back.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -5,11 +5,22 @@
 
 /// Σx / n; NaN of nothing. Rounded once per conversion and once for the division.
 #[inline]
-pub(crate) fn mean(count: u32, sum: i64) -> f64 {
-    if count == 0 {
+pub(crate) fn mean(count: f64, sum: i64) -> f64 {
+    if count == 0.0 {
         return f64::NAN;
     }
-    sum as f64 / f64::from(count)
+    sum as f64 / count
+}
+
+/// part / whole, NaN of nothing; with a prior of some strength, (part + strength · prior) / (whole +
+/// strength).
+#[inline]
+pub(crate) fn ratio(part: f64, whole: f64, prior: Option<(f64, f64)>) -> f64 {
+    match prior {
+        // 0 / 0 is NaN: no value.
+        None => part / whole,
+        Some((strength, prior)) => (part + strength * prior) / (whole + strength),
+    }
 }
 
 /// Population standard deviation, √(n·Σx² − (Σx)²) / n; NaN of nothing. The difference is exact, so
@@ -43,7 +54,7 @@ mod tests {
         let x = 999_999_999_999_i64;
         let squares = (x as u128) * (x as u128) * 3;
         assert_eq!(stddev(3, x * 3, squares), 0.0);
-        assert_eq!(mean(3, x * 3), x as f64);
+        assert_eq!(mean(3.0, x * 3), x as f64);
     }
 
     #[test]
@@ -52,6 +63,6 @@ mod tests {
         assert_eq!(stddev(1, 7, 49), 0.0);
         assert_eq!(stddev(4, -4, 20), 2.0);
         assert!(stddev(0, 0, 0).is_nan());
-        assert!(mean(0, 0).is_nan());
+        assert!(mean(0.0, 0).is_nan());
     }
 }

@@ -129,7 +129,7 @@ mod tests {
 
     fn spec(ms: i64) -> ProfileSpec {
         ProfileSpec {
-            half_life: HalfLife::new(ms).unwrap(),
+            half_life: HalfLife::new(ms),
         }
     }
 

@@ -32,9 +32,13 @@ impl SinceSpec {
         } else if newest <= now_ms {
             seconds(newest, now_ms)
         } else {
+            let rows = (history.thinned().min(rows), rows);
             let kept = history.last_counted(plan, rows, self.count);
-            let dropped = history.fixed_time(plan.since_at(slot) + 2);
-            seconds(kept.unwrap_or(dropped), now_ms)
+            let dropped = || history.fixed_time(plan.since_at(slot) + 2);
+            seconds(
+                kept.map_or_else(dropped, |row| history.time(plan, row)),
+                now_ms,
+            )
         }
     }
 }

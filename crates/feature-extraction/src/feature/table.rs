@@ -10,7 +10,7 @@ pub(crate) mod pod_map;
 #[cfg(test)]
 mod tests;
 
-use pod_map::PodMap;
+pub(crate) use pod_map::PodMap;
 
 /// Largest count that is read back, so that it can still grow; no window holds as many records.
 const COUNT_MAX: u32 = u32::MAX / 2;
@@ -33,6 +33,7 @@ impl Table {
     }
 
     /// Forgets all hashes and gives the space back.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

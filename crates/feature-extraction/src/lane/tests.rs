@@ -11,7 +11,7 @@ use super::*;
 use crate::catalog::Catalog;
 use crate::settings::EngineSettings;
 
-const SETTINGS: [OracleSettings; 3] = [
+pub(super) const SETTINGS: [OracleSettings; 3] = [
     OracleSettings {
         allowed_lateness_ms: 60_000,
         max_future_skew_ms: 5_000,
@@ -32,7 +32,7 @@ const SETTINGS: [OracleSettings; 3] = [
     },
 ];
 
-fn engine(settings: &OracleSettings) -> EngineSettings {
+pub(super) fn engine(settings: &OracleSettings) -> EngineSettings {
     let mut engine = EngineSettings::default();
     engine.time.allowed_lateness = DurationMs::from_ms(settings.allowed_lateness_ms);
     engine.time.max_future_skew = DurationMs::from_ms(settings.max_future_skew_ms);
@@ -41,7 +41,7 @@ fn engine(settings: &OracleSettings) -> EngineSettings {
     engine
 }
 
-fn lane(catalog: &str, settings: &EngineSettings, start_offset: i64) -> FeatureLane {
+pub(super) fn lane(catalog: &str, settings: &EngineSettings, start_offset: i64) -> FeatureLane {
     let plan = Plan::compile(&Catalog::parse(catalog).unwrap(), settings).unwrap();
     let key = KeySpec::from_names(&["terminal_id"]).unwrap();
     FeatureLane::new(Arc::new(plan), key, start_offset)
@@ -65,7 +65,7 @@ fn rows(batch: &FeatureBatch) -> Vec<OracleRow> {
         .collect()
 }
 
-fn fold(
+pub(super) fn fold(
     lane: &mut FeatureLane,
     events: &[Event],
     pieces: &[std::ops::Range<usize>],
@@ -81,11 +81,11 @@ fn fold(
 }
 
 /// Everything in one batch.
-fn whole(events: &[Event]) -> Vec<std::ops::Range<usize>> {
+pub(super) fn whole(events: &[Event]) -> Vec<std::ops::Range<usize>> {
     std::iter::once(0..events.len()).collect()
 }
 
-fn bits(row: &OracleRow) -> Vec<Option<u64>> {
+pub(super) fn bits(row: &OracleRow) -> Vec<Option<u64>> {
     row.values
         .iter()
         .map(|value| value.map(f64::to_bits))

@@ -6,7 +6,7 @@ use crate::feature::histogram::value_of;
 use crate::feature::tests::{DAY_MS, Sample, assert_close, samples};
 
 fn life(ms: i64) -> HalfLife {
-    HalfLife::new(ms).unwrap()
+    HalfLife::new(ms)
 }
 
 fn filled(samples: &[Sample], half_life_ms: i64) -> Decayed {

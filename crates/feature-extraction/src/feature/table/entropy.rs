@@ -35,6 +35,7 @@ impl Entropy {
     }
 
     /// Forgets all hashes and gives the space back.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

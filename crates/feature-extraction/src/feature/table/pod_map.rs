@@ -125,6 +125,7 @@ impl<V: Value> PodMap<V> {
     }
 
     /// Forgets a key; gives the value it had.
+    #[cfg(test)]
     #[inline]
     pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
         let slot = self.find(key).ok()?;

@@ -1,0 +1,119 @@
+//! Counts and sums of the records that a label speaks of.
+//!
+//! A label arrives long after its transaction and changes what its row says, so totals before each
+//! row would all have to be changed. Instead a total is kept per key and window, changed as rows
+//! enter, leave or are labelled. Cost: O(1) amortised per record; a label costs one look when labels
+//! arrive in the order of their transactions, O(log n) when it says when the transaction happened, else
+//! a look at each of the key's records. Space: 12 bytes per record, 8 per key and window.
+
+use crate::feature::holding::Span;
+use crate::history::History;
+use crate::inputs::{Label, NAMELESS_ID};
+use crate::layout::get64;
+use crate::plan::{LabelledSpec, Plan};
+
+impl LabelledSpec {
+    /// What a row with these label bits contributes.
+    fn contribution(&self, plan: &Plan, history: &History, row: u32, labels: u32) -> i64 {
+        if labels >> self.label & 1 == 0 || !history.counts(plan, row, self.count) {
+            return 0;
+        }
+        let Some(at) = self.sum else { return 1 };
+        let next = get64(history.row(plan, row + 1), at);
+        next.wrapping_sub(get64(history.row(plan, row), at))
+            .cast_signed()
+    }
+
+    /// The total of `rows`, by looking at each.
+    pub(crate) fn scan(&self, plan: &Plan, history: &History, rows: Span) -> i64 {
+        let Some((_, labels_at)) = plan.label_words else {
+            return 0;
+        };
+        (rows.start..rows.end)
+            .map(|row| {
+                let labels = history.row(plan, row)[labels_at];
+                self.contribution(plan, history, row, labels)
+            })
+            .sum()
+    }
+
+    /// Moves the window from `old` to `new`, which begins and ends no earlier.
+    #[inline]
+    pub(crate) fn advance(
+        &self,
+        plan: &Plan,
+        history: &mut History,
+        slot: usize,
+        (old, new): (Span, Span),
+    ) {
+        let entered = Span {
+            start: old.end.max(new.start),
+            end: new.end,
+        };
+        let left = Span {
+            start: old.start,
+            end: new.start.min(old.end),
+        };
+        let change = self.scan(plan, history, entered) - self.scan(plan, history, left);
+        if change != 0 {
+            let at = plan.labelled_at(slot);
+            history.set_fixed_time(at, history.fixed_time(at) + change);
+        }
+    }
+}
+
+/// Puts `label` on the row of its transaction; gives whether there is one.
+pub(crate) fn relabel(plan: &Plan, history: &mut History, label: Label) -> bool {
+    let Some((id_at, labels_at)) = plan.label_words else {
+        return false;
+    };
+    let Some(row) = find(plan, history, label, id_at) else {
+        return false;
+    };
+    history.set_fixed(plan.label_hint_at(), row + 1);
+    let before = history.row(plan, row)[labels_at];
+    history.row_mut(plan, row)[labels_at] = label.bits;
+    for (slot, spec) in plan.labelled.iter().enumerate() {
+        let lies_in =
+            (history.cursor(spec.start_bound)..history.cursor(spec.end_bound)).contains(&row);
+        if lies_in {
+            let change = spec.contribution(plan, history, row, label.bits)
+                - spec.contribution(plan, history, row, before);
+            let at = plan.labelled_at(slot);
+            history.set_fixed_time(at, history.fixed_time(at) + change);
+        }
+    }
+    true
+}
+
+/// The row of the transaction that `label` speaks of, among those remembered one by one.
+fn find(plan: &Plan, history: &History, label: Label, id_at: usize) -> Option<u32> {
+    let id_of = |row: u32| get64(history.row(plan, row), id_at);
+    let forgotten_ms = history.forgotten_ms(plan);
+    let first = history.count_until(plan, forgotten_ms);
+    let rows = first..history.rows();
+    if label.id == NAMELESS_ID {
+        let time_ms = label.occurred_ms?;
+        let after = history.count_until(plan, time_ms);
+        let same_time = |row: &u32| history.time(plan, *row) == time_ms;
+        let at_that_time = rows.start..after.max(rows.start);
+        return at_that_time
+            .rev()
+            .take_while(same_time)
+            .find(|row| id_of(*row) != 0);
+    }
+    let is_meant = |row: &u32| id_of(*row) == label.id;
+    // Labels mostly come in the order of their transactions.
+    let hint = history.fixed(plan.label_hint_at());
+    if rows.contains(&hint) && is_meant(&hint) {
+        return Some(hint);
+    }
+    let by_time = label.occurred_ms.and_then(|time_ms| {
+        let after = history.count_until(plan, time_ms).max(rows.start);
+        (rows.start..after)
+            .rev()
+            .take_while(|row| history.time(plan, *row) == time_ms)
+            .find(is_meant)
+    });
+    by_time.or_else(|| rows.rev().find(is_meant))
+}

@@ -1,0 +1,124 @@
+//! State that is written and read back goes on as if nothing had happened.
+
+use tillwatch_testkit::oracle::{self, OracleFeature};
+use tillwatch_testkit::stream::{self, StreamSettings};
+
+use super::tests::{SETTINGS, bits, engine, fold, lane, whole};
+use super::*;
+use crate::image::ImageError;
+
+/// Everything that a lane holds.
+fn images(lane: &FeatureLane) -> Vec<Vec<u32>> {
+    let mut images: Vec<Vec<u32>> = (0..FeatureLane::BUCKETS)
+        .map(|bucket| {
+            let mut image = Vec::new();
+            lane.write_bucket(bucket, &mut image);
+            image
+        })
+        .collect();
+    let mut own = Vec::new();
+    lane.write_own(&mut own);
+    images.push(own);
+    images
+}
+
+fn restore(lane: &mut FeatureLane, images: &[Vec<u32>]) {
+    for (bucket, image) in images[..FeatureLane::BUCKETS].iter().enumerate() {
+        lane.read_bucket(bucket, bytemuck::cast_slice(image))
+            .unwrap();
+    }
+    let own = &images[FeatureLane::BUCKETS];
+    lane.read_own(bytemuck::cast_slice(own)).unwrap();
+}
+
+fn check(seed: u64, max_bytes: Option<u64>) {
+    let catalog = oracle::catalog_toml(&OracleFeature::random(seed));
+    let mut engine = engine(&SETTINGS[(seed % 3) as usize]);
+    if let Some(max_bytes) = max_bytes {
+        engine.state.max_bytes = tillwatch_records::units::ByteSize(max_bytes);
+    }
+    let settings = StreamSettings {
+        keys: if max_bytes.is_some() { 300 } else { 5 },
+        events: if max_bytes.is_some() { 2_000 } else { 200 },
+        ..StreamSettings::random(seed)
+    };
+    let events = stream::events(&settings);
+    let mut through = lane(&catalog, &engine, 0);
+    let expected = fold(&mut through, &events, &whole(&events));
+    for piece in 1..6 {
+        let cut = events.len() * piece / 6 + (seed % 7) as usize;
+        let mut before = lane(&catalog, &engine, 0);
+        let mut rows = fold(&mut before, &events[..cut], &whole(&events[..cut]));
+        let written = images(&before);
+        let mut after = lane(&catalog, &engine, 1);
+        restore(&mut after, &written);
+        assert!(images(&after) == written, "seed {seed}: not what was read");
+        rows.extend(fold(&mut after, &events[cut..], &whole(&events[cut..])));
+        let same = rows
+            .iter()
+            .zip(&expected)
+            .position(|(a, b)| bits(a) != bits(b) || a.flags != b.flags);
+        assert!(same.is_none(), "seed {seed}, cut {cut}: {same:?}");
+        assert_eq!(rows.len(), expected.len());
+        assert!(images(&after) == images(&through), "seed {seed}, cut {cut}");
+    }
+}
+
+#[test]
+fn an_interruption_changes_nothing() {
+    for seed in 0..60 {
+        check(seed, None);
+    }
+}
+
+#[test]
+fn an_interruption_changes_no_eviction() {
+    for seed in 0..6 {
+        check(seed, Some(96 * 1024));
+    }
+}
+
+#[test]
+fn damage_is_found_and_leaves_the_lane_as_it_was() {
+    let catalog = oracle::catalog_toml(&OracleFeature::random(3));
+    let settings = &engine(&SETTINGS[0]);
+    let events = stream::events(&StreamSettings::random(3));
+    let mut full = lane(&catalog, settings, 0);
+    fold(&mut full, &events, &whole(&events));
+    let written = images(&full);
+    let bucket = (0..FeatureLane::BUCKETS)
+        .max_by_key(|bucket| written[*bucket].len())
+        .unwrap();
+    let mut other = lane(&catalog, settings, 0);
+    let untouched = images(&other);
+    let image = &written[bucket];
+    for word in (0..image.len()).step_by(7) {
+        let mut damaged = image.clone();
+        damaged[word] ^= 1 << (word % 32);
+        let refused = other.read_bucket(bucket, bytemuck::cast_slice(&damaged));
+        assert!(refused.is_err(), "word {word}");
+    }
+    for length in 0..image.len() {
+        let cut = bytemuck::cast_slice(&image[..length]);
+        assert!(other.read_bucket(bucket, cut).is_err(), "{length} words");
+    }
+    let bytes = bytemuck::cast_slice(image);
+    assert_eq!(
+        other.read_bucket(bucket ^ 1, bytes),
+        Err(ImageError::Part {
+            found: bucket as u32,
+            wanted: bucket as u32 ^ 1
+        })
+    );
+    assert_eq!(other.read_bucket(bucket, b"abc"), Err(ImageError::Foreign));
+    let elsewhere = oracle::catalog_toml(&OracleFeature::random(4));
+    assert_eq!(
+        lane(&elsewhere, settings, 0).read_bucket(bucket, bytes),
+        Err(ImageError::Plan)
+    );
+    assert!(images(&other) == untouched);
+    // Where bytes do not lie as words do, they are read all the same.
+    let mut shifted = vec![0u8];
+    shifted.extend_from_slice(bytes);
+    other.read_bucket(bucket, &shifted[1..]).unwrap();
+}

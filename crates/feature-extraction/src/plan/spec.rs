@@ -1,0 +1,352 @@
+//! The parts of a plan: what is shared, and how each feature is read.
+
+use tillwatch_records::RecordKind;
+
+use crate::catalog::Source;
+use crate::feature::decay::HalfLife;
+use crate::feature::ewma::EwmaSpec;
+use crate::feature::profile::ProfileSpec;
+use crate::feature::sequence::SequenceSpec;
+use crate::feature::{change, ewma, place, profile, sequence};
+
+/// Index of a [`Bit`] in the plan.
+pub(crate) type BitId = usize;
+
+/// Index of a number in the plan.
+pub(crate) type NumberId = usize;
+
+/// "This record counts": its kind fits, the predicates hold and the columns are not null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bit {
+    pub(crate) kind: RecordKind,
+    /// Indexes into [`super::Plan::predicates`], ascending.
+    pub(crate) predicates: Vec<usize>,
+    /// In the order of their names.
+    pub(crate) not_null: Vec<Source>,
+}
+
+/// Where the number of counted records of a window comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountSource {
+    /// Every row counts: the difference of row numbers.
+    Rows,
+    /// A running count at this word of a row.
+    Word(usize),
+}
+
+/// How far before the current record a bound lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) before_ms: i64,
+    /// What it is rounded down to; 0 for an exact one.
+    pub(crate) resolution_ms: i64,
+}
+
+impl Memory {
+    /// Words that it takes of a key's state.
+    pub(crate) fn words(&self) -> usize {
+        match self {
+            Self::Ewma { .. } => ewma::WORDS,
+            Self::Profile { .. } => profile::WORDS,
+            Self::Place { .. } => place::WORDS,
+            Self::Change { .. } => change::WORDS,
+            Self::Sequence { .. } => sequence::WORDS,
+        }
+    }
+}
+
+impl Bound {
+    /// Records at or before this time lie before the bound of a record at `now_ms`.
+    #[inline]
+    pub(crate) fn limit_ms(&self, now_ms: i64) -> i64 {
+        let limit = now_ms - self.before_ms;
+        if self.resolution_ms == 0 {
+            return limit;
+        }
+        let first = limit + 1;
+        first - first.rem_euclid(self.resolution_ms) - 1
+    }
+}
+
+/// Where a window ends: at which bound, and whether the current record is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Index into [`super::Plan::bounds`].
+    pub(crate) bound: usize,
+    pub(crate) with_current: bool,
+}
+
+/// Rows from one bound to one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Index into [`super::Plan::bounds`].
+    pub(crate) start: usize,
+    /// Index into [`super::Plan::ends`].
+    pub(crate) end: usize,
+    /// Only so many of the newest counted rows, 0 for all, and how they are counted.
+    pub(crate) last: u32,
+    pub(crate) counted: CountSource,
+}
+
+/// How the value of a row is read for min and max.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExtremeValue {
+    /// Difference of a running sum, where the running count moved.
+    Integer { sum: usize, count: usize },
+    /// A raw float, NaN where the record does not count.
+    Float { raw: usize },
+}
+
+/// One monotonic queue per key, shared by all windows of the same values and delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExtremeSpec {
+    pub(crate) value: ExtremeValue,
+    /// Keeps the smallest instead of the largest.
+    pub(crate) smallest: bool,
+    /// Index of the bound where its windows end.
+    pub(crate) end_bound: usize,
+    /// Delay plus its longest window: what is older leaves the queue.
+    pub(crate) reach_ms: i64,
+}
+
+/// What a window keeps when it is too large to be looked at record by record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// Distinct values, sampled when there are many.
+    Distinct,
+    /// Counts of values and their entropy.
+    Entropy,
+    /// Counts of values.
+    Counts,
+    /// Counts of histogram buckets.
+    Histogram,
+}
+
+/// One holding per key and window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HoldingSpec {
+    pub(crate) holding: Holding,
+    /// Word of the value, and whether it has one word or two.
+    pub(crate) raw: usize,
+    pub(crate) is_short: bool,
+    /// Whether it is kept at all: a few newest records are always looked at one by one.
+    pub(crate) is_kept: bool,
+    pub(crate) start_bound: usize,
+    pub(crate) end_bound: usize,
+}
+
+/// How a holding is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum HoldingRead {
+    Distinct,
+    Entropy,
+    /// Of the record's own values, an index into [`super::Plan::hashes`].
+    Repeats {
+        hash: usize,
+    },
+    Quantile {
+        q: f64,
+    },
+    RobustZ {
+        number: NumberId,
+        is_log: bool,
+    },
+}
+
+/// A count or sum per key and window of the records that a label speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LabelledSpec {
+    pub(crate) start_bound: usize,
+    pub(crate) end_bound: usize,
+    /// Bit of the label predicate.
+    pub(crate) label: u32,
+    pub(crate) count: CountSource,
+    /// Word of the running sum; counts when there is none.
+    pub(crate) sum: Option<usize>,
+}
+
+/// One pair of times per key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SinceSpec {
+    pub(crate) bit: BitId,
+    pub(crate) count: CountSource,
+}
+
+/// What a key remembers in a fixed number of words, whatever the windows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Memory {
+    Ewma {
+        spec: EwmaSpec,
+        number: NumberId,
+    },
+    Profile {
+        spec: ProfileSpec,
+    },
+    Place {
+        lat: NumberId,
+        lon: NumberId,
+    },
+    Change {
+        hash: usize,
+    },
+    Sequence {
+        spec: SequenceSpec,
+        number: NumberId,
+    },
+}
+
+/// A memory of the records that have a bit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct MemorySpec {
+    pub(crate) bit: BitId,
+    pub(crate) memory: Memory,
+}
+
+impl MemorySpec {
+    /// Words that it takes of a key's state.
+    pub(crate) fn words(&self) -> usize {
+        self.memory.words()
+    }
+}
+
+/// What a detector may find at a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Duplicate,
+    Regression,
+    Fork,
+    Change,
+}
+
+/// An event that records are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventSpec {
+    /// Index into [`super::Plan::memories`].
+    pub(crate) memory: usize,
+    pub(crate) kind: EventKind,
+}
+
+/// How a memory is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryRead {
+    EwmaMean,
+    EwmaStddev,
+    EwmaZ,
+    Rate,
+    DistanceKm,
+    SpeedKmh,
+    Changed,
+    Gap,
+}
+
+/// A histogram whose records age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DecayedSpec {
+    pub(crate) bit: BitId,
+    pub(crate) number: NumberId,
+    pub(crate) is_log: bool,
+    pub(crate) half_life: HalfLife,
+}
+
+/// Ratios of the cohorts of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CohortSpec {
+    /// Names the cohort: an index into [`super::Plan::hashes`].
+    pub(crate) hash: usize,
+    pub(crate) part: BitId,
+    pub(crate) base: BitId,
+    pub(crate) half_life: HalfLife,
+}
+
+/// What a ratio is drawn to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shrink {
+    pub(crate) strength: f64,
+    pub(crate) prior: f64,
+    /// Index into [`super::Plan::cohorts`].
+    pub(crate) cohort: Option<usize>,
+}
+
+/// A number of records of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Counted(CountSource),
+    /// Index into [`super::Plan::labelled`].
+    Labelled(usize),
+}
+
+/// A sum over the records of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Total {
+    /// Word of the running sum.
+    Word(usize),
+    /// Index into [`super::Plan::labelled`].
+    Labelled(usize),
+}
+
+/// How one feature is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Op {
+    Count {
+        window: Window,
+        count: Part,
+    },
+    Sum {
+        window: Window,
+        sum: Total,
+    },
+    Mean {
+        window: Window,
+        sum: Total,
+        count: Part,
+    },
+    Stddev {
+        window: Window,
+        sum: usize,
+        squares: usize,
+        count: CountSource,
+    },
+    Ratio {
+        window: Window,
+        part: Part,
+        whole: CountSource,
+        shrink: Option<Shrink>,
+    },
+    Extreme {
+        window: Window,
+        queue: usize,
+    },
+    /// Value of the first or last counted row.
+    Edge {
+        window: Window,
+        raw: usize,
+        count: CountSource,
+        is_last: bool,
+    },
+    Held {
+        window: Window,
+        slot: usize,
+        read: HoldingRead,
+    },
+    InterArrival {
+        window: Window,
+        /// Word of the squared gaps.
+        gaps: usize,
+        count: CountSource,
+        is_cv: bool,
+    },
+    Since {
+        slot: usize,
+    },
+    Value {
+        number: NumberId,
+    },
+    Memory {
+        slot: usize,
+        read: MemoryRead,
+    },
+    Decayed {
+        slot: usize,
+        read: HoldingRead,
+    },
+}
