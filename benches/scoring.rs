@@ -43,6 +43,7 @@ impl Case {
             catalog_version: plan.version().to_owned(),
             features: plan.feature_names().map(str::to_owned).collect(),
             columns: transaction.columns().to_vec(),
+            joined: Vec::new(),
         };
         let model = Registry::standard().load(&files(&root.join(model))?, &scope)?;
         let scorer = Scorer::new(vec![model], ScoringSettings::default(), &scope)?;

@@ -30,6 +30,7 @@ fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
         catalog_version: catalog.version().to_owned(),
         features: plan.feature_names().map(str::to_owned).collect(),
         columns: Column::ALL.to_vec(),
+        joined: Vec::new(),
     }
 }
 

@@ -144,6 +144,8 @@ pub struct Versions {
     pub model: String,
     /// Hash of the feature catalog, hexadecimal.
     pub catalog: String,
+    /// Hash of the reference data that was joined to the records, hexadecimal; `None` when none is.
+    pub reference: Option<String>,
 }
 
 /// One score per transaction.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimestampMillisecondType};
 use tillwatch_predicate::Scope;
 use tillwatch_records::{Column, Reason};
 
@@ -35,7 +35,7 @@ pub struct ModelInfo {
     pub version: String,
     /// Kind, as in model.toml.
     pub kind: String,
-    /// Features and event columns it reads, in the order of [`ModelInput::columns`].
+    /// Features, event columns and joined columns it reads, in the order of [`ModelInput::columns`].
     pub inputs: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl ModelInfo {
 #[derive(Debug, Clone, Copy)]
 pub struct ModelInput<'a> {
     /// One array per input of [`ModelInfo::inputs`], each with `rows` rows: Float64 for a feature,
-    /// the canonical type for an event column. Null where there is no value.
+    /// the canonical type for an event column, its own for a joined one. Null where there is no value.
     pub columns: &'a [ArrayRef],
     /// Number of rows.
     pub rows: usize,
@@ -97,8 +97,8 @@ impl ModelOutput {
     }
 }
 
-/// What models may read: the catalog's features and the event columns. A feature hides an event
-/// column of the same name.
+/// What models may read: the catalog's features, the event columns and what is joined to them. A
+/// feature hides a column of the same name.
 #[derive(Debug, Clone, Default)]
 pub struct InputScope {
     /// Name of the catalog.
@@ -109,6 +109,8 @@ pub struct InputScope {
     pub features: Vec<String>,
     /// Event columns that the source has.
     pub columns: Vec<Column>,
+    /// Columns that are joined to the records, see [`tillwatch_records::EventBatch::joined`].
+    pub joined: Vec<Field>,
 }
 
 impl InputScope {
@@ -119,6 +121,15 @@ impl InputScope {
         }
         Column::from_name(name).filter(|column| self.columns.contains(column))
     }
+
+    /// The joined column that the input `name` stands for; `None` for anything else.
+    pub fn joined_column(&self, name: &str) -> Option<&Field> {
+        if self.features.iter().any(|feature| feature == name) || Column::from_name(name).is_some()
+        {
+            return None;
+        }
+        self.joined.iter().find(|field| field.name() == name)
+    }
 }
 
 impl Scope for InputScope {
@@ -126,13 +137,16 @@ impl Scope for InputScope {
         if self.features.iter().any(|feature| feature == name) {
             return Some(DataType::Float64);
         }
-        self.event_column(name)
-            .map(|column| column.kind().data_type())
+        let event = self.event_column(name);
+        let event = event.map(|column| column.kind().data_type());
+        event.or_else(|| Some(self.joined_column(name)?.data_type().clone()))
     }
 
     fn names(&self) -> Vec<String> {
         let columns = self.columns.iter().map(|column| column.name().to_owned());
-        self.features.iter().cloned().chain(columns).collect()
+        let joined = self.joined.iter().map(|field| field.name().clone());
+        let features = self.features.iter().cloned();
+        features.chain(columns).chain(joined).collect()
     }
 }
 

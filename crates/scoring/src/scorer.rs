@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use tillwatch_records::limits::REASONS_MAX;
 use tillwatch_records::score::ReasonLists;
-use tillwatch_records::{Alert, Column, FeatureBatch, Flags, ScoreBatch, Versions};
+use tillwatch_records::{Alert, Column, EventBatch, FeatureBatch, Flags, ScoreBatch, Versions};
 
 use crate::alerts::{Alerts, Row};
 use crate::error::ScoringError;
@@ -42,6 +42,7 @@ enum Source {
     /// A feature, with its position in the batch's schema when it has it.
     Feature(String, Option<usize>),
     Event(Column),
+    Joined(Field),
 }
 
 /// The event columns that `models` read, beside the catalog's own: only these need be decoded for
@@ -93,6 +94,7 @@ impl Scorer {
             versions: Arc::new(Versions {
                 model: names.join("+"),
                 catalog: scope.catalog_version.clone(),
+                reference: None,
             }),
             members: models
                 .into_iter()
@@ -114,13 +116,38 @@ impl Scorer {
         let mut columns: Vec<Column> = sources
             .filter_map(|source| match source {
                 Source::Event(column) => Some(*column),
-                Source::Feature(..) => None,
+                Source::Feature(..) | Source::Joined(_) => None,
             })
             .chain([Column::EventTime])
             .collect();
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// The joined columns that the members read, by name and without repetition.
+    pub fn joined_needed(&self) -> Vec<Field> {
+        let sources = self.members.iter().flat_map(|member| &member.sources);
+        let mut fields: Vec<Field> = sources
+            .filter_map(|source| match source {
+                Source::Joined(field) => Some(field.clone()),
+                Source::Feature(..) | Source::Event(_) => None,
+            })
+            .collect();
+        fields.sort_by(|a, b| a.name().cmp(b.name()));
+        fields.dedup_by(|a, b| a.name() == b.name());
+        fields
+    }
+
+    /// Says which version of the reference data is joined to the batches that come; see
+    /// [`Versions::reference`].
+    pub fn set_reference(&mut self, version: Option<&str>) {
+        if self.versions.reference.as_deref() != version {
+            self.versions = Arc::new(Versions {
+                reference: version.map(str::to_owned),
+                ..Versions::clone(&self.versions)
+            });
+        }
     }
 
     /// Scores one batch. An input that the batch lacks counts as missing on every row.
@@ -181,6 +208,7 @@ impl Scorer {
                         Some(array) => Arc::clone(array),
                         None => new_null_array(&column.kind().data_type(), rows),
                     },
+                    Source::Joined(field) => joined(&batch.events, field),
                 }));
         }
     }
@@ -264,9 +292,14 @@ impl Scorer {
 
 impl Member {
     fn new(model: Arc<dyn Model>, scope: &InputScope) -> Self {
-        let source = |input: &String| match scope.event_column(input) {
-            Some(column) => Source::Event(column),
-            None => Source::Feature(input.clone(), None),
+        let source = |input: &String| {
+            if let Some(column) = scope.event_column(input) {
+                return Source::Event(column);
+            }
+            match scope.joined_column(input) {
+                Some(field) => Source::Joined(field.clone()),
+                None => Source::Feature(input.clone(), None),
+            }
         };
         Self {
             sources: model.info().inputs.iter().map(source).collect(),
@@ -274,6 +307,16 @@ impl Member {
             output: ModelOutput::default(),
             model,
         }
+    }
+}
+
+/// A joined column; null where the batch has none of its type.
+fn joined(events: &EventBatch, field: &Field) -> ArrayRef {
+    let found = events.joined.as_ref();
+    let found = found.and_then(|joined| joined.column_by_name(field.name()));
+    match found.filter(|array| array.data_type() == field.data_type()) {
+        Some(array) => Arc::clone(array),
+        None => new_null_array(field.data_type(), events.len()),
     }
 }
 

@@ -24,6 +24,10 @@ pub(crate) fn scope() -> InputScope {
             .map(str::to_owned)
             .to_vec(),
         columns: vec![Column::EventTime, Column::Mcc, Column::AmountMinor],
+        joined: vec![
+            Field::new("registry_floor_limit_minor", DataType::Int64, true),
+            Field::new("registry_model", DataType::Utf8, true),
+        ],
     }
 }
 
@@ -191,6 +195,55 @@ fn show(batch: &ScoreBatch) -> String {
         }
     }
     out
+}
+
+#[test]
+fn rules_read_what_is_joined() {
+    let rules = r#"
+prior = 0.001
+
+[[rule]]
+code = "OVER_FLOOR_LIMIT"
+severity = "warning"
+when = "amount_minor > registry_floor_limit_minor AND registry_model LIKE 'X%'"
+probability = 0.5
+feature = "registry_floor_limit_minor"
+words = "above the floor limit"
+"#;
+    let model = load(RULES_TOML, &[("rules.toml", rules)]).unwrap();
+    let mut scorer = Scorer::new(vec![model], ScoringSettings::default(), &scope()).unwrap();
+    let needed = scorer.joined_needed();
+    let names: Vec<&String> = needed.iter().map(Field::name).collect();
+    assert_eq!(names, ["registry_floor_limit_minor", "registry_model"]);
+    let given = |first| {
+        let amounts = [500, 1_500, 1_500];
+        let rows = amounts.map(|amount| ("a", 0, None, None, amount));
+        batch(first, &rows)
+    };
+    // Without the columns the rule has nothing to go by.
+    assert_eq!(scorer.score(given(0)).probabilities, vec![0.001; 3]);
+    let mut joined = given(3);
+    joined.events.joined = Some(
+        RecordBatch::try_new(
+            Arc::new(Schema::new(needed)),
+            vec![
+                Arc::new(Int64Array::from(vec![Some(1_000), Some(1_000), None])),
+                Arc::new(StringArray::from(vec!["X1"; 3])),
+            ],
+        )
+        .unwrap(),
+    );
+    scorer.set_reference(Some("abc"));
+    let scores = scorer.score(joined);
+    assert_eq!(scores.probabilities, vec![0.001, 0.5, 0.001]);
+    assert_eq!(scores.versions.reference.as_deref(), Some("abc"));
+    assert_eq!(scores.reasons.row(1)[0].value, 1_000.0);
+    let wrong = rules.replace("registry_model", "registry_modle");
+    let error = load(RULES_TOML, &[("rules.toml", &wrong)]).unwrap_err();
+    assert!(
+        error.to_string().contains("did you mean `registry_model`?"),
+        "{error}"
+    );
 }
 
 const ROWS: [Given<'_>; 7] = [

@@ -156,6 +156,7 @@ fn batch() -> ScoreBatch {
         versions: Arc::new(Versions {
             model: "terminal-rules@1".to_owned(),
             catalog: "0123456789abcdef".to_owned(),
+            reference: None,
         }),
         alerts: Vec::new(),
         events: EventBatch {

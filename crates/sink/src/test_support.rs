@@ -91,6 +91,7 @@ pub(crate) fn from_parts(
         versions: Arc::new(Versions {
             model: "terminal-rules@1".to_owned(),
             catalog: "0123456789abcdef".to_owned(),
+            reference: None,
         }),
         alerts: Vec::new(),
     }

@@ -188,6 +188,7 @@ fn scorer(
         catalog_version: version(stages),
         features: features.map(str::to_owned).collect(),
         columns: transaction.columns().to_vec(),
+        joined: Vec::new(),
     };
     let registry = Registry::standard();
     let load = |(path, files): &(PathBuf, ModelFiles)| {

@@ -224,7 +224,10 @@ fn equals_lightgbm_on_a_week_of_transactions() {
             .as_primitive::<Float64Type>();
         for (found, wanted) in output.probability.iter().zip(wanted.values()) {
             assert!((found - wanted).abs() <= 1e-15, "{found} {wanted}");
-            different += usize::from(found != wanted);
+            // The last bit is the exponential's: LightGBM takes that of its platform, and ours is the
+            // same on all.
+            let score = |p: &f64| (1000.0 * p).floor();
+            different += usize::from(score(found) != score(wanted));
         }
         rows += batch.num_rows();
     }

@@ -16,8 +16,9 @@ use crate::SinkError;
 /// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
 /// timestamp (ms, UTC), `score` u16, `probability` f64, `band` text, `flags` list of text,
 /// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
-/// none), `model` text, `catalog` text, `topic` text, `partition` i32, `offset` i64; then one f64
-/// column per feature, in catalog order, when `features` is set.
+/// none), `model` text, `catalog` text, `registry` text (version of the reference data, only when
+/// there is any), `topic` text, `partition` i32, `offset` i64; then one f64 column per feature, in
+/// catalog order, when `features` is set.
 ///
 /// # Errors
 /// [`SinkError::Table`] when a column of the batch has another number of rows than the batch.
@@ -63,10 +64,16 @@ pub fn scores_to_record_batch(
         ),
         same(&batch.versions.model),
         same(&batch.versions.catalog),
+    ];
+    if let Some(registry) = &batch.versions.reference {
+        columns.push(same(registry));
+    }
+    let position: [ArrayRef; 3] = [
         same(&events.source.topic),
         Arc::new(Int32Array::from(vec![events.source.partition; rows])),
         Arc::new(Int64Array::from(events.offsets.clone())),
     ];
+    columns.extend(position);
     if features {
         columns.extend(batch.features.columns().iter().cloned());
     }
@@ -92,10 +99,15 @@ fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
         Field::new("reasons", text.clone(), true),
         Field::new("model", text.clone(), false),
         Field::new("catalog", text.clone(), false),
+    ];
+    if batch.versions.reference.is_some() {
+        fields.push(Field::new("registry", text.clone(), false));
+    }
+    fields.extend([
         Field::new("topic", text, false),
         Field::new("partition", DataType::Int32, false),
         Field::new("offset", DataType::Int64, false),
-    ];
+    ]);
     if features {
         let schema = batch.features.schema_ref();
         fields.extend(schema.fields().iter().map(|field| field.as_ref().clone()));

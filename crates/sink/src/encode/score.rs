@@ -15,12 +15,13 @@ use super::json;
 /// A score: `score_id`, `event_id`, `key`, `event_time` (milliseconds since 1970, UTC), `score`
 /// (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
 /// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
-/// (name to value, only when asked for), `model`, `catalog`, `topic`, `partition`, `offset`.
+/// (name to value, only when asked for), `model`, `catalog`, `registry` (version of the reference
+/// data, when there is any), `topic`, `partition`, `offset`.
 ///
 /// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
 /// `score_id`, `event_id`, `key`, `event_time`, `typology`, `severity`, `action`, `words`, `score`,
 /// `probability`, `band`, `reasons`, `suppressed_count` (when not 0), `decision_time` (when there is
-/// a clock), `model`, `catalog`, `topic`, `partition`, `offset`.
+/// a clock), `model`, `catalog`, `registry`, `topic`, `partition`, `offset`.
 #[derive(Debug)]
 pub struct ScoreEncoder<'a> {
     batch: &'a ScoreBatch,
@@ -51,6 +52,10 @@ impl<'a> ScoreEncoder<'a> {
         json::string(&mut tail, &batch.versions.model);
         json::name(&mut tail, "catalog");
         json::string(&mut tail, &batch.versions.catalog);
+        if let Some(registry) = &batch.versions.reference {
+            json::name(&mut tail, "registry");
+            json::string(&mut tail, registry);
+        }
         json::name(&mut tail, "topic");
         json::string(&mut tail, &source.topic);
         json::name(&mut tail, "partition");

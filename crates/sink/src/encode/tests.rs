@@ -33,6 +33,31 @@ fn a_plain_score_has_no_empty_fields() {
 }
 
 #[test]
+fn the_reference_data_is_named_when_there_is_some() {
+    let mut batch = batch(1, 1);
+    assert_eq!(
+        score(&ScoreEncoder::new(&batch, false), 0).get("registry"),
+        None
+    );
+    let plain = scores_to_record_batch(&batch, false).unwrap();
+    assert!(plain.column_by_name("registry").is_none());
+    batch.versions = std::sync::Arc::new(tillwatch_records::Versions {
+        reference: Some("00ff".to_owned()),
+        ..tillwatch_records::Versions::clone(&batch.versions)
+    });
+    let encoded = score(&ScoreEncoder::new(&batch, false), 0);
+    assert_eq!(encoded["registry"], "00ff");
+    assert_eq!(
+        (&encoded["partition"], &encoded["offset"]),
+        (&json!(3), &json!(1))
+    );
+    let table = scores_to_record_batch(&batch, false).unwrap();
+    let registry = table.column_by_name("registry").unwrap();
+    assert_eq!(registry.as_string::<i32>().value(0), "00ff");
+    assert_eq!(table.num_columns(), plain.num_columns() + 1);
+}
+
+#[test]
 fn reasons_flags_and_features_are_there_when_they_say_something() {
     let mut batch = batch(8, 2);
     batch.flags[0] = Flags::LATE | Flags::WARMING;
