@@ -1,15 +1,19 @@
 //! Features of job W in steady state: `cargo bench --bench features`.
 //!
-//! Every case starts with windows that are full: as many records per key in the last 24 hours as its
+//! Times are CPU time of the measuring thread. Every case starts with windows that are full: as many records per key in the last 24 hours as its
 //! name says, keys drawn uniformly at random, which is the worst case for the processor's caches.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
+
+#[path = "support/cpu_time.rs"]
+mod cpu_time;
 
 /// Records in a batch: what a lane gets when it is busy.
 const BATCH_RECORDS: usize = 2048;
@@ -138,7 +142,7 @@ fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
     (source, lane)
 }
 
-fn features(criterion: &mut Criterion) {
+fn features(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("features/job-w");
     group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
     for (name, keys, live) in [
@@ -146,9 +150,14 @@ fn features(criterion: &mut Criterion) {
         ("keys/50000", 50_000, 40),
         ("live_records/10", 50, 10),
         ("live_records/10000", 50, 10_000),
+        ("few_records/1000", 1_000, 5),
+        ("few_records/1000000", 1_000_000, 5),
     ] {
-        let (mut source, mut lane) = lane(keys, live);
-        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+        let parameter = BenchmarkId::from_parameter(name);
+        // A million keys take a while to fill: only where they are asked for.
+        let mut filled = None;
+        group.bench_function(parameter, |bencher| {
+            let (source, lane) = filled.get_or_insert_with(|| lane(keys, live));
             bencher.iter_batched(
                 || source.batch(BATCH_RECORDS),
                 |batch| lane.process(batch),
@@ -159,5 +168,45 @@ fn features(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, features);
+/// All state of a lane with full windows to bytes, and back into a lane.
+fn state(criterion: &mut Criterion<CpuTime>) {
+    let mut group = criterion.benchmark_group("state/job-w");
+    let mut filled = None;
+    let mut written = |image: &mut Vec<u32>, bucket: usize| {
+        let (_, lane) = filled.get_or_insert_with(|| lane(50_000, 40));
+        lane.write_bucket(bucket, image);
+    };
+    let mut images = vec![Vec::new(); FeatureLane::BUCKETS];
+    for (bucket, image) in images.iter_mut().enumerate() {
+        written(image, bucket);
+    }
+    let bytes: usize = images.iter().map(|image| size_of_val(&image[..])).sum();
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("write", |bencher| {
+        let mut image = Vec::new();
+        bencher.iter(|| {
+            for bucket in 0..FeatureLane::BUCKETS {
+                image.clear();
+                written(&mut image, bucket);
+                black_box(&image);
+            }
+        });
+    });
+    let (_, mut empty) = lane(1, 1);
+    group.bench_function("read", |bencher| {
+        bencher.iter(|| {
+            for (bucket, image) in images.iter().enumerate() {
+                let read = empty.read_bucket(bucket, bytemuck::cast_slice(image));
+                assert!(read.is_ok(), "{read:?}");
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime::new());
+    targets = features, state
+}
 criterion_main!(benches);
