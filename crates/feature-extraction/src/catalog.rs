@@ -23,6 +23,7 @@ use crate::error::FeatureError;
 mod aggregate;
 mod entry;
 mod source;
+mod values;
 
 pub use aggregate::Aggregate;
 pub(crate) use source::EventScope;

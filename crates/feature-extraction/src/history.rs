@@ -11,9 +11,12 @@
 //! first row is kept, and as it holds the totals of everything before it, nothing is lost but the
 //! records themselves.
 
-use crate::image::{push64, take, take_run, take64};
-use crate::layout::{OPEN_MS, add128, get_time, get64, get128, set64};
+use crate::layout::{OPEN_MS, get_time, get64, set64};
 use crate::plan::{CountSource, Plan};
+
+mod compact;
+mod late;
+mod words;
 
 /// Time that stands for "never".
 pub(crate) const NEVER_MS: i64 = i64::MIN;
@@ -68,65 +71,6 @@ impl History {
         }
     }
 
-    /// Appends everything as words: `capacity | words | rows | panes | key bytes | watermark (2)`, and
-    /// the words as they are.
-    pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        out.extend([
-            self.words.capacity() as u32,
-            self.words.len() as u32,
-            self.rows,
-            self.thinned,
-            u32::from(self.key_bytes),
-        ]);
-        push64(out, self.watermark_ms.cast_unsigned());
-        out.extend_from_slice(&self.words);
-    }
-
-    /// What was written; nothing when it cannot have been.
-    pub(crate) fn read_from(plan: &Plan, words: &mut &[u32]) -> Option<Self> {
-        let capacity = take(words)? as usize;
-        let length = take(words)? as usize;
-        let (rows, thinned) = (take(words)?, take(words)?);
-        let key_bytes = u16::try_from(take(words)?).ok()?;
-        let watermark_ms = take64(words)?.cast_signed();
-        let written = take_run(words, length)?;
-        let key_words = usize::from(key_bytes).div_ceil(size_of::<u32>());
-        let expected = (rows as usize + 1)
-            .checked_mul(plan.layout.stride)?
-            .checked_add(key_words + plan.fixed_words)?;
-        let most = most_capacity(plan, length);
-        if length != expected || thinned > rows || !(length..=most).contains(&capacity) {
-            return None;
-        }
-        let mut own = Vec::new();
-        own.reserve_exact(capacity);
-        own.extend_from_slice(written);
-        let history = Self {
-            words: own,
-            rows,
-            thinned,
-            watermark_ms,
-            key_bytes,
-        };
-        history.is_sound(plan).then_some(history)
-    }
-
-    /// Whether rows are sorted and cursors point at rows.
-    fn is_sound(&self, plan: &Plan) -> bool {
-        let mut previous = NEVER_MS;
-        let sorted = (0..=self.rows).all(|row| {
-            let time = self.time(plan, row);
-            let is_later = time >= previous;
-            previous = time;
-            is_later
-        });
-        let bounds = 1..plan.bounds.len();
-        let cursors_fit = bounds
-            .into_iter()
-            .all(|bound| self.cursor(bound) <= self.rows);
-        sorted && cursors_fit && self.time(plan, self.rows) == OPEN_MS
-    }
-
     /// Forgets every record, but not the name.
     pub(crate) fn reset(&mut self, plan: &Plan) {
         let base = self.base();
@@ -143,14 +87,6 @@ impl History {
         }
         set64(&mut self.words, fixed, OPEN_MS.cast_unsigned());
         self.give_back(plan);
-    }
-
-    /// Gives back what is not used, where it is most of it.
-    fn give_back(&mut self, plan: &Plan) {
-        let least = self.base() + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
-        if self.words.capacity() > most_capacity(plan, self.words.len()) {
-            self.words.shrink_to(least.max(self.words.len() * 2));
-        }
     }
 
     /// The key's name.
@@ -394,139 +330,6 @@ impl History {
         self.rows += 1;
     }
 
-    /// Puts a late record at its place, which it gives back.
-    pub(crate) fn insert(&mut self, plan: &Plan, time_ms: i64, delta: &[u32]) -> u32 {
-        self.make_room(plan);
-        let place = self.count_until(plan, time_ms);
-        let stride = plan.layout.stride;
-        let start = self.row_at(plan, place);
-        let end = self.words.len();
-        self.words.resize(end + stride, 0);
-        self.words.copy_within(start..end, start + stride);
-        let (record, later) = self.words[start..].split_at_mut(stride);
-        own_words(plan, record, delta);
-        for row in later.chunks_exact_mut(stride) {
-            plan.layout.add(row, delta);
-        }
-        self.rows += 1;
-        for (index, bound) in plan.bounds.iter().enumerate().skip(1) {
-            if time_ms <= bound.limit_ms(self.watermark_ms) {
-                let at = Plan::cursor_at(index);
-                self.set_fixed(at, self.fixed(at) + 1);
-            }
-        }
-        self.widen_gaps(plan, place);
-        place
-    }
-
-    /// Puts the times from the neighbours of the row at `place`, just inserted, in the place of the
-    /// time from neighbour to neighbour.
-    fn widen_gaps(&mut self, plan: &Plan, place: u32) {
-        for (index, gap) in plan.layout.gaps.iter().enumerate() {
-            if !self.counts(plan, place, gap.count) {
-                continue;
-            }
-            let at = plan.layout.gaps_at + 4 * index;
-            let time = self.time(plan, place);
-            let own = self
-                .last_counted(plan, (self.thinned.min(place), place), gap.count)
-                .map_or(0, |row| squared(time - self.time(plan, row)));
-            let next = self.first_counted(plan, (place + 1, self.rows), gap.count);
-            let mut change = own;
-            for row in place + 1..=self.rows {
-                add128(self.row_mut(plan, row), at, change);
-                if next == Some(row) {
-                    let after = get128(self.row(plan, row + 1), at).wrapping_add(own);
-                    let old = after.wrapping_sub(get128(self.row(plan, row), at));
-                    let new = squared(self.time(plan, row) - time);
-                    change = own.wrapping_add(new).wrapping_sub(old);
-                }
-            }
-        }
-    }
-
-    /// Makes room for one more row: by dropping what has expired when that is a sixth of the rows,
-    /// so that moving the rest is paid for by records already gone, else by growing by a quarter: more
-    /// at a time would leave a third of the memory unused.
-    #[inline]
-    fn make_room(&mut self, plan: &Plan) {
-        if self.words.capacity() - self.words.len() < plan.layout.stride {
-            self.compact_or_grow(plan);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn compact_or_grow(&mut self, plan: &Plan) {
-        let expired = self.count_until(plan, self.forgotten_ms(plan));
-        let kept = (0..expired).filter(|row| self.is_pane(plan, *row)).count() as u32;
-        let dropped = expired - kept;
-        if dropped == 0 || dropped * 6 < self.rows {
-            let rows = self.rows as usize + 1;
-            self.words
-                .reserve_exact((rows / 4).max(2) * plan.layout.stride);
-            return;
-        }
-        for (slot, since) in plan.sinces.iter().enumerate() {
-            let fresh = (self.thinned, expired);
-            if let Some(row) = self.last_counted(plan, fresh, since.count) {
-                let time = self.time(plan, row);
-                self.set_fixed_time(plan.since_at(slot) + 2, time);
-            }
-        }
-        self.drop_expired(plan, expired);
-        if plan.label_words.is_some() {
-            let at = plan.label_hint_at();
-            self.set_fixed(at, self.fixed(at).saturating_sub(dropped));
-        }
-    }
-
-    /// Whether the row is the first of a pane that a window may still begin with. Whether the row
-    /// before is, does not matter: dropping it leaves this one the first.
-    fn is_pane(&self, plan: &Plan, row: u32) -> bool {
-        if !plan.has_panes {
-            return false;
-        }
-        let time = self.time(plan, row);
-        let previous = match row {
-            0 => NEVER_MS,
-            _ => self.time(plan, row - 1),
-        };
-        let oldest = self.watermark_ms.saturating_sub(plan.lateness_ms());
-        let mut sawtooth = plan.bounds.iter().filter(|bound| bound.resolution_ms > 0);
-        sawtooth.any(|bound| {
-            let pane = |time: i64| time.div_euclid(bound.resolution_ms);
-            time > bound.limit_ms(oldest) && (previous == NEVER_MS || pane(previous) != pane(time))
-        })
-    }
-
-    /// Drops the rows before `expired` but those that stand for a pane, and sets the cursors again.
-    fn drop_expired(&mut self, plan: &Plan, expired: u32) {
-        let stride = plan.layout.stride;
-        let mut kept = 0;
-        let panes: Vec<u32> = (0..expired)
-            .filter(|row| self.is_pane(plan, *row))
-            .collect();
-        for row in panes {
-            let (from, to) = (self.row_at(plan, row), self.row_at(plan, kept));
-            self.words.copy_within(from..from + stride, to);
-            kept += 1;
-        }
-        let (from, to) = (self.row_at(plan, expired), self.row_at(plan, kept));
-        self.words.copy_within(from.., to);
-        let dropped = expired - kept;
-        self.words
-            .truncate(self.words.len() - dropped as usize * stride);
-        self.rows -= dropped;
-        self.thinned = kept;
-        self.give_back(plan);
-        for (index, bound) in plan.bounds.iter().enumerate().skip(1) {
-            let limit = bound.limit_ms(self.watermark_ms);
-            let cursor = self.count_until(plan, limit);
-            self.set_fixed(Plan::cursor_at(index), cursor);
-        }
-    }
-
     /// The words of the raw value at `at` of `row`, one or two.
     #[inline]
     pub(crate) fn raw(&self, plan: &Plan, row: u32, at: usize, is_short: bool) -> u64 {
@@ -537,12 +340,6 @@ impl History {
             get64(words, at)
         }
     }
-}
-
-/// Most words that there is room for beside `length` that are used: what is dropped leaves room behind,
-/// and most of it is given back.
-fn most_capacity(plan: &Plan, length: usize) -> usize {
-    4 * length + ROWS_AT_START * plan.layout.stride
 }
 
 /// Square of a time in milliseconds.

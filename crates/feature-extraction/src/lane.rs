@@ -362,94 +362,6 @@ impl FeatureLane {
         }
     }
 
-    /// Puts a label on its transaction, where a feature asks for it.
-    fn join_label(
-        &mut self,
-        plan: &Plan,
-        batch: &Batch<'_>,
-        row: usize,
-        in_chunk: usize,
-        hint: Option<KeyIndex>,
-    ) {
-        if plan.label_words.is_none() {
-            return;
-        }
-        let hash = self.chunk.key_hashes[in_chunk];
-        let index = hint.or_else(|| self.keys.find(hash, key_of(batch, row)));
-        let is_joined = index.is_some_and(|index| {
-            let (before, mut parts) = self.keys.parts(plan, index, None);
-            let is_joined = self
-                .scratch
-                .label(plan, &mut parts, batch.inputs.label(row));
-            self.keys.settle(plan, index, before);
-            is_joined
-        });
-        self.stats.labels_unmatched += u64::from(!is_joined);
-    }
-
-    /// Lets the cohorts of an accepted record take it in.
-    #[inline]
-    fn join_cohorts(&mut self, plan: &Plan, batch: &Batch<'_>, row: usize, now_ms: i64) {
-        for (spec, cohorts) in plan.cohorts.iter().zip(&mut self.cohorts) {
-            if batch.inputs.bit(spec.base, row) {
-                let cohort = batch.inputs.hash(spec.hash, row);
-                let is_part = batch.inputs.bit(spec.part, row);
-                cohorts.update(spec.half_life, now_ms, cohort, is_part);
-            }
-        }
-    }
-
-    /// The marks that refuse a record.
-    #[inline]
-    fn judge(
-        &self,
-        plan: &Plan,
-        id: u64,
-        now_ms: i64,
-        arrived_ms: i64,
-        watermark_ms: i64,
-    ) -> Flags {
-        let time = &plan.settings.time;
-        let mut marks = Flags::empty();
-        let is_skewed = now_ms > arrived_ms.saturating_add(time.max_future_skew.as_ms());
-        marks.set(Flags::CLOCK_SKEW, is_skewed);
-        let oldest = watermark_ms.saturating_sub(time.allowed_lateness.as_ms());
-        marks.set(Flags::LATE, now_ms < oldest);
-        let is_known = id != 0 && self.dedup.is_known(id, self.watermark_ms);
-        marks.set(Flags::DUPLICATE, is_known);
-        marks
-    }
-
-    /// Counts a record by its first mark; gives whether it is refused.
-    #[inline]
-    fn count(&mut self, kind: RecordKind, marks: Flags) -> bool {
-        if marks.is_empty() {
-            self.stats.accepted += u64::from(kind == RecordKind::Transaction);
-            return false;
-        }
-        if marks.contains(Flags::CLOCK_SKEW) {
-            self.stats.skewed += 1;
-        } else if marks.contains(Flags::DUPLICATE) {
-            self.stats.duplicate += 1;
-        } else {
-            self.stats.late += 1;
-        }
-        true
-    }
-
-    #[inline]
-    fn is_warming(&mut self, plan: &Plan, now_ms: i64, refused: bool) -> bool {
-        if self.warm_at_ms == Warmth::Cold && !refused {
-            self.warm_at_ms = Warmth::WarmAt(now_ms.saturating_add(plan.longest_window_ms()));
-        }
-        if let Warmth::WarmAt(warm_at_ms) = self.warm_at_ms
-            && self.watermark_ms >= warm_at_ms
-        {
-            self.warm_at_ms = Warmth::Warm;
-        }
-        self.warm_at_ms != Warmth::Warm
-    }
-
     #[inline]
     fn state_bytes(&self) -> usize {
         let cohorts: usize = self.cohorts.iter().map(Cohorts::bytes).sum();
@@ -502,5 +414,7 @@ fn id_of(batch: &Batch<'_>, row: usize, key_hash: u64) -> u64 {
 mod image;
 #[cfg(test)]
 mod image_tests;
+mod join;
+mod judge;
 #[cfg(test)]
 mod tests;
