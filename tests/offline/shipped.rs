@@ -51,7 +51,7 @@ fn model(name: &str, scope: &InputScope) -> Arc<dyn Model> {
 
 #[test]
 fn every_feature_says_what_it_is() {
-    for catalog in ["terminal.toml", "job-w.toml"] {
+    for catalog in ["card-present.toml", "terminal.toml", "job-w.toml"] {
         for feature in plan(catalog).0.features() {
             assert!(
                 !feature.description.is_empty(),
