@@ -12,6 +12,7 @@ mod support;
 
 mod architecture;
 mod commands;
+mod documents;
 mod examples;
 mod handbook;
 mod pipeline;
