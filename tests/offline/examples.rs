@@ -16,7 +16,7 @@ const REFERENCE: &str = "examples/tillwatch.toml";
 
 /// Tables whose keys are settings, the whole file first. Keys of the others are names of columns or
 /// of librdkafka properties.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "",
     "consumer",
     "decode",
@@ -25,6 +25,7 @@ const TABLES: [&str; 18] = [
     "entity",
     "features",
     "labels",
+    "registry",
     "time",
     "state",
     "models",

@@ -24,6 +24,18 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                     DurationMs::from_ms(stage.plan.longest_window_ms())
                 ));
             }
+            if let Some(reference) = core.reference() {
+                let table = reference.current();
+                let schema = table.schema();
+                let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                report.fine(&format!(
+                    "registry {}: {} rows, version {}, columns {}",
+                    reference.settings().path.display(),
+                    table.len(),
+                    table.version(),
+                    names.join(", ")
+                ));
+            }
             let columns: Vec<&str> = core.columns().iter().map(|c| c.name()).collect();
             report.fine(&format!(
                 "columns read from each record: {}",

@@ -1,6 +1,7 @@
 //! One TOML file, read once into a validated [`Config`].
 
 mod environment;
+mod registry;
 mod stages;
 mod written;
 
@@ -17,6 +18,7 @@ use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
 pub use crate::log::LogSettings;
+pub use registry::{CsvType, RegistrySettings};
 pub use stages::{StageSettings, Stages};
 use written::Written;
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub stages: Stages,
     /// The column of a file that holds the outcome of each transaction, if one does.
     pub labels: Option<LabelSettings>,
+    /// Reference data that is joined to every record, if there is any.
+    pub registry: Option<RegistrySettings>,
     pub engine: EngineSettings,
     /// Model directories, each with a `model.toml`; at least one.
     pub models: Vec<PathBuf>,

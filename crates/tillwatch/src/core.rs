@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::{Field, Schema};
 use sha2::{Digest as _, Sha256};
 use tillwatch_decode::{DecodeError, DecodePlan, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
@@ -14,6 +15,7 @@ use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
 use crate::lane::Lane;
 use crate::model_files::{self, ModelFileError};
+use crate::reference::{Joiner, Loaded, Reference, RegistryError};
 
 /// What a configuration makes of the stages of the flow, before any record.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Core {
     rest: Vec<StagePlan>,
     /// The scorer that every lane gets a copy of.
     scorer: Scorer,
+    /// What is joined to records before the first stage.
+    reference: Option<Arc<Reference>>,
 }
 
 /// One key and the compiled catalog of what is computed of it.
@@ -56,6 +60,13 @@ pub enum CoreError {
     ModelFiles(#[from] ModelFileError),
     #[error("model {path}: {source}", path = path.display())]
     Model { path: PathBuf, source: ScoringError },
+    #[error("[registry]: {0}")]
+    Registry(#[from] RegistryError),
+    #[error(
+        "{0}; columns called `{prefix}…` are those of a table of reference data: name its file in [registry] path",
+        prefix = tillwatch_reference::PREFIX
+    )]
+    NoRegistry(Box<CoreError>),
     #[error("[scoring]: {0}")]
     Scoring(ScoringError),
     #[error("[decode]: {0}")]
@@ -78,19 +89,46 @@ impl Core {
         read: impl Fn(&Path) -> Result<String, CoreError>,
         models: &[(PathBuf, ModelFiles)],
     ) -> Result<Self, CoreError> {
+        let loaded = config.registry.as_ref().map(Loaded::read).transpose()?;
+        let joined = loaded.as_ref().map(|loaded| loaded.table.schema());
+        let joined = joined.map_or_else(|| Arc::new(Schema::empty()), Arc::clone);
+        let fitted = Self::fit(config, read, models, &joined);
+        let mut core = fitted.map_err(|error| match &config.registry {
+            None if reads_registry(&error) => CoreError::NoRegistry(Box::new(error)),
+            _ => error,
+        })?;
+        if let (Some(settings), Some(loaded)) = (&config.registry, loaded) {
+            let wanted = core.joined_needed(&joined);
+            let reference = Reference::new(settings.clone(), loaded, Arc::new(wanted));
+            let version = reference.current();
+            core.scorer.set_reference(Some(version.version()));
+            core.reference = Some(Arc::new(reference));
+        }
+        Ok(core)
+    }
+
+    /// Fits the stages together over records that `joined` can be joined to.
+    fn fit(
+        config: &Config,
+        read: impl Fn(&Path) -> Result<String, CoreError>,
+        models: &[(PathBuf, ModelFiles)],
+        joined: &Schema,
+    ) -> Result<Self, CoreError> {
         let mut rest: Vec<StagePlan> = Vec::new();
-        let first = stage(config, config.stages.first(), &read)?;
+        let first = stage(config, config.stages.first(), &read, joined)?;
         for settings in config.stages.rest() {
-            let next = stage(config, settings, &read)?;
+            let next = stage(config, settings, &read, joined)?;
             refuse_same_names([&first].into_iter().chain(&rest), &next)?;
             rest.push(next);
         }
         let stages = || [&first].into_iter().chain(&rest);
-        let scorer = scorer(config, &stages().collect::<Vec<_>>(), models)?;
+        let scorer = scorer(config, &stages().collect::<Vec<_>>(), models, joined)?;
         let key = config.stages.key_columns();
+        let registered = config.registry.iter();
         let columns: BTreeSet<Column> = ALWAYS
             .into_iter()
             .chain(key.columns().iter().copied())
+            .chain(registered.flat_map(|settings| settings.key.columns().iter().copied()))
             .chain(stages().flat_map(|stage| stage.plan.columns_needed()))
             .chain(scorer.columns_needed())
             .collect();
@@ -102,7 +140,25 @@ impl Core {
             first,
             rest,
             scorer,
+            reference: None,
         })
+    }
+
+    /// The columns of `joined` that catalogs and models read.
+    fn joined_needed(&self, joined: &Schema) -> Schema {
+        let models = self.scorer.joined_needed();
+        let models = models.iter().map(|field| field.name().clone());
+        let plans = self.stages().flat_map(|stage| stage.plan.joined_needed());
+        let names: BTreeSet<String> = plans
+            .map(|source| source.name.to_string())
+            .chain(models)
+            .collect();
+        let fields = joined.fields().iter();
+        let fields: Vec<Field> = fields
+            .filter(|field| names.contains(field.name()))
+            .map(|field| field.as_ref().clone())
+            .collect();
+        Schema::new(fields)
     }
 
     /// A new lane whose first record is at `start_offset` of its partition.
@@ -113,6 +169,7 @@ impl Core {
         let rest = self.rest.iter().map(lane);
         Lane {
             decoder: Decoder::new(Arc::clone(&self.decode)),
+            joiner: self.reference.as_ref().map(Joiner::new),
             chain: rest.fold(Chain::new(lane(&self.first)), Chain::then),
             scorer: self.scorer.clone(),
         }
@@ -121,6 +178,11 @@ impl Core {
     /// The stages with their compiled catalogs, in order.
     pub fn stages(&self) -> impl Iterator<Item = &StagePlan> {
         [&self.first].into_iter().chain(&self.rest)
+    }
+
+    /// What is joined to records, if there is anything.
+    pub fn reference(&self) -> Option<&Arc<Reference>> {
+        self.reference.as_ref()
     }
 
     /// The columns that are decoded: what keys, catalogs, models and output read.
@@ -134,17 +196,25 @@ impl Core {
     }
 }
 
+/// Whether the error is about a column that only reference data has.
+fn reads_registry(error: &CoreError) -> bool {
+    let named = format!("`{}", tillwatch_reference::PREFIX);
+    matches!(error, CoreError::Catalog { .. } | CoreError::Model { .. })
+        && error.to_string().contains(&named)
+}
+
 /// Compiles the catalog of a stage.
 fn stage(
     config: &Config,
     settings: &StageSettings,
     read: impl Fn(&Path) -> Result<String, CoreError>,
+    joined: &Schema,
 ) -> Result<StagePlan, CoreError> {
     let failed = |source| CoreError::Catalog {
         path: settings.catalog.clone(),
         source,
     };
-    let catalog = Catalog::parse(&read(&settings.catalog)?).map_err(failed)?;
+    let catalog = Catalog::parse_with(&read(&settings.catalog)?, joined).map_err(failed)?;
     let plan = Plan::compile(&catalog, &config.engine).map_err(failed)?;
     Ok(StagePlan {
         name: settings.name.clone(),
@@ -179,6 +249,7 @@ fn scorer(
     config: &Config,
     stages: &[&StagePlan],
     files: &[(PathBuf, ModelFiles)],
+    joined: &Schema,
 ) -> Result<Scorer, CoreError> {
     let transaction = Projection::of_kind(RecordKind::Transaction);
     let names: Vec<&str> = stages.iter().map(|stage| stage.catalog.as_str()).collect();
@@ -188,7 +259,7 @@ fn scorer(
         catalog_version: version(stages),
         features: features.map(str::to_owned).collect(),
         columns: transaction.columns().to_vec(),
-        joined: Vec::new(),
+        joined: joined.fields().iter().map(|f| f.as_ref().clone()).collect(),
     };
     let registry = Registry::standard();
     let load = |(path, files): &(PathBuf, ModelFiles)| {

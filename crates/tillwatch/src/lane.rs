@@ -7,12 +7,15 @@ use tillwatch_scoring::Scorer;
 
 use crate::chain::Chain;
 use crate::metrics::Stage;
+use crate::reference::Joiner;
 
 /// Scores the records of one partition in order. The core of the product: a fold over the records
 /// alone, whose results do not depend on how they are batched.
 #[derive(Debug)]
 pub struct Lane {
     pub decoder: Decoder,
+    /// Joins reference data to what was decoded, if there is any.
+    pub joiner: Option<Joiner>,
     pub chain: Chain,
     pub scorer: Scorer,
 }
@@ -28,10 +31,14 @@ pub struct Processed {
 }
 
 impl Lane {
-    /// Decodes, folds and scores a batch; says after each stage that it is over.
+    /// Decodes, joins, folds and scores a batch; says after each stage that it is over.
     pub fn process(&mut self, raw: &RawBatch, mut over: impl FnMut(Stage)) -> Processed {
-        let decoded = self.decoder.decode(raw);
+        let mut decoded = self.decoder.decode(raw);
         over(Stage::Decode);
+        if let Some(joiner) = &mut self.joiner {
+            joiner.join(&mut decoded.events);
+            self.scorer.set_reference(Some(joiner.version()));
+        }
         let features = self.chain.process(decoded.events);
         over(Stage::Features);
         let scores = self.scorer.score(features);

@@ -23,6 +23,7 @@ mod pace;
 mod pipeline;
 mod progress;
 mod publish;
+mod reference;
 mod run;
 mod score;
 mod signals;

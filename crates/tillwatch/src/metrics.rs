@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tillwatch_consumer::Monitor;
 use tillwatch_records::{ScoreBatch, TopicPartition, Versions};
+use tillwatch_reference::ReferenceTable;
 
 use crate::histogram::Histogram;
 pub use export::Exporter;
@@ -112,6 +113,17 @@ pub struct Metrics {
     alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     lanes: Mutex<BTreeMap<TopicPartition, Arc<LaneGauges>>>,
     versions: Mutex<Option<Arc<Versions>>>,
+    registry: Mutex<Option<RegistryStatus>>,
+}
+
+/// The reference data in force and how it came.
+#[derive(Debug, Clone, Default)]
+pub struct RegistryStatus {
+    pub version: String,
+    pub rows: u64,
+    /// Changes of the file that were taken, and that were not.
+    pub taken: u64,
+    pub refused: u64,
 }
 
 impl Metrics {
@@ -230,6 +242,34 @@ impl Metrics {
 
     pub fn set_versions(&self, versions: Arc<Versions>) {
         *self.versions.lock() = Some(versions);
+    }
+
+    /// The table that the process starts with.
+    pub fn set_registry(&self, table: &ReferenceTable) {
+        *self.registry.lock() = Some(RegistryStatus {
+            version: table.version().to_owned(),
+            rows: table.len() as u64,
+            ..RegistryStatus::default()
+        });
+    }
+
+    /// What is known of the reference data, if there is any.
+    pub fn registry(&self) -> Option<RegistryStatus> {
+        self.registry.lock().clone()
+    }
+
+    /// A changed file whose table is in force now.
+    pub fn registry_taken(&self, table: &ReferenceTable) {
+        let mut registry = self.registry.lock();
+        let status = registry.get_or_insert_default();
+        table.version().clone_into(&mut status.version);
+        status.rows = table.len() as u64;
+        status.taken += 1;
+    }
+
+    /// A changed file that cannot be used.
+    pub fn registry_refused(&self) {
+        self.registry.lock().get_or_insert_default().refused += 1;
     }
 
     pub fn lane(&self, partition: &TopicPartition) -> Arc<LaneGauges> {

@@ -10,6 +10,7 @@ use tillwatch_sink::Sink;
 use crate::core::Core;
 use crate::lanes::{Lanes, Shared};
 use crate::metrics::Metrics;
+use crate::reference::Watch;
 
 /// How long the sink may take for what the drain has left; nothing is left after an orderly one.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +43,9 @@ impl Pipeline {
         let monitor = consumer.monitor();
         let metrics = Arc::new(Metrics::new(Arc::clone(&monitor)));
         metrics.set_versions(Arc::clone(core.versions()));
+        if let Some(reference) = core.reference() {
+            metrics.set_registry(&reference.current());
+        }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("lane-{index}"))
@@ -70,8 +74,22 @@ impl Pipeline {
         Arc::clone(&self.monitor)
     }
 
+    /// Looks for changes of the registry's file, if there is one and it is to be looked at.
+    fn watch_registry(&self) -> Result<Option<Watch>> {
+        let Some(reference) = self.shared.core.reference() else {
+            return Ok(None);
+        };
+        let Some(interval) = reference.settings().reload else {
+            return Ok(None);
+        };
+        Watch::start(Arc::clone(reference), interval, self.metrics())
+            .map(Some)
+            .context("cannot start the thread that watches the registry")
+    }
+
     /// Reads, scores and delivers until `stop`; then drains, flushes and commits.
     pub fn run(self, stop: &StopToken) -> Result<Ended> {
+        let _watch = self.watch_registry()?;
         let lanes = Arc::new(Lanes::new(Arc::clone(&self.shared)));
         let outcome = self.consumer.run(lanes, stop);
         let flushed = self.shared.sink.flush(FLUSH_TIMEOUT);

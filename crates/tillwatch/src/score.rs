@@ -81,6 +81,7 @@ fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> 
     let reader = FileReader::open(&args.input)?;
     let Lane {
         mut decoder,
+        mut joiner,
         chain,
         mut scorer,
     } = core.lane(0);
@@ -91,10 +92,13 @@ fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> 
         let raw = read(scope, reader, args.records);
         let mut staged = relay(scope, raw, move |batch| {
             let decoded = decoder.decode(&batch.raw);
-            let events = match &mut labels {
+            let mut events = match &mut labels {
                 Some(labels) => labels.merge(&batch.raw, decoded.events)?,
                 None => decoded.events,
             };
+            if let Some(joiner) = &mut joiner {
+                joiner.join(&mut events);
+            }
             Ok(Batch {
                 refusals: decoded.refusals,
                 ..batch.map(|()| Staged::from(events))

@@ -11,6 +11,7 @@ use tillwatch_records::suggest::did_you_mean;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
+use super::registry::RegistryTable;
 use super::stages::{EntityTable, FeaturesTable, StageTable};
 use super::{Config, LabelSettings, Stages};
 use crate::log::LogSettings;
@@ -31,6 +32,7 @@ pub struct Written {
     #[serde(default)]
     stage: Vec<StageTable>,
     labels: Option<LabelSettings>,
+    registry: Option<RegistryTable>,
     #[serde(default)]
     time: TimeSettings,
     #[serde(default)]
@@ -88,6 +90,9 @@ impl Written {
         if let Some(labels) = &self.labels {
             labels.validate().map_err(|reason| ("[labels]", reason))?;
         }
+        let registry = self.registry;
+        let registry = registry.map(|table| table.validate(base, &stages.first().key));
+        let registry = registry.transpose()?;
         if self.models.directories.is_empty() {
             return Err((
                 "[models] directories",
@@ -125,6 +130,7 @@ impl Written {
             decode: self.decode,
             stages,
             labels: self.labels,
+            registry,
             engine: EngineSettings {
                 time: self.time,
                 state: self.state,

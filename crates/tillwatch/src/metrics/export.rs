@@ -209,6 +209,28 @@ impl Exporter {
         )
     }
 
+    fn encode_registry(&self, scrape: &mut Scrape<'_>) -> Result {
+        let Some(status) = self.0.registry() else {
+            return Ok(());
+        };
+        scrape.counters(
+            "tillwatch_registry_reloads",
+            "Changes of the registry's file, by what became of them",
+            [("taken", status.taken), ("refused", status.refused)]
+                .map(|(outcome, count)| ([("outcome", outcome)], count)),
+        )?;
+        let rows = status.rows as f64;
+        scrape.gauge(
+            "tillwatch_registry_rows",
+            "Entities in the registry",
+            None,
+            rows,
+        )?;
+        let labels = [("version", status.version.as_str())];
+        let help = "Registry in force";
+        scrape.gauges("tillwatch_registry_info", help, None, [(labels, 1.0)])
+    }
+
     fn encode_process(&self, scrape: &mut Scrape<'_>) -> Result {
         if let Some(versions) = self.0.versions.lock().as_ref() {
             let labels = [
@@ -218,6 +240,7 @@ impl Exporter {
             let help = "Model and feature catalog in use";
             scrape.gauges("tillwatch_model_info", help, None, [(labels, 1.0)])?;
         }
+        self.encode_registry(scrape)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         scrape.gauges(
             "tillwatch_build_info",
@@ -331,6 +354,7 @@ mod tests {
             .lane(&TopicPartition::new("tx", 1))
             .keys
             .store(7, Ordering::Relaxed);
+        metrics.registry_refused();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Exporter(Arc::clone(&metrics))));
         let mut text = String::new();
@@ -342,6 +366,9 @@ mod tests {
             "tillwatch_end_to_end_latency_seconds_bucket{le=\"0.002\"} 2",
             "tillwatch_end_to_end_latency_seconds_bucket{le=\"+Inf\"} 2",
             "tillwatch_end_to_end_latency_seconds_count 2",
+            "tillwatch_registry_reloads_total{outcome=\"refused\"} 1",
+            "tillwatch_registry_reloads_total{outcome=\"taken\"} 0",
+            "tillwatch_registry_rows 0.0",
             "tillwatch_lane_keys{topic=\"tx\",partition=\"1\"} 7.0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

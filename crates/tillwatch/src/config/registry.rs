@@ -1,0 +1,91 @@
+//! `[registry]`: reference data of entities.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tillwatch_records::KeySpec;
+use tillwatch_records::units::DurationMs;
+
+/// `[registry]` as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryTable {
+    /// CSV or Parquet file, one row per entity.
+    path: PathBuf,
+    /// Text columns that together name an entity. Default: the key of the first stage.
+    key: Option<Vec<String>>,
+    /// How often the file is looked at; `"off"` for never.
+    #[serde(default = "default_reload")]
+    reload: String,
+    /// Columns of a CSV file that are not text.
+    #[serde(default)]
+    types: BTreeMap<String, CsvType>,
+}
+
+/// Type of a column of a CSV file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CsvType {
+    Text,
+    Integer,
+    Float,
+    Boolean,
+    Time,
+}
+
+/// Reference data that is joined to every record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// CSV or Parquet file.
+    pub path: PathBuf,
+    pub key: KeySpec,
+    /// How often the file is looked at; `None` for never.
+    pub reload: Option<Duration>,
+    /// Columns of a CSV file that are not text.
+    pub types: BTreeMap<String, CsvType>,
+}
+
+/// Below this the file would be looked at all the time, above it nobody waits for a change.
+const RELOAD_MS_MIN: i64 = 10;
+const RELOAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+
+fn default_reload() -> String {
+    "10s".into()
+}
+
+impl RegistryTable {
+    /// Checks each value; the path is taken from `base`. An error names its key.
+    pub fn validate(
+        self,
+        base: &Path,
+        key: &KeySpec,
+    ) -> Result<RegistrySettings, (&'static str, String)> {
+        let key = match &self.key {
+            None => key.clone(),
+            Some(names) => {
+                KeySpec::from_names(names).map_err(|error| ("[registry] key", error.to_string()))?
+            }
+        };
+        let wrong = |reason: String| ("[registry] reload", reason);
+        let reload = match self.reload.as_str() {
+            "off" => None,
+            text => {
+                let interval: DurationMs = text.parse().map_err(|_| {
+                    wrong(format!("`{text}` is no duration; write \"10s\" or \"off\""))
+                })?;
+                if !(RELOAD_MS_MIN..=RELOAD_MS_MAX).contains(&interval.as_ms()) {
+                    return Err(wrong(format!("`{text}` is not from 10ms to 24h")));
+                }
+                Some(interval.as_std())
+            }
+        };
+        Ok(RegistrySettings {
+            path: base.join(self.path),
+            key,
+            reload,
+            types: self.types,
+        })
+    }
+}

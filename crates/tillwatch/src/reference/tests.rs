@@ -1,0 +1,315 @@
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use arrow::array::{Int64Array, StringArray};
+use parquet::arrow::ArrowWriter;
+use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
+
+use super::*;
+use crate::config::Config;
+use crate::core::Core;
+use crate::lane::Lane;
+use crate::metrics::Metrics;
+
+const CONFIG: &str = r#"
+[entity]
+key = ["merchant_id", "terminal_id"]
+[features]
+catalog = "catalog.toml"
+[models]
+directories = ["rules"]
+"#;
+
+const REGISTRY: &str = r#"
+[registry]
+path = "terminals.csv"
+types = { floor_limit_minor = "integer" }
+"#;
+
+const CATALOG: &str = r#"
+name = "small"
+description = "Records of a terminal, and those above its floor limit"
+[[feature]]
+name = "over_limit_1h"
+aggregate = "count"
+window = "1h"
+filter = "amount_minor > registry_floor_limit_minor"
+description = "Transactions above the floor limit within an hour"
+"#;
+
+const MODEL: &str = r#"
+name = "rules"
+version = "1"
+kind = "rules"
+artefact = "rules.toml"
+"#;
+
+const RULES: &str = r#"
+prior = 0.001
+[[rule]]
+code = "UNREGISTERED_TERMINAL"
+severity = "warning"
+when = "registry_known = 0"
+probability = 0.5
+feature = "registry_known"
+words = "not in the registry"
+[[rule]]
+code = "FLOOR_LIMIT"
+severity = "warning"
+when = "over_limit_1h >= 1"
+probability = 0.9
+feature = "over_limit_1h"
+words = "above the floor limit"
+[[rule]]
+code = "MODEL"
+severity = "warning"
+when = "registry_model = '007'"
+probability = 0.8
+feature = "registry_known"
+words = "of a model"
+"#;
+
+const TERMINALS: &str = "merchant_id,terminal_id,model,floor_limit_minor\nm,01,007,1000\n";
+
+/// A configuration with everything it names, in a directory of its own.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(terminals: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(place.0.path().join("rules")).unwrap();
+        for (name, text) in [
+            ("catalog.toml", CATALOG),
+            ("rules/model.toml", MODEL),
+            ("rules/rules.toml", RULES),
+            ("terminals.csv", terminals),
+        ] {
+            std::fs::write(place.0.path().join(name), text).unwrap();
+        }
+        place
+    }
+
+    fn load(&self, config: &str) -> Result<Core, String> {
+        let path = self.0.path().join("tillwatch.toml");
+        std::fs::write(&path, config).unwrap();
+        let config = Config::load(&path).map_err(|error| error.to_string())?;
+        Core::load(&config).map_err(|error| error.to_string())
+    }
+
+    fn core(&self) -> Core {
+        self.load(&format!("{CONFIG}{REGISTRY}")).unwrap()
+    }
+
+    fn refusal(&self) -> String {
+        self.load(&format!("{CONFIG}{REGISTRY}"))
+            .map(|_| ())
+            .unwrap_err()
+    }
+
+    /// Writes the registry, a second later each time: clocks of file systems are coarse.
+    fn write(&self, terminals: &str, second: u64) {
+        let path = self.0.path().join("terminals.csv");
+        std::fs::write(&path, terminals).unwrap();
+        set_time(&path, second);
+    }
+}
+
+fn set_time(path: &Path, second: u64) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
+    file.set_modified(time).unwrap();
+}
+
+/// Scores one transaction of a terminal; the codes of its reasons.
+fn score(lane: &mut Lane, row: i64, terminal: &str, amount: i64) -> (Vec<String>, ScoreBatch) {
+    let mut raw = RawBatch::new(TopicPartition::new("t", 0));
+    let time = 1_700_000_000_000 + row;
+    let json = format!(
+        r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a","merchant_id":"m","terminal_id":"{terminal}","amount_minor":{amount},"currency":"EUR"}}"#
+    );
+    raw.push(row, None, None, Some(json.as_bytes()), []);
+    let processed = lane.process(&raw, |_| ());
+    assert_eq!(processed.refusals.len(), 0);
+    let reasons = processed.scores.reasons.row(0).iter();
+    let mut codes: Vec<String> = reasons.map(|r| r.definition.code.clone()).collect();
+    codes.sort_unstable();
+    (codes, processed.scores)
+}
+
+/// Looks until the file has come to rest.
+fn look(reference: &Reference, last: &mut Option<Stamp>) -> Look {
+    match reference.look(last) {
+        Look::Same => reference.look(last),
+        other => other,
+    }
+}
+
+#[test]
+fn a_changed_file_takes_effect_between_two_batches_of_every_lane() {
+    let place = Place::new(TERMINALS);
+    let core = place.core();
+    let reference = core.reference().unwrap();
+    let first_version = reference.current().version().to_owned();
+    let (mut one, mut two) = (core.lane(0), core.lane(0));
+    let (codes, scores) = score(&mut one, 0, "01", 1_500);
+    assert_eq!(codes, ["FLOOR_LIMIT", "MODEL"]);
+    assert_eq!(scores.versions.reference.as_ref(), Some(&first_version));
+    assert_eq!(score(&mut two, 0, "1", 1_500).0, ["UNREGISTERED_TERMINAL"]);
+
+    let mut last = None;
+    assert!(matches!(look(reference, &mut last), Look::Same));
+    place.write(&TERMINALS.replace("01,007,1000", "1,008,2000"), 1);
+    let Look::Taken(table) = look(reference, &mut last) else {
+        panic!("a changed file is taken");
+    };
+    assert_ne!(table.version(), first_version);
+    assert!(matches!(look(reference, &mut last), Look::Same));
+
+    let (codes, scores) = score(&mut one, 1, "01", 500);
+    // The record of before the change counted by the limit of then.
+    assert_eq!(codes, ["FLOOR_LIMIT", "UNREGISTERED_TERMINAL"]);
+    assert_eq!(scores.versions.reference.as_deref(), Some(table.version()));
+    assert_eq!(score(&mut two, 1, "1", 1_500).0, Vec::<String>::new());
+    assert_eq!(score(&mut two, 2, "1", 2_500).0, ["FLOOR_LIMIT"]);
+}
+
+#[test]
+fn a_bad_file_is_refused_and_the_old_table_stays() {
+    let place = Place::new(TERMINALS);
+    let core = place.core();
+    let reference = core.reference().unwrap();
+    let version = reference.current().version().to_owned();
+    let mut last = None;
+    for (second, (text, words)) in (1..).zip([
+        (TERMINALS.replace("1000", "much"), "much"),
+        (
+            TERMINALS.replace("floor_limit_minor", "limit"),
+            "no column `floor_limit_minor`",
+        ),
+        (
+            TERMINALS.replace(",model,", ",type,"),
+            "`registry_model` is read by catalog or models",
+        ),
+        (
+            format!("{TERMINALS}m,01,x,1\n"),
+            "row 2: the key `m/01` is there already, in row 1",
+        ),
+        (format!("{TERMINALS}m,02\n"), "incorrect number of fields"),
+        (String::new(), "`floor_limit_minor`"),
+    ]) {
+        place.write(&text, second);
+        let Look::Refused(error) = look(reference, &mut last) else {
+            panic!("{text} is refused");
+        };
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(
+            matches!(look(reference, &mut last), Look::Same),
+            "told once"
+        );
+        assert_eq!(reference.current().version(), version);
+    }
+    std::fs::remove_file(place.0.path().join("terminals.csv")).unwrap();
+    assert!(matches!(look(reference, &mut last), Look::Refused(_)));
+    assert!(matches!(look(reference, &mut last), Look::Same));
+    // Back with the same content: nothing to reload.
+    place.write(TERMINALS, 100);
+    assert!(matches!(look(reference, &mut last), Look::Same));
+    assert_eq!(score(&mut core.lane(0), 0, "01", 1).0, ["MODEL"]);
+}
+
+#[test]
+fn a_file_that_is_still_being_written_waits() {
+    let place = Place::new(TERMINALS);
+    let core = place.core();
+    let reference = core.reference().unwrap();
+    let mut last = None;
+    place.write(&format!("{TERMINALS}m,02,"), 1);
+    assert!(matches!(reference.look(&mut last), Look::Same));
+    place.write(&format!("{TERMINALS}m,02,x,5\n"), 2);
+    assert!(matches!(reference.look(&mut last), Look::Same));
+    assert!(matches!(reference.look(&mut last), Look::Taken(_)));
+}
+
+#[test]
+fn what_is_missing_is_said_at_the_start() {
+    let place = Place::new(TERMINALS);
+    let message = place.load(CONFIG).map(|_| ()).unwrap_err();
+    assert!(message.contains("registry_floor_limit_minor"), "{message}");
+    assert!(
+        message.ends_with("name its file in [registry] path"),
+        "{message}"
+    );
+    place.write(&TERMINALS.replace("floor_limit_minor", "floor_limit"), 1);
+    let message = place.refusal();
+    assert!(
+        message.contains("no column `floor_limit_minor`") && message.contains("`floor_limit`?"),
+        "{message}"
+    );
+    place.write(&TERMINALS.replace(",model,", ",modell,"), 2);
+    let message = place.refusal();
+    assert!(
+        message.contains("did you mean `registry_modell`?"),
+        "{message}"
+    );
+    std::fs::remove_file(place.0.path().join("terminals.csv")).unwrap();
+    assert!(
+        place.refusal().contains("cannot read"),
+        "{}",
+        place.refusal()
+    );
+    let wrong = format!("{CONFIG}{REGISTRY}reload = \"1ms\"\n");
+    let message = place.load(&wrong).map(|_| ()).unwrap_err();
+    assert!(
+        message.contains("[registry] reload: `1ms` is not from 10ms to 24h"),
+        "{message}"
+    );
+}
+
+#[test]
+fn parquet_and_csv_give_the_same_table() {
+    let place = Place::new(&format!("\u{feff}{TERMINALS}"));
+    let csv = place.core().reference().unwrap().current();
+    let text = |value: &str| Arc::new(StringArray::from(vec![value])) as _;
+    let limits = Arc::new(Int64Array::from(vec![1_000]));
+    let rows = RecordBatch::try_from_iter([
+        ("merchant_id", text("m")),
+        ("terminal_id", text("01")),
+        ("model", text("007")),
+        ("floor_limit_minor", limits as _),
+    ])
+    .unwrap();
+    let path = place.0.path().join("terminals.parquet");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let named = "[registry]\npath = \"terminals.parquet\"\nreload = \"off\"\n";
+    let core = place.load(&format!("{CONFIG}{named}")).unwrap();
+    let reference = core.reference().unwrap();
+    assert_eq!(reference.current().version(), csv.version());
+    assert_eq!(reference.settings().reload, None);
+}
+
+#[test]
+fn the_watch_reloads_and_counts() {
+    let place = Place::new(TERMINALS);
+    let core = place.core();
+    let reference = Arc::clone(core.reference().unwrap());
+    let metrics = Arc::new(Metrics::default());
+    metrics.set_registry(&reference.current());
+    let before = reference.current().version().to_owned();
+    let interval = Duration::from_millis(5);
+    let watch = Watch::start(Arc::clone(&reference), interval, Arc::clone(&metrics)).unwrap();
+    place.write(&TERMINALS.replace("1000", "2000"), 1);
+    for _ in 0..2_000 {
+        if reference.current().version() != before {
+            break;
+        }
+        std::thread::park_timeout(interval);
+    }
+    drop(watch);
+    assert_ne!(reference.current().version(), before);
+    let status = metrics.registry().unwrap();
+    assert_eq!((status.taken, status.refused, status.rows), (1, 0, 1));
+    assert_eq!(status.version, reference.current().version());
+}
