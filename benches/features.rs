@@ -12,6 +12,10 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 
+/// The binary's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "support/cpu_time.rs"]
 mod cpu_time;
 

@@ -91,6 +91,34 @@ impl Bucket {
         self.index.find(hash, same).map(|(_, slot)| *slot)
     }
 
+    /// The slot of a key with this hash.
+    #[inline]
+    pub(crate) fn find_hash(&self, hash: u64) -> Option<u32> {
+        let found = self.index.find(hash, |(known, _)| *known == hash);
+        found.map(|(_, slot)| *slot)
+    }
+
+    /// Something of every cache line that says where the slot's queues and holdings are, so that the
+    /// processor can fetch for many keys at once.
+    #[inline]
+    pub(crate) fn touch_parts(&self, plan: &Plan, number: u32) -> u32 {
+        let (at, queues) = (number as usize, plan.extremes.len());
+        let queues = &self.queues[at * queues..][..queues];
+        let holdings = plan.holdings.len();
+        let holdings = &self.holdings[at * holdings..][..holdings];
+        let lengths = queues.iter().fold(0, |seen, queue| seen ^ queue.bytes());
+        let held = holdings.iter().filter(|held| held.is_some()).count();
+        (lengths ^ held) as u32
+    }
+
+    /// As [`Bucket::touch_parts`], of the queues' own values.
+    #[inline]
+    pub(crate) fn touch_values(&self, plan: &Plan, number: u32) -> u32 {
+        let (at, queues) = (number as usize, plan.extremes.len());
+        let queues = &self.queues[at * queues..][..queues];
+        queues.iter().fold(0, |seen, queue| seen ^ queue.touch())
+    }
+
     /// Gives `key`, which has no state, a slot.
     pub(crate) fn insert(
         &mut self,

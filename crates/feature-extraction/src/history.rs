@@ -101,6 +101,12 @@ impl History {
         usize::from(self.key_bytes).div_ceil(size_of::<u32>())
     }
 
+    /// The first word there is, to bring it near.
+    #[inline]
+    pub(crate) fn first_word(&self) -> u32 {
+        self.words.first().copied().unwrap_or(0)
+    }
+
     /// Number of rows, and of the open row.
     #[inline]
     pub(crate) fn rows(&self) -> u32 {
@@ -192,6 +198,8 @@ impl History {
     #[inline]
     pub(crate) fn touch(&self, plan: &Plan) -> u32 {
         let mut seen = self.row(plan, self.rows)[0];
+        let fixed = &self.words[..self.base() + plan.fixed_words];
+        seen ^= fixed.last().copied().unwrap_or(0);
         for bound in 1..plan.bounds.len() {
             seen ^= self.row(plan, self.fixed(Plan::cursor_at(bound)))[0];
         }

@@ -93,6 +93,29 @@ impl Keys {
         })
     }
 
+    /// The place of a key with this hash, the meant one all but certainly.
+    #[inline]
+    pub(crate) fn find_hash(&self, hash: u64) -> Option<KeyIndex> {
+        let bucket = bucket_of(hash);
+        let slot = self.buckets[bucket].find_hash(hash)?;
+        Some(KeyIndex {
+            bucket: bucket as u32,
+            slot,
+        })
+    }
+
+    /// As [`Bucket::touch_parts`].
+    #[inline]
+    pub(crate) fn touch_parts(&self, plan: &Plan, index: KeyIndex) -> u32 {
+        self.buckets[index.bucket as usize].touch_parts(plan, index.slot)
+    }
+
+    /// As [`Bucket::touch_values`].
+    #[inline]
+    pub(crate) fn touch_values(&self, plan: &Plan, index: KeyIndex) -> u32 {
+        self.buckets[index.bucket as usize].touch_values(plan, index.slot)
+    }
+
     /// Gives `key`, which has no state, a place. `now_ms` is the time of its first record.
     pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], now_ms: i64) -> KeyIndex {
         let suspect_until_ms = self.suspect_until(plan, now_ms);

@@ -231,20 +231,24 @@ impl FeatureLane {
                 .map(|(row, key)| id_of(batch, row, *key)),
         );
         indexes.clear();
-        indexes.extend(
-            rows.clone()
-                .zip(&*key_hashes)
-                .map(|(row, hash)| self.keys.find(*hash, key_of(batch, row))),
-        );
+        indexes.extend(key_hashes.iter().map(|hash| self.keys.find_hash(*hash)));
         let mut seen = 0;
         for id in &*ids {
             seen ^= u32::from(self.dedup.touch(*id));
         }
         for index in indexes.iter().flatten() {
-            seen ^= self.keys.history(*index).rows();
+            seen ^= self.keys.history(*index).rows() ^ self.keys.touch_parts(plan, *index);
         }
         for index in indexes.iter().flatten() {
-            seen ^= self.keys.history(*index).fixed(0);
+            seen ^= self.keys.history(*index).first_word();
+        }
+        // Another key with the same hash is all but impossible; one is looked up when it is folded.
+        for (index, row) in indexes.iter_mut().zip(rows.clone()) {
+            let is_meant = |i: &KeyIndex| self.keys.history(*i).key() == key_of(batch, row);
+            *index = index.filter(is_meant);
+        }
+        for index in indexes.iter().flatten() {
+            seen ^= self.keys.touch_values(plan, *index);
         }
         for index in indexes.iter().flatten() {
             seen ^= self.keys.history(*index).touch(plan);
