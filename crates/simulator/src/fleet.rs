@@ -10,6 +10,7 @@ use crate::card::Cards;
 use crate::error::SimulatorError;
 use crate::fraud::{Actor, Scenario, TruthRecord};
 use crate::label::Labels;
+use crate::registry::RegistryEntry;
 use crate::rng::{Draws, mix, mix48};
 use crate::settings::SimulatorSettings;
 use crate::terminal::Terminal;
@@ -180,6 +181,12 @@ impl Fleet {
     /// The truth about every fraud begun so far, in the order of their beginning.
     pub fn truth(&self) -> &[TruthRecord] {
         &self.truth
+    }
+
+    /// Every terminal as it is registered, in the order of their ids.
+    pub fn registry(&self) -> impl ExactSizeIterator<Item = RegistryEntry> {
+        let terminals = self.world.terminals.iter().enumerate();
+        terminals.map(|(index, terminal)| RegistryEntry::new(terminal, index as u32))
     }
 
     /// Records written so far, without labels.

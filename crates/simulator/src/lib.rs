@@ -19,6 +19,7 @@ mod label;
 mod merchant;
 mod pacer;
 mod partition;
+mod registry;
 mod rng;
 mod settings;
 mod terminal;
@@ -30,6 +31,7 @@ pub use fleet::{EVENT_ID_BYTES, Emitted, Fleet, KEY_BYTES};
 pub use fraud::{Scenario, TruthRecord};
 pub use pacer::Pacer;
 pub use partition::partition_of;
+pub use registry::RegistryEntry;
 pub use settings::{FieldSet, SimulatorSettings};
 
 #[cfg(test)]

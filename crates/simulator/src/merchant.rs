@@ -95,40 +95,44 @@ pub struct Region {
     pub lon_e4: i32,
     /// Local time minus UTC in winter, hours. Summer time is left out.
     pub utc_offset_hours: i64,
+    /// ISO 3166.
+    pub country: &'static str,
     /// ISO 4217; all have two decimals.
     pub currency: &'static [u8; 3],
 }
 
 /// Every region, equally large.
 pub const REGIONS: &[Region; 16] = &[
-    region(523_702, 48_952, 1, b"EUR"),
-    region(525_200, 134_050, 1, b"EUR"),
-    region(488_566, 23_522, 1, b"EUR"),
-    region(404_168, -37_038, 1, b"EUR"),
-    region(419_028, 124_964, 1, b"EUR"),
-    region(387_223, -91_393, 0, b"EUR"),
-    region(482_082, 163_738, 1, b"EUR"),
-    region(508_503, 43_517, 1, b"EUR"),
-    region(601_699, 249_384, 2, b"EUR"),
-    region(379_838, 237_275, 2, b"EUR"),
-    region(533_498, -62_603, 0, b"EUR"),
-    region(481_351, 115_820, 1, b"EUR"),
-    region(454_642, 91_900, 1, b"EUR"),
-    region(413_874, 21_686, 1, b"EUR"),
-    region(515_074, -1_278, 0, b"GBP"),
-    region(522_297, 210_122, 1, b"PLN"),
+    region(523_702, 48_952, 1, "NL", b"EUR"),
+    region(525_200, 134_050, 1, "DE", b"EUR"),
+    region(488_566, 23_522, 1, "FR", b"EUR"),
+    region(404_168, -37_038, 1, "ES", b"EUR"),
+    region(419_028, 124_964, 1, "IT", b"EUR"),
+    region(387_223, -91_393, 0, "PT", b"EUR"),
+    region(482_082, 163_738, 1, "AT", b"EUR"),
+    region(508_503, 43_517, 1, "BE", b"EUR"),
+    region(601_699, 249_384, 2, "FI", b"EUR"),
+    region(379_838, 237_275, 2, "GR", b"EUR"),
+    region(533_498, -62_603, 0, "IE", b"EUR"),
+    region(481_351, 115_820, 1, "DE", b"EUR"),
+    region(454_642, 91_900, 1, "IT", b"EUR"),
+    region(413_874, 21_686, 1, "ES", b"EUR"),
+    region(515_074, -1_278, 0, "GB", b"GBP"),
+    region(522_297, 210_122, 1, "PL", b"PLN"),
 ];
 
 const fn region(
     lat_e4: i32,
     lon_e4: i32,
     utc_offset_hours: i64,
+    country: &'static str,
     currency: &'static [u8; 3],
 ) -> Region {
     Region {
         lat_e4,
         lon_e4,
         utc_offset_hours,
+        country,
         currency,
     }
 }

@@ -10,7 +10,7 @@ pub const STAN_MAX: u32 = 999_999;
 const ACQUIRERS: u64 = 24;
 
 /// Application versions, oldest first; the last is being rolled out.
-const VERSIONS: [&[u8; 5]; 4] = [b"4.1.7", b"4.2.0", b"4.2.1", b"4.3.0"];
+pub const VERSIONS: [&[u8; 5]; 4] = [b"4.1.7", b"4.2.0", b"4.2.1", b"4.3.0"];
 
 /// A version that no roll-out contains.
 pub const ROGUE_VERSION: &[u8; 5] = b"4.9.9";

@@ -1,6 +1,6 @@
 //! The stream as a whole: determinism, form, and that it shows what it is meant to show.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 use tillwatch_records::limits::AMOUNT_MINOR_MAX;
@@ -282,6 +282,51 @@ fn gap_variation(records: &[&Value]) -> f64 {
 fn spread(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::MIN, f64::max)
         - values.iter().copied().fold(f64::MAX, f64::min)
+}
+
+#[test]
+fn the_registry_is_that_of_the_honest_terminals() {
+    let settings = SimulatorSettings {
+        fields: FieldSet::Full,
+        fraud_intensity: 60.0,
+        ..settings()
+    };
+    let (records, fleet) = records(&settings, 20_000);
+    let entries: Vec<RegistryEntry> = fleet.registry().collect();
+    assert_eq!(entries.len(), settings.terminals as usize);
+    let again: Vec<RegistryEntry> = Fleet::new(&settings).unwrap().registry().collect();
+    assert_eq!(entries, again);
+    let by_key: BTreeMap<[u8; KEY_BYTES], &RegistryEntry> =
+        entries.iter().map(|entry| (entry.key, entry)).collect();
+    assert_eq!(by_key.len(), entries.len());
+    let (mut other_devices, mut other_versions) = (0, 0);
+    for (emitted, record) in &records {
+        let entry = by_key[&emitted.key];
+        let ids = ["acquirer_id", "merchant_id", "terminal_id"].map(|name| text(record, name));
+        assert_eq!(entry.ids(), ids);
+        assert_eq!(entry.mcc, text(record, "mcc"));
+        let is_own = entry.hardware_serial == text(record, "hardware_serial");
+        let mut allowed = entry.app_versions.split(';');
+        let is_allowed = allowed.any(|version| version == text(record, "app_version"));
+        if emitted.fraud.is_some() {
+            other_devices += usize::from(!is_own);
+            other_versions += usize::from(!is_allowed);
+            continue;
+        }
+        assert!(is_own && is_allowed, "{record}");
+        let at = |name: &str| record[name].as_f64().unwrap();
+        let moved = (at("lat") - entry.site.0)
+            .abs()
+            .max((at("lon") - entry.site.1).abs());
+        assert!(moved < if entry.is_mobile { 0.5 } else { 1e-9 }, "{record}");
+    }
+    assert!(
+        other_devices > 0 && other_versions > 0,
+        "{other_devices} {other_versions}"
+    );
+    let hours: BTreeSet<&str> = entries.iter().map(|e| e.opening_hours.as_str()).collect();
+    let wanted = ["06:00-01:00", "07:00-22:00", "09:00-20:00", "24/7"];
+    assert_eq!(hours.into_iter().collect::<Vec<_>>(), wanted);
 }
 
 #[test]

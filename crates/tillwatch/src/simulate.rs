@@ -1,11 +1,12 @@
 //! `tillwatch simulate`: the simulated fleet to Kafka, JSON lines or Parquet.
 
 mod output;
+mod registry;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tillwatch_simulator::{Fleet, SimulatorSettings};
+use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
 use crate::cli::SimulateArgs;
 use crate::clock;
@@ -27,9 +28,17 @@ pub fn simulate(args: &SimulateArgs) -> Result<()> {
     let settings = SimulatorSettings {
         seed: args.seed,
         terminals: args.terminals,
+        fields: if args.full {
+            FieldSet::Full
+        } else {
+            FieldSet::Default
+        },
         ..SimulatorSettings::default()
     };
     let mut fleet = Fleet::new(&settings)?;
+    if let Some(path) = &args.registry {
+        registry::write(&fleet, path)?;
+    }
     let mut output = Output::open(args)?;
     let mut truth = args.truth.as_deref().map(TruthFile::create).transpose()?;
     let mut progress = Progress::new("simulating", args.records);
