@@ -37,9 +37,10 @@ const PURE: [(&str, &str); 6] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 21] = [
+const PURE_DEPENDENCIES: [&str; 23] = [
     "arrow",
     "bitflags",
+    "bytemuck",
     "bytesize",
     "foldhash",
     "hashbrown",
@@ -59,6 +60,7 @@ const PURE_DEPENDENCIES: [&str; 21] = [
     "tillwatch-predicate",
     "tillwatch-records",
     "toml",
+    "twox-hash",
 ];
 
 /// Paths that a pure crate never writes outside its tests, with what to do instead.

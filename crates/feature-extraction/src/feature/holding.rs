@@ -96,16 +96,15 @@ impl Held {
     /// What is asked of the window as it stands at the watermark.
     pub(crate) fn read(&self, read: HoldingRead, own: Own) -> f64 {
         let entering = (own.value != 0).then_some(own.value);
-        let own_bucket = entering.map(bucket);
         match (self, read) {
             (Self::Distinct(distinct), _) => distinct.read(entering),
             (Self::Entropy(entropy), _) => entropy.read(entering),
             (Self::Counts(table), _) => repeats(own, f64::from(table.get(own.hash))),
             (Self::Histogram(histogram), HoldingRead::RobustZ { is_log, .. }) => {
-                histogram.robust_z(own.number, is_log, own_bucket)
+                histogram.robust_z(own.number, is_log, entering.map(bucket))
             }
             (Self::Histogram(histogram), HoldingRead::Quantile { q }) => {
-                histogram.quantile(q, own_bucket)
+                histogram.quantile(q, entering.map(bucket))
             }
             _ => f64::NAN,
         }
