@@ -184,9 +184,14 @@ impl<'a> Inputs<'a> {
                         delta[at] = u32::from(bits.value(row));
                     }
                 }
-                CountField::Known { bit, number } => {
+                CountField::Known {
+                    bit,
+                    number,
+                    is_log,
+                } => {
                     for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-                        let is_known = self.bit(bit, row) && !self.number(number, row).is_nan();
+                        let is_known =
+                            self.bit(bit, row) && is_number(self.number(number, row), is_log);
                         delta[at] = u32::from(is_known);
                     }
                 }
@@ -297,10 +302,16 @@ pub(crate) const BUCKET_BIAS: i32 = 1 << 20;
 /// The bucket of `value` as a word of a row; 0 where it has none.
 #[inline]
 pub(crate) fn bucket_word(value: f64, is_log: bool) -> u32 {
-    if value.is_nan() || (is_log && value <= 0.0) {
+    if !is_number(value, is_log) {
         return 0;
     }
     (bucket_of(value) + BUCKET_BIAS).cast_unsigned()
+}
+
+/// Whether `value` is there, and has a logarithm if that is what counts.
+#[inline]
+fn is_number(value: f64, is_log: bool) -> bool {
+    !(value.is_nan() || is_log && value <= 0.0)
 }
 
 fn array_named(plan: &Plan, events: &EventBatch, name: &str) -> ArrayRef {

@@ -20,8 +20,12 @@ pub(crate) const OPEN_MS: i64 = i64::MAX;
 pub(crate) enum CountField {
     /// Records whose bit is set.
     Bit(BitId),
-    /// Those of them whose number has a value.
-    Known { bit: BitId, number: NumberId },
+    /// Those of them whose number has a value, and a logarithm where that is asked for.
+    Known {
+        bit: BitId,
+        number: NumberId,
+        is_log: bool,
+    },
     /// Records at which a detector found this event: an index into the plan's events.
     Event(usize),
 }

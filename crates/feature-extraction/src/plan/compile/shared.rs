@@ -88,13 +88,17 @@ pub(super) fn count(plan: &mut Plan, bit: BitId) -> CountSource {
 }
 
 /// As [`count`], of those records for which the feature's number has a value: whether an expression
-/// has one is known only when it is there.
+/// has one, or a number has a logarithm, is known only when it is there.
 pub(super) fn known_count(plan: &mut Plan, spec: &FeatureSpec, bit: BitId) -> CountSource {
-    if spec.expression.is_none() {
+    if spec.expression.is_none() && !spec.is_log {
         return count(plan, bit);
     }
-    let number = number(plan, spec, 0);
-    CountSource::Word(count_word(plan, CountField::Known { bit, number }))
+    let known = CountField::Known {
+        bit,
+        number: number(plan, spec, 0),
+        is_log: spec.is_log,
+    };
+    CountSource::Word(count_word(plan, known))
 }
 
 /// What `last` counts by; where all records of the window are taken, nothing is.
