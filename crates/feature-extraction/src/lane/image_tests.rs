@@ -1,9 +1,9 @@
 //! State that is written and read back goes on as if nothing had happened.
 
-use tillwatch_testkit::oracle::{self, OracleFeature};
+use tillwatch_testkit::oracle::Case;
 use tillwatch_testkit::stream::{self, StreamSettings};
 
-use super::tests::{SETTINGS, bits, engine, fold, lane, whole};
+use super::tests::{bits, engine, fold, lane, whole};
 use super::*;
 use crate::image::ImageError;
 
@@ -32,21 +32,20 @@ fn restore(lane: &mut FeatureLane, images: &[Vec<u32>]) {
 }
 
 fn check(seed: u64, max_bytes: Option<u64>) {
-    let catalog = oracle::catalog_toml(&OracleFeature::random(seed));
-    let mut engine = engine(&SETTINGS[(seed % 3) as usize]);
+    let case = Case::random(seed);
+    let (catalog, mut events) = (case.catalog(), case.events);
+    let mut engine = engine(&case.settings);
     if let Some(max_bytes) = max_bytes {
         engine.state.max_bytes = tillwatch_records::units::ByteSize(max_bytes);
+        events = stream::events(&StreamSettings {
+            keys: 300,
+            events: 2_000,
+            ..StreamSettings::random(seed)
+        });
     }
-    let settings = StreamSettings {
-        keys: if max_bytes.is_some() { 300 } else { 5 },
-        events: if max_bytes.is_some() { 2_000 } else { 200 },
-        ..StreamSettings::random(seed)
-    };
-    let events = stream::events(&settings);
     let mut through = lane(&catalog, &engine, 0);
     let expected = fold(&mut through, &events, &whole(&events));
-    for piece in 1..6 {
-        let cut = events.len() * piece / 6 + (seed % 7) as usize;
+    for cut in stream::cuts(seed, events.len()) {
         let mut before = lane(&catalog, &engine, 0);
         let mut rows = fold(&mut before, &events[..cut], &whole(&events[..cut]));
         let written = images(&before);
@@ -80,9 +79,9 @@ fn an_interruption_changes_no_eviction() {
 
 #[test]
 fn damage_is_found_and_leaves_the_lane_as_it_was() {
-    let catalog = oracle::catalog_toml(&OracleFeature::random(3));
-    let settings = &engine(&SETTINGS[0]);
-    let events = stream::events(&StreamSettings::random(3));
+    let case = Case::random(3);
+    let (catalog, events) = (case.catalog(), case.events);
+    let settings = &engine(&case.settings);
     let mut full = lane(&catalog, settings, 0);
     fold(&mut full, &events, &whole(&events));
     let written = images(&full);
@@ -111,7 +110,7 @@ fn damage_is_found_and_leaves_the_lane_as_it_was() {
         })
     );
     assert_eq!(other.read_bucket(bucket, b"abc"), Err(ImageError::Foreign));
-    let elsewhere = oracle::catalog_toml(&OracleFeature::random(4));
+    let elsewhere = Case::random(4).catalog();
     assert_eq!(
         lane(&elsewhere, settings, 0).read_bucket(bucket, bytes),
         Err(ImageError::Plan)

@@ -1,0 +1,171 @@
+//! Features from their definition: every accepted record is kept and looked at again for every
+//! feature of every record. Slow, obvious, and written without the engine's help.
+
+use std::collections::BTreeMap;
+
+use tillwatch_records::{Flags, RecordKind};
+
+use crate::stream::Event;
+
+mod arrival;
+mod case;
+mod catalog;
+mod detector;
+mod distinct;
+mod ewma;
+mod feature;
+mod judge;
+mod moments;
+mod quantile;
+mod random;
+mod ratio;
+mod shrink;
+#[cfg(test)]
+mod tests;
+mod value;
+mod window;
+
+pub use case::Case;
+pub use catalog::catalog_toml;
+pub use feature::{
+    OracleAggregate, OracleExpression, OracleFeature, OracleFilter, OracleSettings, OracleShrink,
+    WRAP,
+};
+pub use shrink::shrink;
+pub use value::OracleValue;
+
+use judge::judge;
+use window::{Key, Moment, idle_ttl_ms, retention_ms};
+
+/// What an engine gave for one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OracleRow {
+    /// One value per feature; `None` where there is none.
+    pub values: Vec<Option<f64>>,
+    /// `LATE`, `DUPLICATE` and `CLOCK_SKEW`.
+    pub flags: Flags,
+}
+
+/// What is expected of one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// One value per feature.
+    pub values: Vec<OracleValue>,
+    /// `LATE`, `DUPLICATE` and `CLOCK_SKEW`.
+    pub flags: Flags,
+}
+
+impl Expected {
+    /// What is wrong with `got`, in words; `None` if it is as expected.
+    pub fn objection(&self, features: &[OracleFeature], got: &OracleRow) -> Option<String> {
+        if self.flags != got.flags {
+            return Some(format!("flags {:?}, expected {:?}", got.flags, self.flags));
+        }
+        if got.values.len() != self.values.len() {
+            return Some(format!(
+                "{} values, expected {}",
+                got.values.len(),
+                self.values.len()
+            ));
+        }
+        let mut pairs = self.values.iter().zip(&got.values).zip(features);
+        pairs
+            .find(|((expected, got), _)| !expected.admits(**got))
+            .map(|((expected, got), feature)| {
+                format!("{}: {got:?}, expected {expected}", feature.name)
+            })
+    }
+}
+
+/// The features of every transaction of `events`, which is the whole input of one lane.
+pub fn evaluate(
+    features: &[OracleFeature],
+    settings: &OracleSettings,
+    events: &[Event],
+) -> Vec<Expected> {
+    let retention_ms = retention_ms(features, settings);
+    let ttl_ms = idle_ttl_ms(features, settings);
+    let joins_labels = features.iter().any(|feature| feature.label.is_some());
+    let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
+    let mut lane: Vec<&Event> = Vec::new();
+    let mut rows = Vec::new();
+    for event in events {
+        let forgotten_ms = |key: &Key<'_>| {
+            key.watermark_ms
+                .map_or(i64::MIN, |time| time - retention_ms)
+        };
+        let key = keys.entry(&event.terminal_id).or_default();
+        if event.kind == RecordKind::Label && joins_labels {
+            key.join(event, forgotten_ms(key));
+        }
+        let is_read = event.kind == RecordKind::Transaction
+            || features
+                .iter()
+                .any(|feature| feature.record_type == event.kind);
+        if !is_read {
+            continue;
+        }
+        let now_ms = event.event_time_ms;
+        let flags = judge(settings, event, key.watermark_ms, &lane);
+        let is_idle = key.watermark_ms.is_some_and(|time| now_ms - time > ttl_ms);
+        if flags.is_empty() && is_idle {
+            *key = Key::default();
+        }
+        let moment = Moment {
+            event,
+            flags,
+            key,
+            lane: &lane,
+            forgotten_ms: forgotten_ms(key),
+        };
+        if event.kind == RecordKind::Transaction {
+            rows.push(Expected {
+                values: features.iter().map(|f| value_of(f, &moment)).collect(),
+                flags,
+            });
+        }
+        if flags.is_empty() {
+            let current = moment.current();
+            key.accepted.push(current);
+            key.watermark_ms = key.watermark_ms.max(Some(now_ms));
+            lane.push(event);
+        }
+    }
+    rows
+}
+
+fn value_of(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+    use OracleAggregate as A;
+    match feature.aggregate {
+        A::Count => OracleValue::Exact(Some(moment.counted(feature).len() as f64)),
+        A::Sum => moments::sum(feature, moment),
+        A::Mean => moments::mean(feature, moment),
+        A::Stddev => moments::stddev(feature, moment),
+        A::Min => moments::min(feature, moment),
+        A::Max => moments::max(feature, moment),
+        A::First => moments::first(feature, moment),
+        A::Last => moments::last(feature, moment),
+        A::Value => OracleValue::Exact(feature.number(moment.event)),
+        A::Ratio => ratio::ratio(feature, moment),
+        A::Distinct => distinct::distinct(feature, moment),
+        A::Entropy => distinct::entropy(feature, moment),
+        A::Repeats => distinct::repeats(feature, moment),
+        A::Quantile => quantile::quantile(feature, moment),
+        A::RobustZ => quantile::robust_z(feature, moment),
+        A::InterArrivalMean => arrival::inter_arrival_mean(feature, moment),
+        A::InterArrivalCv => arrival::inter_arrival_cv(feature, moment),
+        A::TimeSinceLast => arrival::time_since_last(feature, moment),
+        A::HourOfWeekRate => arrival::hour_of_week_rate(feature, moment),
+        A::SequenceGap => detector::sequence_gap(feature, moment),
+        A::SequenceDuplicates => detector::sequence_duplicates(feature, moment),
+        A::SequenceRegressions => detector::sequence_regressions(feature, moment),
+        A::SequenceForks => detector::sequence_forks(feature, moment),
+        A::Changed => detector::changed(feature, moment),
+        A::Changes => detector::changes(feature, moment),
+        A::DistanceKm => detector::distance_km(feature, moment),
+        A::SpeedKmh => detector::speed_kmh(feature, moment),
+        A::EwmaMean => ewma::mean(feature, moment),
+        A::EwmaStddev => ewma::stddev(feature, moment),
+        A::EwmaZ => ewma::z(feature, moment),
+    }
+}

@@ -1,0 +1,314 @@
+//! Random catalogs: any mix of aggregates and keys that a catalog may have.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tillwatch_records::{Column, RecordKind};
+
+use super::{OracleAggregate, OracleExpression, OracleFeature, OracleFilter, OracleShrink, WRAP};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+const DECLINED: OracleFilter = OracleFilter {
+    sql: "response_code NOT IN ('00', '10')",
+    holds: |event| {
+        event
+            .response_code
+            .is_some_and(|code| code != "00" && code != "10")
+    },
+};
+const LARGE: OracleFilter = OracleFilter {
+    sql: "amount_minor > 10000",
+    holds: |event| event.amount_minor.is_some_and(|amount| amount > 10_000),
+};
+const NORTH: OracleFilter = OracleFilter {
+    sql: "lat >= 48.15 OR card_token = 'c1'",
+    holds: |event| {
+        event.lat.is_some_and(|lat| lat >= 48.15) || event.card_token.as_deref() == Some("c1")
+    },
+};
+const FILTERS: [OracleFilter; 3] = [DECLINED, LARGE, NORTH];
+
+const LABELS: [OracleFilter; 4] = [
+    OracleFilter {
+        sql: "label_kind <> 'CLEARED'",
+        holds: |label| label.label_kind.is_some_and(|kind| kind != "CLEARED"),
+    },
+    OracleFilter {
+        sql: "label_kind IN ('TC40', 'CONFIRMED')",
+        holds: |label| matches!(label.label_kind, Some("TC40" | "CONFIRMED")),
+    },
+    OracleFilter {
+        sql: "occurred_time IS NOT NULL",
+        holds: |label| label.occurred_time_ms.is_some(),
+    },
+    OracleFilter {
+        sql: "event_time - occurred_time > 60000",
+        holds: |label| {
+            let occurred_ms = label.occurred_time_ms;
+            occurred_ms.is_some_and(|time| label.event_time_ms - time > 60_000)
+        },
+    },
+];
+
+const EXPRESSIONS: [OracleExpression; 3] = [
+    OracleExpression {
+        sql: "amount_minor + 0.5",
+        value: |event| event.amount_minor.map(|amount| amount as f64 + 0.5),
+    },
+    OracleExpression {
+        sql: "amount_minor * 0.25",
+        value: |event| event.amount_minor.map(|amount| amount as f64 * 0.25),
+    },
+    OracleExpression {
+        sql: "lat - lon",
+        value: |event| event.lat.zip(event.lon).map(|(lat, lon)| lat - lon),
+    },
+];
+
+/// What the features of one catalog draw from: little, so that they share much.
+pub(super) struct Palette {
+    random: ChaCha8Rng,
+    windows_ms: Vec<i64>,
+    delays_ms: Vec<i64>,
+    filters: Vec<Option<OracleFilter>>,
+    panes_ms: &'static [i64],
+    half_lives_ms: &'static [i64],
+    /// Records of another kind that features may be about. Labels join transactions or are records
+    /// themselves.
+    other_kind: RecordKind,
+}
+
+impl Palette {
+    /// For streams of minutes, or of days where `is_slow`. Half-lives are long enough that no weight
+    /// vanishes within a stream.
+    pub(super) fn random(seed: u64, is_slow: bool) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0xca7a);
+        let mut some = |values: &[i64]| -> Vec<i64> {
+            let count = random.random_range(1..4);
+            (0..count)
+                .map(|_| values[random.random_range(0..values.len())])
+                .collect()
+        };
+        let (windows_ms, delays_ms) = if is_slow {
+            (
+                some(&[
+                    MINUTE_MS,
+                    HOUR_MS,
+                    12 * HOUR_MS,
+                    DAY_MS,
+                    7 * DAY_MS,
+                    30 * DAY_MS,
+                ]),
+                some(&[0, 0, 0, 1, HOUR_MS, DAY_MS]),
+            )
+        } else {
+            (
+                some(&[1, 1_000, 5_000, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS]),
+                some(&[0, 0, 0, 1, 5_000, MINUTE_MS]),
+            )
+        };
+        let filters = (0..2)
+            .map(|_| [None, Some(DECLINED), Some(LARGE), Some(NORTH)][random.random_range(0..4)])
+            .chain([None])
+            .collect();
+        Self {
+            windows_ms,
+            delays_ms,
+            filters,
+            panes_ms: if is_slow {
+                &[HOUR_MS, DAY_MS]
+            } else {
+                &[1_000, MINUTE_MS, 10 * MINUTE_MS]
+            },
+            half_lives_ms: if is_slow {
+                &[6 * HOUR_MS, 2 * DAY_MS, 28 * DAY_MS]
+            } else {
+                &[10 * MINUTE_MS, HOUR_MS, DAY_MS]
+            },
+            other_kind: if random.random_range(0..2) == 0 {
+                RecordKind::TerminalEvent
+            } else {
+                RecordKind::Label
+            },
+            random,
+        }
+    }
+
+    pub(super) fn features(mut self) -> Vec<OracleFeature> {
+        let count = self.random.random_range(1..9);
+        (0..count).map(|number| self.feature(number)).collect()
+    }
+
+    fn one<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.random.random_range(0..values.len())]
+    }
+
+    fn chance(&mut self, one_in: u32) -> bool {
+        self.random.random_range(0..one_in) == 0
+    }
+
+    fn feature(&mut self, number: usize) -> OracleFeature {
+        use OracleAggregate as A;
+        let aggregate = self.one(OracleAggregate::ALL);
+        let mut feature = OracleFeature::new(format!("f{number}"), aggregate);
+        feature.columns = self.columns(aggregate);
+        let takes_expression = matches!(
+            aggregate,
+            A::Min
+                | A::Max
+                | A::First
+                | A::Last
+                | A::Quantile
+                | A::RobustZ
+                | A::EwmaMean
+                | A::EwmaStddev
+                | A::EwmaZ
+        );
+        if aggregate == A::Value || takes_expression && self.chance(3) {
+            feature.columns.clear();
+            feature.expression = Some(self.one(&EXPRESSIONS));
+        }
+        if aggregate != A::Value {
+            let filters = self.filters.clone();
+            feature.filter = self.one(&filters);
+            if self.chance(6) {
+                feature.record_type = self.other_kind;
+            }
+        }
+        self.span(&mut feature);
+        self.own_keys(&mut feature);
+        feature
+    }
+
+    fn columns(&mut self, aggregate: OracleAggregate) -> Vec<Column> {
+        use Column as C;
+        use OracleAggregate as A;
+        let choices: &[&[Column]] = match aggregate {
+            A::Count => &[&[], &[C::CardToken]],
+            A::Sum | A::Mean | A::Stddev => &[&[C::AmountMinor], &[C::AmountMinor], &[C::Stan]],
+            A::Min | A::Max | A::First | A::Last => &[&[C::AmountMinor], &[C::Lat], &[C::Stan]],
+            A::Quantile | A::RobustZ | A::EwmaMean | A::EwmaStddev | A::EwmaZ => {
+                &[&[C::AmountMinor], &[C::AmountMinor], &[C::Lat]]
+            }
+            A::Distinct | A::Entropy => &[
+                &[C::CardToken],
+                &[C::CardToken, C::ResponseCode],
+                &[C::Lat],
+                &[C::HardwareSerial],
+            ],
+            A::Repeats => &[&[C::CardToken], &[C::CardToken, C::AmountMinor], &[C::Rrn]],
+            A::Changed | A::Changes => &[
+                &[C::HardwareSerial],
+                &[C::HardwareSerial, C::Mcc],
+                &[C::ResponseCode],
+            ],
+            A::SequenceGap | A::SequenceDuplicates | A::SequenceRegressions | A::SequenceForks => {
+                &[&[C::Stan]]
+            }
+            A::DistanceKm | A::SpeedKmh => &[&[], &[C::Lat, C::Lon]],
+            _ => &[&[]],
+        };
+        self.one(choices).to_vec()
+    }
+
+    /// Window or half-life, and what goes with a window.
+    fn span(&mut self, feature: &mut OracleFeature) {
+        use OracleAggregate as A;
+        let may_decay = matches!(feature.aggregate, A::Quantile | A::RobustZ);
+        match feature.aggregate {
+            A::TimeSinceLast
+            | A::Value
+            | A::SequenceGap
+            | A::Changed
+            | A::DistanceKm
+            | A::SpeedKmh => return,
+            A::HourOfWeekRate if self.chance(2) => return,
+            A::HourOfWeekRate | A::EwmaMean | A::EwmaStddev | A::EwmaZ => {
+                feature.half_life_ms = Some(self.one(self.half_lives_ms));
+                return;
+            }
+            _ if may_decay && self.chance(2) => {
+                feature.half_life_ms = Some(self.one(self.half_lives_ms));
+                return;
+            }
+            _ => {}
+        }
+        let (windows_ms, delays_ms) = (self.windows_ms.clone(), self.delays_ms.clone());
+        feature.window_ms = self.one(&windows_ms);
+        feature.delay_ms = self.one(&delays_ms);
+        feature.exclude_current = self.chance(4);
+        let takes_panes = matches!(
+            feature.aggregate,
+            A::Count | A::Sum | A::Mean | A::Stddev | A::Ratio
+        );
+        let takes_last = !matches!(
+            feature.aggregate,
+            A::Ratio
+                | A::SequenceDuplicates
+                | A::SequenceRegressions
+                | A::SequenceForks
+                | A::Changes
+        );
+        if takes_panes && self.chance(4) {
+            let panes_ms: Vec<i64> = self
+                .panes_ms
+                .iter()
+                .copied()
+                .filter(|pane_ms| *pane_ms <= feature.window_ms)
+                .collect();
+            if !panes_ms.is_empty() {
+                feature.resolution_ms = Some(self.one(&panes_ms));
+            }
+        }
+        if takes_last && feature.resolution_ms.is_none() && self.chance(3) {
+            feature.last = Some(self.one(&[1, 2, 3, 7, 64, 256]));
+        }
+    }
+
+    /// Keys that only this aggregate has.
+    fn own_keys(&mut self, feature: &mut OracleFeature) {
+        use OracleAggregate as A;
+        let takes_label = matches!(feature.aggregate, A::Count | A::Sum | A::Mean | A::Ratio)
+            && feature.resolution_ms.is_none()
+            && feature.last.is_none()
+            && self.other_kind == RecordKind::TerminalEvent;
+        if takes_label && self.chance(2) {
+            feature.record_type = RecordKind::Transaction;
+            feature.label = Some(self.one(&LABELS));
+        }
+        match feature.aggregate {
+            A::Ratio => {
+                let filters = self.filters.clone();
+                feature.base = self.one(&filters);
+                feature.filter = feature.filter.or_else(|| Some(self.one(&FILTERS)));
+                if self.chance(3) {
+                    feature.shrink = Some(OracleShrink {
+                        strength: self.one(&[0.5, 2.0, 20.0]),
+                        prior: self.one(&[0.0, 0.02, 0.5]),
+                        cohort: Vec::new(),
+                    });
+                }
+                if let Some(shrink) = &mut feature.shrink
+                    && feature.label.is_none()
+                    && self.random.random_range(0..2) == 0
+                {
+                    shrink.cohort = vec![Column::Mcc];
+                    if self.random.random_range(0..2) == 0 {
+                        shrink.cohort.push(Column::HardwareSerial);
+                    }
+                    if self.random.random_range(0..2) == 0 {
+                        feature.half_life_ms = Some(self.one(self.half_lives_ms));
+                    }
+                }
+            }
+            A::Quantile => feature.quantile = self.one(&[0.0, 0.05, 0.25, 0.5, 0.9, 0.99, 1.0]),
+            A::RobustZ => feature.is_log = self.chance(2),
+            A::SequenceGap | A::SequenceDuplicates | A::SequenceRegressions | A::SequenceForks => {
+                feature.wrap = self.one(&[WRAP, WRAP, 999_999, 1_000]);
+            }
+            _ => {}
+        }
+    }
+}
