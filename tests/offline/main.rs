@@ -17,6 +17,7 @@ mod examples;
 mod handbook;
 mod pipeline;
 mod shipped;
+mod stages;
 
 use std::path::Path;
 
