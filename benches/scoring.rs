@@ -39,6 +39,7 @@ impl Case {
         let plan = Arc::new(Plan::compile(&catalog, &EngineSettings::default())?);
         let transaction = Projection::of_kind(RecordKind::Transaction);
         let scope = InputScope {
+            parts: Vec::new(),
             catalog: catalog.name().to_owned(),
             catalog_version: plan.version().to_owned(),
             features: plan.feature_names().map(str::to_owned).collect(),

@@ -26,6 +26,7 @@ fn plan(catalog: &str) -> (Catalog, Arc<Plan>) {
 
 fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
     InputScope {
+        parts: Vec::new(),
         catalog: catalog.name().to_owned(),
         catalog_version: catalog.version().to_owned(),
         features: plan.feature_names().map(str::to_owned).collect(),

@@ -21,7 +21,7 @@ mod text;
 
 pub use error::ScoringError;
 pub use limits::{ALERT_STATES_MAX, INPUTS_MAX, LEAVES_MAX, NODES_MAX, RULES_MAX, TREES_MAX};
-pub use model::{InputScope, Model, ModelInfo, ModelInput, ModelOutput, Signal};
+pub use model::{CatalogId, InputScope, Model, ModelInfo, ModelInput, ModelOutput, Signal};
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use scorer::{Scorer, columns_needed};
 pub use settings::ScoringSettings;

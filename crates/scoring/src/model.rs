@@ -111,6 +111,18 @@ pub struct InputScope {
     pub columns: Vec<Column>,
     /// Columns that are joined to the records, see [`tillwatch_records::EventBatch::joined`].
     pub joined: Vec<Field>,
+    /// The catalogs of the stages, where features come from several; none where there is one. A model
+    /// that was made for one of them fits too: its features are among these, by the same names.
+    pub parts: Vec<CatalogId>,
+}
+
+/// Which catalog it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogId {
+    /// Its name.
+    pub name: String,
+    /// Its hash, hexadecimal.
+    pub version: String,
 }
 
 impl InputScope {

@@ -13,7 +13,7 @@ use crate::describe::Description;
 use crate::error::ScoringError;
 use crate::golden;
 use crate::limits::INPUTS_MAX;
-use crate::model::{InputScope, Model, ModelInfo};
+use crate::model::{CatalogId, InputScope, Model, ModelInfo};
 use crate::models;
 use crate::text::{read_toml, utf8};
 
@@ -163,22 +163,27 @@ impl std::fmt::Debug for Registry {
 }
 
 fn check_catalog(description: &Description, scope: &InputScope) -> Result<(), ScoringError> {
-    let pairs = [
-        (&description.catalog, &scope.catalog),
-        (&description.catalog_version, &scope.catalog_version),
-    ];
-    for (wanted, found) in pairs {
-        if let Some(wanted) = wanted
-            && wanted != found
-        {
-            return Err(ScoringError::Catalog {
-                model: description.name.clone(),
-                wanted: format!("`{wanted}`"),
-                found: format!("`{found}`"),
-            });
-        }
+    let (name, version) = (&description.catalog, &description.catalog_version);
+    let is_wanted = |found_name: &str, found_version: &str| {
+        name.as_ref().is_none_or(|wanted| wanted == found_name)
+            && version
+                .as_ref()
+                .is_none_or(|wanted| wanted == found_version)
+    };
+    let is_part = |part: &CatalogId| is_wanted(&part.name, &part.version);
+    if is_wanted(&scope.catalog, &scope.catalog_version) || scope.parts.iter().any(is_part) {
+        return Ok(());
     }
-    Ok(())
+    let pairs = [(name, &scope.catalog), (version, &scope.catalog_version)];
+    let differing = pairs
+        .into_iter()
+        .find_map(|(wanted, found)| wanted.as_ref().filter(|w| *w != found).zip(Some(found)));
+    let (wanted, found) = differing.unzip();
+    Err(ScoringError::Catalog {
+        model: description.name.clone(),
+        wanted: format!("`{}`", wanted.map_or("", String::as_str)),
+        found: format!("`{}`", found.map_or("", String::as_str)),
+    })
 }
 
 fn file<'a>(

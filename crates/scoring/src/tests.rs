@@ -18,6 +18,7 @@ mod property;
 
 pub(crate) fn scope() -> InputScope {
     InputScope {
+        parts: Vec::new(),
         catalog: "terminal".to_owned(),
         catalog_version: "c0ffee".to_owned(),
         features: ["count_24h", "decline_ratio_5m", "amount_sum_1h"]
@@ -366,6 +367,35 @@ fn bands_have_inclusive_lower_ends() {
 
 fn check_error(description: &str, artefacts: &[(&str, &str)], expect: &Expect) {
     expect.assert_eq(&load(description, artefacts).unwrap_err().to_string());
+}
+
+#[test]
+fn a_model_of_one_stage_fits_a_chain_that_has_the_stage() {
+    let part = |name: &str, version: &str| CatalogId {
+        name: name.to_owned(),
+        version: version.to_owned(),
+    };
+    let chain = InputScope {
+        catalog: "terminal+card".to_owned(),
+        catalog_version: "abba".to_owned(),
+        parts: vec![part("terminal", "c0ffee"), part("card", "decade")],
+        ..scope()
+    };
+    let rules = |more: &str| ModelFiles {
+        description: format!("{RULES_TOML}{more}"),
+        files: [("rules.toml".to_owned(), RULES.as_bytes().to_vec())].into(),
+    };
+    let fits = |more: &str| Registry::standard().load(&rules(more), &chain).is_ok();
+    assert!(fits("catalog = \"terminal\""));
+    assert!(fits("catalog = \"terminal\"\ncatalog_version = \"c0ffee\""));
+    assert!(fits(
+        "catalog = \"terminal+card\"\ncatalog_version = \"abba\""
+    ));
+    // Name and version of the same catalog.
+    assert!(!fits(
+        "catalog = \"terminal\"\ncatalog_version = \"decade\""
+    ));
+    assert!(!fits("catalog = \"merchant\""));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tillwatch_decode::{DecodeError, DecodePlan, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind, Versions};
-use tillwatch_scoring::{InputScope, ModelFiles, Registry, Scorer, ScoringError};
+use tillwatch_scoring::{CatalogId, InputScope, ModelFiles, Registry, Scorer, ScoringError};
 
 use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
@@ -260,6 +260,7 @@ fn scorer(
         features: features.map(str::to_owned).collect(),
         columns: transaction.columns().to_vec(),
         joined: joined.fields().iter().map(|f| f.as_ref().clone()).collect(),
+        parts: parts(stages),
     };
     let registry = Registry::standard();
     let load = |(path, files): &(PathBuf, ModelFiles)| {
@@ -271,6 +272,15 @@ fn scorer(
     };
     let models = files.iter().map(load).collect::<Result<_, _>>()?;
     Scorer::new(models, config.scoring.clone(), &scope).map_err(CoreError::Scoring)
+}
+
+/// The catalogs of several stages; none of a single one, which is the whole.
+fn parts(stages: &[&StagePlan]) -> Vec<CatalogId> {
+    let parts = stages.iter().map(|stage| CatalogId {
+        name: stage.catalog.clone(),
+        version: stage.plan.version().to_owned(),
+    });
+    parts.filter(|_| stages.len() > 1).collect()
 }
 
 /// The version of the only catalog; of several, a hash over keys and versions in their order, 16
