@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use arrow::error::ArrowError;
 use tillwatch_feature_extraction::{FeatureLane, LaneStats};
 use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
 
@@ -37,6 +36,8 @@ pub struct Stage {
     lane: FeatureLane,
     /// Features of the stages before, then this stage's.
     schema: SchemaRef,
+    /// Positions in `schema` of the features that a later stage reads, ascending.
+    read_later: Vec<usize>,
 }
 
 /// The stages of a lane.
@@ -73,7 +74,7 @@ impl Stage {
         // Arrays are shared, so this copies positions and kinds alone.
         let mut events = staged.events.clone();
         let passed = self.fold(staged);
-        join(&mut events, &passed.features);
+        self.join(&mut events, &passed.features);
         Staged {
             events,
             passed: Some(passed.into()),
@@ -100,13 +101,63 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Joins what later stages read of `features`, which has a row for each transaction of `events`, to
+    /// their rows; other records have none of them.
+    fn join(&self, events: &mut EventBatch, features: &RecordBatch) {
+        if self.read_later.is_empty() {
+            return;
+        }
+        let is_whole = features.num_rows() == events.len();
+        let mut next = 0;
+        let rows = events.kinds.iter().map(|kind| {
+            let row = (*kind == RecordKind::Transaction).then_some(next)?;
+            next += 1;
+            Some(row)
+        });
+        let rows: UInt32Array = rows.collect();
+        let mut fields: Vec<FieldRef> = Vec::new();
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for at in &self.read_later {
+            let column = features.column(*at);
+            let spread = match is_whole {
+                true => Ok(Arc::clone(column)),
+                false => take(column, &rows, None),
+            };
+            match spread {
+                Ok(column) => {
+                    fields.push(Arc::clone(&self.schema.fields()[*at]));
+                    columns.push(column);
+                }
+                Err(error) => debug_assert!(false, "as many rows as transactions: {error}"),
+            }
+        }
+        if let Some(joined) = &events.joined {
+            // What an earlier stage has joined is among the features already.
+            let schema = joined.schema_ref();
+            for (field, column) in schema.fields().iter().zip(joined.columns()) {
+                if self.schema.field_with_name(field.name()).is_err() {
+                    fields.push(Arc::clone(field));
+                    columns.push(Arc::clone(column));
+                }
+            }
+        }
+        let rows = events.len();
+        events.joined = Some(batch_of(Arc::new(Schema::new(fields)), columns, rows));
+    }
+}
+
 impl Chain {
     /// A chain of one stage.
     pub fn new(lane: FeatureLane) -> Self {
         let schema = Arc::clone(lane.plan().schema());
         Self {
             before: Vec::new(),
-            last: Stage { lane, schema },
+            last: Stage {
+                lane,
+                schema,
+                read_later: Vec::new(),
+            },
         }
     }
 
@@ -117,9 +168,21 @@ impl Chain {
             .chain(lane.plan().schema().fields())
             .cloned()
             .collect();
-        let schema = Arc::new(Schema::new(fields));
-        self.before
-            .push(std::mem::replace(&mut self.last, Stage { lane, schema }));
+        for source in lane.plan().joined_needed() {
+            for stage in self.before.iter_mut().chain([&mut self.last]) {
+                if let Ok(at) = stage.schema.index_of(&source.name)
+                    && let Err(place) = stage.read_later.binary_search(&at)
+                {
+                    stage.read_later.insert(place, at);
+                }
+            }
+        }
+        let next = Stage {
+            lane,
+            schema: Arc::new(Schema::new(fields)),
+            read_later: Vec::new(),
+        };
+        self.before.push(std::mem::replace(&mut self.last, next));
         self
     }
 
@@ -150,45 +213,6 @@ impl Chain {
     fn stages(&self) -> impl Iterator<Item = &Stage> {
         self.before.iter().chain([&self.last])
     }
-}
-
-/// Joins `features`, which has a row for each transaction of `events`, to their rows; other records
-/// have none of them.
-fn join(events: &mut EventBatch, features: &RecordBatch) {
-    let mut columns = features.columns().to_vec();
-    if features.num_rows() != events.len() {
-        let mut next = 0;
-        let rows: UInt32Array = events
-            .kinds
-            .iter()
-            .map(|kind| {
-                let row = (*kind == RecordKind::Transaction).then_some(next)?;
-                next += 1;
-                Some(row)
-            })
-            .collect();
-        let spread: Result<Vec<ArrayRef>, ArrowError> = columns
-            .iter()
-            .map(|column| take(column, &rows, None))
-            .collect();
-        columns = spread.unwrap_or_else(|error| {
-            debug_assert!(false, "as many rows as transactions: {error}");
-            Vec::new()
-        });
-    }
-    let mut fields: Vec<FieldRef> = features.schema_ref().fields().to_vec();
-    if let Some(joined) = &events.joined {
-        // The features of this stage come with those of the stages before, which are there already.
-        let schema = joined.schema_ref();
-        for (field, column) in schema.fields().iter().zip(joined.columns()) {
-            if features.column_by_name(field.name()).is_none() {
-                fields.push(Arc::clone(field));
-                columns.push(Arc::clone(column));
-            }
-        }
-    }
-    let rows = events.len();
-    events.joined = Some(batch_of(Arc::new(Schema::new(fields)), columns, rows));
 }
 
 fn batch_of(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
@@ -310,23 +334,41 @@ mod tests {
 
     #[test]
     fn a_later_stage_sees_the_features_of_those_before_by_name() {
-        let mut chain = Chain::new(terminal()).then(card());
+        let reader = |terminal: &FeatureLane| {
+            let text = "name = 'r'\n[[feature]]\nname = 'twice'\naggregate = 'value'\nexpression = '2 * terminal_1h'
+                [[feature]]\nname = 'busiest'\naggregate = 'max'\ncolumn = 'terminal_1h'\nwindow = '1m'";
+            let catalog = Catalog::parse_with(text, terminal.plan().schema()).unwrap();
+            let plan = Plan::compile(&catalog, &EngineSettings::default()).unwrap();
+            let key = KeySpec::from_names(&["card_token"]).unwrap();
+            FeatureLane::new(Arc::new(plan), key, 0)
+        };
+        let reader = reader(&terminal());
+        // The stage that reads does not come right after the one that is read.
+        let mut chain = Chain::new(terminal()).then(card()).then(reader);
         let staged = chain.before[0].pass(records(0..100).into());
-        let joined = staged.events.named("terminal_1h").expect("it is joined");
-        assert_eq!(joined.len(), staged.events.len());
-        let joined = joined.as_primitive::<Float64Type>();
-        let mut expected = terminal().process(records(0..100)).features;
-        let expected = expected.remove_column(1);
-        let expected = expected.as_primitive::<Float64Type>();
-        let mut row = 0;
-        for (at, kind) in staged.events.kinds.iter().enumerate() {
-            if *kind == RecordKind::Transaction {
-                assert_eq!(joined.value(at), expected.value(row));
-                row += 1;
-            } else {
-                assert!(joined.is_null(at));
-            }
+        let joined = staged.events.joined.clone().expect("it is joined");
+        assert_eq!(
+            (joined.num_columns(), joined.num_rows()),
+            (1, staged.events.len())
+        );
+        let joined = joined.column(0).as_primitive::<Float64Type>();
+        let kinds = staged.events.kinds.iter();
+        let transactions = kinds
+            .enumerate()
+            .filter(|(_, kind)| **kind == RecordKind::Transaction);
+        let transactions: Vec<usize> = transactions.map(|(row, _)| row).collect();
+        assert_eq!(joined.len() - joined.null_count(), transactions.len());
+        let staged = chain.before[1].pass(staged);
+        let made = chain.last.fold(staged);
+        let column = |name: &str| {
+            let column = made.features.column_by_name(name);
+            column.expect("it is there").as_primitive::<Float64Type>()
+        };
+        let (read, twice, busiest) = (column("terminal_1h"), column("twice"), column("busiest"));
+        for (at, row) in transactions.into_iter().enumerate() {
+            assert_eq!(read.value(at), joined.value(row));
+            assert_eq!(twice.value(at), 2.0 * read.value(at));
+            assert!(busiest.value(at) >= read.value(at));
         }
-        assert_eq!(row, expected.len());
     }
 }

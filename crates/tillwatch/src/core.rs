@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use sha2::{Digest as _, Sha256};
 use tillwatch_decode::{DecodeError, DecodePlan, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
@@ -115,9 +115,10 @@ impl Core {
         joined: &Schema,
     ) -> Result<Self, CoreError> {
         let mut rest: Vec<StagePlan> = Vec::new();
-        let first = stage(config, config.stages.first(), &read, joined)?;
+        let mut passed = joined.fields().to_vec();
+        let first = stage(config, config.stages.first(), &read, &mut passed)?;
         for settings in config.stages.rest() {
-            let next = stage(config, settings, &read, joined)?;
+            let next = stage(config, settings, &read, &mut passed)?;
             refuse_same_names([&first].into_iter().chain(&rest), &next)?;
             rest.push(next);
         }
@@ -203,19 +204,23 @@ fn reads_registry(error: &CoreError) -> bool {
         && error.to_string().contains(&named)
 }
 
-/// Compiles the catalog of a stage.
+/// Compiles the catalog of a stage. It may name what is `joined` by then: reference data and the features
+/// of the stages before. Its own are added to that.
 fn stage(
     config: &Config,
     settings: &StageSettings,
     read: impl Fn(&Path) -> Result<String, CoreError>,
-    joined: &Schema,
+    joined: &mut Vec<FieldRef>,
 ) -> Result<StagePlan, CoreError> {
     let failed = |source| CoreError::Catalog {
         path: settings.catalog.clone(),
         source,
     };
-    let catalog = Catalog::parse_with(&read(&settings.catalog)?, joined).map_err(failed)?;
+    let text = read(&settings.catalog)?;
+    let known = Schema::new(joined.clone());
+    let catalog = Catalog::parse_with(&text, &known).map_err(failed)?;
     let plan = Plan::compile(&catalog, &config.engine).map_err(failed)?;
+    joined.extend(plan.schema().fields().iter().cloned());
     Ok(StagePlan {
         name: settings.name.clone(),
         key: settings.key.clone(),

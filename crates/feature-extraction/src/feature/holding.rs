@@ -141,7 +141,8 @@ fn repeats(own: Own, others: f64) -> f64 {
 
 #[inline]
 fn bucket(value: u64) -> i32 {
-    (value as u32).cast_signed() - BUCKET_BIAS
+    // Asked of hashes as well, whose answer nobody uses.
+    (value as u32).cast_signed().wrapping_sub(BUCKET_BIAS)
 }
 
 impl HoldingSpec {
