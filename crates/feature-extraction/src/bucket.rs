@@ -12,10 +12,10 @@ use crate::history::{History, NEVER_MS};
 use crate::plan::Plan;
 
 /// What an allocation costs besides what was asked for.
-const ALLOCATION_BYTES: usize = 16;
+pub(crate) const ALLOCATION_BYTES: usize = 16;
 
 /// Bytes of an entry of the index: hash and number, and a control byte.
-const ENTRY_BYTES: usize = size_of::<(u64, u32)>() + 1;
+pub(crate) const ENTRY_BYTES: usize = size_of::<(u64, u32)>() + 1;
 
 /// Keys of a lane whose hash has the same high bits.
 #[derive(Debug, Default)]

@@ -29,5 +29,7 @@ pub use catalog::{Aggregate, Catalog, FeatureSpec, Shrinkage, Source};
 pub use error::FeatureError;
 pub use image::ImageError;
 pub use lane::{FeatureLane, LaneStats};
-pub use plan::{FeatureInfo, Plan};
+pub use plan::{
+    Estimate, Explained, Explanation, FeatureInfo, Filter, Kept, Plan, Rates, RowField, WindowBound,
+};
 pub use settings::{EngineSettings, StateSettings, TimeSettings};

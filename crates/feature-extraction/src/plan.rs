@@ -13,7 +13,12 @@ use crate::layout::Layout;
 use crate::settings::EngineSettings;
 
 mod compile;
+mod estimate;
+mod explain;
 mod spec;
+
+pub use estimate::{Estimate, Rates};
+pub use explain::{Explained, Explanation, Filter, Kept, RowField, WindowBound};
 
 pub(crate) use spec::*;
 

@@ -4,4 +4,5 @@ pub mod broker;
 pub mod forward;
 pub mod load;
 pub mod oracle;
+pub mod steady;
 pub mod stream;

@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
+use tillwatch_feature_extraction::Rates;
 use tillwatch_records::units::DurationMs;
 use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
 use crate::config::Config;
-use crate::core::Core;
+use crate::core::{Core, StagePlan};
 use crate::exit;
 
 /// Checks configuration, catalog and models, and unless told otherwise the topics.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let mut report = Report::default();
     if let Some(config) = report.look("configuration", Config::load(&args.config.config)) {
-        if let Some(core) = report.look("catalog and models", Core::load(&config)) {
+        let core = report.look("catalog and models", Core::load(&config));
+        if let Some(core) = &core {
             for stage in core.stages() {
                 let key: Vec<&str> = stage.key.columns().iter().map(|c| c.name()).collect();
                 report.fine(&format!(
@@ -23,6 +25,9 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                     key.join(", "),
                     DurationMs::from_ms(stage.plan.longest_window_ms())
                 ));
+                for per_day in &args.transactions_per_day {
+                    report.fine(&memory(&config, stage, *per_day));
+                }
             }
             if let Some(reference) = core.reference() {
                 let table = reference.current();
@@ -49,8 +54,33 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         }
         check_input(&config, args, &mut report);
         check_outputs(&config, args, &mut report);
+        if let Some(core) = core.filter(|_| args.explain_plan) {
+            explain(&core);
+        }
     }
     report.end()
+}
+
+/// What a key with so many transactions a day takes, and how many of them a lane keeps.
+fn memory(config: &Config, stage: &StagePlan, per_day: u32) -> String {
+    let rates = Rates::of_terminal(f64::from(per_day));
+    let estimate = stage.plan.estimate(&rates);
+    let max_bytes = config.engine.state.max_bytes.0;
+    format!(
+        "about {:.0} bytes per key at {per_day} transactions per day: {} keys per partition in {} MiB (state.max_bytes)",
+        estimate.bytes_per_key,
+        estimate.keys_in(max_bytes),
+        max_bytes >> 20
+    )
+}
+
+/// What each stage keeps and does, one part a line.
+fn explain(core: &Core) {
+    for stage in core.stages() {
+        let key: Vec<&str> = stage.key.columns().iter().map(|c| c.name()).collect();
+        println!("\nstage {}, per {}", stage.name, key.join(", "));
+        print!("{}", stage.plan.explain());
+    }
 }
 
 fn check_input(config: &Config, args: &CheckArgs, report: &mut Report) {

@@ -44,7 +44,9 @@ Examples:
     #[command(after_long_help = "\
 Examples:
   tillwatch check --config tillwatch.toml
-  tillwatch check --config tillwatch.toml --offline")]
+  tillwatch check --config tillwatch.toml --offline
+  tillwatch check --config tillwatch.toml --offline --explain-plan | grep ^feature
+  tillwatch check --config tillwatch.toml --offline --transactions-per-day 20,2000")]
     Check(CheckArgs),
     /// Write simulated transactions to Kafka, JSON lines or Parquet, with their ground truth beside
     #[command(after_long_help = "\
@@ -99,6 +101,13 @@ pub struct CheckArgs {
     /// Leave the broker alone: check files only
     #[arg(long)]
     pub offline: bool,
+    /// Say what each stage keeps and how each feature is read: row layout, windows, filters, memories
+    #[arg(long)]
+    pub explain_plan: bool,
+    /// Rates to estimate the memory of a key at
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub transactions_per_day: Vec<u32>,
     /// How long to wait for the broker
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: DurationMs,

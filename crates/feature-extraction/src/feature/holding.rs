@@ -15,10 +15,10 @@ use crate::layout::get64;
 use crate::plan::{Holding, HoldingRead, HoldingSpec, Plan};
 
 /// Records that are looked at one by one; beyond, the window's values are kept.
-const SCAN_MAX: u32 = 48;
+pub(crate) const SCAN_MAX: u32 = 48;
 
 /// Records below which they are given up again.
-const HELD_MIN: u32 = 12;
+pub(crate) const HELD_MIN: u32 = 12;
 
 /// The values of a larger window.
 #[derive(Debug)]

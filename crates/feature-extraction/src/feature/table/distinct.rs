@@ -21,7 +21,7 @@ use super::Table;
 const EXACT_MAX: usize = 2_048;
 
 /// Hashes held at most: what fits the table's 8,192 slots.
-const HELD_MAX: usize = 6_143;
+pub(crate) const HELD_MAX: usize = 6_143;
 
 /// Numbers of zero bits that a hash may end in.
 const LEVELS: usize = 64;
