@@ -1,6 +1,8 @@
 //! What the documents under `docs/` say is what the code does.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use tillwatch_feature_extraction::{Aggregate, Catalog, EngineSettings, Plan};
 
@@ -40,4 +42,88 @@ fn the_catalog_page_shows_every_aggregate_and_each_of_its_examples_is_read() {
         .flat_map(|heading| heading.split(", "))
         .collect();
     assert_eq!(headings, known);
+}
+
+/// Set to anything, it rewrites what is generated instead of comparing it.
+const UPDATE: &str = "UPDATE_DOCS";
+
+const FEATURES_HEAD: &str = "\
+# Features of the shipped catalogs
+
+Generated from the catalogs under `models/features/` (`UPDATE_DOCS=1 cargo test --test offline documents`). [catalog.md](catalog.md) defines
+each aggregate; *cost* is what reading the feature takes for a record.
+";
+
+fn catalogs() -> Vec<PathBuf> {
+    let directory = root().join("models/features");
+    let entries = std::fs::read_dir(directory).expect("the catalogs are there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Text as it stands in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+/// `text` as code, empty for none.
+fn code(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("`{}`", cell(text)),
+    }
+}
+
+fn features_page() -> String {
+    let mut page = FEATURES_HEAD.to_owned();
+    for path in catalogs() {
+        let text = read(&path);
+        let catalog =
+            Catalog::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let plan = Plan::compile(&catalog, &EngineSettings::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let explained = plan.explain();
+        let file = path.file_name().and_then(|name| name.to_str());
+        let file = file.expect("its name is text");
+        let count = explained.features.len();
+        let (name, description) = (catalog.name(), catalog.description());
+        let head = "| feature | description | window | unit | formula | cost |";
+        writeln!(
+            page,
+            "\n## {name}\n\n{description}. {count} features, \
+             [`models/features/{file}`](../models/features/{file}).\n\n{head}\n|---|---|---|---|---|---|"
+        )
+        .expect("text can be written");
+        for (info, explained) in plan.features().iter().zip(&explained.features) {
+            let cells = [
+                code(&info.name),
+                cell(&info.description),
+                cell(&explained.window),
+                cell(&info.unit),
+                code(&explained.formula),
+                cell(&explained.cost),
+            ];
+            writeln!(page, "| {} |", cells.join(" | ")).expect("text can be written");
+        }
+    }
+    page
+}
+
+#[test]
+fn the_features_page_is_that_of_the_catalogs() {
+    let (path, wanted) = (root().join("docs/features.md"), features_page());
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, wanted).expect("the page can be written");
+        return;
+    }
+    let page = read(&path);
+    let differs = page.lines().zip(wanted.lines()).find(|(is, to)| is != to);
+    assert!(
+        page == wanted,
+        "docs/features.md is not that of the catalogs: run with {UPDATE}=1; first difference {differs:?}"
+    );
 }
