@@ -1,4 +1,4 @@
-//! Features of job W in steady state: `cargo bench --bench features`.
+//! Features of job W and of the default models in steady state: `cargo bench --bench features`.
 //!
 //! Times are CPU time of the measuring thread. Every case starts with windows that are full: as many records per key in the last 24 hours as its
 //! name says, keys drawn uniformly at random, which is the worst case for the processor's caches.
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use simulated::Simulated;
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 
@@ -18,6 +19,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[path = "support/cpu_time.rs"]
 mod cpu_time;
+#[path = "support/simulated.rs"]
+mod simulated;
 
 /// Records in a batch: what a lane gets when it is busy.
 const BATCH_RECORDS: usize = 2048;
@@ -123,8 +126,8 @@ impl Source {
     }
 }
 
-fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
-    let catalog = Catalog::parse(include_str!("../models/features/job-w.toml"));
+fn plan(catalog: &str) -> Arc<Plan> {
+    let catalog = Catalog::parse(catalog);
     let mut settings = EngineSettings::default();
     settings.state.max_bytes = tillwatch_records::units::ByteSize(4 << 30);
     let plan = catalog.and_then(|catalog| Plan::compile(&catalog, &settings));
@@ -132,18 +135,28 @@ fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
         eprintln!("catalog of the bench: {error}");
         std::process::exit(1)
     });
-    let mut lane = FeatureLane::new(Arc::new(plan), KeySpec::terminal(), 0);
+    Arc::new(plan)
+}
+
+fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
+    let plan = plan(include_str!("../models/features/job-w.toml"));
+    let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
     let mut source = Source::new(keys, live);
     for _ in 0..keys * live * 5 / 4 / BATCH_RECORDS as u64 + 1 {
         black_box(lane.process(source.batch(BATCH_RECORDS)));
     }
+    report(&lane);
+    (source, lane)
+}
+
+fn report(lane: &FeatureLane) {
     let stats = lane.stats();
     eprintln!(
-        "{keys} keys, {live} live records each: {} MiB of state, {} bytes per key",
+        "{} keys: {} MiB of state, {} bytes per key",
+        stats.keys,
         stats.state_bytes >> 20,
         stats.state_bytes / stats.keys.max(1),
     );
-    (source, lane)
 }
 
 fn features(criterion: &mut Criterion<CpuTime>) {
@@ -169,6 +182,39 @@ fn features(criterion: &mut Criterion<CpuTime>) {
             );
         });
     }
+    group.finish();
+}
+
+/// The catalog of the default models on a simulated fleet, after a simulated day of about 40 records a
+/// terminal.
+fn card_present(criterion: &mut Criterion<CpuTime>) {
+    const TERMINALS: u32 = 50_000;
+    const ACTIVITY: f64 = 0.25;
+    let mut group = criterion.benchmark_group("features/card-present");
+    group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
+    let mut filled = None;
+    group.bench_function(BenchmarkId::from_parameter("keys/50000"), |bencher| {
+        let (source, lane) = filled.get_or_insert_with(|| {
+            let catalog = include_str!("../models/features/card-present.toml");
+            let plan = plan(catalog);
+            let source = Simulated::new(&plan, TERMINALS, ACTIVITY);
+            let mut source = source.unwrap_or_else(|error| {
+                eprintln!("fleet of the bench: {error}");
+                std::process::exit(1)
+            });
+            let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
+            for _ in 0..u64::from(TERMINALS) * 40 / BATCH_RECORDS as u64 {
+                black_box(lane.process(source.batch(BATCH_RECORDS)));
+            }
+            report(&lane);
+            (source, lane)
+        });
+        bencher.iter_batched(
+            || source.batch(BATCH_RECORDS),
+            |batch| lane.process(batch),
+            BatchSize::PerIteration,
+        );
+    });
     group.finish();
 }
 
@@ -211,6 +257,6 @@ fn state(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime::new());
-    targets = features, state
+    targets = features, card_present, state
 }
 criterion_main!(benches);

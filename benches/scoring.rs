@@ -15,7 +15,7 @@ use tillwatch_records::{
     Column, FeatureBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
 use tillwatch_scoring::{InputScope, ModelFiles, Registry, Scorer, ScoringSettings};
-use tillwatch_simulator::{Fleet, SimulatorSettings};
+use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
 /// Records that pass before the batch that is scored, so that windows hold something.
 const RECORDS_BEFORE: usize = 100_000;
@@ -58,6 +58,7 @@ impl Case {
         let decode = DecodePlan::new(&DecodeSettings::default(), projection, &key)?;
         let fleet = Fleet::new(&SimulatorSettings {
             terminals: TERMINALS,
+            fields: FieldSet::Full,
             ..SimulatorSettings::default()
         })?;
         let mut case = Self {
@@ -109,7 +110,7 @@ fn files(directory: &Path) -> Result<ModelFiles, Box<dyn Error>> {
 }
 
 fn scoring(criterion: &mut Criterion) {
-    const TERMINAL: &str = "models/features/terminal.toml";
+    const TERMINAL: &str = "models/features/card-present.toml";
     const JOB_W: &str = "models/features/job-w.toml";
     for (name, catalog, model) in [
         ("rules", TERMINAL, "models/terminal-rules"),

@@ -31,10 +31,10 @@ TRAIN = [(101, 50_000, 500_000), (102, 50_000, 500_000), (103, 5_000, 500_000)]
 VALIDATION = [(201, 50_000, 300_000), (202, 5_000, 300_000)]
 TEST = [(301, 50_000, 500_000), (302, 5_000, 500_000)]
 
-# Ids, times and places are not in the list, nor anything that the truth file says. Latitude and
-# longitude would tell the fleet's sites apart, trace numbers its terminals. Amounts are in no common
-# currency. Typed-in card numbers separate the simulated frauds far better than they would real ones. The
-# rules use all of these.
+# Ids, times and places are not in the list, nor anything that the truth file says. Amounts are in no
+# common currency. Typed-in card numbers, amounts that the card did not sign and software versions separate
+# the simulated frauds far better than they would real ones. What compares with weeks is unknown in streams
+# of a day. The rules use all of these.
 INPUTS = [
     "declined",
     "stripe",
@@ -45,6 +45,8 @@ INPUTS = [
     "transactions_1h",
     "transactions_24h",
     "time_since_last",
+    "cadence_variation",
+    "ticket_z",
     "declined_ratio_5m",
     "declined_ratio_1h",
     "cards_5m",
@@ -52,16 +54,25 @@ INPUTS = [
     "bins_5m",
     "cryptogram_reads_1h",
     "cryptograms_1h",
+    "unpredictable_numbers",
     "fallbacks_1h",
     "fallback_ratio_1h",
     "fallback_ratio_24h",
+    "contactless_ratio_1h",
+    "pin_bypasses_1h",
     "stripe_ratio_1h",
     "round_ratio_1h",
     "force_post_ratio_24h",
-    "serials_1h",
-    "serials_24h",
-    "approved_purchases_24h",
-    "card_amounts_24h",
+    "stan_duplicates_24h",
+    "stan_forks_1h",
+    "sequence_forks_1h",
+    "ksn_regressions_1h",
+    "serial_changes_1h",
+    "serial_changes_24h",
+    "distance_km",
+    "speed_kmh",
+    "card_repeats_24h",
+    "card_sales_24h",
     "refund_ratio_24h",
     "cash_elsewhere_1h",
 ]
@@ -94,12 +105,12 @@ def stream(arguments, seed, terminals, records):
     stem = arguments.work / f"seed{seed}-{terminals}-{records}"
     data, truth, scores = (f"{stem}.jsonl", f"{stem}.truth.jsonl", f"{stem}.features.parquet")
     if not os.path.exists(data):
-        run(arguments, "simulate", "--records", records, "--terminals", terminals, "--seed", seed,
+        run(arguments, "simulate", "--records", records, "--terminals", terminals, "--seed", seed, "--full",
             "--output", data, "--truth", truth)
     if not os.path.exists(scores):
         config = arguments.work / "features.toml"
         config.write_text(
-            f'[features]\ncatalog = "{ROOT}/models/features/terminal.toml"\n'
+            f'[features]\ncatalog = "{ROOT}/models/features/card-present.toml"\n'
             f'[models]\ndirectories = ["{ROOT}/models/terminal-rules"]\n'
         )
         run(arguments, "score", "--config", config, "--input", data, "--output", scores, "--features")

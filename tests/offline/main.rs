@@ -13,6 +13,7 @@ mod support;
 mod architecture;
 mod commands;
 mod documents;
+mod evidence;
 mod examples;
 mod handbook;
 mod pipeline;

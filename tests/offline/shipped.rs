@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field};
 use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
-use tillwatch_records::{Column, KeySpec, Projection, RawBatch, TopicPartition, Typology};
+use tillwatch_records::{
+    Column, KeySpec, Projection, RawBatch, ScoreBatch, TopicPartition, Typology,
+};
 use tillwatch_scoring::{InputScope, Model, ModelFiles, Registry, Scorer, ScoringSettings};
-use tillwatch_simulator::{Fleet, SimulatorSettings, TruthRecord};
+use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings, TruthRecord};
 
 use crate::{read, root};
 
@@ -52,7 +55,7 @@ fn model(name: &str, scope: &InputScope) -> Arc<dyn Model> {
 
 #[test]
 fn every_feature_says_what_it_is() {
-    for catalog in ["card-present.toml", "terminal.toml", "job-w.toml"] {
+    for catalog in ["card-present.toml", "job-w.toml"] {
         for feature in plan(catalog).0.features() {
             assert!(
                 !feature.description.is_empty(),
@@ -65,7 +68,7 @@ fn every_feature_says_what_it_is() {
 
 #[test]
 fn the_default_models_load_with_the_default_catalog() {
-    let (catalog, plan) = plan("terminal.toml");
+    let (catalog, plan) = plan("card-present.toml");
     let scope = scope(&catalog, &plan);
     // Golden vectors are recomputed here.
     for name in ["terminal-rules", "terminal-gbdt"] {
@@ -73,36 +76,92 @@ fn the_default_models_load_with_the_default_catalog() {
     }
 }
 
+#[test]
+fn the_registry_rules_read_what_their_table_names() {
+    let (catalog, plan) = plan("card-present.toml");
+    let mut scope = scope(&catalog, &plan);
+    let table = read(&root().join("models/README.md"));
+    for (name, kind) in [
+        ("known", DataType::Int64),
+        ("hardware_serials", DataType::Utf8),
+        ("app_versions", DataType::Utf8),
+        ("lat", DataType::Float64),
+        ("lon", DataType::Float64),
+        ("is_mobile", DataType::Int64),
+        ("open", DataType::Int64),
+    ] {
+        let is_derived = ["known", "open"].contains(&name);
+        assert!(is_derived || table.contains(&format!("`{name}`")), "{name}");
+        let field = Field::new(format!("registry_{name}"), kind, true);
+        scope.joined.push(field);
+    }
+    assert_eq!(
+        model("registry-rules", &scope).info().name,
+        "registry-rules"
+    );
+}
+
 /// Alerts by terminal and typology, with the event time of each.
 type Alerts = HashMap<(String, Option<Typology>), Vec<i64>>;
 
-fn alerts(fleet: &mut Fleet) -> Alerts {
-    let (catalog, plan) = plan("terminal.toml");
-    let scope = scope(&catalog, &plan);
-    let rules = vec![model("terminal-rules", &scope)];
-    let mut scorer =
-        Scorer::new(rules, ScoringSettings::default(), &scope).expect("the settings are right");
-    let key = KeySpec::terminal();
-    let columns: BTreeSet<Column> = [Column::EventId, Column::EventTime]
-        .into_iter()
-        .chain(key.columns().iter().copied())
-        .chain(plan.columns_needed())
-        .chain(scorer.columns_needed())
-        .collect();
-    let projection = Arc::new(Projection::new(columns));
-    let decode = DecodePlan::new(&DecodeSettings::default(), projection, &key);
-    let mut decoder = Decoder::new(Arc::new(decode.expect("the columns can be decoded")));
-    let mut lane = FeatureLane::new(plan, key, 0);
-    let mut found = Alerts::new();
-    let mut json = Vec::new();
-    for first in (0..RECORDS).step_by(BATCH_RECORDS_MAX) {
-        let mut raw = RawBatch::new(TopicPartition::new("transactions", 0));
-        for offset in first..RECORDS.min(first + BATCH_RECORDS_MAX) {
-            json.clear();
-            fleet.next(&mut json);
-            raw.push(offset as i64, None, None, Some(&json), []);
+/// The shipped catalog and rules, from JSON to scores.
+pub struct Chain {
+    decoder: Decoder,
+    lane: FeatureLane,
+    scorer: Scorer,
+    offset: i64,
+}
+
+impl Chain {
+    pub fn new() -> Self {
+        let (catalog, plan) = plan("card-present.toml");
+        let scope = scope(&catalog, &plan);
+        let rules = vec![model("terminal-rules", &scope)];
+        let scorer =
+            Scorer::new(rules, ScoringSettings::default(), &scope).expect("the settings are right");
+        let key = KeySpec::terminal();
+        let columns: BTreeSet<Column> = [Column::EventId, Column::EventTime]
+            .into_iter()
+            .chain(key.columns().iter().copied())
+            .chain(plan.columns_needed())
+            .chain(scorer.columns_needed())
+            .collect();
+        let projection = Arc::new(Projection::new(columns));
+        let settings: DecodeSettings =
+            toml::from_str("[record_type]\nfield = \"type\"").expect("settings");
+        let decode = DecodePlan::new(&settings, projection, &key);
+        Self {
+            decoder: Decoder::new(Arc::new(decode.expect("the columns can be decoded"))),
+            lane: FeatureLane::new(plan, key, 0),
+            scorer,
+            offset: 0,
         }
-        let scores = scorer.score(lane.process(decoder.decode(&raw).events));
+    }
+
+    /// Scores of the next `records`, each written by `next`; one with a `type` is of that type.
+    pub fn score(&mut self, records: usize, mut next: impl FnMut(&mut Vec<u8>)) -> ScoreBatch {
+        let mut raw = RawBatch::new(TopicPartition::new("transactions", 0));
+        let mut json = Vec::new();
+        for _ in 0..records {
+            json.clear();
+            next(&mut json);
+            raw.push(self.offset, None, None, Some(&json), []);
+            self.offset += 1;
+        }
+        let decoded = self.decoder.decode(&raw);
+        assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
+        self.scorer.score(self.lane.process(decoded.events))
+    }
+}
+
+fn alerts(fleet: &mut Fleet) -> Alerts {
+    let mut chain = Chain::new();
+    let mut found = Alerts::new();
+    for first in (0..RECORDS).step_by(BATCH_RECORDS_MAX) {
+        let records = BATCH_RECORDS_MAX.min(RECORDS - first);
+        let scores = chain.score(records, |json| {
+            fleet.next(json);
+        });
         let times_ms = scores.events.event_times_ms().expect("times are decoded");
         for alert in &scores.alerts {
             let row = alert.row as usize;
@@ -118,6 +177,7 @@ fn rules_alert_on_frauds_and_not_on_honest_terminals() {
     let settings = SimulatorSettings {
         seed: 5,
         terminals: TERMINALS,
+        fields: FieldSet::Full,
         ..Default::default()
     };
     let mut fleet = Fleet::new(&settings).expect("the settings are right");

@@ -54,7 +54,7 @@ impl Stages {
     }
 
     fn chain(&self, name: &str) -> PathBuf {
-        let terminal = crate::root().join("models/features/terminal.toml");
+        let terminal = crate::root().join("models/features/card-present.toml");
         let stages = [
             self.stage("terminal", TERMINAL_KEY, &terminal),
             self.stage("card", "[\"card_token\"]", &self.path("card.toml")),
@@ -109,7 +109,7 @@ fn a_row_has_the_features_of_all_stages() {
     let both = stages.score(&stages.chain("chain.toml"), "both.parquet");
     let terminal = stages.score(&stages.0.config("terminal.toml", ""), "terminal.parquet");
     // The stages the other way round: a feature does not depend on which stages come before.
-    let terminal_catalog = crate::root().join("models/features/terminal.toml");
+    let terminal_catalog = crate::root().join("models/features/card-present.toml");
     let reversed = [
         stages.stage("card", "[\"card_token\"]", &stages.path("card.toml")),
         stages.stage("terminal", TERMINAL_KEY, &terminal_catalog),

@@ -96,7 +96,7 @@ group = "{topic}-group"
 "session.timeout.ms" = 6000
 "heartbeat.interval.ms" = 500
 [features]
-catalog = "{models}/features/terminal.toml"
+catalog = "{models}/features/card-present.toml"
 [models]
 directories = ["{models}/terminal-rules"]
 [sink]

@@ -100,6 +100,11 @@ const LATE_MS_MEAN: f64 = 20_000.0;
 const LATE_MS_MAX: f64 = 600_000.0;
 const ADVICE_MS_MAX: u32 = 3_600_000;
 
+/// Shares of terminal events that report a card which could not be read: ordinarily, and while a
+/// terminal skims.
+const READ_ERROR_SHARE: f64 = 0.03;
+const SKIMMING_READ_ERROR_SHARE: f64 = 0.8;
+
 impl Fleet {
     /// A fleet as `settings` describe it, at its start. Takes about 70 bytes a terminal and 2 a card.
     ///
@@ -205,16 +210,21 @@ impl Fleet {
             self.reschedule(next_ms);
             return self.terminal_event(index, now_ms, out);
         }
-        let scenario = self.world.terminals[index as usize].scenario;
-        let skimmer = scenario
-            .checked_sub(1)
-            .filter(|id| self.truth[*id as usize].scenario == Scenario::SkimmingFallback);
+        let skimmer = self.skimmer(index);
         let (mut transaction, next_ms) = self.world.business(index, now_ms, skimmer.is_some());
         self.reschedule(next_ms);
         self.delay(&mut transaction);
         // A skimmer's victims are those whose stripe it got.
         let fraud = skimmer.filter(|_| matches!(transaction.entry_mode, b"79" | b"80"));
         self.emit(index, &transaction, now_ms, fraud, out)
+    }
+
+    /// The fraud that spoils the chip reads of terminal `index` now: its index in the truth.
+    fn skimmer(&self, index: u32) -> Option<u32> {
+        let scenario = self.world.terminals[index as usize].scenario;
+        scenario
+            .checked_sub(1)
+            .filter(|id| self.truth[*id as usize].scenario == Scenario::SkimmingFallback)
     }
 
     /// Makes a few transactions late, as settings say.
@@ -341,6 +351,7 @@ impl Fleet {
     }
 
     fn terminal_event(&mut self, index: u32, now_ms: i64, out: &mut Vec<u8>) -> Emitted {
+        const READ_ERROR: &[u8] = b"CARD_READ_ERROR";
         const TYPES: [&[u8]; 8] = [
             b"HEARTBEAT",
             b"HEARTBEAT",
@@ -351,7 +362,17 @@ impl Fleet {
             b"BOOT",
             b"UPDATE_END",
         ];
-        let kind = self.world.draws.pick(&TYPES);
+        // A skimmer's reader fails in front of the terminal's own.
+        let read_errors = if self.skimmer(index).is_some() {
+            SKIMMING_READ_ERROR_SHARE
+        } else {
+            READ_ERROR_SHARE
+        };
+        let kind = if self.world.draws.chance(read_errors) {
+            READ_ERROR
+        } else {
+            self.world.draws.pick(&TYPES)
+        };
         let terminal = &self.world.terminals[index as usize];
         let key = key_of(terminal, index);
         let event_id = event_id(mix48(self.emitted, self.salt));

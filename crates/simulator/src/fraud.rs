@@ -18,7 +18,8 @@ pub enum Scenario {
     FabricatedBurst,
     /// Guessed cards of one BIN are tried out within minutes; most are declined.
     CardEnumeration,
-    /// A counterfeit of the terminal works far away under the same identity.
+    /// A counterfeit of the terminal works far away under the same identity. Every other one gives the
+    /// real device's serial number too: then only places and counters tell.
     ClonedTerminal,
     /// Few stolen cards are swiped or keyed again and again at round amounts.
     CashOut,
@@ -60,7 +61,13 @@ impl Scenario {
                 "ROGUE_VERSION",
             ],
             Self::CardEnumeration => &["CARD_ENUMERATION", "KEYED_ENTRY", "VOLUME_SPIKE"],
-            Self::ClonedTerminal => &["SERIAL_CONFLICT", "GEO_SPLIT", "SEQUENCE_FORK", "STAN_GAP"],
+            Self::ClonedTerminal => &[
+                "SERIAL_CONFLICT",
+                "GEO_SPLIT",
+                "SEQUENCE_FORK",
+                "KSN_REGRESSION",
+                "STAN_GAP",
+            ],
             Self::CashOut => &[
                 "CARD_REPEAT",
                 "ROUND_AMOUNTS",
@@ -69,7 +76,12 @@ impl Scenario {
                 "TICKET_OUTLIER",
                 "CASH_MCC",
             ],
-            Self::SkimmingFallback => &["FALLBACK_RATIO", "CONTACTLESS_DROP", "READ_ERRORS"],
+            Self::SkimmingFallback => &[
+                "FALLBACK_RATIO",
+                "CONTACTLESS_DROP",
+                "READ_ERRORS",
+                "PIN_BYPASS",
+            ],
         }
     }
 
@@ -202,6 +214,12 @@ impl Actor {
         let regions = REGIONS.len() as u32;
         let region = (u32::from(home) + draws.between(1, regions)) % regions;
         let far = &REGIONS[region as usize];
+        let number = draws.bits();
+        let serial = if number & 1 == 1 {
+            world.terminals[terminal as usize].serial
+        } else {
+            mix(number) as u32
+        };
         let mut actor = Self {
             scenario,
             truth,
@@ -214,7 +232,7 @@ impl Actor {
             captured: [None; 3],
             amounts_minor: [0; 3].map(|_| draws.pick(&CASH_OUT_MINOR)),
             bin: Cards::any_bin(draws),
-            serial: mix(draws.bits()) as u32,
+            serial,
             region: region as u8,
             lat_e4: far.lat_e4 + (draws.normal() * 500.0) as i32,
             lon_e4: far.lon_e4 + (draws.normal() * 500.0) as i32,

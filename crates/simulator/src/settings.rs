@@ -17,11 +17,12 @@ pub const CARDS_MAX: u32 = 100_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldSet {
-    /// What the rules for a terminal read, about 450 bytes a record.
+    /// What a site sends that is content with little, about 450 bytes a record: enough to see every kind
+    /// of fraud, not all of its evidence.
     #[default]
     Default,
-    /// Further `rrn`, `tvr`, `transaction_sequence`, `emv_amount_minor`, `ksn` and `app_version`, about
-    /// 600 bytes a record.
+    /// Further `rrn`, `tvr`, `emv_amount_minor`, `transaction_sequence`, `ksn`, `app_version` and
+    /// `acquirer_country`, about 620 bytes a record: all that the shipped rules read.
     Full,
 }
 
@@ -59,6 +60,7 @@ impl FieldSet {
             C::TransactionSequence,
             C::Ksn,
             C::AppVersion,
+            C::AcquirerCountry,
         ];
         const DEFAULT_LEN: usize = 21;
         match self {
@@ -93,7 +95,7 @@ pub struct SimulatorSettings {
     /// Share of transactions that were stored at the terminal and forwarded as an advice (0220), up to an
     /// hour late. Default 0.0005.
     pub advice_fraction: f64,
-    /// Share of records that are terminal events (HEARTBEAT, BOOT, LOGON, UPDATE_END) instead of
+    /// Share of records that are terminal events (HEARTBEAT, BOOT, LOGON, UPDATE_END, CARD_READ_ERROR) instead of
     /// transactions. Default 0.
     pub terminal_event_fraction: f64,
     /// Whether fraudulent transactions are followed by labels, lognormal with median 14 days, clipped to

@@ -123,12 +123,12 @@ impl Transaction {
         json.degrees(C::Lat, self.lat_e4);
         json.degrees(C::Lon, self.lon_e4);
         if fields == FieldSet::Full {
-            self.write_further(&mut json);
+            self.write_further(terminal, &mut json);
         }
         json.end();
     }
 
-    fn write_further(&self, json: &mut Object<'_>) {
+    fn write_further(&self, terminal: &Terminal, json: &mut Object<'_>) {
         use Column as C;
         // DE37 by custom: last digit of the year, day, hour, then the STAN. Day and hour of the epoch
         // do for a simulated one.
@@ -143,6 +143,7 @@ impl Transaction {
         let device = u64::from(self.serial) << 21 | u64::from(self.sequence & 0x1f_ffff);
         json.hex_long::<20>(C::Ksn, 0xffff_9876 << 16 | device >> 48, device);
         json.text(C::AppVersion, self.version);
+        json.text(C::AcquirerCountry, terminal.region().country.as_bytes());
     }
 }
 

@@ -32,9 +32,11 @@ const FALLBACK_SHARE: f64 = 0.003;
 const KEYED_SHARE: f64 = 0.002;
 const PIN_BYPASS_SHARE: f64 = 0.01;
 
-/// While a terminal skims: the shares of cards whose chip "fails", and of contactless reads.
+/// While a terminal skims: the shares of cards whose chip "fails", of contactless reads, and of chip
+/// reads whose PIN a tampered keypad does not get through.
 const SKIMMING_FALLBACK_SHARE: f64 = 0.45;
 const SKIMMING_CONTACTLESS_SHARE: f64 = 0.10;
+const SKIMMING_PIN_BYPASS_SHARE: f64 = 0.30;
 
 /// Share of declined customers who try again at once.
 const RETRY_SHARE: f64 = 0.5;
@@ -166,7 +168,12 @@ impl World {
         let chip = sale.entry_mode == entry::CHIP;
         if chip || sale.entry_mode == entry::CONTACTLESS {
             let mut emv = self.chip(card, amount_minor);
-            if chip && self.draws.chance(PIN_BYPASS_SHARE) {
+            let bypass_share = if skimming {
+                SKIMMING_PIN_BYPASS_SHARE
+            } else {
+                PIN_BYPASS_SHARE
+            };
+            if chip && self.draws.chance(bypass_share) {
                 emv.tvr = TVR_PIN_BYPASSED;
             }
             sale.emv = Some(emv);

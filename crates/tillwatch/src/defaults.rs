@@ -9,11 +9,11 @@ use tillwatch_scoring::ModelFiles;
 use crate::config::{Config, ConfigError};
 
 /// The default catalog.
-pub const CATALOG: &str = include_str!("../../../models/features/terminal.toml");
+pub const CATALOG: &str = include_str!("../../../models/features/card-present.toml");
 
 const CONFIG: &str = r#"
 [features]
-catalog = "models/features/terminal.toml"
+catalog = "models/features/card-present.toml"
 
 [models]
 directories = ["models/terminal-rules", "models/terminal-gbdt"]

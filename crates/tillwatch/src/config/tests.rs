@@ -8,7 +8,7 @@ const SMALL: &str = r#"
 "socket.keepalive.enable" = true
 
 [features]
-catalog = "features/terminal.toml"
+catalog = "features/card-present.toml"
 
 [models]
 directories = ["terminal-rules"]
@@ -29,7 +29,7 @@ fn a_small_file_is_enough() {
     assert_eq!(config.kafka.0["socket.keepalive.enable"], "true");
     assert_eq!(
         config.stages.first().catalog,
-        Path::new("/etc/tillwatch/features/terminal.toml")
+        Path::new("/etc/tillwatch/features/card-present.toml")
     );
     assert_eq!(config.models, [Path::new("/etc/tillwatch/terminal-rules")]);
     assert_eq!(config.stages.first().key, KeySpec::terminal());
@@ -71,7 +71,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.http, None);
     assert_eq!(
         config.stages.first().catalog,
-        Path::new("features/terminal.toml")
+        Path::new("features/card-present.toml")
     );
 }
 
@@ -79,7 +79,7 @@ const STAGES: &str = r#"
 [[stage]]
 name = "terminal"
 key = ["terminal_id"]
-catalog = "terminal.toml"
+catalog = "card-present.toml"
 
 [[stage]]
 name = "customer"

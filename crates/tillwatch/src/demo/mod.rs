@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tillwatch_consumer::{ConsumerSettings, Monitor, Properties, StopToken};
 use tillwatch_simulator::broker::{CONSUMER_PROPERTIES, EmbeddedBroker};
-use tillwatch_simulator::{Fleet, SimulatorSettings};
+use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 use tillwatch_sink::{FanOut, Sink, SinkKind, SinkSettings, SinksSettings, Surroundings, Topics};
 
 use crate::cli::DemoArgs;
@@ -76,6 +76,7 @@ pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
     };
     let fleet = Fleet::new(&SimulatorSettings {
         seed: args.seed,
+        fields: FieldSet::Full,
         ..SimulatorSettings::default()
     })?;
     wait_for_partitions(&monitor, &runner);

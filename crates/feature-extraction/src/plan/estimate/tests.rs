@@ -68,15 +68,9 @@ fn job_w() {
 }
 
 #[test]
-fn terminal() {
-    let catalog = include_str!("../../../../../models/features/terminal.toml");
-    check("terminal", catalog, &[5.0, 50.0, 500.0]);
-}
-
-#[test]
 fn card_present() {
     let catalog = include_str!("../../../../../models/features/card-present.toml");
-    check("card-present", catalog, &[2.0, 10.0]);
+    check("card-present", catalog, &[5.0, 50.0]);
 }
 
 #[test]
