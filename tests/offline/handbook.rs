@@ -72,7 +72,6 @@ fn the_whole_set_has_the_published_features() {
     for (row, at) in theirs_at.into_iter().enumerate() {
         let is_same = |column: usize| {
             let (our, their) = (ours.columns[column][row], theirs.columns[column][at]);
-            let our = in_their_terms(names[column], our);
             // A NaN differs.
             (our - their).abs() <= TOLERANCE
         };
@@ -92,15 +91,6 @@ fn the_whole_set_has_the_published_features() {
     println!("{counts}");
     assert!(different[..EXACT.len()].iter().all(|n| *n == 0), "{counts}");
     assert!(customer_rows <= SAME_SECOND_ROWS_MAX, "{counts}");
-}
-
-/// A value of ours as the published column of that name has it: ours are in minor units.
-fn in_their_terms(name: &str, value: f64) -> f64 {
-    if name.contains("AVG_AMOUNT") {
-        value / 100.0
-    } else {
-        value
-    }
 }
 
 /// A file of the set, or nothing and a word about it.

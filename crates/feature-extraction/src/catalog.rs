@@ -70,6 +70,8 @@ pub struct FeatureSpec {
     pub shrinkage: Option<Shrinkage>,
     /// Number of sequence numbers before they start again.
     pub wrap: i64,
+    /// What the value is divided by in the end: 100 makes major units of minor ones.
+    pub divisor: Option<f64>,
     /// What a person reads.
     pub description: String,
     /// Unit of the value, for people.
@@ -201,6 +203,7 @@ impl FeatureSpec {
         say("quantile", is_quantile.then(|| self.quantile.to_string()));
         say("scale", self.is_log.then(|| "log".to_owned()));
         say("wrap", number(self.wrap));
+        say("divisor", self.divisor.map(|divisor| divisor.to_string()));
         let shrinkage = self.shrinkage.as_ref();
         say(
             "shrinkage",

@@ -9,6 +9,7 @@ use crate::feature::{change, place};
 use crate::history::{History, NEVER_MS, squared};
 use crate::inputs::{Inputs, Label};
 use crate::layout::{CountField, Layout, set128};
+use crate::output::Columns;
 use crate::plan::{EventKind, Memory, MemorySpec, Plan};
 
 mod read;
@@ -58,10 +59,8 @@ pub(crate) struct Around<'a> {
 
 /// Where the features of a record go.
 pub(crate) struct Output<'a> {
-    /// One run of `stride` values per feature.
-    pub(crate) values: &'a mut [f64],
-    pub(crate) stride: usize,
-    /// Index of the record within each run.
+    pub(crate) columns: &'a mut Columns,
+    /// Index of the record within each feature.
     pub(crate) row: usize,
 }
 
@@ -71,6 +70,8 @@ pub(crate) struct Scratch {
     /// Where each bound stands for this record, and where it stood before.
     bounds: Vec<u32>,
     before: Vec<u32>,
+    /// Where in the history's words the row at each bound begins.
+    starts: Vec<usize>,
     /// One row per [`Plan::ends`]: the running totals at the end of the window.
     ends: Vec<u32>,
     values: holding::Scratch,
@@ -81,6 +82,7 @@ impl Scratch {
         Self {
             bounds: vec![0; plan.bounds.len()],
             before: vec![0; plan.bounds.len()],
+            starts: vec![0; plan.bounds.len()],
             ends: vec![0; plan.ends.len() * plan.layout.stride],
             values: holding::Scratch::default(),
         }

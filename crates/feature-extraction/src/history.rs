@@ -125,9 +125,16 @@ impl History {
         self.words.capacity() * size_of::<u32>()
     }
 
+    /// Word at which `row` begins.
     #[inline]
-    fn row_at(&self, plan: &Plan, row: u32) -> usize {
+    pub(crate) fn row_at(&self, plan: &Plan, row: u32) -> usize {
         self.base() + plan.fixed_words + row as usize * plan.layout.stride
+    }
+
+    /// The words of the row that begins at word `start`, as [`History::row_at`] gave it.
+    #[inline]
+    pub(crate) fn row_from(&self, plan: &Plan, start: usize) -> &[u32] {
+        &self.words[start..start + plan.layout.stride]
     }
 
     /// The words of `row`.

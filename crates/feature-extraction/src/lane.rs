@@ -333,9 +333,8 @@ impl FeatureLane {
             row,
         };
         let is_scored = kind == RecordKind::Transaction;
-        let output = is_scored.then(|| Output {
-            values: &mut columns.values,
-            stride: columns.stride,
+        let output = is_scored.then_some(Output {
+            columns,
             row: flags.len(),
         });
         let around = Around {

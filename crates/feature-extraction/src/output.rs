@@ -14,10 +14,15 @@ use crate::plan::Plan;
 /// Values per cache line.
 const LINE_VALUES: usize = 8;
 
-/// The values of all features of a batch in one allocation, feature after feature. NaN means "no
-/// value".
+/// Bytes of features that share an allocation. One allocation for all would be so large that the
+/// allocator returns it to the system after every batch, which then has to clear it again.
+const GROUP_BYTES: usize = 64 * 1024;
+
+/// The values of all features of a batch, feature after feature. NaN means "no value".
 pub(crate) struct Columns {
-    pub(crate) values: Vec<f64>,
+    /// `per_group` features each, the last one perhaps fewer.
+    pub(crate) groups: Vec<Vec<f64>>,
+    pub(crate) per_group: usize,
     /// Values from one feature to the next: at least one, and one cache line more than the rows, so
     /// that the columns of a batch of 2ⁿ rows do not compete for the same cache lines.
     pub(crate) stride: usize,
@@ -27,8 +32,14 @@ pub(crate) struct Columns {
 impl Columns {
     pub(crate) fn new(features: usize, rows: usize) -> Self {
         let stride = rows.next_multiple_of(LINE_VALUES) + LINE_VALUES;
+        let per_group = (GROUP_BYTES / (stride * size_of::<f64>())).max(1);
+        let groups = (0..features).step_by(per_group).map(|first| {
+            let count = per_group.min(features - first);
+            vec![0.0; count * stride]
+        });
         Self {
-            values: vec![0.0; features * stride],
+            groups: groups.collect(),
+            per_group,
             stride,
             rows,
         }
@@ -37,16 +48,19 @@ impl Columns {
     /// One `Float64` column per feature.
     pub(crate) fn finish(self, plan: &Plan) -> RecordBatch {
         let (rows, stride) = (self.rows, self.stride);
-        let buffer = Buffer::from_vec(self.values);
-        let columns = (0..plan.ops.len()).map(|feature| -> ArrayRef {
-            let values = ScalarBuffer::<f64>::new(buffer.clone(), feature * stride, rows);
-            let nulls = if values.iter().any(|value| value.is_nan()) {
-                let valid = BooleanBuffer::collect_bool(rows, |row| !values[row].is_nan());
-                Some(NullBuffer::new(valid))
-            } else {
-                None
-            };
-            Arc::new(Float64Array::new(values, nulls))
+        let groups = self.groups.into_iter().map(Buffer::from_vec);
+        let columns = groups.flat_map(|group| {
+            let features = group.len() / size_of::<f64>() / stride;
+            (0..features).map(move |feature| -> ArrayRef {
+                let values = ScalarBuffer::<f64>::new(group.clone(), feature * stride, rows);
+                let nulls = if values.iter().any(|value| value.is_nan()) {
+                    let valid = BooleanBuffer::collect_bool(rows, |row| !values[row].is_nan());
+                    Some(NullBuffer::new(valid))
+                } else {
+                    None
+                };
+                Arc::new(Float64Array::new(values, nulls))
+            })
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let schema = Arc::clone(plan.schema());

@@ -74,6 +74,8 @@ pub struct Plan {
     pub(crate) label_words: Option<(usize, usize)>,
     /// One per feature, in catalog order.
     pub(crate) ops: Vec<Op>,
+    /// Features whose value is divided in the end, and by what.
+    pub(crate) divisors: Vec<(usize, f64)>,
     /// Kinds of record that move state: transactions, and what some feature reads.
     pub(crate) kinds: Vec<RecordKind>,
     columns: Vec<Column>,

@@ -8,8 +8,9 @@ use tillwatch_records::limits::{CONFIG_BYTES_MAX, FEATURES_MAX};
 use tillwatch_records::suggest::did_you_mean;
 
 use super::values::{
-    aggregate_of, columns_of, duration, expression_of, half_life_of, is_label_column, last_of,
-    positive, predicate, quantile_of, record_kind, shrinkage_of, window_of, windows_of, wrap_of,
+    aggregate_of, columns_of, divisor_of, duration, expression_of, half_life_of, is_label_column,
+    last_of, positive, predicate, quantile_of, record_kind, shrinkage_of, window_of, windows_of,
+    wrap_of,
 };
 use super::{Aggregate, EventScope, FeatureSpec};
 use crate::error::FeatureError;
@@ -19,7 +20,7 @@ pub(super) const WINDOW_PLACEHOLDER: &str = "{window}";
 
 const CATALOG_KEYS: [&str; 3] = ["name", "description", "feature"];
 
-const FEATURE_KEYS: [&str; 24] = [
+const FEATURE_KEYS: [&str; 25] = [
     "name",
     "aggregate",
     "column",
@@ -42,6 +43,7 @@ const FEATURE_KEYS: [&str; 24] = [
     "prior",
     "cohort",
     "wrap",
+    "divisor",
     "description",
     "unit",
 ];
@@ -75,6 +77,7 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) cohort: Vec<String>,
     pub(super) wrap: Option<i64>,
+    pub(super) divisor: Option<f64>,
     #[serde(default)]
     pub(super) description: String,
     #[serde(default)]
@@ -263,6 +266,7 @@ fn check(
         },
         shrinkage: shrinkage_of(entry, scope)?,
         wrap: wrap_of(entry, aggregate)?,
+        divisor: divisor_of(entry)?,
         description: entry.description.clone(),
         unit: entry.unit.clone(),
     })

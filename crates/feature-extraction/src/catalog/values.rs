@@ -121,6 +121,15 @@ pub(super) fn wrap_of(entry: &Entry, aggregate: Aggregate) -> Result<i64, String
     }
 }
 
+pub(super) fn divisor_of(entry: &Entry) -> Result<Option<f64>, String> {
+    match entry.divisor {
+        Some(divisor) if !(divisor > 0.0 && divisor.is_finite()) => {
+            Err(format!("divisor is {divisor}; it must be positive"))
+        }
+        divisor => Ok(divisor),
+    }
+}
+
 pub(super) fn window_of(text: &str, spec: &FeatureSpec) -> Result<i64, String> {
     let window_ms = positive("window", text)?;
     if window_ms + spec.delay_ms > WINDOW_MS_MAX {

@@ -9,6 +9,7 @@ use crate::feature::moments::{mean, ratio, stddev};
 use crate::feature::{change, ewma, place};
 use crate::history::History;
 use crate::layout::{get64, get128};
+use crate::output::Columns;
 use crate::plan::{
     CountSource, End, HoldingRead, Memory, MemoryRead, Op, Part, Plan, SinceSpec, Total, Window,
 };
@@ -28,6 +29,9 @@ impl Scratch {
             != Course::Refused {
                 with_current: false,
             };
+        for (start, row) in self.starts.iter_mut().zip(&self.bounds) {
+            *start = key.history.row_at(plan, *row);
+        }
         for (end, totals) in plan.ends.iter().zip(self.ends.chunks_exact_mut(stride)) {
             totals.copy_from_slice(key.history.row(plan, self.bounds[end.bound]));
             if end.with_current && current {
@@ -44,11 +48,24 @@ impl Scratch {
             around,
             current,
             bounds: &self.bounds,
+            starts: &self.starts,
             ends: &self.ends,
         };
-        let runs = output.values.chunks_exact_mut(output.stride);
-        for (op, run) in plan.ops.iter().zip(runs) {
-            run[output.row] = view.value(op, &mut self.values);
+        let Columns {
+            groups,
+            per_group,
+            stride,
+            ..
+        } = output.columns;
+        for (ops, group) in plan.ops.chunks(*per_group).zip(groups) {
+            for (op, run) in ops.iter().zip(group.chunks_exact_mut(*stride)) {
+                run[output.row] = view.value(op, &mut self.values);
+            }
+        }
+        for (feature, divisor) in &plan.divisors {
+            let group = &mut output.columns.groups[feature / output.columns.per_group];
+            let at = feature % output.columns.per_group * output.columns.stride + output.row;
+            group[at] /= divisor;
         }
     }
 }
@@ -66,6 +83,7 @@ struct View<'a> {
     /// Whether the record is in the windows that end with it.
     current: bool,
     bounds: &'a [u32],
+    starts: &'a [usize],
     ends: &'a [u32],
 }
 
@@ -178,11 +196,10 @@ impl View<'_> {
 
     #[inline]
     fn start(&self, window: Window) -> &[u32] {
-        let row = match window.last {
-            0 => self.bounds[window.start],
-            _ => self.rows(window).start,
-        };
-        self.history.row(self.plan, row)
+        if window.last != 0 {
+            return self.history.row(self.plan, self.rows(window).start);
+        }
+        self.history.row_from(self.plan, self.starts[window.start])
     }
 
     #[inline]

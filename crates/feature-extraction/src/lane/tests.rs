@@ -306,3 +306,16 @@ fn an_empty_batch_and_missing_columns_are_fine() {
     let out = lane.process(batch);
     assert_eq!(rows(&out)[0].values[0], Some(1.0));
 }
+
+#[test]
+fn a_divisor_divides_in_the_end() {
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"count\"\nwindow = \"1h\"\n\
+         [[feature]]\nname = \"mean\"\naggregate = \"mean\"\ncolumn = \"amount_minor\"\n\
+         window = \"1h\"\ndivisor = 100\n";
+    let mut lane = lane(catalog, &EngineSettings::default(), 0);
+    let mut second = sale("a", 1, START_MS + 1);
+    second.amount_minor = Some(151);
+    let out = fold_part(&mut lane, &[sale("a", 0, START_MS), second], 0);
+    assert_eq!(out[0].values, [Some(1.0), Some(1.0)]);
+    assert_eq!(out[1].values, [Some(2.0), Some(1.255)]);
+}

@@ -93,6 +93,12 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         cohorts: Vec::new(),
         label_words: None,
         ops: Vec::new(),
+        divisors: catalog
+            .features()
+            .iter()
+            .enumerate()
+            .filter_map(|(feature, spec)| Some((feature, spec.divisor?)))
+            .collect(),
         kinds,
         columns: Vec::new(),
         joined: Vec::new(),
