@@ -37,6 +37,10 @@ doc *ARGS:
 bench NAME="":
     cargo bench --locked {{ if NAME == "" { "" } else { "--bench " + NAME } }}
 
+# Computes features in batch with polars, compares files of features (builds polars, once)
+lab *ARGS:
+    cargo run --release -p tillwatch-lab -- {{ARGS}}
+
 # Fuzzes `records` or `settings` of decode for some seconds (nightly Rust, cargo-fuzz)
 fuzz TARGET="records" SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
