@@ -16,6 +16,9 @@ pub const SAME_TIME: &str = "same_time";
 /// Column of a batch computation: a record of the key with an earlier time stands later in the file.
 pub const KNOWN_LATER: &str = "known_later";
 
+/// Column of a batch computation: the stream refuses the record as late, so no window holds it.
+pub const LATE: &str = "refused_late";
+
 /// What was found in one column that both tables have.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Difference {
@@ -32,12 +35,14 @@ pub struct Difference {
     pub same_time: u64,
     /// Further mismatches on rows marked [`KNOWN_LATER`].
     pub known_later: u64,
+    /// Further mismatches on rows marked [`LATE`].
+    pub late: u64,
 }
 
 impl Difference {
     /// Mismatches that arrival does not explain.
     pub fn unexplained(&self) -> u64 {
-        self.mismatches - self.same_time - self.known_later
+        self.mismatches - self.same_time - self.known_later - self.late
     }
 }
 
@@ -84,7 +89,7 @@ pub fn compare(
         .filter_map(|(row, id)| our_rows.get(id).map(|ours| (*ours, row)))
         .collect();
     let marks = |name| mark(ours, theirs, name, &pairs);
-    let (same_time, known_later) = (marks(SAME_TIME), marks(KNOWN_LATER));
+    let (same_time, known_later, late) = (marks(SAME_TIME), marks(KNOWN_LATER), marks(LATE));
     let mut features = Vec::new();
     for field in theirs.schema().fields() {
         let name = field.name();
@@ -109,10 +114,13 @@ pub fn compare(
                 continue;
             }
             found.mismatches += 1;
-            if same_time.as_ref().is_some_and(|marks| marks[pair]) {
+            let marked = |marks: &Option<Vec<bool>>| marks.as_ref().is_some_and(|m| m[pair]);
+            if marked(&same_time) {
                 found.same_time += 1;
-            } else if known_later.as_ref().is_some_and(|marks| marks[pair]) {
+            } else if marked(&known_later) {
                 found.known_later += 1;
+            } else if marked(&late) {
+                found.late += 1;
             }
         }
         features.push(found);
@@ -124,7 +132,7 @@ pub fn compare(
         features,
         only_ours: (our_rows.len() - pairs.len()) as u64,
         only_theirs: (their_rows.len() - pairs.len()) as u64,
-        marked: same_time.is_some() || known_later.is_some(),
+        marked: same_time.is_some() || known_later.is_some() || late.is_some(),
     })
 }
 

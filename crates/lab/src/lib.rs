@@ -8,8 +8,8 @@
 //! # What differs from the stream by nature
 //! The stream gives a record what was known when it arrived; here a window is a range of event times, so
 //! it also holds records that stand later in the file: those of exactly the same time, and late ones.
-//! [`rows::Rows`] marks the records that this concerns. Every row counts: a duplicate, a record that the
-//! stream refuses as late or as ahead of its clock, is not left out.
+//! [`rows::Rows`] marks the records that this concerns, and keeps out those that the stream refuses as
+//! late, when it is told how late that is. Duplicates and records ahead of the stream's clock count.
 
 pub mod compare;
 pub mod declared;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use clap::{Args, Parser, Subcommand};
-use tillwatch_lab::compare::{KNOWN_LATER, SAME_TIME, compare};
+use tillwatch_lab::compare::{KNOWN_LATER, LATE, SAME_TIME, compare};
 use tillwatch_lab::declared::Declared;
 use tillwatch_lab::rolling;
 use tillwatch_lab::rows::Rows;
 use tillwatch_lab::table::{self, AMOUNT_DECIMALS_MAX, Mapping};
 use tillwatch_records::Column;
 use tillwatch_records::suggest::did_you_mean;
+use tillwatch_records::units::DurationMs;
 
 /// Features in batch by polars, and how they differ from the stream's
 #[derive(Debug, Parser)]
@@ -31,18 +32,19 @@ enum Command {
     /// Compute the features of a catalog over a Parquet file with polars' rolling windows
     #[command(after_long_help = "\
 The output has one row per row of the input, in its order: event id where there is one, key, time, one
-column per feature, and two marks. Windows are ranges of event time, so they hold records that a stream
-had not seen: `same_time` marks rows that share their time with another row of the key, `known_later`
-rows of which an earlier record stands later in the file. Every row counts, duplicates too.
+column per feature, and marks. Windows are ranges of event time, so they hold records that a stream had
+not seen: `same_time` marks rows that share their time with another row of the key, `known_later` rows
+before whose time there is a record that stands later in the file. With --allowed-lateness, rows that
+the stream refuses as late are in no window and marked `refused_late`. All others count, duplicates too.
 
 Example:
   tillwatch-lab features --catalog models/features/card-present.toml --input day.parquet \\
-      --key acquirer_id,merchant_id,terminal_id --output polars.parquet")]
+      --key acquirer_id,merchant_id,terminal_id --allowed-lateness 10m --output polars.parquet")]
     Features(FeaturesArgs),
     /// Compare two Parquet files of features, column by column
     #[command(after_long_help = "\
 Exit codes:
-  0  the same, or different only where a batch knows more than a stream
+  0  the same, or different only in marked rows
   1  something else differs
   2  nothing could be compared
 
@@ -71,6 +73,10 @@ struct FeaturesArgs {
     /// Amounts are in major units with this many decimals; whole minor units when absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(AMOUNT_DECIMALS_MAX)))]
     amount_decimals: Option<u32>,
+    /// Keep rows out of all windows that are older than the newest of their key by more than this, as
+    /// the stream's `allowed_lateness` does; every row counts when absent
+    #[arg(long, value_name = "DURATION")]
+    allowed_lateness: Option<DurationMs>,
     /// Parquet file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -138,7 +144,10 @@ fn features(args: &FeaturesArgs) -> Result<()> {
             );
         }
     }
-    let rows = Rows::new(columns, &args.key)?;
+    let mut rows = Rows::new(columns, &args.key)?;
+    if let Some(allowed) = args.allowed_lateness {
+        rows = rows.without_late(allowed.as_ms());
+    }
     let features = rolling::compute(&declared, &rows)?;
     let output = with_names(&rows, &args.key, &features).context("cannot lay out the output")?;
     table::write(&args.output, &output)?;
@@ -168,6 +177,7 @@ fn with_names(rows: &Rows, key: &[Column], features: &RecordBatch) -> Result<Rec
     let marks = rows.marks();
     columns.push((SAME_TIME, Arc::new(BooleanArray::from(marks.same_time))));
     columns.push((KNOWN_LATER, Arc::new(BooleanArray::from(marks.known_later))));
+    columns.push((LATE, Arc::new(BooleanArray::from(marks.late))));
     Ok(RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
     )?)

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use tillwatch_lab::compare::{Comparison, Difference};
 
-const HEADINGS: [&str; 7] = [
+const HEADINGS: [&str; 8] = [
     "feature",
     "rows",
     "mismatches",
     "largest",
     "same_time",
     "known_later",
+    "refused_late",
     "unexplained",
 ];
 
@@ -35,10 +36,10 @@ pub fn table(found: &Comparison) -> String {
         }
     }
     let verdict = match (found.differs(), found.marked) {
-        (true, true) => "they differ by more than what a batch knows and a stream does not",
+        (true, true) => "they differ by more than a batch differs from a stream by nature",
         (true, false) => "they differ",
         (false, _) if found.features.iter().all(|f| f.mismatches == 0) => "they are the same",
-        (false, _) => "they differ only where a batch knows records that had not arrived",
+        (false, _) => "they differ only where a batch differs from a stream by nature",
     };
     let _ = writeln!(out, "{verdict}");
     out
@@ -60,7 +61,7 @@ pub fn lines(found: &Comparison) -> String {
     out
 }
 
-fn cells(found: &Difference) -> [String; 7] {
+fn cells(found: &Difference) -> [String; 8] {
     [
         found.name.clone(),
         found.rows.to_string(),
@@ -68,6 +69,7 @@ fn cells(found: &Difference) -> [String; 7] {
         format!("{:.1e}", found.largest),
         found.same_time.to_string(),
         found.known_later.to_string(),
+        found.late.to_string(),
         found.unexplained().to_string(),
     ]
 }

@@ -266,7 +266,8 @@ impl<'a> Inputs<'a> {
             return Ok(set.clone());
         }
         let rows = self.rows.len();
-        let mut set = BooleanBuffer::new_set(rows);
+        let late = self.rows.late();
+        let mut set = BooleanBuffer::collect_bool(rows, |row| !late[row]);
         for sql in &of.predicates {
             let predicate =
                 declared::predicate(sql).map_err(|message| LabError::Declaration { message })?;

@@ -18,15 +18,19 @@ pub struct Rows {
     keys: Vec<u32>,
     /// Event time of each row, milliseconds since 1970.
     times_ms: Vec<i64>,
+    /// Rows that no window holds.
+    late: Vec<bool>,
 }
 
-/// Where a batch computation knows more than a stream does, for each row.
+/// Where a batch computation differs from a stream by nature, for each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// Another record of the key has exactly the same time.
     pub same_time: Vec<bool>,
     /// A record of the key with an earlier time stands later in the file.
     pub known_later: Vec<bool>,
+    /// The stream refuses it as late: no window holds it, not even its own.
+    pub late: Vec<bool>,
 }
 
 impl Rows {
@@ -49,10 +53,25 @@ impl Rows {
         }
         let times_ms = times.values().to_vec();
         Ok(Self {
+            late: vec![false; times_ms.len()],
             columns,
             keys,
             times_ms,
         })
+    }
+
+    /// Keeps rows out of all windows that are older than the newest row of their key that was not kept
+    /// out, by more than `allowed_ms`: those that the stream marks `LATE`.
+    #[must_use]
+    pub fn without_late(mut self, allowed_ms: i64) -> Self {
+        let mut newest: HashMap<u32, i64> = HashMap::new();
+        for (row, late) in self.late.iter_mut().enumerate() {
+            let time = self.times_ms[row];
+            let newest = newest.entry(self.keys[row]).or_insert(time);
+            *late = time < newest.saturating_sub(allowed_ms);
+            *newest = time.max(*newest);
+        }
+        self
     }
 
     /// Number of rows.
@@ -73,6 +92,11 @@ impl Rows {
     /// Event times, milliseconds since 1970.
     pub fn times_ms(&self) -> &[i64] {
         &self.times_ms
+    }
+
+    /// Which rows no window holds.
+    pub fn late(&self) -> &[bool] {
+        &self.late
     }
 
     /// The canonical columns.
@@ -103,13 +127,15 @@ impl Rows {
         order
     }
 
-    /// Where a window of event times holds records that had not arrived.
+    /// Where a window of event times does not hold what a stream knew.
     pub fn marks(&self) -> Marks {
         let mut marks = Marks {
             same_time: vec![false; self.len()],
             known_later: vec![false; self.len()],
+            late: self.late.clone(),
         };
-        let order = self.by_key_and_time();
+        let mut order = self.by_key_and_time();
+        order.retain(|row| !self.late[*row]);
         for of_key in order.chunk_by(|a, b| self.keys[*a] == self.keys[*b]) {
             // The newest arrival among the records of an earlier time.
             let mut newest = None;
@@ -181,5 +207,9 @@ mod tests {
         assert_eq!(marks.same_time, [true, false, true, false, false, false]);
         assert_eq!(marks.known_later, [false, true, false, false, false, false]);
         assert_eq!(rows.by_key_and_time(), [0, 2, 5, 3, 1, 4]);
+
+        let rows = rows.without_late(1);
+        assert_eq!(rows.late(), [false, false, false, true, false, false]);
+        assert!(!rows.marks().known_later.contains(&true));
     }
 }

@@ -19,7 +19,6 @@ use tillwatch_lab::compare::compare;
 use tillwatch_lab::declared::{Aggregate, Declared};
 use tillwatch_lab::rolling;
 use tillwatch_lab::rows::Rows;
-use tillwatch_records::units::DurationMs;
 use tillwatch_records::{
     Column, EventBatch, Flags, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
@@ -93,10 +92,10 @@ fn with_grain(events: &EventBatch, grain_ms: i64) -> EventBatch {
     with_times(events, times)
 }
 
-/// Event ids and the stream's features.
-fn ours(events: &EventBatch) -> RecordBatch {
+/// Event ids and the stream's features; only the `refused` are marked, as late.
+fn ours(events: &EventBatch, allowed_lateness: &str, refused: &[bool]) -> RecordBatch {
     let mut settings = EngineSettings::default();
-    settings.time.allowed_lateness = DurationMs::from_ms(6 * 3_600_000);
+    settings.time.allowed_lateness = allowed_lateness.parse().unwrap();
     let plan = Plan::compile(&Catalog::parse(CATALOG).unwrap(), &settings).unwrap();
     let mut lane = FeatureLane::new(Arc::new(plan), KeySpec::terminal(), 0);
     let mut batches = Vec::new();
@@ -110,7 +109,10 @@ fn ours(events: &EventBatch) -> RecordBatch {
             ..events.clone()
         };
         let features = lane.process(part);
-        assert!(features.flags.iter().all(Flags::is_empty));
+        for (flags, late) in features.flags.iter().zip(&refused[start..end]) {
+            let expected = if *late { Flags::LATE } else { Flags::empty() };
+            assert_eq!(*flags, expected);
+        }
         batches.push(features.features);
     }
     let features = arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap();
@@ -152,7 +154,7 @@ fn the_same_where_no_two_records_share_a_time() {
     let (declared, rows, polars) = theirs(&events);
     let marks = rows.marks();
     assert!(!marks.same_time.contains(&true) && !marks.known_later.contains(&true));
-    let ours = ours(&events);
+    let ours = ours(&events, "6h", &marks.late);
     let found = compare(&ours, &named(&events, &polars), "event_id", 1e-9).unwrap();
     assert_eq!(found.features.len(), declared.features.len());
     for feature in &found.features {
@@ -192,7 +194,7 @@ fn differs_only_where_records_share_a_time_or_come_late() {
         same_time > 20 && known_later > 20,
         "{same_time}, {known_later}"
     );
-    let ours = ours(&events);
+    let ours = ours(&events, "6h", &marks.late);
     let found = compare(&ours, &named(&events, &polars), "event_id", 1e-9).unwrap();
     assert!(
         !found.marked,
@@ -224,7 +226,14 @@ fn differs_only_where_records_share_a_time_or_come_late() {
 
 #[test]
 fn the_commands_do_the_same_over_files() {
-    let events = with_grain(&simulated(&busy()), 1000);
+    let settings = SimulatorSettings {
+        advice_fraction: 0.02,
+        ..busy()
+    };
+    let events = with_grain(&simulated(&settings), 1000);
+    let rows = Rows::new(events.columns.clone(), KeySpec::terminal().columns()).unwrap();
+    let marks = rows.without_late(600_000).marks();
+    assert!(marks.late.contains(&true));
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let write = |name: &str, table: &RecordBatch| {
@@ -262,6 +271,7 @@ fn the_commands_do_the_same_over_files() {
     let computed = lab()
         .args(["features", "--key", "acquirer_id,merchant_id,terminal_id"])
         .args(["--time", "when", "--column", "amount_minor=cents"])
+        .args(["--allowed-lateness", "10m"])
         .args([&"--catalog".into(), &path("catalog.toml")])
         .args([&"--input".into(), &path("day.parquet")])
         .args([&"--output".into(), &path("polars.parquet")])
@@ -269,7 +279,7 @@ fn the_commands_do_the_same_over_files() {
         .unwrap();
     assert!(computed.status.success(), "{computed:?}");
 
-    let table = ours(&events);
+    let table = ours(&events, "10m", &marks.late);
     write("ours.parquet", &table);
     let compared = |ours: &str| {
         let output = lab()
@@ -290,12 +300,8 @@ fn the_commands_do_the_same_over_files() {
     );
 
     // One wrong value in one row that shares its time with no other.
-    let marks = {
-        let rows = Rows::new(events.columns.clone(), KeySpec::terminal().columns());
-        rows.unwrap().marks()
-    };
     let plain = (0..events.len())
-        .find(|row| !marks.same_time[*row] && !marks.known_later[*row])
+        .find(|row| !marks.same_time[*row] && !marks.known_later[*row] && !marks.late[*row])
         .unwrap();
     let mut arrays = table.columns().to_vec();
     let (index, _) = table
