@@ -152,7 +152,7 @@ pub struct SimulateArgs {
     /// Ground truth of the simulated frauds (JSON lines)
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// Registry of the fleet's terminals, as [registry] of a configuration reads it: .csv or .parquet
+    /// Registry of the fleet's terminals, as the table of that name in a configuration reads it: .csv or .parquet
     #[arg(long, value_name = "FILE")]
     pub registry: Option<PathBuf>,
     /// Write every column, application version and sequence counters included
