@@ -25,19 +25,21 @@ const KNOWS_KAFKA: [&str; 4] = [
 ];
 
 /// The crates that touch no clock, file or socket, with the directory of their source.
-const PURE: [(&str, &str); 6] = [
+const PURE: [(&str, &str); 8] = [
     ("tillwatch-records", "crates/records"),
     ("tillwatch-predicate", "crates/predicate"),
     ("tillwatch-decode", "crates/decode"),
     ("tillwatch-reference", "crates/reference"),
     ("tillwatch-feature-extraction", "crates/feature-extraction"),
+    ("tillwatch-trees", "crates/trees"),
+    ("tillwatch-detectors", "crates/detectors"),
     ("tillwatch-scoring", "crates/scoring"),
 ];
 
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 23] = [
+const PURE_DEPENDENCIES: [&str; 25] = [
     "arrow",
     "bitflags",
     "bytemuck",
@@ -57,8 +59,10 @@ const PURE_DEPENDENCIES: [&str; 23] = [
     "sqlparser",
     "strsim",
     "thiserror",
+    "tillwatch-detectors",
     "tillwatch-predicate",
     "tillwatch-records",
+    "tillwatch-trees",
     "toml",
     "twox-hash",
 ];

@@ -1,0 +1,17 @@
+//! Ensembles of decision trees: what they say of a row, and how much of it each input accounts for.
+//!
+//! A loader makes a [`Forest`] of a model file, which may come from anywhere. A forest is the
+//! definition: which way every value goes at every node, and how leaves are added up. Engines compile
+//! it into whatever is fast and must give the definition's bits.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number, and nothing knows of Arrow: a batch
+//! is one slice of doubles per feature, NaN where there is no value.
+
+mod error;
+mod forest;
+pub mod limits;
+mod tree;
+
+pub use error::TreeError;
+pub use forest::{Forest, Link, Precision, Sum};
+pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree};
