@@ -14,4 +14,4 @@ mod tree;
 
 pub use error::TreeError;
 pub use forest::{Forest, Link, Precision, Sum};
-pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree};
+pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree, ZERO_BOUND};
