@@ -40,8 +40,15 @@ pub struct Sum {
 pub enum Link {
     /// 1 / (1 + e^(−slope × raw)), the slope being above 0.
     Sigmoid(f64),
-    /// The raw score itself, cut to 0 to 1.
+    /// The raw score itself, cut to 0 to 1: of regressions and rankings, whose scores are no
+    /// probabilities until something calibrates them.
     Identity,
+    /// e^raw, cut to 1: a rate or an expected amount.
+    Exponential,
+    /// ln(1 + e^raw), cut to 1.
+    Softplus,
+    /// 1 if the raw score is above 0, else 0.
+    Step,
     /// 2^(−raw): isolation forests, whose raw score is the mean path length over its expectation.
     PowerOfHalf,
 }
@@ -108,7 +115,11 @@ impl Forest {
             && sum.divisor.is_none_or(is_divisor)
             && match link {
                 Link::Sigmoid(slope) => is_slope(slope),
-                Link::Identity | Link::PowerOfHalf => true,
+                Link::Identity
+                | Link::Exponential
+                | Link::Softplus
+                | Link::Step
+                | Link::PowerOfHalf => true,
             };
         if !numbers_are_sound {
             return Err(TreeError::Format(
@@ -192,6 +203,9 @@ impl Link {
         match self {
             Self::Sigmoid(slope) => 1.0 / (1.0 + libm::exp(-slope * raw)),
             Self::Identity => raw.clamp(0.0, 1.0),
+            Self::Exponential => libm::exp(raw).min(1.0),
+            Self::Softplus => libm::log1p(libm::exp(raw)).min(1.0),
+            Self::Step => f64::from(u8::from(raw > 0.0)),
             Self::PowerOfHalf => libm::exp2(-raw).clamp(0.0, 1.0),
         }
     }

@@ -132,6 +132,9 @@ impl Shape {
             Link::Sigmoid(1.0),
             Link::Sigmoid(0.7),
             Link::Identity,
+            Link::Exponential,
+            Link::Softplus,
+            Link::Step,
             Link::PowerOfHalf,
         ]);
         Forest::new(names, trees, self.input, sum, link).expect("a forest")
