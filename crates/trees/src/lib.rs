@@ -8,10 +8,14 @@
 //! is one slice of doubles per feature, NaN where there is no value.
 
 mod error;
+mod explain;
 mod forest;
 pub mod limits;
+mod simd;
 mod tree;
 
 pub use error::TreeError;
+pub use explain::{ExplainScratch, Explainer, PathExplainer};
 pub use forest::{Forest, Link, Precision, Sum};
+pub use simd::InstructionSet;
 pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree, ZERO_BOUND};
