@@ -199,7 +199,7 @@ class Golden:
 
     # XGBoost
 
-    def xgboost(self, case, params, x, y, rounds=10, rows=40, contrib=True, types=None, edit=None, ubj=False, group=None, **options):
+    def xgboost(self, case, params, x, y, rounds=10, rows=40, contrib=True, types=None, edit=None, ubj=False, both=False, group=None, **options):
         params = {
             "objective": "binary:logistic", "max_depth": 4, "tree_method": "hist", "nthread": 1, "seed": 1,
             "base_score": 0.3, "eta": 0.3, **params,
@@ -222,6 +222,8 @@ class Golden:
             (self.folder / f"{case}.ubj").write_bytes(booster.save_raw("ubj"))
         else:
             (self.folder / f"{case}.json").write_text(text + "\n")
+        if both:
+            (self.folder / f"{case}.ubj").write_bytes(booster.save_raw("ubj"))
         thresholds = {}
         for tree in trees_of(model):
             for feature, bound, left, kind in zip(
@@ -255,7 +257,7 @@ class Golden:
     def all_xgboost(self):
         x, s = self.data()
         y = (s > 0).astype(float)
-        self.xgboost("xgboost_numbers", {"tree_method": "exact", "max_depth": 5}, x, y, rounds=6)
+        self.xgboost("xgboost_numbers", {"tree_method": "exact", "max_depth": 5}, x, y, rounds=6, both=True)
         cx, cs = self.data(features=6, categories=[(1, 40), (2, 5), (3, 12)], rows=600)
         cy = (cs > 0).astype(float)
         types = ["q", "c", "c", "c", "q", "q"]

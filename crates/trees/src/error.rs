@@ -34,3 +34,22 @@ pub enum TreeError {
         fault: String,
     },
 }
+
+impl TreeError {
+    /// The same, found in `place` of the model.
+    pub(crate) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Format(fault) => Self::Format(format!("{place}: {fault}")),
+            Self::Unsupported { what, instead } => Self::Unsupported {
+                what: format!("{place}: {what}"),
+                instead,
+            },
+            Self::TooLarge { what, found, max } => Self::TooLarge {
+                what: format!("{place}: {what}"),
+                found,
+                max,
+            },
+            structure @ Self::Structure { .. } => structure,
+        }
+    }
+}

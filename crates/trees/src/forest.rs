@@ -1,6 +1,7 @@
 //! An ensemble of trees: the definition that every engine must meet, bit for bit.
 
 use crate::error::TreeError;
+use crate::exp::{exp, exp_single};
 use crate::limits::{CATEGORY_WORDS_MAX, FEATURES_MAX, NODES_MAX, TREES_MAX};
 use crate::tree::Tree;
 
@@ -31,7 +32,7 @@ pub struct Sum {
     pub precision: Precision,
     /// What the sum starts from.
     pub start: f64,
-    /// What the sum is divided by in the end, where the model averages; not 0.
+    /// What the sum is divided by in the end, where that is part of the raw score; not 0.
     pub divisor: Option<f64>,
 }
 
@@ -40,6 +41,8 @@ pub struct Sum {
 pub enum Link {
     /// 1 / (1 + e^(−slope × raw)), the slope being above 0.
     Sigmoid(f64),
+    /// 1 / (1 + e^(−raw)) in single precision: XGBoost's own, with its bits.
+    SigmoidSingle,
     /// The raw score itself, cut to 0 to 1: of regressions and rankings, whose scores are no
     /// probabilities until something calibrates them.
     Identity,
@@ -49,6 +52,16 @@ pub enum Link {
     Softplus,
     /// 1 if the raw score is above 0, else 0.
     Step,
+    /// [`Link::Sigmoid`] of the raw score divided by `trees`: LightGBM's random forests, whose raw
+    /// score is the sum of their trees and whose probability is that of the mean.
+    SigmoidOfMean {
+        /// What the raw score is divided by, above 0.
+        trees: f64,
+        /// As of [`Link::Sigmoid`].
+        slope: f64,
+    },
+    /// [`Link::Identity`] of the raw score divided by this, which is above 0.
+    IdentityOfMean(f64),
     /// 2^(−raw): isolation forests, whose raw score is the mean path length over its expectation.
     PowerOfHalf,
 }
@@ -114,8 +127,10 @@ impl Forest {
             && fits(sum.start)
             && sum.divisor.is_none_or(is_divisor)
             && match link {
-                Link::Sigmoid(slope) => is_slope(slope),
-                Link::Identity
+                Link::Sigmoid(slope) | Link::IdentityOfMean(slope) => is_slope(slope),
+                Link::SigmoidOfMean { trees, slope } => is_slope(trees) && is_slope(slope),
+                Link::SigmoidSingle
+                | Link::Identity
                 | Link::Exponential
                 | Link::Softplus
                 | Link::Step
@@ -201,12 +216,23 @@ impl Link {
     /// The probability of a raw score, 0 to 1.
     pub fn probability(self, raw: f64) -> f64 {
         match self {
-            Self::Sigmoid(slope) => 1.0 / (1.0 + libm::exp(-slope * raw)),
+            Self::Sigmoid(slope) => sigmoid(slope, raw),
+            Self::SigmoidSingle => {
+                // XGBoost cuts there, lest the exponential overflow.
+                let power = exp_single((-raw as f32).min(88.7));
+                f64::from(1.0 / (power + 1.0))
+            }
+            Self::SigmoidOfMean { trees, slope } => sigmoid(slope, raw / trees),
+            Self::IdentityOfMean(trees) => (raw / trees).clamp(0.0, 1.0),
             Self::Identity => raw.clamp(0.0, 1.0),
-            Self::Exponential => libm::exp(raw).min(1.0),
-            Self::Softplus => libm::log1p(libm::exp(raw)).min(1.0),
+            Self::Exponential => exp(raw).min(1.0),
+            Self::Softplus => libm::log1p(exp(raw)).min(1.0),
             Self::Step => f64::from(u8::from(raw > 0.0)),
             Self::PowerOfHalf => libm::exp2(-raw).clamp(0.0, 1.0),
         }
     }
+}
+
+fn sigmoid(slope: f64, raw: f64) -> f64 {
+    1.0 / (1.0 + exp(-slope * raw))
 }

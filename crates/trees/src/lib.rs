@@ -8,14 +8,17 @@
 //! is one slice of doubles per feature, NaN where there is no value.
 
 mod error;
+mod exp;
 mod explain;
 mod forest;
 pub mod limits;
+mod load;
 mod simd;
 mod tree;
 
 pub use error::TreeError;
 pub use explain::{ExplainScratch, Explainer, PathExplainer};
 pub use forest::{Forest, Link, Precision, Sum};
+pub use load::{Format, Iterations, Loaded, load, load_with};
 pub use simd::InstructionSet;
 pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree, ZERO_BOUND};

@@ -14,3 +14,6 @@ pub const NODES_MAX: usize = 4 * 1024 * 1024;
 
 /// Words of 64 bits in all category sets of one model, 32 MiB.
 pub const CATEGORY_WORDS_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a model file: a model of the most nodes that are read, as XGBoost's JSON writes it.
+pub const BYTES_MAX: usize = 1024 * 1024 * 1024;

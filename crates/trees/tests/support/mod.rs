@@ -5,7 +5,9 @@
 )]
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test fails by panicking; the lint only knows functions marked as tests"
 )]
 
+pub mod golden;
 pub mod random;

@@ -131,7 +131,13 @@ impl Shape {
         let link = rng.pick(&[
             Link::Sigmoid(1.0),
             Link::Sigmoid(0.7),
+            Link::SigmoidSingle,
             Link::Identity,
+            Link::SigmoidOfMean {
+                trees: 3.0,
+                slope: 0.5,
+            },
+            Link::IdentityOfMean(3.0),
             Link::Exponential,
             Link::Softplus,
             Link::Step,

@@ -1,0 +1,273 @@
+//! LightGBM's text models (`save_model`), v3 and v4.
+//!
+//! LightGBM computes in doubles: it adds leaves in tree order. Its random forests average, yet only on the
+//! way from the raw score (`predict(raw_score=True)`), which is their sum, to the probability. Before trees see a row, values within [`ZERO_BOUND`](crate::ZERO_BOUND) of zero become 0; bounds
+//! that near to zero are moved here so that comparing with the value itself says the same.
+
+mod tree;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::source::{fault, quote};
+use super::{Format, Loaded};
+use crate::error::TreeError;
+use crate::forest::{Forest, Link, Precision, Sum};
+use crate::limits::{CATEGORY_WORDS_MAX, FEATURES_MAX, TREES_MAX};
+use crate::tree::Tree;
+
+/// Lines of one section; LightGBM writes about 20 per tree. Only so many keys are kept.
+const KEYS_MAX: usize = 64;
+
+/// `key=value` lines of the header or of one tree.
+#[derive(Debug, Default)]
+struct Section<'a> {
+    lines: BTreeMap<&'a str, &'a str>,
+}
+
+/// Reads a model.
+pub(super) fn load(bytes: &[u8]) -> Result<Loaded, TreeError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| fault(&format!("byte {} is not UTF-8 text", error.valid_up_to())))?;
+    if Format::sniff(bytes) != Some(Format::LightGbmText) {
+        return Err(fault(
+            "is not a LightGBM text model; the first line must be `tree`",
+        ));
+    }
+    let mut reading = Reading {
+        words_left: CATEGORY_WORDS_MAX,
+        ..Reading::default()
+    };
+    let mut ended = false;
+    for line in text.trim_ascii_start().lines().skip(1) {
+        let line = line.trim_end();
+        if line == "end of trees" {
+            ended = true;
+            break;
+        }
+        reading.line(line)?;
+    }
+    if !ended {
+        return Err(fault("is cut off: `end of trees` is missing"));
+    }
+    reading.finish_tree()?;
+    let Reading {
+        header,
+        averages,
+        trees,
+        ..
+    } = reading;
+    header.check_support()?;
+    let (objective, link) = header.objective()?;
+    let link = match averages {
+        true => of_mean(link, trees.len() as f64, &objective)?,
+        false => link,
+    };
+    let sum = Sum {
+        precision: Precision::Double,
+        start: 0.0,
+        divisor: None,
+    };
+    Ok(Loaded {
+        forest: Forest::new(header.features()?, trees, Precision::Double, sum, link)?,
+        objective,
+        trees_left_out: 0,
+    })
+}
+
+/// The link of a random forest of so many `trees`.
+fn of_mean(link: Link, trees: f64, objective: &str) -> Result<Link, TreeError> {
+    match link {
+        Link::Sigmoid(slope) => Ok(Link::SigmoidOfMean { trees, slope }),
+        Link::Identity => Ok(Link::IdentityOfMean(trees)),
+        _ => Err(TreeError::Unsupported {
+            what: format!("`average_output` with objective `{}`", quote(objective)),
+            instead: "random forests of probabilities and of plain regressions are".to_owned(),
+        }),
+    }
+}
+
+/// A file, so far.
+#[derive(Debug, Default)]
+struct Reading<'a> {
+    header: Section<'a>,
+    /// Whether the score is the mean of the trees, as in a random forest.
+    averages: bool,
+    trees: Vec<Tree>,
+    /// The tree whose lines are being read.
+    open: Option<Section<'a>>,
+    /// Words of category sets that may still be read.
+    words_left: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn line(&mut self, line: &'a str) -> Result<(), TreeError> {
+        if let Some(number) = line.strip_prefix("Tree=") {
+            self.finish_tree()?;
+            if number.parse() != Ok(self.trees.len()) {
+                return Err(fault(&format!(
+                    "expected tree {}, found `Tree={}`",
+                    self.trees.len(),
+                    quote(number)
+                )));
+            }
+            self.open = Some(Section::default());
+        } else if let Some((key, value)) = line.split_once('=') {
+            let section = self.open.as_mut().unwrap_or(&mut self.header);
+            section.lines.insert(key, value);
+            if section.lines.len() > KEYS_MAX {
+                return Err(fault(&format!(
+                    "tree {}: has more than {KEYS_MAX} fields",
+                    self.trees.len()
+                )));
+            }
+        } else if line == "average_output" {
+            self.averages = true;
+        } else if !line.is_empty() {
+            return Err(fault(&format!("unexpected line `{}`", quote(line))));
+        }
+        Ok(())
+    }
+
+    fn finish_tree(&mut self) -> Result<(), TreeError> {
+        let Some(section) = self.open.take() else {
+            return Ok(());
+        };
+        let position = self.trees.len();
+        if position == TREES_MAX {
+            return Err(TreeError::TooLarge {
+                what: "trees".to_owned(),
+                found: position + 1,
+                max: TREES_MAX,
+            });
+        }
+        let tree = tree::tree(&section, &mut self.words_left)
+            .map_err(|error| error.within(&format!("tree {position}")))?;
+        self.trees.push(tree);
+        Ok(())
+    }
+}
+
+impl Section<'_> {
+    /// Refuses by name what a forest cannot say.
+    fn check_support(&self) -> Result<(), TreeError> {
+        let refuse = |what: String, instead: &str| {
+            Err(TreeError::Unsupported {
+                what,
+                instead: instead.to_owned(),
+            })
+        };
+        match self.lines.get("version") {
+            Some(&("v3" | "v4")) => {}
+            Some(other) => return refuse(format!("version `{}`", quote(other)), "v3 and v4 are"),
+            None => return Err(fault("has no `version`")),
+        }
+        let classes: usize = self.number("num_class")?;
+        let trees: usize = self.number("num_tree_per_iteration")?;
+        if classes != 1 || trees != 1 {
+            return refuse(
+                format!("a model of {} classes", classes.max(trees)),
+                "models of one score are",
+            );
+        }
+        Ok(())
+    }
+
+    fn features(&self) -> Result<Vec<String>, TreeError> {
+        let last: usize = self.number("max_feature_idx")?;
+        let count = last.saturating_add(1);
+        if count > FEATURES_MAX {
+            return Err(TreeError::TooLarge {
+                what: "features".to_owned(),
+                found: count,
+                max: FEATURES_MAX,
+            });
+        }
+        let names: Vec<String> = self.list("feature_names", count)?;
+        Ok(names)
+    }
+
+    fn objective(&self) -> Result<(String, Link), TreeError> {
+        // Trained with an objective of the caller's own: there is none in the file.
+        let text = self.lines.get("objective").copied().unwrap_or("custom");
+        let mut words = text.split_ascii_whitespace();
+        let name = words.next().unwrap_or_default();
+        let parameters: Vec<&str> = words.collect();
+        let parameter = |key: &str| {
+            let mut values = parameters.iter().filter_map(|word| word.split_once(':'));
+            values
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value)
+        };
+        let link = match name {
+            "binary" => {
+                let slope = parameter("sigmoid").unwrap_or("1");
+                match slope.parse() {
+                    Ok(slope) if slope > 0.0 => Link::Sigmoid(slope),
+                    _ => {
+                        return Err(fault(&format!(
+                            "`objective`: sigmoid `{}` is not a number above 0",
+                            quote(slope)
+                        )));
+                    }
+                }
+            }
+            "cross_entropy" | "xentropy" => Link::Sigmoid(1.0),
+            "cross_entropy_lambda" | "xentlambda" => Link::Softplus,
+            "poisson" | "gamma" | "tweedie" => Link::Exponential,
+            // `sqrt` squares the score in the end.
+            "regression" if !parameters.contains(&"sqrt") => Link::Identity,
+            "regression_l1" | "huber" | "fair" | "quantile" | "mape" | "lambdarank"
+            | "rank_xendcg" | "custom" => Link::Identity,
+            _ => {
+                return Err(TreeError::Unsupported {
+                    what: format!("objective `{}`", quote(text)),
+                    instead:
+                        "binary, cross_entropy, cross_entropy_lambda, regression without sqrt, \
+                              regression_l1, huber, fair, quantile, mape, poisson, gamma, tweedie, \
+                              lambdarank and rank_xendcg are"
+                            .to_owned(),
+                });
+            }
+        };
+        Ok((name.to_owned(), link))
+    }
+
+    fn number<T: FromStr>(&self, key: &str) -> Result<T, TreeError> {
+        let text = self
+            .lines
+            .get(key)
+            .ok_or_else(|| fault(&format!("has no `{key}`")))?;
+        text.trim().parse().map_err(|_| {
+            fault(&format!(
+                "`{key}` is `{}`, which cannot be read",
+                quote(text)
+            ))
+        })
+    }
+
+    /// The items of a list that has `length`.
+    fn list<T: FromStr>(&self, key: &str, length: usize) -> Result<Vec<T>, TreeError> {
+        let text = self.lines.get(key).copied().unwrap_or_default();
+        let mut items = Vec::new();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            if items.len() == length {
+                return Err(fault(&format!("`{key}` has more than {length} items")));
+            }
+            items.push(word.parse().map_err(|_| {
+                fault(&format!(
+                    "`{key}`: item {} is `{}`, which cannot be read",
+                    items.len(),
+                    quote(word)
+                ))
+            })?);
+        }
+        if items.len() != length {
+            return Err(fault(&format!(
+                "`{key}` has {} items, not {length}",
+                items.len()
+            )));
+        }
+        Ok(items)
+    }
+}
