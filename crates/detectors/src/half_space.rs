@@ -1,0 +1,373 @@
+//! Streaming half-space trees: Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data" (IJCAI 2011), with the
+//! semantics of river's `HalfSpaceTrees`.
+//!
+//! A tree halves the space again and again, at random and without having seen a row. In windows of so many rows it
+//! counts how many fell into each half; what they count is the reference for the next window. A row is walked down
+//! every tree: at each node on the way it earns the node's reference mass times 2^depth, up to and including the first
+//! node with a mass below a tenth of the window. Few points are suspicious.
+//!
+//! Within a window the reference does not change, so what a path earns is a constant of its leaf, found once when the
+//! window turns. A row then costs one walk, one addition and one increment per tree; masses of inner nodes are sums over
+//! the leaves below.
+
+mod planes;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::detector::Detector;
+use crate::error::{DetectorError, at_most, within};
+use crate::image::{self, Kind, damaged};
+use crate::limits::{HEIGHT_MAX, LEAVES_MAX, TREES_MAX, WINDOW_MAX};
+use crate::random::Fingerprint;
+use crate::scaling::{Input, Scaling};
+use planes::Planes;
+
+/// A node with less than this share of a window ends the way of a row: "a magic constant" of the paper.
+const SHARE_TO_GO_ON: f64 = 0.1;
+
+/// Settings of half-space trees, as a model file gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HalfSpaceSettings {
+    /// What the trees are drawn from.
+    #[serde(default)]
+    pub seed: u64,
+    /// How many trees.
+    #[serde(default = "default_trees")]
+    pub trees: usize,
+    /// Splits on the way from the root to a leaf.
+    #[serde(default = "default_height")]
+    pub height: usize,
+    /// Rows of a window.
+    #[serde(default = "default_window")]
+    pub window: usize,
+    /// The inputs, in the order of a row's values.
+    pub inputs: Vec<Input>,
+}
+
+fn default_trees() -> usize {
+    25
+}
+
+fn default_height() -> usize {
+    8
+}
+
+fn default_window() -> usize {
+    250
+}
+
+/// Half-space trees with what they have counted.
+///
+/// The score is 1 − points ÷ (trees × window × (2^(height + 1) − 1)), and 0 in the first window. It is close to 1 for
+/// almost every row, so it ranks rows; a calibration makes a probability of it.
+///
+/// Attribution is in bits: at every split on the way of the row up to where points are no longer earned, how rare its
+/// side is, −log2 of its share, less what the split's sides mean on average (its entropy); summed by the feature that
+/// is split and averaged over trees. An average row of the reference window so has about 0 everywhere; a feature at whose
+/// splits the row left the crowd has much. The numbers add up to by how many bits the row's ways are rarer than usual.
+/// Shares are (mass + ½) ÷ (mass of the node + 1).
+#[derive(Debug)]
+pub struct HalfSpaceTrees {
+    scaling: Scaling,
+    planes: Planes,
+    window: usize,
+    /// Per tree 2^height, from left to right.
+    leaves: Vec<Leaf>,
+    /// Reference masses of inner nodes, per tree 2^height, as the nodes are in `planes`.
+    masses: Vec<u16>,
+    /// Rows in the window that is being counted, less than `window`.
+    counted: usize,
+    /// Whether there is a whole window to refer to.
+    has_reference: bool,
+    row: Row,
+}
+
+/// A leaf in eight bytes, since every row touches one of every tree.
+#[derive(Debug, Clone, Copy, Default)]
+struct Leaf {
+    /// What a way that ends here earns.
+    points: u32,
+    /// Rows of the last whole window.
+    reference: u16,
+    /// Rows of this window so far.
+    count: u16,
+}
+
+/// The row that was scored last.
+#[derive(Debug)]
+struct Row {
+    positions: Vec<f64>,
+    /// Which leaf of each tree it fell into.
+    leaves: Vec<u16>,
+    /// Whether it is still to be learnt.
+    is_open: bool,
+}
+
+impl HalfSpaceTrees {
+    /// Trees that have seen nothing.
+    ///
+    /// # Errors
+    /// Refuses settings outside the limits and inputs without extent.
+    pub fn from_settings(settings: &HalfSpaceSettings) -> Result<Self, DetectorError> {
+        let HalfSpaceSettings {
+            seed,
+            trees,
+            height,
+            window,
+            ref inputs,
+        } = *settings;
+        within("trees", trees as f64, 1.0, TREES_MAX as f64)?;
+        within("height", height as f64, 1.0, HEIGHT_MAX as f64)?;
+        within("window", window as f64, 1.0, WINDOW_MAX as f64)?;
+        at_most("leaves", trees << height, LEAVES_MAX)?;
+        let scaling = Scaling::new(inputs)?;
+        let planes = Planes::draw(seed, trees, height, scaling.inputs());
+        Ok(Self::of(scaling, planes, window))
+    }
+
+    fn of(scaling: Scaling, planes: Planes, window: usize) -> Self {
+        let leaves = planes.trees() << planes.height();
+        Self {
+            row: Row {
+                positions: vec![0.0; scaling.inputs()],
+                leaves: vec![0; planes.trees()],
+                is_open: false,
+            },
+            scaling,
+            window,
+            leaves: vec![Leaf::default(); leaves],
+            masses: vec![0; leaves],
+            planes,
+            counted: 0,
+            has_reference: false,
+        }
+    }
+
+    /// What identifies the meaning of a state.
+    fn fingerprint(&self) -> u64 {
+        let mut fingerprint = Fingerprint::new();
+        self.scaling.add_to(&mut fingerprint);
+        self.planes.add_to(&mut fingerprint);
+        fingerprint.add(self.window as u64);
+        fingerprint.finish()
+    }
+
+    fn size_limit(&self) -> f64 {
+        SHARE_TO_GO_ON * self.window as f64
+    }
+
+    /// Makes the window that was counted the reference.
+    fn turn(&mut self) {
+        for leaf in &mut self.leaves {
+            leaf.reference = std::mem::take(&mut leaf.count);
+        }
+        self.counted = 0;
+        self.has_reference = true;
+        self.derive();
+    }
+
+    /// Finds masses of inner nodes, and what every leaf earns, from the reference masses of leaves.
+    fn derive(&mut self) {
+        let width = 1 << self.planes.height();
+        let limit = self.size_limit();
+        let mut earned = vec![Earned::default(); width];
+        let trees = self.leaves.chunks_exact_mut(width);
+        for (leaves, masses) in trees.zip(self.masses.chunks_exact_mut(width)) {
+            sum_up(leaves, masses);
+            earn(leaves, masses, limit, &mut earned);
+        }
+    }
+
+    /// Adds the bits of one tree to `out`.
+    fn explain(&self, tree: usize, out: &mut [f64]) {
+        let height = self.planes.height();
+        let start = tree << height;
+        let masses = &self.masses[start..start + (1 << height)];
+        let leaves = &self.leaves[start..start + (1 << height)];
+        let mass_of = |node: usize| match node.checked_sub(1 << height) {
+            Some(leaf) => leaves[leaf].reference,
+            None => masses[node],
+        };
+        let leaf = (1 << height) + usize::from(self.row.leaves[tree]);
+        for depth in 0..height {
+            let node = leaf >> (height - depth);
+            let mass = f64::from(mass_of(node));
+            if mass < self.size_limit() {
+                break;
+            }
+            let taken = leaf >> (height - depth - 1);
+            let bits = excess_bits(f64::from(mass_of(taken)), mass);
+            out[self.planes.feature(tree, node)] += bits;
+        }
+    }
+}
+
+impl Detector for HalfSpaceTrees {
+    fn inputs(&self) -> usize {
+        self.scaling.inputs()
+    }
+
+    fn score(&mut self, row: &[f64]) -> f64 {
+        let positions = self.scaling.positions(row);
+        for (to, position) in self.row.positions.iter_mut().zip(positions) {
+            *to = position;
+        }
+        self.row.is_open = true;
+        self.planes.walk(&self.row.positions, &mut self.row.leaves);
+        if !self.has_reference {
+            return 0.0;
+        }
+        let trees = self.leaves.chunks_exact(1 << self.planes.height());
+        let points = trees
+            .zip(&self.row.leaves)
+            .map(|(leaves, leaf)| u64::from(leaves[usize::from(*leaf)].points));
+        // Whole numbers below 2^53, so their sum is exact in any order.
+        let points: u64 = points.sum();
+        let most = self.planes.trees() * self.window * ((2 << self.planes.height()) - 1);
+        1.0 - points as f64 / most as f64
+    }
+
+    fn attribution(&self, out: &mut [f64]) {
+        out.fill(0.0);
+        if !self.row.is_open || !self.has_reference {
+            return;
+        }
+        for tree in 0..self.planes.trees() {
+            self.explain(tree, out);
+        }
+        out.iter_mut()
+            .for_each(|bits| *bits /= self.planes.trees() as f64);
+    }
+
+    fn learn(&mut self) {
+        if !std::mem::take(&mut self.row.is_open) {
+            return;
+        }
+        let trees = self.leaves.chunks_exact_mut(1 << self.planes.height());
+        for (leaves, leaf) in trees.zip(&self.row.leaves) {
+            leaves[usize::from(*leaf)].count += 1;
+        }
+        self.counted += 1;
+        if self.counted == self.window {
+            self.turn();
+        }
+    }
+
+    fn is_warm(&self) -> bool {
+        self.has_reference
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        image::write(out, Kind::HalfSpaceTrees, self.fingerprint(), |out| {
+            out.extend(u16::from(self.has_reference).to_le_bytes());
+            // Below the window, which fits.
+            out.extend((self.counted as u16).to_le_bytes());
+            out.reserve(self.leaves.len() * 2 * size_of::<u16>());
+            for leaf in &self.leaves {
+                out.extend(leaf.reference.to_le_bytes());
+                out.extend(leaf.count.to_le_bytes());
+            }
+        });
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
+        let mut reader = image::open(bytes, Kind::HalfSpaceTrees, self.fingerprint())?;
+        let has_reference = match reader.u16()? {
+            0 => false,
+            1 => true,
+            _ => return Err(damaged("it neither has a reference nor lacks one")),
+        };
+        let counted = usize::from(reader.u16()?);
+        if counted >= self.window {
+            return Err(damaged("its window is overdue"));
+        }
+        let mut leaves = Vec::with_capacity(self.leaves.len());
+        for _ in 0..self.leaves.len() {
+            leaves.push(Leaf {
+                points: 0,
+                reference: reader.u16()?,
+                count: reader.u16()?,
+            });
+        }
+        reader.end()?;
+        let reference = if has_reference { self.window } else { 0 };
+        for tree in leaves.chunks_exact(1 << self.planes.height()) {
+            let sum =
+                |mass: fn(&Leaf) -> u16| tree.iter().map(|leaf| usize::from(mass(leaf))).sum();
+            if (reference, counted) != (sum(|leaf| leaf.reference), sum(|leaf| leaf.count)) {
+                return Err(damaged("masses do not add up to the window"));
+            }
+        }
+        self.leaves = leaves;
+        self.counted = counted;
+        self.has_reference = has_reference;
+        self.row.is_open = false;
+        self.derive();
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.scaling.memory_bytes()
+            + self.planes.memory_bytes()
+            + self.leaves.capacity() * size_of::<Leaf>()
+            + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
+            + self.row.positions.capacity() * size_of::<f64>()
+    }
+}
+
+/// What a way has earned down to a node, itself included.
+#[derive(Debug, Clone, Copy, Default)]
+struct Earned {
+    points: u32,
+    has_ended: bool,
+}
+
+/// Masses of one tree's inner nodes from those of its leaves.
+fn sum_up(leaves: &[Leaf], masses: &mut [u16]) {
+    let width = leaves.len();
+    for node in (1..width).rev() {
+        // At most the window, which fits.
+        masses[node] = match (2 * node).checked_sub(width) {
+            Some(left) => leaves[left].reference + leaves[left + 1].reference,
+            None => masses[2 * node] + masses[2 * node + 1],
+        };
+    }
+}
+
+/// What the way to every leaf of one tree earns; `earned` is scratch with an entry per node.
+fn earn(leaves: &mut [Leaf], masses: &[u16], size_limit: f64, earned: &mut [Earned]) {
+    let width = leaves.len();
+    earned[0] = Earned::default();
+    for node in 1..width {
+        let above = earned[node / 2];
+        earned[node] = if above.has_ended {
+            above
+        } else {
+            let mass = masses[node];
+            Earned {
+                points: above.points + (u32::from(mass) << node.ilog2()),
+                has_ended: f64::from(mass) < size_limit,
+            }
+        };
+    }
+    for (number, leaf) in leaves.iter_mut().enumerate() {
+        let above = earned[(width + number) / 2];
+        leaf.points = above.points;
+        if !above.has_ended {
+            leaf.points += u32::from(leaf.reference) * width as u32;
+        }
+    }
+}
+
+/// By how many bits going to a side with `side` of the `mass` of a node is rarer than what sides of this split are on
+/// average.
+fn excess_bits(side: f64, mass: f64) -> f64 {
+    let share = (side + 0.5) / (mass + 1.0);
+    let bits = -libm::log2(share);
+    let bits_of_other = -libm::log2(1.0 - share);
+    bits - (share * bits + (1.0 - share) * bits_of_other)
+}
