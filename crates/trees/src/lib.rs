@@ -13,6 +13,7 @@ mod explain;
 mod forest;
 pub mod limits;
 mod load;
+mod predict;
 mod simd;
 mod tree;
 
@@ -20,5 +21,6 @@ pub use error::TreeError;
 pub use explain::{ExplainScratch, Explainer, PathExplainer};
 pub use forest::{Forest, Link, Precision, Sum};
 pub use load::{Format, Iterations, Loaded, load, load_with};
+pub use predict::{Backend, Predictor, Scratch};
 pub use simd::InstructionSet;
 pub use tree::{CategorySet, Child, Leaf, Node, Test, Tree, ZERO_BOUND};

@@ -1,0 +1,338 @@
+//! A block of rows through a program, for any instruction set: whatever the compiler makes of loops
+//! over arrays.
+
+use crate::predict::Scratch;
+use crate::predict::columns::{CategoryInput, drop_zeros};
+use crate::predict::number::Number;
+use crate::predict::program::{BYTE_BITS, ONES, Program, ROWS, Segment, Selection, ZEROS};
+use crate::predict::rank::Ranking;
+use crate::predict::walk::{GROUP, Walker};
+
+/// Rows of a batch in the largest block.
+pub(super) const BLOCK_ROWS: usize = 256;
+
+/// Rows of bits, one for each condition of a segment and each selection of a tree. `B` bytes are
+/// 8 × `B` rows of a batch.
+pub(super) type Bits<const B: usize> = [[u8; B]; ROWS];
+
+/// Something for each of 8 × `B` rows of a batch.
+pub(super) type Each<T, const B: usize> = [[T; B]; 8];
+
+/// The parts of a block that are worth instructions of their own. What each of them is to do, the
+/// portable one says.
+pub(super) trait Isa: Copy {
+    /// Writes the rank of each value; see [`Ranking::rank`].
+    fn rank(self, ranking: &Ranking, values: &[f64], ranks: &mut [u32]);
+
+    /// Compares codes with one after the other, into one row after the other.
+    fn compare<const B: usize>(
+        self,
+        codes: &Each<i8, B>,
+        with: &[i8],
+        equal: bool,
+        rows: &mut [[u8; B]],
+    );
+
+    /// Adds to each sum the leaf of `program` that the planes have the number of, a byte at most. There
+    /// are [`leaf_slots`](crate::predict::program::leaf_slots).
+    fn add_leaves<S: Number, const B: usize>(
+        self,
+        planes: &[[u8; B]; BYTE_BITS],
+        bits: usize,
+        leaves: &[S],
+        sums: &mut Each<S, B>,
+    );
+
+    /// Where the sum of a row of the batch stands.
+    fn place(self, row: usize) -> usize;
+
+    /// The byte of a row of bits, and the bit of it, that belong to a row of the batch; bytes are
+    /// `bytes` in number.
+    fn bit(self, row: usize, bytes: usize) -> (usize, usize);
+}
+
+/// Whatever the compiler makes of loops over arrays. Bit `j` of byte `i` of a row is row `j × B + i` of
+/// the batch, which is how comparisons of bytes yield it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Portable;
+
+impl Isa for Portable {
+    #[inline(always)]
+    fn rank(self, ranking: &Ranking, values: &[f64], ranks: &mut [u32]) {
+        ranking.rank(values, ranks);
+    }
+
+    #[inline(always)]
+    fn compare<const B: usize>(
+        self,
+        codes: &Each<i8, B>,
+        with: &[i8],
+        equal: bool,
+        rows: &mut [[u8; B]],
+    ) {
+        if equal {
+            compare(codes, with, rows, |code, with| code == with);
+        } else {
+            compare(codes, with, rows, |code, with| code > with);
+        }
+    }
+
+    #[inline(always)]
+    fn add_leaves<S: Number, const B: usize>(
+        self,
+        planes: &[[u8; B]; BYTE_BITS],
+        bits: usize,
+        leaves: &[S],
+        sums: &mut Each<S, B>,
+    ) {
+        let numbers = numbers(&planes[..bits]);
+        match leaves.len() {
+            32 => add::<S, B, 32>(leaves, &numbers, sums),
+            64 => add::<S, B, 64>(leaves, &numbers, sums),
+            128 => add::<S, B, 128>(leaves, &numbers, sums),
+            _ => add::<S, B, 256>(leaves, &numbers, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn place(self, row: usize) -> usize {
+        row
+    }
+
+    #[inline(always)]
+    fn bit(self, row: usize, bytes: usize) -> (usize, usize) {
+        (row % bytes, row / bytes)
+    }
+}
+
+/// Writes the sums of the rows from `first` on, at most 8 × `B`, into `out`.
+#[inline(always)]
+pub(super) fn block<I: Isa, S: Number, T: Number, const B: usize>(
+    isa: I,
+    (program, walker): (&Program<S>, &Walker<T>),
+    columns: &[&[f64]],
+    first: usize,
+    out: &mut [f64],
+    scratch: &mut Scratch,
+) {
+    let rows = (first, out.len());
+    let mut sums = [[program.start; B]; 8];
+    encode::<I, S, B>(isa, program, columns, rows, scratch);
+    if program.walks {
+        let width = walker.width();
+        let values = T::buffer(&mut scratch.values);
+        values.resize(width * 8 * B, T::NAN);
+        for (row, values) in values.chunks_exact_mut(width).take(out.len()).enumerate() {
+            walker.fill(columns, first + row, values);
+        }
+    }
+    let (codes, bits, walked) = scratch.parts::<T, B>();
+    bits[ZEROS as usize] = [0; B];
+    bits[ONES as usize] = [0xff; B];
+    for segment in &program.segments {
+        decide(isa, segment, codes, bits);
+        for step in &segment.steps {
+            if step.walked {
+                walk(isa, walker, step.tree, walked, &mut sums);
+                continue;
+            }
+            let (from, to) = step.selections;
+            select(&segment.selections[from as usize..to as usize], bits);
+            let planes = &segment.planes[step.first_plane as usize..][..step.bits];
+            let leaves = segment.leaves_of(step);
+            if step.bits <= BYTE_BITS {
+                let mut bytes = [[0; B]; BYTE_BITS];
+                for (byte, plane) in bytes.iter_mut().zip(planes) {
+                    *byte = bits[*plane as usize];
+                }
+                isa.add_leaves(&bytes, step.bits, leaves, &mut sums);
+            } else {
+                add_wide(isa, planes, bits, leaves, &mut sums);
+            }
+        }
+    }
+    let sums = sums.as_flattened();
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = sums[isa.place(row)].double();
+    }
+}
+
+/// Makes the codes of all columns.
+#[inline(always)]
+fn encode<I: Isa, S: Number, const B: usize>(
+    isa: I,
+    program: &Program<S>,
+    columns: &[&[f64]],
+    (first, count): (usize, usize),
+    scratch: &mut Scratch,
+) {
+    let input = program.input;
+    let rows = 8 * B;
+    scratch.reserve(program.columns.count);
+    let Scratch {
+        codes,
+        padded,
+        ranks,
+        ..
+    } = scratch;
+    let ranks = &mut ranks[..rows];
+    for number in &program.columns.numbers {
+        let mut values = &columns[number.feature as usize][first..first + count];
+        if count < rows {
+            padded[..count].copy_from_slice(values);
+            values = &padded[..rows];
+        }
+        isa.rank(&number.ranking, values, ranks);
+        let mut has_zeros = true;
+        for column in &number.columns {
+            // Columns where zero is missing stand behind the others.
+            if column.zero_is_missing && has_zeros {
+                drop_zeros(values, input, ranks);
+                has_zeros = false;
+            }
+            column.codes(ranks, &mut codes[column.column * BLOCK_ROWS..][..rows]);
+        }
+    }
+    for category in &program.columns.categories {
+        let values = &columns[category.feature as usize][first..first + count];
+        for (value, code) in values.iter().zip(ranks.iter_mut()) {
+            *code = category.code(input.round(*value));
+        }
+        for column in 0..category.columns() {
+            let place = (category.first_column + column) * BLOCK_ROWS;
+            CategoryInput::codes(column, ranks, &mut codes[place..][..rows]);
+        }
+    }
+}
+
+/// Evaluates all conditions of a segment.
+#[inline(always)]
+fn decide<I: Isa, S: Number, const B: usize>(
+    isa: I,
+    segment: &Segment<S>,
+    codes: &[i8],
+    bits: &mut Bits<B>,
+) {
+    for comparison in &segment.comparisons {
+        let codes = codes[comparison.column * BLOCK_ROWS..].as_chunks::<B>().0;
+        let Some(codes) = codes.first_chunk::<8>() else {
+            debug_assert!(false, "a column has a block of codes");
+            continue;
+        };
+        let (from, to) = comparison.codes;
+        let with = &segment.codes[from as usize..to as usize];
+        let rows = &mut bits[comparison.first_row as usize..][..with.len()];
+        isa.compare(codes, with, comparison.equal, rows);
+    }
+    for union in &segment.unions {
+        let (from, to) = union.members;
+        let mut any = [if union.inverted { 0xff } else { 0 }; B];
+        for member in &segment.members[from as usize..to as usize] {
+            // Members exclude one another, so each bit is turned over once at most.
+            let member = &bits[*member as usize];
+            for (any, member) in any.iter_mut().zip(member) {
+                *any ^= member;
+            }
+        }
+        bits[union.to as usize] = any;
+    }
+}
+
+#[inline(always)]
+fn select<const B: usize>(selections: &[Selection], bits: &mut Bits<B>) {
+    for selection in selections {
+        let condition = bits[selection.condition as usize];
+        let right = bits[selection.right as usize];
+        let left = bits[selection.left as usize];
+        let to = &mut bits[selection.to as usize];
+        for i in 0..B {
+            to[i] = (condition[i] & right[i]) | (!condition[i] & left[i]);
+        }
+    }
+}
+
+#[inline(always)]
+fn compare<const B: usize>(
+    codes: &Each<i8, B>,
+    with: &[i8],
+    rows: &mut [[u8; B]],
+    test: impl Fn(i8, i8) -> bool,
+) {
+    for (with, row) in with.iter().zip(rows) {
+        let mut bits = [0; B];
+        for (j, codes) in codes.iter().enumerate() {
+            for (bits, code) in bits.iter_mut().zip(codes) {
+                *bits |= if test(*code, *with) { 1 << j } else { 0 };
+            }
+        }
+        *row = bits;
+    }
+}
+
+/// The number that the planes have for each row of the batch, lowest bit first.
+#[inline(always)]
+fn numbers<const B: usize>(planes: &[[u8; B]]) -> Each<u8, B> {
+    let mut numbers = [[0; B]; 8];
+    for (j, numbers) in numbers.iter_mut().enumerate() {
+        for (bit, plane) in planes.iter().enumerate() {
+            for (number, plane) in numbers.iter_mut().zip(plane) {
+                *number |= if plane & (1 << j) != 0 { 1 << bit } else { 0 };
+            }
+        }
+    }
+    numbers
+}
+
+#[inline(always)]
+fn add<S: Number, const B: usize, const LEAVES: usize>(
+    leaves: &[S],
+    numbers: &Each<u8, B>,
+    sums: &mut Each<S, B>,
+) {
+    let Some(leaves) = leaves.first_chunk::<LEAVES>() else {
+        debug_assert!(false, "a tree has a slot for each number of a leaf");
+        return;
+    };
+    for (sum, number) in sums.as_flattened_mut().iter_mut().zip(numbers.as_flattened()) {
+        *sum += leaves[*number as usize % LEAVES];
+    }
+}
+
+/// As [`Isa::add_leaves`] for numbers of more than a byte.
+#[inline(always)]
+fn add_wide<I: Isa, S: Number, const B: usize>(
+    isa: I,
+    planes: &[u16],
+    bits: &Bits<B>,
+    leaves: &[S],
+    sums: &mut Each<S, B>,
+) {
+    let sums = sums.as_flattened_mut();
+    for row in 0..8 * B {
+        let (byte, bit) = isa.bit(row, B);
+        let number = planes.iter().enumerate().fold(0, |number, (place, plane)| {
+            number | usize::from(bits[*plane as usize][byte] >> bit & 1) << place
+        });
+        sums[isa.place(row)] += leaves[number];
+    }
+}
+
+/// Adds the leaves of a tree that is walked.
+#[inline(always)]
+fn walk<I: Isa, S: Number, T: Number, const B: usize>(
+    isa: I,
+    walker: &Walker<T>,
+    tree: usize,
+    values: &[T],
+    sums: &mut Each<S, B>,
+) {
+    let sums = sums.as_flattened_mut();
+    let width = walker.width();
+    for first in (0..8 * B).step_by(GROUP) {
+        let row = |lane| &values[(first + lane) * width..][..width];
+        let leaves = walker.leaves_of_rows(tree, std::array::from_fn(row));
+        for (lane, leaf) in leaves.into_iter().enumerate() {
+            sums[isa.place(first + lane)] += S::of(leaf.double());
+        }
+    }
+}

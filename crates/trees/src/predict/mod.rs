@@ -1,0 +1,201 @@
+//! The fast engine: raw scores of a batch, bit for bit those of [`Forest::raw_score`].
+
+mod columns;
+mod kernel;
+mod number;
+mod program;
+mod rank;
+mod walk;
+
+use crate::forest::{Forest, Precision, Sum};
+use crate::predict::kernel::{BLOCK_ROWS, Bits, Portable, block};
+use crate::predict::number::Number;
+use crate::predict::program::{Program, ROWS};
+use crate::predict::walk::{GROUP, Walker};
+use crate::tree::{Test, Tree};
+
+/// A forest compiled to score batches. Immutable, to be shared by threads.
+#[derive(Debug)]
+pub struct Predictor {
+    engine: Engine,
+    sum: Sum,
+    features: usize,
+    backend: Backend,
+}
+
+/// The instructions that a [`Predictor`] uses. The scores are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// Whatever every CPU of the architecture has.
+    Portable,
+    /// x86-64 with AVX2: 2013 and later.
+    Avx2,
+    /// x86-64 with AVX-512 as of Ice Lake and Zen 4 (VBMI).
+    Avx512,
+    /// 64-bit Arm.
+    Neon,
+}
+
+/// Memory that predictions work in. One for each thread; any predictor can use any of them.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Rows of bits, preceded by what aligns them.
+    bits: Vec<u8>,
+    /// [`BLOCK_ROWS`] codes of each column.
+    codes: Vec<i8>,
+    /// Values of a feature in a block that is not full.
+    padded: Vec<f64>,
+    ranks: Vec<u32>,
+    values: Values,
+}
+
+/// What walks look at, row after row.
+#[derive(Debug, Default)]
+struct Values {
+    singles: Vec<f32>,
+    doubles: Vec<f64>,
+}
+
+/// Alignment of rows of bits: a cache line.
+const ALIGNMENT: usize = 64;
+
+#[derive(Debug)]
+enum Engine {
+    /// Sums are single, and so is everything that is compared.
+    Single(Program<f32>, Walker<f32>),
+    /// Sums are single.
+    Mixed(Program<f32>, Walker<f64>),
+    Double(Program<f64>, Walker<f64>),
+}
+
+impl Predictor {
+    /// Compiles `forest` for the best backend of this CPU.
+    pub fn new(forest: &Forest) -> Self {
+        Self::compile(forest, Backend::Portable)
+    }
+
+    /// Compiles `forest` for `backend`; `None` where the CPU lacks it.
+    pub fn with_backend(forest: &Forest, backend: Backend) -> Option<Self> {
+        (backend == Backend::Portable).then(|| Self::compile(forest, backend))
+    }
+
+    /// The instructions that it uses.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    fn compile(forest: &Forest, backend: Backend) -> Self {
+        let nodes = || forest.trees().iter().flat_map(Tree::nodes);
+        let has_sets = nodes().any(|node| matches!(node.test, Test::OneOf { .. }));
+        let engine = match (forest.sum().precision, forest.input()) {
+            (Precision::Double, _) => Engine::Double(Program::new(forest), Walker::new(forest)),
+            (Precision::Single, Precision::Single) if !has_sets => {
+                Engine::Single(Program::new(forest), Walker::new(forest))
+            }
+            (Precision::Single, _) => Engine::Mixed(Program::new(forest), Walker::new(forest)),
+        };
+        Self {
+            engine,
+            sum: forest.sum(),
+            features: forest.features().len(),
+            backend,
+        }
+    }
+
+    /// Writes the raw score of each row into `out`. `columns` has one slice per feature, in the forest's
+    /// order, of as many values as `out` has; NaN is a missing value.
+    ///
+    /// # Panics
+    /// If a column that the forest looks at is not there or too short.
+    pub fn predict(&self, columns: &[&[f64]], out: &mut [f64], scratch: &mut Scratch) {
+        debug_assert_eq!(columns.len(), self.features, "one column per feature");
+        debug_assert!(columns.iter().all(|column| column.len() == out.len()));
+        match &self.engine {
+            Engine::Single(program, walker) => {
+                self.run(program, walker, columns, out, scratch);
+            }
+            Engine::Mixed(program, walker) => self.run(program, walker, columns, out, scratch),
+            Engine::Double(program, walker) => self.run(program, walker, columns, out, scratch),
+        }
+        if let Some(divisor) = self.sum.divisor {
+            for out in out {
+                *out = self.sum.precision.round(*out / divisor);
+            }
+        }
+    }
+
+    fn run<S: Number, T: Number>(
+        &self,
+        program: &Program<S>,
+        walker: &Walker<T>,
+        columns: &[&[f64]],
+        out: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        let engine = (program, walker);
+        let mut first = 0;
+        while first < out.len() {
+            let left = out.len() - first;
+            let rows = if left > 128 {
+                let rows = left.min(BLOCK_ROWS);
+                let out = &mut out[first..first + rows];
+                block::<_, S, T, 32>(Portable, engine, columns, first, out, scratch);
+                rows
+            } else if left > 16 {
+                let rows = left.min(BLOCK_ROWS / 4);
+                let out = &mut out[first..first + rows];
+                block::<_, S, T, 8>(Portable, engine, columns, first, out, scratch);
+                rows
+            } else {
+                out[first] = walk_row(program, walker, columns, first, scratch);
+                1
+            };
+            first += rows;
+        }
+    }
+}
+
+/// The sum of one row.
+fn walk_row<S: Number, T: Number>(
+    program: &Program<S>,
+    walker: &Walker<T>,
+    columns: &[&[f64]],
+    row: usize,
+    scratch: &mut Scratch,
+) -> f64 {
+    let values = T::buffer(&mut scratch.values);
+    values.resize(walker.width(), T::NAN);
+    walker.fill(columns, row, values);
+    let mut sum = program.start;
+    for first in (0..walker.trees()).step_by(GROUP) {
+        let leaves = walker.leaves_of_trees(first, values);
+        for leaf in &leaves[..GROUP.min(walker.trees() - first)] {
+            sum += S::of(leaf.double());
+        }
+    }
+    sum.double()
+}
+
+impl Scratch {
+    /// Makes room for a block of `columns`.
+    fn reserve(&mut self, columns: usize) {
+        // Only rows that are used become memory: fresh zeros are not written.
+        if self.bits.is_empty() {
+            self.bits = vec![0; ROWS * BLOCK_ROWS / 8 + ALIGNMENT];
+        }
+        self.codes.resize(self.codes.len().max(columns * BLOCK_ROWS), 0);
+        self.padded.resize(BLOCK_ROWS, 0.0);
+        self.ranks.resize(BLOCK_ROWS, 0);
+    }
+
+    /// Codes, bits and what walks look at.
+    fn parts<T: Number, const B: usize>(&mut self) -> (&[i8], &mut Bits<B>, &[T]) {
+        let start = self.bits.as_ptr().align_offset(ALIGNMENT);
+        let rows = self.bits[start..].as_chunks_mut::<B>().0;
+        let Some(bits) = rows.first_chunk_mut::<ROWS>() else {
+            unreachable!("room for all rows is reserved")
+        };
+        (&self.codes, bits, T::buffer(&mut self.values))
+    }
+}

@@ -1,0 +1,440 @@
+//! A forest as comparisons of columns and selections of bits; see the parent module.
+
+use crate::forest::{Forest, Precision};
+use crate::predict::columns::{CATEGORIES_MAX, Columns, Condition, Key, biased};
+use crate::predict::number::Number;
+use crate::tree::{Child, Test, Tree};
+
+/// Rows of bits that a segment can name, by 16 bits.
+pub(super) const ROWS: usize = 1 << 16;
+
+/// The row of which every bit is 0, and the one of which every bit is 1.
+pub(super) const ZEROS: u16 = 0;
+pub(super) const ONES: u16 = 1;
+const FIRST_CONDITION: usize = 2;
+
+/// Conditions of a segment: at 32 bytes each they fill 384 KiB, and stay in a second-level cache.
+const CONDITIONS_MAX: usize = 12 * 1024;
+
+/// Leaves of a tree that is evaluated whole. Deciding at 1,023 nodes for 256 rows costs about as much
+/// as ten steps down for each of them.
+pub(super) const LEAVES_MAX: usize = 1024;
+
+/// Category codes that the nodes of a tree that is evaluated whole may name.
+const CODES_MAX: usize = 16 * 1024;
+
+/// Leaves are numbered by bytes up to here.
+pub(super) const BYTE_BITS: usize = 8;
+
+/// A compiled forest; sums are of type `S`.
+#[derive(Debug)]
+pub(super) struct Program<S> {
+    pub(super) columns: Columns,
+    pub(super) segments: Vec<Segment<S>>,
+    pub(super) input: Precision,
+    pub(super) start: S,
+    /// Whether some tree is walked.
+    pub(super) walks: bool,
+}
+
+/// Trees in a row, and the conditions that they share.
+#[derive(Debug, Default)]
+pub(super) struct Segment<S> {
+    pub(super) comparisons: Vec<Comparison>,
+    /// Codes that comparisons compare with.
+    pub(super) codes: Vec<i8>,
+    pub(super) unions: Vec<Union>,
+    /// Rows that unions name.
+    pub(super) members: Vec<u16>,
+    pub(super) steps: Vec<Step>,
+    pub(super) selections: Vec<Selection>,
+    /// Rows of leaf numbers, lowest bit first, that steps name.
+    pub(super) planes: Vec<u16>,
+    pub(super) leaves: Vec<S>,
+}
+
+/// Comparisons of a column with one code after the other, into one row after the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison {
+    pub(super) column: usize,
+    /// Whether it asks for the code itself, not for one above.
+    pub(super) equal: bool,
+    pub(super) first_row: u16,
+    /// First of the codes, and end.
+    pub(super) codes: (u32, u32),
+}
+
+/// A row that has the bits of any of several rows, or the others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Union {
+    pub(super) to: u16,
+    pub(super) inverted: bool,
+    /// First of the members, and end.
+    pub(super) members: (u32, u32),
+}
+
+/// Row `to` becomes `right` where `condition` is set and `left` where it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Selection {
+    pub(super) to: u16,
+    pub(super) condition: u16,
+    pub(super) right: u16,
+    pub(super) left: u16,
+}
+
+/// One tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Position of the tree.
+    pub(super) tree: usize,
+    /// Whether it is walked; the rest is empty then.
+    pub(super) walked: bool,
+    /// First of the selections, and end.
+    pub(super) selections: (u32, u32),
+    /// First of the planes.
+    pub(super) first_plane: u32,
+    /// Number of planes: bits of a leaf's number.
+    pub(super) bits: usize,
+    /// First of its leaves. There are [`leaf_slots`] of them.
+    pub(super) first_leaf: u32,
+}
+
+/// Slots for leaves with numbers of this many bits: sizes that lookups are compiled for.
+pub(super) fn leaf_slots(bits: usize) -> usize {
+    1 << bits.max(5)
+}
+
+impl<S: Number> Program<S> {
+    /// Compiles `forest`, whose sums and leaves fit `S`.
+    pub(super) fn new(forest: &Forest) -> Self {
+        let trees = forest.trees();
+        let columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
+        let mut builder = Builder {
+            rows: RowTable::new(columns.count),
+            columns: &columns,
+            trees,
+            pending: Vec::new(),
+            segments: Vec::new(),
+        };
+        for position in 0..trees.len() {
+            builder.add(position);
+        }
+        builder.finish_segment();
+        let segments = builder.segments;
+        Self {
+            segments,
+            columns,
+            input: forest.input(),
+            start: S::of(forest.sum().start),
+            walks: trees.iter().any(is_walked),
+        }
+    }
+}
+
+/// Whether deciding at every node of `tree` would cost more than walking it.
+pub(super) fn is_walked(tree: &Tree) -> bool {
+    let mut codes = 0;
+    let mut is_wide = false;
+    for node in tree.nodes() {
+        if let Test::OneOf { set, .. } = node.test {
+            let words = tree.sets()[set as usize].words();
+            is_wide |= words.len() * 64 > CATEGORIES_MAX;
+            codes += words.iter().map(|word| word.count_ones() as usize).sum::<usize>() + 1;
+        }
+    }
+    is_wide || codes > CODES_MAX || tree.leaves().len() > LEAVES_MAX
+}
+
+/// Compiles segments one after the other.
+struct Builder<'a, S> {
+    trees: &'a [Tree],
+    columns: &'a Columns,
+    rows: RowTable,
+    /// Trees of the segment being built, with their conditions.
+    pending: Vec<(usize, Vec<Condition>)>,
+    segments: Vec<Segment<S>>,
+}
+
+impl<S: Number> Builder<'_, S> {
+    fn add(&mut self, position: usize) {
+        let tree = &self.trees[position];
+        let conditions: Vec<Condition> = match is_walked(tree) {
+            true => Vec::new(),
+            false => {
+                let condition = |node| self.columns.condition(tree, node);
+                tree.nodes().iter().map(condition).collect()
+            }
+        };
+        if self.rows.count + conditions.len() > CONDITIONS_MAX && self.rows.count > 0 {
+            self.finish_segment();
+        }
+        conditions.iter().for_each(|condition| self.rows.note(condition));
+        self.pending.push((position, conditions));
+    }
+
+    fn finish_segment(&mut self) {
+        let mut segment = Segment::default();
+        let mut next_row = self.rows.assign(self.columns, &mut segment);
+        let pending = std::mem::take(&mut self.pending);
+        // Rows of unions stand before those that trees use one after the other.
+        let mut rows_of = Vec::with_capacity(pending.len());
+        for (_, conditions) in &pending {
+            let rows = conditions.iter().map(|condition| match condition {
+                Condition::Above(key) => self.rows.row(*key),
+                Condition::OneOf { keys, inverted } => {
+                    let first = segment.members.len() as u32;
+                    let members = keys.iter().map(|key| self.rows.row(*key));
+                    segment.members.extend(members);
+                    segment.unions.push(Union {
+                        to: next_row as u16,
+                        inverted: *inverted,
+                        members: (first, segment.members.len() as u32),
+                    });
+                    next_row += 1;
+                    (next_row - 1) as u16
+                }
+            });
+            rows_of.push(rows.collect::<Vec<u16>>());
+        }
+        for ((position, _), rows) in pending.iter().zip(&rows_of) {
+            segment.add_tree(&self.trees[*position], *position, rows, next_row);
+        }
+        self.rows.clear();
+        self.segments.push(segment);
+    }
+}
+
+/// Rows of the comparisons of a segment.
+struct RowTable {
+    /// By key; 0 for a key that no condition has.
+    rows: Vec<u16>,
+    keys: Vec<Key>,
+    /// Comparisons and unions.
+    count: usize,
+}
+
+impl RowTable {
+    fn new(columns: usize) -> Self {
+        Self {
+            rows: vec![0; columns * 256],
+            keys: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn note(&mut self, condition: &Condition) {
+        let keys = match condition {
+            Condition::Above(key) => std::slice::from_ref(key),
+            Condition::OneOf { keys, .. } => {
+                self.count += 1;
+                keys.as_slice()
+            }
+        };
+        for key in keys {
+            let row = &mut self.rows[*key as usize];
+            if *row == 0 {
+                *row = 1;
+                self.keys.push(*key);
+                self.count += 1;
+            }
+        }
+    }
+
+    /// Gives every key a row, those of one column one after the other, and writes the comparisons.
+    /// Returns the first row that is free.
+    fn assign<S>(&mut self, columns: &Columns, segment: &mut Segment<S>) -> usize {
+        self.keys.sort_unstable();
+        for (position, key) in self.keys.iter().enumerate() {
+            let column = *key as usize / 256;
+            let row = (FIRST_CONDITION + position) as u16;
+            self.rows[*key as usize] = row;
+            segment.codes.push(biased(*key % 256));
+            let end = segment.codes.len() as u32;
+            match segment.comparisons.last_mut() {
+                Some(last) if last.column == column => last.codes.1 = end,
+                _ => segment.comparisons.push(Comparison {
+                    column,
+                    equal: columns.is_category(column),
+                    first_row: row,
+                    codes: (end - 1, end),
+                }),
+            }
+        }
+        FIRST_CONDITION + self.keys.len()
+    }
+
+    fn row(&self, key: Key) -> u16 {
+        self.rows[key as usize]
+    }
+
+    fn clear(&mut self) {
+        for key in self.keys.drain(..) {
+            self.rows[key as usize] = 0;
+        }
+        self.count = 0;
+    }
+}
+
+impl<S: Number> Segment<S> {
+    /// Leaves of a tree that is not walked, by number.
+    pub(super) fn leaves_of(&self, step: &Step) -> &[S] {
+        &self.leaves[step.first_leaf as usize..][..leaf_slots(step.bits)]
+    }
+
+    /// Adds `tree`, whose nodes go right where `conditions` say; rows from `free_row` on are its own.
+    fn add_tree(
+        &mut self,
+        tree: &Tree,
+        position: usize,
+        conditions: &[u16],
+        free_row: usize,
+    ) {
+        let mut step = Step {
+            tree: position,
+            walked: is_walked(tree),
+            selections: (self.selections.len() as u32, self.selections.len() as u32),
+            first_plane: self.planes.len() as u32,
+            bits: 0,
+            first_leaf: self.leaves.len() as u32,
+        };
+        if !step.walked {
+            let numbers = [Numbering::dense(tree), Numbering::by_path(tree)];
+            let selected = numbers.into_iter().flatten().map(|numbering| {
+                let (selections, planes) = numbering.select(tree, conditions, free_row);
+                (numbering, selections, planes)
+            });
+            // Writing out a plane for every row takes about as long as two selections.
+            let best = selected.min_by_key(|(_, selections, planes)| selections.len() + 2 * planes.len());
+            if let Some((numbering, selections, planes)) = best {
+                step.bits = planes.len();
+                self.selections.extend(selections);
+                self.planes.extend(planes);
+                step.selections.1 = self.selections.len() as u32;
+                let first = self.leaves.len();
+                self.leaves.resize(first + leaf_slots(step.bits), S::default());
+                for (leaf, number) in tree.leaves().iter().zip(&numbering.leaves) {
+                    self.leaves[first + *number as usize] = S::of(leaf.value);
+                }
+            }
+        }
+        self.steps.push(step);
+    }
+}
+
+/// A number for every leaf of a tree.
+struct Numbering {
+    bits: usize,
+    /// By position of the leaf.
+    leaves: Vec<u16>,
+}
+
+impl Numbering {
+    /// From 0 on without gaps, the larger subtree of a node before the smaller: most bits are then the
+    /// same throughout most subtrees.
+    fn dense(tree: &Tree) -> Option<Self> {
+        let mut sizes = vec![1_usize; tree.nodes().len()];
+        let size = |sizes: &[usize], child| match child {
+            Child::Node(node) => sizes[node as usize],
+            Child::Leaf(_) => 1,
+        };
+        for (position, node) in tree.nodes().iter().enumerate().rev() {
+            sizes[position] = size(&sizes, node.left) + size(&sizes, node.right);
+        }
+        let mut numbers = Numbers::new(tree);
+        for (position, node) in tree.nodes().iter().enumerate() {
+            let number = numbers.nodes[position];
+            let (left, right) = (size(&sizes, node.left), size(&sizes, node.right));
+            let (first, second, offset) = match left >= right {
+                true => (node.left, node.right, left),
+                false => (node.right, node.left, right),
+            };
+            numbers.set(first, number);
+            numbers.set(second, number + offset as u16);
+        }
+        Some(Self {
+            bits: (usize::BITS - (tree.leaves().len() - 1).leading_zeros()) as usize,
+            leaves: numbers.leaves,
+        })
+    }
+
+    /// One bit for every level: best for trees that are nearly full. `None` for more than a byte.
+    fn by_path(tree: &Tree) -> Option<Self> {
+        let mut depths = Numbers::new(tree);
+        let mut numbers = Numbers::new(tree);
+        for (position, node) in tree.nodes().iter().enumerate() {
+            let (depth, number) = (depths.nodes[position], numbers.nodes[position]);
+            if depth as usize >= BYTE_BITS {
+                return None;
+            }
+            for child in [node.left, node.right] {
+                depths.set(child, depth + 1);
+            }
+            numbers.set(node.left, number);
+            numbers.set(node.right, number | 1 << depth);
+        }
+        Some(Self {
+            bits: depths.leaves.iter().copied().max().unwrap_or(0) as usize,
+            leaves: numbers.leaves,
+        })
+    }
+
+    /// The selections that give the bits of the number of the leaf where each row ends, and the rows of
+    /// these bits, lowest first.
+    fn select(&self, tree: &Tree, conditions: &[u16], free_row: usize) -> (Vec<Selection>, Vec<u16>) {
+        let bits = self.bits;
+        let mut selections = Vec::new();
+        let mut rows = vec![ZEROS; tree.nodes().len() * bits];
+        let row = |rows: &[u16], child, bit| match child {
+            Child::Node(node) => rows[node as usize * bits + bit],
+            Child::Leaf(leaf) if self.leaves[leaf as usize] >> bit & 1 == 1 => ONES,
+            Child::Leaf(_) => ZEROS,
+        };
+        // Children stand after parents, so all of a node's are done when its turn comes.
+        for (position, node) in tree.nodes().iter().enumerate().rev() {
+            for bit in 0..bits {
+                let (left, right) = (row(&rows, node.left, bit), row(&rows, node.right, bit));
+                rows[position * bits + bit] = match (left, right) {
+                    (left, right) if left == right => left,
+                    (ZEROS, ONES) => conditions[position],
+                    (left, right) => {
+                        let to = (free_row + selections.len()) as u16;
+                        selections.push(Selection {
+                            to,
+                            condition: conditions[position],
+                            right,
+                            left,
+                        });
+                        to
+                    }
+                };
+            }
+        }
+        let planes = match tree.nodes().is_empty() {
+            true => Vec::new(),
+            false => rows[..bits].to_vec(),
+        };
+        (selections, planes)
+    }
+}
+
+/// A number for every node and leaf of a tree.
+struct Numbers {
+    nodes: Vec<u16>,
+    leaves: Vec<u16>,
+}
+
+impl Numbers {
+    fn new(tree: &Tree) -> Self {
+        Self {
+            nodes: vec![0; tree.nodes().len()],
+            leaves: vec![0; tree.leaves().len()],
+        }
+    }
+
+    fn set(&mut self, child: Child, number: u16) {
+        match child {
+            Child::Node(node) => self.nodes[node as usize] = number,
+            Child::Leaf(leaf) => self.leaves[leaf as usize] = number,
+        }
+    }
+}

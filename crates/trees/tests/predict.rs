@@ -1,0 +1,97 @@
+//! Every backend gives the bits of the definition.
+
+mod support;
+
+use support::random::{Growth, Rng, Shape, rows};
+use tillwatch_trees::{Backend, Forest, Precision, Predictor, Scratch};
+
+const BACKENDS: [Backend; 4] = [
+    Backend::Portable,
+    Backend::Avx2,
+    Backend::Avx512,
+    Backend::Neon,
+];
+
+const BATCH_SIZES: [usize; 20] = [
+    0, 1, 2, 7, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 192, 255, 256, 257, 320, 1000,
+];
+
+/// Fails if some backend scores `rows` of `forest` otherwise than the definition does.
+fn check(forest: &Forest, rows: &[Vec<f64>], sizes: &[usize], context: &str) {
+    let expected: Vec<u64> = (rows.iter().map(|row| forest.raw_score(row).to_bits())).collect();
+    let columns: Vec<Vec<f64>> = (0..forest.features().len())
+        .map(|feature| rows.iter().map(|row| row[feature]).collect())
+        .collect();
+    let mut scratch = Scratch::default();
+    for backend in BACKENDS {
+        let Some(predictor) = Predictor::with_backend(forest, backend) else {
+            continue;
+        };
+        for size in sizes.iter().filter(|size| **size <= rows.len()) {
+            // The last rows, so that batches differ in content too.
+            let first = rows.len() - size;
+            let columns: Vec<&[f64]> = columns.iter().map(|column| &column[first..]).collect();
+            let mut out = vec![f64::NAN; *size];
+            predictor.predict(&columns, &mut out, &mut scratch);
+            for (row, (out, expected)) in out.iter().zip(&expected[first..]).enumerate() {
+                assert_eq!(
+                    out.to_bits(),
+                    *expected,
+                    "{context}, {backend:?}, batch of {size}, row {row}: {out}, not {}; {:?}",
+                    f64::from_bits(*expected),
+                    rows[first + row],
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn random_forests_and_odd_rows() {
+    for seed in 0..250 {
+        let mut rng = Rng::new(seed);
+        let shape = Shape::any(&mut rng);
+        let forest = shape.forest(&mut rng);
+        let rows = rows(&mut rng, &forest, 320);
+        let sizes = [1, 17, 40, 320];
+        check(&forest, &rows, &sizes, &format!("seed {seed}, {shape:?}"));
+    }
+}
+
+#[test]
+fn every_batch_size() {
+    for (seed, input) in [(1, Precision::Single), (2, Precision::Double)] {
+        let mut rng = Rng::new(seed);
+        let shape = Shape {
+            categories: 0.3,
+            categories_end: 300,
+            odd: true,
+            input,
+            sum: input,
+            ..Shape::of(12, 20, 31)
+        };
+        let forest = shape.forest(&mut rng);
+        let rows = rows(&mut rng, &forest, 1000);
+        check(&forest, &rows, &BATCH_SIZES, &format!("{input:?}"));
+    }
+}
+
+#[test]
+fn trees_of_every_size() {
+    for leaves in [1, 2, 31, 32, 33, 64, 65, 128, 129, 256, 257, 600, 1024, 1025, 3000] {
+        for growth in [Growth::Balanced, Growth::Chain, Growth::Random] {
+            for sum in [Precision::Single, Precision::Double] {
+                let mut rng = Rng::new(leaves as u64);
+                let shape = Shape {
+                    growth,
+                    input: sum,
+                    sum,
+                    ..Shape::of(5, 2, leaves)
+                };
+                let forest = shape.forest(&mut rng);
+                let rows = rows(&mut rng, &forest, 150);
+                check(&forest, &rows, &[3, 20, 150], &format!("{shape:?}"));
+            }
+        }
+    }
+}
