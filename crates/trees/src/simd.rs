@@ -54,6 +54,22 @@ impl InstructionSet {
         all
     }
 
+    /// AVX2, where this machine has it.
+    pub(crate) fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Self::all().into_iter().find(|set| set.0 == Kind::Avx2);
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// AVX-512, where this machine has it.
+    pub(crate) fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Self::all().into_iter().find(|set| set.0 == Kind::Avx512);
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
     /// The widest that this machine has.
     pub fn widest() -> Self {
         Self::all().pop().unwrap_or(Self::BASELINE)

@@ -78,7 +78,9 @@ fn every_batch_size() {
 
 #[test]
 fn trees_of_every_size() {
-    for leaves in [1, 2, 31, 32, 33, 64, 65, 128, 129, 256, 257, 600, 1024, 1025, 3000] {
+    for leaves in [
+        1, 2, 31, 32, 33, 64, 65, 128, 129, 256, 257, 600, 1024, 1025, 3000,
+    ] {
         for growth in [Growth::Balanced, Growth::Chain, Growth::Random] {
             for sum in [Precision::Single, Precision::Double] {
                 let mut rng = Rng::new(leaves as u64);

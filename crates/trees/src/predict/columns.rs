@@ -111,7 +111,9 @@ impl Columns {
                         let key = (node.feature, cut_towards_zero);
                         let all = members.entry(key).or_default();
                         all.resize(all.len().max(words.len()), 0);
-                        all.iter_mut().zip(words).for_each(|(all, word)| *all |= word);
+                        all.iter_mut()
+                            .zip(words)
+                            .for_each(|(all, word)| *all |= word);
                     }
                 }
             }
@@ -184,18 +186,16 @@ impl Columns {
         }
         for number in &mut self.numbers {
             let chunks = number.bounds.len().div_ceil(BOUNDS_PER_COLUMN).max(1);
-            for column in number.first_column..number.first_column + chunks * 4 {
-                let place = column - number.first_column;
+            let used = &used[number.first_column..][..chunks * 4];
+            for (place, _) in used.iter().enumerate().filter(|(_, used)| **used) {
                 let first_bound = place / 4 * BOUNDS_PER_COLUMN;
-                if used[column] {
-                    number.columns.push(NumberColumn {
-                        column,
-                        first_bound: first_bound as u32,
-                        bounds: (number.bounds.len() - first_bound).min(BOUNDS_PER_COLUMN) as u32,
-                        missing_left: place & 1 == 1,
-                        zero_is_missing: place & 2 == 2,
-                    });
-                }
+                number.columns.push(NumberColumn {
+                    column: number.first_column + place,
+                    first_bound: first_bound as u32,
+                    bounds: (number.bounds.len() - first_bound).min(BOUNDS_PER_COLUMN) as u32,
+                    missing_left: place & 1 == 1,
+                    zero_is_missing: place & 2 == 2,
+                });
             }
             number.columns.sort_by_key(|column| column.zero_is_missing);
         }

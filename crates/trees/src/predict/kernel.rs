@@ -293,7 +293,11 @@ fn add<S: Number, const B: usize, const LEAVES: usize>(
         debug_assert!(false, "a tree has a slot for each number of a leaf");
         return;
     };
-    for (sum, number) in sums.as_flattened_mut().iter_mut().zip(numbers.as_flattened()) {
+    for (sum, number) in sums
+        .as_flattened_mut()
+        .iter_mut()
+        .zip(numbers.as_flattened())
+    {
         *sum += leaves[*number as usize % LEAVES];
     }
 }

@@ -8,10 +8,11 @@ mod rank;
 mod walk;
 
 use crate::forest::{Forest, Precision, Sum};
-use crate::predict::kernel::{BLOCK_ROWS, Bits, Portable, block};
+use crate::predict::kernel::{BLOCK_ROWS, Bits, Isa, Portable, block};
 use crate::predict::number::Number;
 use crate::predict::program::{Program, ROWS};
 use crate::predict::walk::{GROUP, Walker};
+use crate::simd::{InstructionSet, Kernel};
 use crate::tree::{Test, Tree};
 
 /// A forest compiled to score batches. Immutable, to be shared by threads.
@@ -21,6 +22,7 @@ pub struct Predictor {
     sum: Sum,
     features: usize,
     backend: Backend,
+    set: InstructionSet,
 }
 
 /// The instructions that a [`Predictor`] uses. The scores are the same.
@@ -72,12 +74,17 @@ enum Engine {
 impl Predictor {
     /// Compiles `forest` for the best backend of this CPU.
     pub fn new(forest: &Forest) -> Self {
-        Self::compile(forest, Backend::Portable)
+        let best = [Backend::Avx512, Backend::Avx2, Backend::Neon];
+        let set = |backend: Backend| Some((backend, backend.instruction_set()?));
+        let portable = (Backend::Portable, InstructionSet::BASELINE);
+        let (backend, set) = best.into_iter().find_map(set).unwrap_or(portable);
+        Self::compile(forest, backend, set)
     }
 
     /// Compiles `forest` for `backend`; `None` where the CPU lacks it.
     pub fn with_backend(forest: &Forest, backend: Backend) -> Option<Self> {
-        (backend == Backend::Portable).then(|| Self::compile(forest, backend))
+        let set = backend.instruction_set()?;
+        Some(Self::compile(forest, backend, set))
     }
 
     /// The instructions that it uses.
@@ -85,7 +92,7 @@ impl Predictor {
         self.backend
     }
 
-    fn compile(forest: &Forest, backend: Backend) -> Self {
+    fn compile(forest: &Forest, backend: Backend, set: InstructionSet) -> Self {
         let nodes = || forest.trees().iter().flat_map(Tree::nodes);
         let has_sets = nodes().any(|node| matches!(node.test, Test::OneOf { .. }));
         let engine = match (forest.sum().precision, forest.input()) {
@@ -100,6 +107,7 @@ impl Predictor {
             sum: forest.sum(),
             features: forest.features().len(),
             backend,
+            set,
         }
     }
 
@@ -133,22 +141,61 @@ impl Predictor {
         out: &mut [f64],
         scratch: &mut Scratch,
     ) {
-        let engine = (program, walker);
+        self.set.run(Batch {
+            isa: Portable,
+            program,
+            walker,
+            columns,
+            out,
+            scratch,
+        });
+    }
+}
+
+impl Backend {
+    /// The instructions that code for it is compiled to; `None` where the CPU lacks it.
+    fn instruction_set(self) -> Option<InstructionSet> {
+        match self {
+            Self::Portable => Some(InstructionSet::BASELINE),
+            Self::Avx2 => InstructionSet::avx2(),
+            Self::Avx512 => InstructionSet::avx512(),
+            // Every 64-bit Arm has it, and the compiler uses it throughout.
+            Self::Neon => cfg!(target_arch = "aarch64").then_some(InstructionSet::BASELINE),
+        }
+    }
+}
+
+/// A call of [`Predictor::predict`].
+struct Batch<'a, I, S, T> {
+    isa: I,
+    program: &'a Program<S>,
+    walker: &'a Walker<T>,
+    columns: &'a [&'a [f64]],
+    out: &'a mut [f64],
+    scratch: &'a mut Scratch,
+}
+
+impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let engine = (self.program, self.walker);
         let mut first = 0;
-        while first < out.len() {
-            let left = out.len() - first;
+        while first < self.out.len() {
+            let left = self.out.len() - first;
             let rows = if left > 128 {
                 let rows = left.min(BLOCK_ROWS);
-                let out = &mut out[first..first + rows];
-                block::<_, S, T, 32>(Portable, engine, columns, first, out, scratch);
+                let out = &mut self.out[first..first + rows];
+                block::<I, S, T, 32>(self.isa, engine, self.columns, first, out, self.scratch);
                 rows
             } else if left > 16 {
                 let rows = left.min(BLOCK_ROWS / 4);
-                let out = &mut out[first..first + rows];
-                block::<_, S, T, 8>(Portable, engine, columns, first, out, scratch);
+                let out = &mut self.out[first..first + rows];
+                block::<I, S, T, 8>(self.isa, engine, self.columns, first, out, self.scratch);
                 rows
             } else {
-                out[first] = walk_row(program, walker, columns, first, scratch);
+                self.out[first] = walk_row(engine, self.columns, first, self.scratch);
                 1
             };
             first += rows;
@@ -157,9 +204,9 @@ impl Predictor {
 }
 
 /// The sum of one row.
+#[inline(always)]
 fn walk_row<S: Number, T: Number>(
-    program: &Program<S>,
-    walker: &Walker<T>,
+    (program, walker): (&Program<S>, &Walker<T>),
     columns: &[&[f64]],
     row: usize,
     scratch: &mut Scratch,
@@ -184,7 +231,8 @@ impl Scratch {
         if self.bits.is_empty() {
             self.bits = vec![0; ROWS * BLOCK_ROWS / 8 + ALIGNMENT];
         }
-        self.codes.resize(self.codes.len().max(columns * BLOCK_ROWS), 0);
+        self.codes
+            .resize(self.codes.len().max(columns * BLOCK_ROWS), 0);
         self.padded.resize(BLOCK_ROWS, 0.0);
         self.ranks.resize(BLOCK_ROWS, 0);
     }

@@ -12,9 +12,6 @@ pub(super) trait Number:
     /// No number.
     const NAN: Self;
 
-    /// Whether this is `f32`.
-    const IS_SINGLE: bool;
-
     /// The nearest number.
     fn of(value: f64) -> Self;
 
@@ -34,7 +31,6 @@ pub(super) trait Number:
 impl Number for f32 {
     const LEAST: Self = Self::NEG_INFINITY;
     const NAN: Self = Self::NAN;
-    const IS_SINGLE: bool = true;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -65,7 +61,6 @@ impl Number for f32 {
 impl Number for f64 {
     const LEAST: Self = Self::NEG_INFINITY;
     const NAN: Self = Self::NAN;
-    const IS_SINGLE: bool = false;
 
     #[inline(always)]
     fn of(value: f64) -> Self {

@@ -139,7 +139,11 @@ pub(super) fn is_walked(tree: &Tree) -> bool {
         if let Test::OneOf { set, .. } = node.test {
             let words = tree.sets()[set as usize].words();
             is_wide |= words.len() * 64 > CATEGORIES_MAX;
-            codes += words.iter().map(|word| word.count_ones() as usize).sum::<usize>() + 1;
+            codes += words
+                .iter()
+                .map(|word| word.count_ones() as usize)
+                .sum::<usize>()
+                + 1;
         }
     }
     is_wide || codes > CODES_MAX || tree.leaves().len() > LEAVES_MAX
@@ -168,7 +172,9 @@ impl<S: Number> Builder<'_, S> {
         if self.rows.count + conditions.len() > CONDITIONS_MAX && self.rows.count > 0 {
             self.finish_segment();
         }
-        conditions.iter().for_each(|condition| self.rows.note(condition));
+        conditions
+            .iter()
+            .for_each(|condition| self.rows.note(condition));
         self.pending.push((position, conditions));
     }
 
@@ -282,13 +288,7 @@ impl<S: Number> Segment<S> {
     }
 
     /// Adds `tree`, whose nodes go right where `conditions` say; rows from `free_row` on are its own.
-    fn add_tree(
-        &mut self,
-        tree: &Tree,
-        position: usize,
-        conditions: &[u16],
-        free_row: usize,
-    ) {
+    fn add_tree(&mut self, tree: &Tree, position: usize, conditions: &[u16], free_row: usize) {
         let mut step = Step {
             tree: position,
             walked: is_walked(tree),
@@ -304,14 +304,16 @@ impl<S: Number> Segment<S> {
                 (numbering, selections, planes)
             });
             // Writing out a plane for every row takes about as long as two selections.
-            let best = selected.min_by_key(|(_, selections, planes)| selections.len() + 2 * planes.len());
+            let best =
+                selected.min_by_key(|(_, selections, planes)| selections.len() + 2 * planes.len());
             if let Some((numbering, selections, planes)) = best {
                 step.bits = planes.len();
                 self.selections.extend(selections);
                 self.planes.extend(planes);
                 step.selections.1 = self.selections.len() as u32;
                 let first = self.leaves.len();
-                self.leaves.resize(first + leaf_slots(step.bits), S::default());
+                self.leaves
+                    .resize(first + leaf_slots(step.bits), S::default());
                 for (leaf, number) in tree.leaves().iter().zip(&numbering.leaves) {
                     self.leaves[first + *number as usize] = S::of(leaf.value);
                 }
@@ -380,7 +382,12 @@ impl Numbering {
 
     /// The selections that give the bits of the number of the leaf where each row ends, and the rows of
     /// these bits, lowest first.
-    fn select(&self, tree: &Tree, conditions: &[u16], free_row: usize) -> (Vec<Selection>, Vec<u16>) {
+    fn select(
+        &self,
+        tree: &Tree,
+        conditions: &[u16],
+        free_row: usize,
+    ) -> (Vec<Selection>, Vec<u16>) {
         let bits = self.bits;
         let mut selections = Vec::new();
         let mut rows = vec![ZEROS; tree.nodes().len() * bits];

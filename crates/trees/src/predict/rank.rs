@@ -39,7 +39,7 @@ pub(super) struct Ranking {
 
 /// How bounds are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+enum Method {
     /// Among singles for the nearest single, which the model asks for.
     Nearest,
     /// Among singles for `up(x)`; no bound needs a check.
@@ -78,16 +78,6 @@ impl Ranking {
         }
     }
 
-    /// How values are searched.
-    pub(super) fn method(&self) -> Method {
-        self.method
-    }
-
-    /// Bounds lowered to singles, ascending, padded with infinity to a power of two.
-    pub(super) fn singles(&self) -> &[f32] {
-        &self.singles
-    }
-
     /// Writes how many bounds each value lies above, [`MISSING`] for NaN. Both slices are as long, a
     /// multiple of [`LANES`].
     #[inline(always)]
@@ -97,11 +87,11 @@ impl Ranking {
         for (values, ranks) in values.iter().zip(ranks) {
             match self.method {
                 Method::Nearest => {
-                    *ranks = search(&self.singles, &values.map(|value| value as f32));
+                    *ranks = search(&self.singles, &each(values, |value| value as f32));
                 }
-                Method::Up => *ranks = search(&self.singles, &values.map(up)),
+                Method::Up => *ranks = search(&self.singles, &each(values, up)),
                 Method::UpChecked => {
-                    let ups = values.map(up);
+                    let ups = each(values, up);
                     *ranks = search(&self.singles, &ups);
                     self.check(values, &ups, ranks);
                 }
@@ -127,18 +117,23 @@ impl Ranking {
     }
 
     /// Searches the lanes of `doubtful` among the doubles.
-    pub(super) fn search_again(
-        &self,
-        values: &[f64; LANES],
-        mut doubtful: u32,
-        ranks: &mut [u32; LANES],
-    ) {
+    fn search_again(&self, values: &[f64; LANES], mut doubtful: u32, ranks: &mut [u32; LANES]) {
         while doubtful != 0 {
             let lane = doubtful.trailing_zeros() as usize;
             ranks[lane] = search(&self.doubles, &[values[lane]])[0];
             doubtful &= doubtful - 1;
         }
     }
+}
+
+/// As `map` of arrays, which is not inlined where it matters.
+#[inline(always)]
+fn each(values: &[f64; LANES], of: impl Fn(f64) -> f32) -> [f32; LANES] {
+    let mut singles = [0.0; LANES];
+    for (single, value) in singles.iter_mut().zip(values) {
+        *single = of(*value);
+    }
+    singles
 }
 
 /// The greatest single that is not above `value`.
@@ -165,7 +160,11 @@ fn up(value: f64) -> f32 {
 /// A number by which singles, infinities among them, are in order and neighbours differ by one.
 fn order(value: f32) -> u64 {
     let bits = i64::from(value.to_bits() & 0x7fff_ffff);
-    let signed = if value.is_sign_negative() { -bits } else { bits };
+    let signed = if value.is_sign_negative() {
+        -bits
+    } else {
+        bits
+    };
     (signed + (1 << 32)).cast_unsigned()
 }
 

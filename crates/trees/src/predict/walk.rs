@@ -65,9 +65,15 @@ enum Column {
         zero_is_missing: bool,
     },
     /// The least number if the feature's value is missing, otherwise NaN.
-    IsMissing { feature: u32, zero_is_missing: bool },
+    IsMissing {
+        feature: u32,
+        zero_is_missing: bool,
+    },
     /// The feature's category in the low bits.
-    Category { feature: u32, cut_towards_zero: bool },
+    Category {
+        feature: u32,
+        cut_towards_zero: bool,
+    },
 }
 
 impl<T: Number> Walker<T> {
@@ -205,7 +211,9 @@ impl<T: Number> Walker<T> {
     pub(super) fn leaves_of_trees(&self, first: usize, values: &[T]) -> [T; GROUP] {
         let last = self.roots.len() - 2;
         let root = |lane: usize| self.roots[(first + lane).min(last)];
-        self.walk(std::array::from_fn(root), |_, column| values[column as usize])
+        self.walk(std::array::from_fn(root), |_, column| {
+            values[column as usize]
+        })
     }
 
     /// The leaves where [`GROUP`] rows of [`Walker::width`] values end in one tree.
@@ -231,7 +239,11 @@ impl<T: Number> Walker<T> {
     }
 
     #[inline(always)]
-    fn descend(&self, roots: [u32; GROUP], goes_left: impl Fn(usize, &Slot<T>) -> bool) -> [T; GROUP] {
+    fn descend(
+        &self,
+        roots: [u32; GROUP],
+        goes_left: impl Fn(usize, &Slot<T>) -> bool,
+    ) -> [T; GROUP] {
         let mut at = roots;
         loop {
             let mut moved = 0;
