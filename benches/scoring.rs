@@ -14,7 +14,7 @@ use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{
     Column, FeatureBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
-use tillwatch_scoring::{InputScope, ModelFiles, Registry, Scorer, ScoringSettings};
+use tillwatch_scoring::{InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringSettings};
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
 /// Records that pass before the batch that is scored, so that windows hold something.
@@ -39,21 +39,21 @@ impl Case {
         let plan = Arc::new(Plan::compile(&catalog, &EngineSettings::default())?);
         let transaction = Projection::of_kind(RecordKind::Transaction);
         let scope = InputScope {
-            parts: Vec::new(),
             catalog: catalog.name().to_owned(),
             catalog_version: plan.version().to_owned(),
             features: plan.feature_names().map(str::to_owned).collect(),
             columns: transaction.columns().to_vec(),
-            joined: Vec::new(),
+            ..InputScope::default()
         };
         let model = Registry::standard().load(&files(&root.join(model))?, &scope)?;
-        let scorer = Scorer::new(vec![model], ScoringSettings::default(), &scope)?;
+        let lineup = Lineup::new(model, ScoringSettings::default(), Arc::new(scope))?;
+        let lineup = Arc::new(lineup);
         let key = KeySpec::terminal();
         let columns = [Column::EventId, Column::EventTime]
             .into_iter()
             .chain(key.columns().iter().copied())
             .chain(plan.columns_needed())
-            .chain(scorer.columns_needed());
+            .chain(lineup.columns_needed());
         let projection = Arc::new(Projection::new(columns));
         let decode = DecodePlan::new(&DecodeSettings::default(), projection, &key)?;
         let fleet = Fleet::new(&SimulatorSettings {
@@ -62,7 +62,7 @@ impl Case {
             ..SimulatorSettings::default()
         })?;
         let mut case = Self {
-            scorer,
+            scorer: Scorer::new(&lineup),
             decoder: Decoder::new(Arc::new(decode)),
             lane: FeatureLane::new(plan, key, 0),
             fleet,

@@ -97,10 +97,7 @@ fn job_w(place: &Place, group: &str, from: &str, to: &str) -> String {
         table(&place.options.consumer).into(),
     );
     config["features"]["catalog"] = absolute(&config["features"]["catalog"]);
-    let directories = config["models"]["directories"].as_array_mut().unwrap();
-    for directory in directories {
-        *directory = absolute(directory);
-    }
+    config["models"]["champion"] = absolute(&config["models"]["champion"]);
     let sink = config["sink"].as_table_mut().unwrap();
     let mut topics = Table::new();
     topics.insert("scores".to_owned(), text(to));

@@ -2,6 +2,7 @@
 //! frauds from honest traffic.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
@@ -11,7 +12,9 @@ use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::{
     Column, KeySpec, Projection, RawBatch, ScoreBatch, TopicPartition, Typology,
 };
-use tillwatch_scoring::{InputScope, Model, ModelFiles, Registry, Scorer, ScoringSettings};
+use tillwatch_scoring::{
+    InputScope, Lineup, LoadedModel, ModelFiles, Registry, Scorer, ScoringSettings,
+};
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings, TruthRecord};
 
 use crate::{read, root};
@@ -30,6 +33,7 @@ fn plan(catalog: &str) -> (Catalog, Arc<Plan>) {
 fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
     InputScope {
         parts: Vec::new(),
+        words: BTreeMap::new(),
         catalog: catalog.name().to_owned(),
         catalog_version: catalog.version().to_owned(),
         features: plan.feature_names().map(str::to_owned).collect(),
@@ -38,17 +42,27 @@ fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
     }
 }
 
-fn model(name: &str, scope: &InputScope) -> Arc<dyn Model> {
-    let directory = root().join("models").join(name);
+/// A model's directory, and those of an ensemble's members.
+fn files(directory: &Path) -> ModelFiles {
     let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(&directory).expect("the model is there") {
+    for entry in std::fs::read_dir(directory).expect("the model is there") {
         let path = entry.expect("a directory entry").path();
         let bytes = std::fs::read(&path).expect("a file of the model");
         let name = path.file_name().unwrap_or_default();
         files.insert(name.to_string_lossy().into_owned(), bytes);
     }
     let description = read(&directory.join("model.toml"));
-    let files = ModelFiles { description, files };
+    let paths = ModelFiles::member_paths(&description).expect("model.toml is right");
+    let member = |path: String| (path.clone(), self::files(&directory.join(path)));
+    ModelFiles {
+        members: paths.into_iter().map(member).collect(),
+        description,
+        files,
+    }
+}
+
+fn model(name: &str, scope: &InputScope) -> Arc<LoadedModel> {
+    let files = files(&root().join("models").join(name));
     let loaded = Registry::standard().load(&files, scope);
     loaded.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -71,7 +85,7 @@ fn the_default_models_load_with_the_default_catalog() {
     let (catalog, plan) = plan("card-present.toml");
     let scope = scope(&catalog, &plan);
     // Golden vectors are recomputed here.
-    for name in ["terminal-rules", "terminal-gbdt"] {
+    for name in ["terminal-rules", "terminal-gbdt", "terminal-ensemble"] {
         assert_eq!(model(name, &scope).info().name, name);
     }
 }
@@ -116,15 +130,15 @@ impl Chain {
     pub fn new() -> Self {
         let (catalog, plan) = plan("card-present.toml");
         let scope = scope(&catalog, &plan);
-        let rules = vec![model("terminal-rules", &scope)];
-        let scorer =
-            Scorer::new(rules, ScoringSettings::default(), &scope).expect("the settings are right");
+        let rules = model("terminal-rules", &scope);
+        let lineup = Lineup::new(rules, ScoringSettings::default(), Arc::new(scope));
+        let lineup = Arc::new(lineup.expect("the settings are right"));
         let key = KeySpec::terminal();
         let columns: BTreeSet<Column> = [Column::EventId, Column::EventTime]
             .into_iter()
             .chain(key.columns().iter().copied())
             .chain(plan.columns_needed())
-            .chain(scorer.columns_needed())
+            .chain(lineup.columns_needed())
             .collect();
         let projection = Arc::new(Projection::new(columns));
         let settings: DecodeSettings =
@@ -133,7 +147,7 @@ impl Chain {
         Self {
             decoder: Decoder::new(Arc::new(decode.expect("the columns can be decoded"))),
             lane: FeatureLane::new(plan, key, 0),
-            scorer,
+            scorer: Scorer::new(&lineup),
             offset: 0,
         }
     }

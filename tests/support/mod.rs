@@ -98,7 +98,7 @@ group = "{topic}-group"
 [features]
 catalog = "{models}/features/card-present.toml"
 [models]
-directories = ["{models}/terminal-rules"]
+champion = "{models}/terminal-rules"
 [sink]
 kind = "kafka"
 topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}

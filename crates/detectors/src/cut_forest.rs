@@ -74,7 +74,7 @@ fn default_sample() -> usize {
 /// Attribution divides each of those probabilities among the inputs by how far the row sticks out of the box in each, so it
 /// says what the row is unusual by. The numbers are at least 0 and add up to AWS's score, −log2(1 − anomaly). For a row
 /// that a tree holds already they are found as if the tree did not, then scaled to the score.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RandomCutForest {
     scaling: Scaling,
     seed: u64,
@@ -89,7 +89,7 @@ pub struct RandomCutForest {
 }
 
 /// A tree, the rows it holds, and what it draws from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Sampled {
     random: SplitMix64,
     sampler: Sampler,
@@ -97,7 +97,7 @@ struct Sampled {
 }
 
 /// The row that was scored last.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     /// With zeros behind, to a multiple of [`LANES`].
     point: Vec<f32>,

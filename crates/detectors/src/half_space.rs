@@ -69,7 +69,7 @@ fn default_window() -> usize {
 /// is split and averaged over trees. An average row of the reference window so has about 0 everywhere; a feature at whose
 /// splits the row left the crowd has much. The numbers add up to by how many bits the row's ways are rarer than usual.
 /// Shares are (mass + ½) ÷ (mass of the node + 1).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HalfSpaceTrees {
     scaling: Scaling,
     planes: Planes,
@@ -97,7 +97,7 @@ struct Leaf {
 }
 
 /// The row that was scored last.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     positions: Vec<f64>,
     /// Which leaf of each tree it fell into.

@@ -20,10 +20,17 @@ bitflags! {
         const DEGRADED = 1 << 5;
         /// A bounded wait for a quiet input expired, so the order may differ on replay.
         const REORDERED = 1 << 6;
+        /// A model that learns from the stream has seen too little of it to be asked.
+        const MODEL_WARMING = 1 << 7;
     }
 }
 
 impl Flags {
+    /// Whether the record counts for what is remembered: neither late nor a duplicate, nor ahead of time.
+    pub fn changes_state(self) -> bool {
+        !self.intersects(Self::LATE.union(Self::DUPLICATE).union(Self::CLOCK_SKEW))
+    }
+
     /// Names of the marks that are set, in bit order, as they appear in a score record.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         self.iter_names().map(|(name, _)| name)

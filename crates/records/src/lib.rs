@@ -28,5 +28,8 @@ pub use flags::Flags;
 pub use key::KeySpec;
 pub use position::TopicPartition;
 pub use raw::{RawBatch, RawRecord};
-pub use score::{Alert, Band, Reason, ReasonDefinition, ScoreBatch, Severity, Versions};
+pub use score::{
+    Alert, Attribution, Band, Challenge, Reason, ReasonDefinition, ScoreBatch, Severity,
+    ShadowScores, Versions,
+};
 pub use typology::Typology;

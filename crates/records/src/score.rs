@@ -137,11 +137,37 @@ impl ReasonLists {
     }
 }
 
+/// How contributions of features to a score were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribution {
+    /// They were not asked for, or the model has none.
+    None,
+    /// By a method that costs about as much as the score: they sum to it, but a feature's share depends
+    /// on the order in which the model looks at features.
+    Cheap,
+    /// By the method that is exact for the kind of model.
+    Exact,
+}
+
+impl Attribution {
+    /// The name in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Cheap => "cheap",
+            Self::Exact => "exact",
+        }
+    }
+}
+
 /// What made a score.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
-    /// `name@version` of the model, or of all members joined by `+`.
+    /// `name@version` of the model.
     pub model: String,
+    /// Hash of the model's files, those of its members included, hexadecimal.
+    pub model_hash: String,
     /// Hash of the feature catalog, hexadecimal.
     pub catalog: String,
     /// Hash of the reference data that was joined to the records, hexadecimal; `None` when none is.
@@ -167,8 +193,14 @@ pub struct ScoreBatch {
     pub reasons: ReasonLists,
     /// Marks of each row.
     pub flags: Vec<Flags>,
-    /// What made the scores, the same for the whole batch.
+    /// How the contributions of learnt models among each row's reasons were found.
+    pub attributions: Vec<Attribution>,
+    /// What made the scores of all rows but those of `challenge`.
     pub versions: Arc<Versions>,
+    /// The rows whose score is another model's, if there are any.
+    pub challenge: Option<Challenge>,
+    /// What models that decide nothing said of the same rows.
+    pub shadows: Vec<ShadowScores>,
     /// Alerts raised by rows of this batch, in row order.
     pub alerts: Vec<Alert>,
 }
@@ -183,6 +215,32 @@ impl ScoreBatch {
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
     }
+
+    /// What made the score of `row`.
+    pub fn versions_of(&self, row: usize) -> &Arc<Versions> {
+        match &self.challenge {
+            Some(challenge) if challenge.rows.get(row) == Some(&true) => &challenge.versions,
+            _ => &self.versions,
+        }
+    }
+}
+
+/// The rows of a batch that a challenger scored in the place of the model in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// What made the scores of these rows.
+    pub versions: Arc<Versions>,
+    /// Per row of the batch, whether it is one of them.
+    pub rows: Vec<bool>,
+}
+
+/// What a model that decides nothing said of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShadowScores {
+    /// `name@version` of the model.
+    pub model: Arc<str>,
+    /// Probability of each row; empty where the model was left out to keep a deadline.
+    pub probabilities: Vec<f64>,
 }
 
 /// Something for a person to act on: one terminal, one typology.

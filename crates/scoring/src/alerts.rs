@@ -52,6 +52,13 @@ impl Alerts {
         }
     }
 
+    /// Raises by other settings from now on; cool-downs that are running go on as they began.
+    pub(crate) fn set_settings(&mut self, settings: &ScoringSettings) {
+        self.severity = settings.alert_severity;
+        self.score_from = settings.alert_from;
+        self.cooldown_ms = settings.alert_cooldown.as_ms();
+    }
+
     /// Whether a fired rule of `severity` raises an alert.
     pub(crate) fn wants(&self, severity: Severity) -> bool {
         severity >= self.severity

@@ -90,6 +90,22 @@ pub enum ScoringError {
         /// As the model says.
         got: f64,
     },
+    /// A member of an ensemble is refused.
+    #[error("member `{member}`: {source}")]
+    Member {
+        /// Its path, as the ensemble names it.
+        member: String,
+        /// Why.
+        source: Box<ScoringError>,
+    },
+    /// State of a learner that is not one of this model.
+    #[error("state of model `{model}`: {message}; the model starts anew")]
+    State {
+        /// The model's name.
+        model: String,
+        /// What is wrong.
+        message: String,
+    },
     /// Settings that contradict each other.
     #[error("scoring settings: {0}")]
     Settings(String),

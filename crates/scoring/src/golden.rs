@@ -1,6 +1,7 @@
 //! Golden vectors: inputs with the output that the model's author got. A model that does not
 //! reproduce them is not the model that was tested.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
@@ -8,10 +9,13 @@ use arrow::datatypes::DataType;
 use serde::Deserialize;
 use serde_json::Value;
 use tillwatch_predicate::Scope;
+use tillwatch_records::Flags;
 
 use crate::error::ScoringError;
 use crate::limits::GOLDEN_ROWS_MAX;
-use crate::model::{InputScope, Model, ModelInput, ModelOutput};
+use crate::loaded::LoadedModel;
+use crate::runner::{Effort, Runner};
+use crate::scope::InputScope;
 
 /// What stands in golden.json.
 #[derive(Deserialize)]
@@ -33,11 +37,11 @@ struct Row {
     probability: Option<f64>,
 }
 
-/// Scores every golden row by itself and compares.
+/// Scores the golden rows, in order and from the beginning, and compares.
 pub(crate) fn check(
     file: &str,
     text: &str,
-    model: &dyn Model,
+    model: &LoadedModel,
     scope: &InputScope,
 ) -> Result<(), ScoringError> {
     let golden: Golden =
@@ -50,7 +54,8 @@ pub(crate) fn check(
         return Err(ScoringError::file(file, message));
     }
     let inputs = &model.info().inputs;
-    let mut output = ModelOutput::default();
+    let mut runner = Runner::new(&Arc::new(model.clone()), scope);
+    let mut unused = Vec::new();
     for (position, row) in golden.rows.iter().enumerate() {
         let number = position + 1;
         if row.inputs.len() != inputs.len() {
@@ -65,24 +70,26 @@ pub(crate) fn check(
             .iter()
             .zip(&row.inputs)
             .map(|(input, value)| {
-                column(scope.data_type(input), value).ok_or_else(|| {
+                let array = column(scope.data_type(input), value).ok_or_else(|| {
                     let message = format!("row {number}: `{value}` is no value of input `{input}`");
                     ScoringError::file(file, message)
-                })
+                })?;
+                Ok((input.as_str(), array))
             })
-            .collect::<Result<Vec<_>, _>>()?;
-        output.clear();
-        let input = ModelInput {
-            columns: &columns,
-            rows: 1,
-        };
-        model.score(&input, &mut output);
+            .collect::<Result<BTreeMap<&str, ArrayRef>, _>>()?;
+        runner.bind(1, |source| columns.get(source.name()).map(Arc::clone));
+        runner.score(
+            &[Flags::default()],
+            Effort::Full,
+            f64::INFINITY,
+            &mut unused,
+        );
         let pairs = [
-            ("raw score", row.raw, output.raw.first()),
-            ("probability", row.probability, output.probability.first()),
+            ("raw score", row.raw, runner.raw()),
+            ("probability", row.probability, runner.probability()),
         ];
         for (what, expected, got) in pairs {
-            let got = got.copied().unwrap_or(f64::NAN);
+            let got = got.first().copied().unwrap_or(f64::NAN);
             if let Some(expected) = expected
                 && !((got - expected).abs() <= golden.tolerance || got == expected)
             {

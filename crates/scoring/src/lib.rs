@@ -1,27 +1,44 @@
 //! [`FeatureBatch`](tillwatch_records::FeatureBatch) → [`ScoreBatch`](tillwatch_records::ScoreBatch):
 //! models, decisions, reasons, alerts.
 //!
-//! A [`Registry`] turns the bytes of a model's files into a [`Model`]; a [`Scorer`] owns one or
-//! several of them for a lane and folds batches into scores. Nothing here does I/O, reads a clock or
+//! A [`Registry`] turns the bytes of a model's files into a [`LoadedModel`]; a [`Lineup`] says which models
+//! score together; a [`Scorer`] is one lane's share of it and folds batches into scores. Nothing here does I/O, reads a clock or
 //! draws a random number.
 
 mod alerts;
+mod calibration;
 mod describe;
+mod ensemble;
 mod error;
 mod golden;
 mod limits;
+mod lineup;
+mod loaded;
 mod model;
 pub mod models;
 mod registry;
+mod runner;
+mod scope;
 mod scorer;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod text;
+mod values;
 
+pub use calibration::{Calibration, CalibrationTable};
+pub use describe::{OutputKind, OutputTable};
+pub use ensemble::Method;
 pub use error::ScoringError;
-pub use limits::{ALERT_STATES_MAX, INPUTS_MAX, LEAVES_MAX, NODES_MAX, RULES_MAX, TREES_MAX};
-pub use model::{CatalogId, InputScope, Model, ModelInfo, ModelInput, ModelOutput, Signal};
+pub use limits::{ALERT_STATES_MAX, INPUTS_MAX, RULES_MAX};
+pub use lineup::Lineup;
+pub use loaded::{LoadedModel, MemberKind};
+pub use model::{
+    Attribution, Baseline, Contributions, Depth, InputReason, Learner, LearningModel, Model,
+    ModelInfo, ModelInput, ModelOutput, Signal,
+};
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
-pub use scorer::{Scorer, columns_needed};
-pub use settings::ScoringSettings;
+pub use runner::{Effort, Runner, Source};
+pub use scope::{CatalogId, FeatureWords, InputScope};
+pub use scorer::Scorer;
+pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};

@@ -1,48 +1,126 @@
 //! What a model is to the rest of the product.
 
 use std::fmt;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimestampMillisecondType};
-use tillwatch_predicate::Scope;
-use tillwatch_records::{Column, Reason};
+use arrow::array::ArrayRef;
+use tillwatch_records::{Flags, Reason, ReasonDefinition};
+
+use tillwatch_trees::{ExplainScratch, Scratch};
+
+use crate::error::ScoringError;
 
 /// A stateless model: the same inputs always give the same output, whatever came before and however
 /// rows are batched. It is shared by all lanes.
 ///
-/// Implement [`Model::info`] to say what is read, and [`Model::score`] to score whole batches. A
+/// Implement [`Model::info`] to say what is read and [`Model::score`] to score whole batches. A
 /// [`ModelFactory`](crate::ModelFactory) makes it once, at load; then `score` is called with one
 /// batch at a time, from several threads at once, until the model is swapped and the last batch that
-/// uses it is done. `score` gets the columns that `info` names, in that order, and must push exactly
-/// one raw score and probability per row; reasons may come in any order of rows.
-///
-/// A model that learns belongs to one lane and its snapshot; it will have its own trait, which takes
-/// the lane's state beside the batch.
+/// uses it is done. After `score`, `contribute` may be called for some rows of the same batch.
 pub trait Model: fmt::Debug + Send + Sync {
     /// Name, version, kind and inputs.
     fn info(&self) -> &ModelInfo;
 
-    /// Scores `input.rows` rows.
+    /// Scores `input.rows` rows: pushes exactly one raw score and probability per row, in order. A
+    /// kind that knows its reasons as soon as it scores, as rules do, pushes them too.
     fn score(&self, input: &ModelInput<'_>, output: &mut ModelOutput);
+
+    /// Writes what each input adds to the raw score of each of `rows`, and what is left if all of it
+    /// is taken away; says how it was done. A kind that has no such thing writes nothing.
+    fn contribute(
+        &self,
+        input: &ModelInput<'_>,
+        rows: &[u32],
+        depth: Depth,
+        contributions: &mut Contributions,
+    ) -> Attribution {
+        let _ = (input, rows, depth, contributions);
+        Attribution::None
+    }
+}
+
+/// A model that learns from the rows that it scores. What is loaded is where every lane starts from.
+pub trait LearningModel: fmt::Debug + Send + Sync {
+    /// Name, version, kind and inputs.
+    fn info(&self) -> &ModelInfo;
+
+    /// A learner that has seen nothing: the same one every time.
+    fn start(&self) -> Box<dyn Learner>;
+}
+
+/// One lane's share of a [`LearningModel`]: a deterministic fold over the rows of the lane.
+///
+/// `score_and_learn` is called with every batch of the lane, in order. Between batches the state may be
+/// written; a fresh learner that has read it goes on as this one would.
+pub trait Learner: fmt::Debug + Send {
+    /// Scores each row by the rows before it, as [`Model::score`] does, then learns from it if `flags`
+    /// say that it changes state ([`Flags::changes_state`]). The probability is NaN as long as too
+    /// little was seen. Pushes reasons for rows of at least the probability `explain_from`.
+    fn score_and_learn(
+        &mut self,
+        input: &ModelInput<'_>,
+        flags: &[Flags],
+        explain_from: f64,
+        output: &mut ModelOutput,
+    );
+
+    /// Appends the state.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Replaces the state by one that [`Learner::write`] made.
+    ///
+    /// # Errors
+    /// Refuses bytes that are not such a state, and then is as it was.
+    fn read(&mut self, bytes: &[u8]) -> Result<(), ScoringError>;
+
+    /// Memory of the state, bytes.
+    fn memory_bytes(&self) -> usize;
 }
 
 /// What is fixed about a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
-    /// Name, unique among the members of a scorer.
+    /// Name, unique among the members of an ensemble.
     pub name: String,
     /// Version, as the author counts.
     pub version: String,
     /// Kind, as in model.toml.
     pub kind: String,
+    /// Hash of model.toml and artefact, and of the members' for an ensemble: 16 hexadecimal digits.
+    pub hash: String,
     /// Features, event columns and joined columns it reads, in the order of [`ModelInput::columns`].
     pub inputs: Vec<String>,
+    /// Per input, the reason that its contribution to a score stands for; none past the end.
+    pub reasons: Vec<Option<InputReason>>,
+}
+
+/// What it means that an input raised the score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputReason {
+    /// The reason.
+    pub definition: Arc<ReasonDefinition>,
+    /// What is usual.
+    pub baseline: Option<Baseline>,
+}
+
+/// What a reason's value is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Baseline {
+    /// A number that the author gave, such as the median of the training data.
+    Number(f64),
+    /// The value of the input at this position.
+    Input(usize),
 }
 
 impl ModelInfo {
     /// `name@version`.
     pub fn versioned_name(&self) -> String {
         format!("{}@{}", self.name, self.version)
+    }
+
+    /// Whether any contribution would become a reason.
+    pub fn has_reasons(&self) -> bool {
+        self.reasons.iter().any(Option::is_some)
     }
 }
 
@@ -56,15 +134,48 @@ pub struct ModelInput<'a> {
     pub rows: usize,
 }
 
+/// How much trouble to take over contributions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Exact ones.
+    Exact,
+    /// Whatever costs about as much as the score.
+    Cheap,
+}
+
+pub use tillwatch_records::Attribution;
+
+/// Contributions of inputs to raw scores.
+#[derive(Debug, Default)]
+pub struct Contributions {
+    /// What every row's raw score is without any contribution.
+    pub bias: f64,
+    /// One value per asked row and input, row by row. With the bias a row's values sum to its raw score.
+    pub values: Vec<f64>,
+    /// Whether a lower raw score is a higher risk.
+    pub lower_is_riskier: bool,
+    pub(crate) scratch: ExplainScratch,
+}
+
+impl Contributions {
+    /// Forgets everything, keeping the memory.
+    pub(crate) fn reset(&mut self) {
+        self.values.clear();
+        self.bias = 0.0;
+        self.lower_is_riskier = false;
+    }
+}
+
 /// The output of a batch.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct ModelOutput {
-    /// Log-odds of each row.
+    /// Raw score of each row: log-odds, or what the kind says.
     pub raw: Vec<f64>,
-    /// Probability of each row, 0 to 1.
+    /// Probability of each row, 0 to 1; NaN where the model has no opinion yet.
     pub probability: Vec<f64>,
     /// Reasons, in any order.
     pub signals: Vec<Signal>,
+    pub(crate) scratch: Scratch,
 }
 
 /// A reason for one row.
@@ -94,119 +205,5 @@ impl ModelOutput {
             reason,
             fired,
         });
-    }
-}
-
-/// What models may read: the catalog's features, the event columns and what is joined to them. A
-/// feature hides a column of the same name.
-#[derive(Debug, Clone, Default)]
-pub struct InputScope {
-    /// Name of the catalog.
-    pub catalog: String,
-    /// Hash of the catalog, hexadecimal.
-    pub catalog_version: String,
-    /// Names of the catalog's features, all Float64.
-    pub features: Vec<String>,
-    /// Event columns that the source has.
-    pub columns: Vec<Column>,
-    /// Columns that are joined to the records, see [`tillwatch_records::EventBatch::joined`].
-    pub joined: Vec<Field>,
-    /// The catalogs of the stages, where features come from several; none where there is one. A model
-    /// that was made for one of them fits too: its features are among these, by the same names.
-    pub parts: Vec<CatalogId>,
-}
-
-/// Which catalog it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogId {
-    /// Its name.
-    pub name: String,
-    /// Its hash, hexadecimal.
-    pub version: String,
-}
-
-impl InputScope {
-    /// The event column that the input `name` stands for; `None` for a feature or a stranger.
-    pub fn event_column(&self, name: &str) -> Option<Column> {
-        if self.features.iter().any(|feature| feature == name) {
-            return None;
-        }
-        Column::from_name(name).filter(|column| self.columns.contains(column))
-    }
-
-    /// The joined column that the input `name` stands for; `None` for anything else.
-    pub fn joined_column(&self, name: &str) -> Option<&Field> {
-        if self.features.iter().any(|feature| feature == name) || Column::from_name(name).is_some()
-        {
-            return None;
-        }
-        self.joined.iter().find(|field| field.name() == name)
-    }
-}
-
-impl Scope for InputScope {
-    fn data_type(&self, name: &str) -> Option<DataType> {
-        if self.features.iter().any(|feature| feature == name) {
-            return Some(DataType::Float64);
-        }
-        let event = self.event_column(name);
-        let event = event.map(|column| column.kind().data_type());
-        event.or_else(|| Some(self.joined_column(name)?.data_type().clone()))
-    }
-
-    fn names(&self) -> Vec<String> {
-        let columns = self.columns.iter().map(|column| column.name().to_owned());
-        let joined = self.joined.iter().map(|field| field.name().clone());
-        let features = self.features.iter().cloned();
-        features.chain(columns).chain(joined).collect()
-    }
-}
-
-/// The value of a number, time or truth value as a double; NaN where there is none, and for text.
-pub(crate) fn value_at(array: &ArrayRef, row: usize) -> f64 {
-    if row >= array.len() || array.is_null(row) {
-        return f64::NAN;
-    }
-    if let Some(array) = array.as_primitive_opt::<Float64Type>() {
-        return array.value(row);
-    }
-    if let Some(array) = array.as_primitive_opt::<Int64Type>() {
-        return array.value(row) as f64;
-    }
-    if let Some(array) = array.as_primitive_opt::<TimestampMillisecondType>() {
-        return array.value(row) as f64;
-    }
-    match array.as_boolean_opt() {
-        Some(array) => f64::from(u8::from(array.value(row))),
-        None => f64::NAN,
-    }
-}
-
-/// Calls `each` with every row of `rows` and its value as a double, NaN for null. `rows` must lie
-/// within the array.
-pub(crate) fn for_each_value(
-    array: &ArrayRef,
-    rows: std::ops::Range<usize>,
-    mut each: impl FnMut(usize, f64),
-) {
-    if let Some(floats) = array.as_primitive_opt::<Float64Type>()
-        && let Some(values) = floats.values().get(rows.clone())
-    {
-        let pairs = values.iter().enumerate();
-        match floats.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => pairs.for_each(|(position, value)| each(position, *value)),
-            Some(nulls) => {
-                let nulls = nulls.slice(rows.start, values.len());
-                pairs
-                    .zip(nulls.iter())
-                    .for_each(|((position, value), known)| {
-                        each(position, if known { *value } else { f64::NAN });
-                    });
-            }
-        }
-        return;
-    }
-    for (position, row) in rows.enumerate() {
-        each(position, value_at(array, row));
     }
 }

@@ -1,14 +1,15 @@
 //! The kinds of model, one module each.
 
-pub mod lightgbm;
+pub mod detector;
 pub mod logistic;
 pub mod rules;
+pub mod trees;
 
 use std::sync::Arc;
 
-use tillwatch_records::{Reason, ReasonDefinition};
+use tillwatch_records::Reason;
 
-use crate::model::ModelOutput;
+use crate::model::{Baseline, InputReason, Signal};
 
 /// 1 / (1 + e^−x).
 pub(crate) fn logistic(x: f64) -> f64 {
@@ -21,24 +22,33 @@ pub(crate) fn log_odds(p: f64) -> f64 {
 }
 
 /// Pushes a reason for every input that has one and raised the score of `row`.
+///
+/// `contributions` has one value per input, `value` gives an input's value.
 pub(crate) fn push_contributions(
     row: usize,
-    definitions: &[Option<Arc<ReasonDefinition>>],
+    reasons: &[Option<InputReason>],
     contributions: &[f64],
     value: impl Fn(usize) -> f64,
-    output: &mut ModelOutput,
+    output: &mut Vec<Signal>,
 ) {
-    for (input, (definition, contribution)) in definitions.iter().zip(contributions).enumerate() {
-        if let Some(definition) = definition
+    for (input, (reason, contribution)) in reasons.iter().zip(contributions).enumerate() {
+        if let Some(reason) = reason
             && *contribution > 0.0
         {
-            let reason = Reason {
-                definition: Arc::clone(definition),
-                value: value(input),
-                baseline: None,
-                contribution: *contribution,
-            };
-            output.push_reason(row, reason, false);
+            let baseline = reason.baseline.map(|baseline| match baseline {
+                Baseline::Number(number) => number,
+                Baseline::Input(position) => value(position),
+            });
+            output.push(Signal {
+                row: row as u32,
+                reason: Reason {
+                    definition: Arc::clone(&reason.definition),
+                    value: value(input),
+                    baseline: baseline.filter(|baseline| !baseline.is_nan()),
+                    contribution: *contribution,
+                },
+                fired: false,
+            });
         }
     }
 }

@@ -2,247 +2,269 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, new_null_array};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::array::{Array, StringArray};
 use tillwatch_records::limits::REASONS_MAX;
 use tillwatch_records::score::ReasonLists;
-use tillwatch_records::{Alert, Column, EventBatch, FeatureBatch, Flags, ScoreBatch, Versions};
+use tillwatch_records::{
+    Alert, Attribution, Challenge, FeatureBatch, Flags, Reason, ScoreBatch, ShadowScores, Versions,
+};
+use twox_hash::XxHash3_64;
 
 use crate::alerts::{Alerts, Row};
 use crate::error::ScoringError;
-use crate::model::{InputScope, Model, ModelInput, ModelOutput, Signal};
-use crate::settings::ScoringSettings;
+use crate::lineup::{Entrant, Lineup};
+use crate::model::{Depth, Signal};
+use crate::runner::{Effort, Runner};
+use crate::settings::{AttributionPolicy, Below};
 
 /// Scores the batches of one lane, in order. The same batches give the same scores and alerts,
-/// however the records were cut into batches. A clone of one that has scored nothing serves another
-/// lane; the models are shared.
-#[derive(Debug, Clone)]
+/// however the records were cut into batches.
+#[derive(Debug)]
 pub struct Scorer {
-    members: Vec<Member>,
-    settings: ScoringSettings,
-    versions: Arc<Versions>,
+    lineup: Arc<Lineup>,
+    champion: Runner,
+    challenger: Option<Runner>,
+    shadows: Vec<Runner>,
+    /// What is on the champion's scores, and on the challenger's.
+    versions: [Arc<Versions>; 2],
     alerts: Alerts,
-    /// Schema of the features that `Source::Feature` positions were last looked up in.
-    schema: Option<SchemaRef>,
-    /// Signals of all members, reused.
+    effort: Effort,
+    /// Reused.
     signals: Vec<Signal>,
 }
 
-#[derive(Debug, Clone)]
-struct Member {
-    model: Arc<dyn Model>,
-    /// Where each input comes from.
-    sources: Vec<Source>,
-    columns: Vec<ArrayRef>,
-    output: ModelOutput,
-}
-
-#[derive(Debug, Clone)]
-enum Source {
-    /// A feature, with its position in the batch's schema when it has it.
-    Feature(String, Option<usize>),
-    Event(Column),
-    Joined(Field),
-}
-
-/// The event columns that `models` read, beside the catalog's own: only these need be decoded for
-/// scoring. The event time is among them, alerts cool down by it.
-pub fn columns_needed<'a>(
-    models: impl IntoIterator<Item = &'a Arc<dyn Model>>,
-    scope: &InputScope,
-) -> Vec<Column> {
-    let mut columns = vec![Column::EventTime];
-    for model in models {
-        let inputs = model.info().inputs.iter();
-        columns.extend(inputs.filter_map(|input| scope.event_column(input)));
-    }
-    columns.sort_unstable();
-    columns.dedup();
-    columns
+/// The score of every row, whoever gave it.
+struct Decided {
+    probabilities: Vec<f64>,
+    challenge: Option<Challenge>,
+    flags: Vec<Flags>,
 }
 
 impl Scorer {
-    /// A scorer of `models`, at least one. The score is that of the member with the highest
-    /// probability (the first of equals); reasons are merged over all members.
-    ///
-    /// # Errors
-    /// Refuses settings that contradict each other, no model, and two of the same name.
-    pub fn new(
-        models: Vec<Arc<dyn Model>>,
-        settings: ScoringSettings,
-        scope: &InputScope,
-    ) -> Result<Self, ScoringError> {
-        settings.validate()?;
-        if models.is_empty() {
-            return Err(ScoringError::Settings("no model to score with".to_owned()));
+    /// A scorer that has seen nothing.
+    pub fn new(lineup: &Arc<Lineup>) -> Self {
+        let challenger = lineup.challenger.as_ref().map(|(entrant, _)| entrant);
+        let runner = |entrant: &Entrant| Runner::new(&entrant.model, &lineup.scope);
+        let second = challenger.unwrap_or(&lineup.champion);
+        Self {
+            champion: runner(&lineup.champion),
+            challenger: challenger.map(runner),
+            shadows: lineup.shadows.iter().map(runner).collect(),
+            versions: [&lineup.champion, second].map(|entrant| Arc::clone(&entrant.versions)),
+            alerts: Alerts::new(&lineup.settings),
+            effort: Effort::Full,
+            signals: Vec::new(),
+            lineup: Arc::clone(lineup),
         }
-        for (position, model) in models.iter().enumerate() {
-            let name = &model.info().name;
-            if models[..position]
-                .iter()
-                .any(|other| other.info().name == *name)
-            {
-                return Err(ScoringError::Settings(format!(
-                    "two models are called `{name}`"
-                )));
+    }
+
+    /// Scores with `lineup` from the next batch on; whether it is another one. A learner whose model is in
+    /// both goes on with what it knows, cool-downs of alerts go on as well.
+    pub fn set_lineup(&mut self, lineup: &Arc<Lineup>) -> bool {
+        if Arc::ptr_eq(&self.lineup, lineup) {
+            return false;
+        }
+        let mut next = Self::new(lineup);
+        for to in next.runners_mut() {
+            for from in self.runners_mut() {
+                to.take_learners(from);
             }
         }
-        let names: Vec<String> = models.iter().map(|m| m.info().versioned_name()).collect();
-        Ok(Self {
-            alerts: Alerts::new(&settings),
-            settings,
-            versions: Arc::new(Versions {
-                model: names.join("+"),
-                catalog: scope.catalog_version.clone(),
-                reference: None,
-            }),
-            members: models
-                .into_iter()
-                .map(|model| Member::new(model, scope))
-                .collect(),
-            schema: None,
-            signals: Vec::new(),
-        })
+        let reference = self.versions[0].reference.clone();
+        next.set_reference(reference.as_deref());
+        next.effort = self.effort;
+        next.alerts = std::mem::replace(&mut self.alerts, Alerts::new(&lineup.settings));
+        next.alerts.set_settings(&lineup.settings);
+        *self = next;
+        true
     }
 
-    /// What is on every score.
+    /// The models that score.
+    pub fn lineup(&self) -> &Arc<Lineup> {
+        &self.lineup
+    }
+
+    /// What is on every score of the champion.
     pub fn versions(&self) -> &Arc<Versions> {
-        &self.versions
+        &self.versions[0]
     }
 
-    /// The event columns that the members read; see [`columns_needed`].
-    pub fn columns_needed(&self) -> Vec<Column> {
-        let sources = self.members.iter().flat_map(|member| &member.sources);
-        let mut columns: Vec<Column> = sources
-            .filter_map(|source| match source {
-                Source::Event(column) => Some(*column),
-                Source::Feature(..) | Source::Joined(_) => None,
-            })
-            .chain([Column::EventTime])
-            .collect();
-        columns.sort_unstable();
-        columns.dedup();
-        columns
-    }
-
-    /// The joined columns that the members read, by name and without repetition.
-    pub fn joined_needed(&self) -> Vec<Field> {
-        let sources = self.members.iter().flat_map(|member| &member.sources);
-        let mut fields: Vec<Field> = sources
-            .filter_map(|source| match source {
-                Source::Joined(field) => Some(field.clone()),
-                Source::Feature(..) | Source::Event(_) => None,
-            })
-            .collect();
-        fields.sort_by(|a, b| a.name().cmp(b.name()));
-        fields.dedup_by(|a, b| a.name() == b.name());
-        fields
+    /// How much is asked of the batches that come.
+    pub fn set_effort(&mut self, effort: Effort) {
+        self.effort = effort;
     }
 
     /// Says which version of the reference data is joined to the batches that come; see
     /// [`Versions::reference`].
     pub fn set_reference(&mut self, version: Option<&str>) {
-        if self.versions.reference.as_deref() != version {
-            self.versions = Arc::new(Versions {
-                reference: version.map(str::to_owned),
-                ..Versions::clone(&self.versions)
-            });
+        for versions in &mut self.versions {
+            if versions.reference.as_deref() != version {
+                *versions = Arc::new(Versions {
+                    reference: version.map(str::to_owned),
+                    ..Versions::clone(versions)
+                });
+            }
         }
     }
 
     /// Scores one batch. An input that the batch lacks counts as missing on every row.
     pub fn score(&mut self, batch: FeatureBatch) -> ScoreBatch {
         let rows = batch.len();
-        self.bind(&batch);
-        let (probabilities, signals) = self.run_members(rows);
-        let scores: Vec<u16> = probabilities.iter().map(|p| score_of(*p)).collect();
-        let bands = scores
-            .iter()
-            .map(|score| self.settings.band(*score))
-            .collect();
-        let (reasons, alerts) = self.explain(&batch, &scores, signals);
-        ScoreBatch {
-            events: batch.events,
-            keys: batch.keys,
-            features: batch.features,
-            scores,
-            probabilities,
-            bands,
-            reasons,
-            flags: batch.flags,
-            versions: Arc::clone(&self.versions),
-            alerts,
-        }
-    }
-
-    /// Fetches every member's inputs.
-    fn bind(&mut self, batch: &FeatureBatch) {
-        let schema = batch.features.schema_ref();
-        if !self
-            .schema
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, schema))
-        {
-            for source in self
-                .members
-                .iter_mut()
-                .flat_map(|member| &mut member.sources)
-            {
-                if let Source::Feature(name, position) = source {
-                    *position = schema.index_of(name).ok();
-                }
-            }
-            self.schema = Some(Arc::clone(schema));
-        }
-        let rows = batch.len();
-        for member in &mut self.members {
-            member.columns.clear();
-            member
-                .columns
-                .extend(member.sources.iter().map(|source| match source {
-                    Source::Feature(_, Some(position)) => {
-                        Arc::clone(batch.features.column(*position))
-                    }
-                    Source::Feature(_, None) => new_null_array(&DataType::Float64, rows),
-                    Source::Event(column) => match batch.events.column(*column) {
-                        Some(array) => Arc::clone(array),
-                        None => new_null_array(&column.kind().data_type(), rows),
-                    },
-                    Source::Joined(field) => joined(&batch.events, field),
-                }));
-        }
-    }
-
-    /// Scores with every member: the probability of each row, and all signals ordered by row, then
-    /// by contribution.
-    fn run_members(&mut self, rows: usize) -> (Vec<f64>, Vec<Signal>) {
         let mut signals = std::mem::take(&mut self.signals);
-        let mut best = Vec::new();
-        for member in &mut self.members {
-            member.output.clear();
-            let input = ModelInput {
-                columns: &member.columns,
-                rows,
-            };
-            member.model.score(&input, &mut member.output);
-            debug_assert_eq!(member.output.probability.len(), rows);
-            debug_assert_eq!(member.output.raw.len(), rows);
-            signals.append(&mut member.output.signals);
-            if best.is_empty() {
-                best.clone_from(&member.output.probability);
-                best.resize(rows, 0.0);
-            } else {
-                let pairs = best.iter_mut().zip(&member.output.probability);
-                pairs.for_each(|(best, found)| *best = best.max(*found));
-            }
-            member.columns.clear();
-        }
+        let decided = self.decide(&batch, &mut signals);
+        let attributions = self.attribute(&decided, &mut signals);
+        let shadows = self.watch(&batch);
         // Stable, so that equals keep the order of members and rules.
         signals.sort_by(|a, b| {
             let by_share = || b.reason.contribution.total_cmp(&a.reason.contribution);
             a.row.cmp(&b.row).then_with(by_share)
         });
-        (best, signals)
+        let settings = &self.lineup.settings;
+        let scores: Vec<u16> = decided.probabilities.iter().map(|p| score_of(*p)).collect();
+        let bands = scores.iter().map(|score| settings.band(*score)).collect();
+        let (reasons, alerts) = self.explain(&batch, &scores, &mut signals);
+        self.signals = signals;
+        debug_assert_eq!(scores.len(), rows);
+        ScoreBatch {
+            events: batch.events,
+            keys: batch.keys,
+            features: batch.features,
+            scores,
+            probabilities: decided.probabilities,
+            bands,
+            reasons,
+            flags: decided.flags,
+            attributions,
+            versions: Arc::clone(&self.versions[0]),
+            challenge: decided.challenge,
+            shadows,
+            alerts,
+        }
+    }
+
+    /// Scores with the models that decide.
+    fn decide(&mut self, batch: &FeatureBatch, signals: &mut Vec<Signal>) -> Decided {
+        let from = self.explain_from();
+        self.champion.bind_batch(batch);
+        self.champion
+            .score(&batch.flags, self.effort, from, signals);
+        let mut probabilities = self.champion.probability().to_vec();
+        let mut challenge = None;
+        if let (Some(runner), Some((_, share))) = (&mut self.challenger, &self.lineup.challenger) {
+            let theirs = challenged(&batch.keys, *share);
+            signals.retain(|signal| !theirs[signal.row as usize]);
+            let first = signals.len();
+            runner.bind_batch(batch);
+            runner.score(&batch.flags, self.effort, from, signals);
+            let added = signals.split_off(first);
+            signals.extend(
+                added
+                    .into_iter()
+                    .filter(|signal| theirs[signal.row as usize]),
+            );
+            let pairs = probabilities.iter_mut().zip(runner.probability());
+            for ((mine, their), is_theirs) in pairs.zip(&theirs) {
+                *mine = if *is_theirs { *their } else { *mine };
+            }
+            challenge = theirs.contains(&true).then(|| Challenge {
+                versions: Arc::clone(&self.versions[1]),
+                rows: theirs,
+            });
+        }
+        let mut flags = batch.flags.clone();
+        for (row, probability) in probabilities.iter_mut().enumerate() {
+            let runner = self.runner_of(challenge.as_ref(), row);
+            if runner.is_warming(row) {
+                flags[row] |= Flags::MODEL_WARMING;
+            }
+            if runner.is_degraded() {
+                flags[row] |= Flags::DEGRADED;
+            }
+            if probability.is_nan() {
+                *probability = 0.0;
+            }
+        }
+        Decided {
+            probabilities,
+            challenge,
+            flags,
+        }
+    }
+
+    fn runner_of(&self, challenge: Option<&Challenge>, row: usize) -> &Runner {
+        match (challenge, &self.challenger) {
+            (Some(challenge), Some(challenger)) if challenge.rows[row] => challenger,
+            _ => &self.champion,
+        }
+    }
+
+    /// Adds what contributions say, as deep as the policy wants for each row.
+    fn attribute(&mut self, decided: &Decided, signals: &mut Vec<Signal>) -> Vec<Attribution> {
+        let settings = self.lineup.settings.attribution;
+        let is_late = self.effort > Effort::Full && settings.policy == AttributionPolicy::Deadline;
+        let mut found = vec![Attribution::None; decided.probabilities.len()];
+        // By runner and depth: champion exact, champion cheap, challenger exact, challenger cheap.
+        let mut asked: [Vec<u32>; 4] = Default::default();
+        let from = self.explain_from();
+        for (row, probability) in decided.probabilities.iter().enumerate() {
+            let is_exact = *probability >= from && !is_late;
+            if !is_exact && settings.below == Below::None && !(is_late && *probability >= from) {
+                continue;
+            }
+            let challenge = decided.challenge.as_ref();
+            let is_theirs = challenge.is_some_and(|challenge| challenge.rows[row]);
+            asked[usize::from(is_theirs) * 2 + usize::from(!is_exact)].push(row as u32);
+        }
+        for (position, rows) in asked.iter().enumerate() {
+            let runner = match (position / 2, &mut self.challenger) {
+                (1, Some(challenger)) => challenger,
+                _ => &mut self.champion,
+            };
+            let depth = if position % 2 == 0 {
+                Depth::Exact
+            } else {
+                Depth::Cheap
+            };
+            let how = runner.explain(rows, depth, signals);
+            rows.iter().for_each(|row| found[*row as usize] = how);
+        }
+        found
+    }
+
+    /// The probability from which contributions are exact.
+    fn explain_from(&self) -> f64 {
+        let settings = self.lineup.settings.attribution;
+        match settings.policy {
+            AttributionPolicy::Always => 0.0,
+            AttributionPolicy::AboveThreshold | AttributionPolicy::Deadline => settings.from,
+        }
+    }
+
+    /// Asks the models that decide nothing.
+    fn watch(&mut self, batch: &FeatureBatch) -> Vec<ShadowScores> {
+        let effort = self.effort;
+        let mut unused = Vec::new();
+        let entrants = self.lineup.shadows.iter();
+        entrants
+            .zip(&mut self.shadows)
+            .map(|(entrant, runner)| {
+                let model = Arc::from(entrant.versions.model.as_str());
+                // A shadow that learns sees every row, or it would not be the model it is compared as.
+                if effort > Effort::Full && !runner.model().learns() {
+                    return ShadowScores {
+                        model,
+                        probabilities: Vec::new(),
+                    };
+                }
+                runner.bind_batch(batch);
+                runner.score(&batch.flags, Effort::Full, f64::INFINITY, &mut unused);
+                unused.clear();
+                ShadowScores {
+                    model,
+                    probabilities: runner.probability().to_vec(),
+                }
+            })
+            .collect()
     }
 
     /// The reasons of every row and the alerts they raise.
@@ -250,7 +272,7 @@ impl Scorer {
         &mut self,
         batch: &FeatureBatch,
         scores: &[u16],
-        mut signals: Vec<Signal>,
+        signals: &mut Vec<Signal>,
     ) -> (ReasonLists, Vec<Alert>) {
         let mut lists = ReasonLists::with_capacity(scores.len());
         let mut alerts = Vec::new();
@@ -258,7 +280,7 @@ impl Scorer {
         let mut rest = signals.drain(..).peekable();
         for (row, score) in scores.iter().enumerate() {
             fired.clear();
-            let mut reasons: Vec<tillwatch_records::Reason> = Vec::new();
+            let mut reasons: Vec<Reason> = Vec::new();
             while let Some(signal) = rest.next_if(|signal| signal.row as usize == row) {
                 let definition = &signal.reason.definition;
                 if signal.fired && self.alerts.wants(definition.severity) {
@@ -284,40 +306,62 @@ impl Scorer {
             };
             self.alerts.raise(&about, &fired, &mut alerts);
         }
-        drop(rest);
-        self.signals = signals;
         (lists, alerts)
     }
-}
 
-impl Member {
-    fn new(model: Arc<dyn Model>, scope: &InputScope) -> Self {
-        let source = |input: &String| {
-            if let Some(column) = scope.event_column(input) {
-                return Source::Event(column);
-            }
-            match scope.joined_column(input) {
-                Some(field) => Source::Joined(field.clone()),
-                None => Source::Feature(input.clone(), None),
-            }
-        };
-        Self {
-            sources: model.info().inputs.iter().map(source).collect(),
-            columns: Vec::new(),
-            output: ModelOutput::default(),
-            model,
+    fn runners(&self) -> impl Iterator<Item = &Runner> {
+        [&self.champion]
+            .into_iter()
+            .chain(&self.challenger)
+            .chain(&self.shadows)
+    }
+
+    fn runners_mut(&mut self) -> impl Iterator<Item = &mut Runner> {
+        let first = [&mut self.champion].into_iter();
+        first.chain(&mut self.challenger).chain(&mut self.shadows)
+    }
+
+    /// What the learners know: name and hash of each one's model, and its state.
+    pub fn learned(&self) -> Vec<(String, String, Vec<u8>)> {
+        let learners = self.runners().flat_map(Runner::learners);
+        let written = learners.map(|(info, learner)| {
+            let mut bytes = Vec::new();
+            learner.write(&mut bytes);
+            (info.name.clone(), info.hash.clone(), bytes)
+        });
+        written.collect()
+    }
+
+    /// Gives a learner what it knew, as [`Scorer::learned`] wrote it; whether a model here has that name and
+    /// hash.
+    ///
+    /// # Errors
+    /// Refuses a state that is not of this model; the learner stays as it was.
+    pub fn restore_learned(
+        &mut self,
+        name: &str,
+        hash: &str,
+        state: &[u8],
+    ) -> Result<bool, ScoringError> {
+        let mut any = false;
+        for runner in self.runners_mut() {
+            any |= runner.read_learner(name, hash, state)?;
         }
+        Ok(any)
     }
 }
 
-/// A joined column; null where the batch has none of its type.
-fn joined(events: &EventBatch, field: &Field) -> ArrayRef {
-    let found = events.joined.as_ref();
-    let found = found.and_then(|joined| joined.column_by_name(field.name()));
-    match found.filter(|array| array.data_type() == field.data_type()) {
-        Some(array) => Arc::clone(array),
-        None => new_null_array(field.data_type(), events.len()),
-    }
+/// Which rows are the challenger's: those of keys whose hash falls into its share.
+fn challenged(keys: &StringArray, share: f64) -> Vec<bool> {
+    /// Doubles count whole numbers up to 2^53.
+    const UNUSED_BITS: u32 = u64::BITS - f64::MANTISSA_DIGITS;
+    let scale = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    keys.iter()
+        .map(|key| {
+            let hash = XxHash3_64::oneshot(key.unwrap_or_default().as_bytes());
+            ((hash >> UNUSED_BITS) as f64) < share * scale
+        })
+        .collect()
 }
 
 /// `min(999, floor(1000 p))`. NaN gives 0.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,15 +11,15 @@ use tillwatch_records::{
     TopicPartition, Typology,
 };
 
-use crate::model::{ModelInput, ModelOutput};
 use crate::*;
 
-mod lightgbm;
 mod property;
+mod trees;
 
 pub(crate) fn scope() -> InputScope {
     InputScope {
         parts: Vec::new(),
+        words: BTreeMap::new(),
         catalog: "terminal".to_owned(),
         catalog_version: "c0ffee".to_owned(),
         features: ["count_24h", "decline_ratio_5m", "amount_sum_1h"]
@@ -39,13 +40,14 @@ pub(crate) fn files(description: &str, artefacts: &[(&str, &str)]) -> ModelFiles
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()))
             .collect(),
+        ..ModelFiles::default()
     }
 }
 
 pub(crate) fn load(
     description: &str,
     artefacts: &[(&str, &str)],
-) -> Result<Arc<dyn Model>, ScoringError> {
+) -> Result<Arc<LoadedModel>, ScoringError> {
     Registry::standard().load(&files(description, artefacts), &scope())
 }
 
@@ -158,16 +160,43 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
     }
 }
 
+const BOTH_TOML: &str = r#"
+name = "both"
+version = "3"
+kind = "ensemble"
+
+[ensemble]
+method = "max"
+
+[[ensemble.member]]
+model = "../rules"
+
+[[ensemble.member]]
+model = "../line"
+"#;
+
+fn both(description: &str) -> ModelFiles {
+    let line = [("line.toml", LOGISTIC), ("golden.json", GOLDEN)];
+    ModelFiles {
+        members: [
+            (
+                "../rules".to_owned(),
+                files(RULES_TOML, &[("rules.toml", RULES)]),
+            ),
+            ("../line".to_owned(), files(LOGISTIC_TOML, &line)),
+        ]
+        .into(),
+        ..files(description, &[])
+    }
+}
+
+fn lineup(model: Arc<LoadedModel>) -> Lineup {
+    Lineup::new(model, ScoringSettings::default(), Arc::new(scope())).unwrap()
+}
+
 fn scorer() -> Scorer {
-    let models = vec![
-        load(RULES_TOML, &[("rules.toml", RULES)]).unwrap(),
-        load(
-            LOGISTIC_TOML,
-            &[("line.toml", LOGISTIC), ("golden.json", GOLDEN)],
-        )
-        .unwrap(),
-    ];
-    Scorer::new(models, ScoringSettings::default(), &scope()).unwrap()
+    let model = Registry::standard().load(&both(BOTH_TOML), &scope());
+    Scorer::new(&Arc::new(lineup(model.unwrap())))
 }
 
 /// Everything a score says, a line per row, alerts after their row.
@@ -212,8 +241,9 @@ feature = "registry_floor_limit_minor"
 words = "above the floor limit"
 "#;
     let model = load(RULES_TOML, &[("rules.toml", rules)]).unwrap();
-    let mut scorer = Scorer::new(vec![model], ScoringSettings::default(), &scope()).unwrap();
-    let needed = scorer.joined_needed();
+    let lineup = Arc::new(lineup(model));
+    let mut scorer = Scorer::new(&lineup);
+    let needed = lineup.joined_needed();
     let names: Vec<&String> = needed.iter().map(Field::name).collect();
     assert_eq!(names, ["registry_floor_limit_minor", "registry_model"]);
     let given = |first| {
@@ -291,10 +321,10 @@ fn results_do_not_depend_on_batching() {
 #[test]
 fn a_scorer_says_what_it_is_and_reads() {
     let scorer = scorer();
-    assert_eq!(scorer.versions().model, "terminal-rules@1+line@2");
+    assert_eq!(scorer.versions().model, "both@3");
     assert_eq!(scorer.versions().catalog, "c0ffee");
     assert_eq!(
-        scorer.columns_needed(),
+        scorer.lineup().columns_needed(),
         vec![Column::EventTime, Column::Mcc, Column::AmountMinor]
     );
 }
@@ -323,7 +353,7 @@ fn rules_combine_by_noisy_or() {
         }
     };
     let columns: Vec<ArrayRef> = model.info().inputs.iter().map(column).collect();
-    let output = run(&*model, &columns, 3);
+    let output = run(&model, &columns, 3);
     // Both rules, then neither: too few transactions, then an exempt category.
     assert_eq!(
         output.probability,
@@ -384,6 +414,7 @@ fn a_model_of_one_stage_fits_a_chain_that_has_the_stage() {
     let rules = |more: &str| ModelFiles {
         description: format!("{RULES_TOML}{more}"),
         files: [("rules.toml".to_owned(), RULES.as_bytes().to_vec())].into(),
+        ..ModelFiles::default()
     };
     let fits = |more: &str| Registry::standard().load(&rules(more), &chain).is_ok();
     assert!(fits("catalog = \"terminal\""));
@@ -406,14 +437,14 @@ fn loading_refuses_with_a_remedy() {
         &RULES_TOML.replace("\"rules\"", "\"rule\""),
         &rules,
         &expect![
-            "model.toml: unknown kind `rule`; did you mean `rules`?; known are lightgbm, logistic, rules"
+            "model.toml: unknown kind `rule`; did you mean `rules`?; known are half_space_trees, isolation_forest, lightgbm, logistic, random_cut_forest, rules, xgboost, ensemble"
         ],
     );
     check_error(
         &RULES_TOML.replace("version", "versoin"),
         &rules,
         &expect![
-            "model.toml: line 3: unknown field `versoin`, expected one of `name`, `version`, `kind`, `artefact`, `catalog`, `catalog_version`, `inputs`, `golden`, `reasons_from`, `reasons`; did you mean `version`?"
+            "model.toml: line 3: unknown field `versoin`, expected one of `name`, `version`, `kind`, `artefact`, `catalog`, `catalog_version`, `inputs`, `golden`, `card`, `output`, `calibration`, `ensemble`, `reasons`; did you mean `version`?"
         ],
     );
     check_error(
@@ -512,9 +543,23 @@ fn settings_read_and_refuse() {
     assert!(crossed.validate().is_err());
 }
 
-/// The output of a model on columns.
-pub(crate) fn run(model: &dyn Model, columns: &[ArrayRef], rows: usize) -> ModelOutput {
-    let mut output = ModelOutput::default();
-    model.score(&ModelInput { columns, rows }, &mut output);
-    output
+/// The output of a model on columns, in the order of its inputs.
+pub(crate) fn run(model: &Arc<LoadedModel>, columns: &[ArrayRef], rows: usize) -> ModelOutput {
+    let mut runner = Runner::new(model, &scope());
+    let inputs = &model.info().inputs;
+    runner.bind(rows, |source| {
+        let position = inputs.iter().position(|input| input == source.name());
+        position.map(|position| Arc::clone(&columns[position]))
+    });
+    let mut signals = Vec::new();
+    let flags = vec![Flags::default(); rows];
+    runner.score(&flags, Effort::Full, 0.0, &mut signals);
+    let all: Vec<u32> = (0..rows as u32).collect();
+    runner.explain(&all, Depth::Exact, &mut signals);
+    ModelOutput {
+        raw: runner.raw().to_vec(),
+        probability: runner.probability().to_vec(),
+        signals,
+        ..ModelOutput::default()
+    }
 }

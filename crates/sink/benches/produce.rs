@@ -20,8 +20,8 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use tillwatch_records::score::ReasonLists;
 use tillwatch_records::{
-    Band, Column, EventBatch, Flags, Projection, RecordKind, ScoreBatch, Ticket, TopicPartition,
-    Versions,
+    Attribution, Band, Column, EventBatch, Flags, Projection, RecordKind, ScoreBatch, Ticket,
+    TopicPartition, Versions,
 };
 use tillwatch_sink::{KafkaSink, ScoreEncoder, Sink as _, SinkKind, SinkSettings, Surroundings};
 
@@ -155,9 +155,13 @@ fn batch() -> ScoreBatch {
         flags: vec![Flags::empty(); ROWS],
         versions: Arc::new(Versions {
             model: "terminal-rules@1".to_owned(),
+            model_hash: "00112233445566ff".to_owned(),
             catalog: "0123456789abcdef".to_owned(),
             reference: None,
         }),
+        attributions: vec![Attribution::None; ROWS],
+        challenge: None,
+        shadows: Vec::new(),
         alerts: Vec::new(),
         events: EventBatch {
             joined: None,

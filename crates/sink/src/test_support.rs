@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crossbeam_channel::{Receiver, unbounded};
 use tillwatch_records::score::ReasonLists;
 use tillwatch_records::{
-    Alert, Band, Column, EventBatch, Flags, Projection, Reason, ReasonDefinition, RecordKind,
-    ScoreBatch, Settled, Severity, Ticket, TopicPartition, Typology, Versions,
+    Alert, Attribution, Band, Column, EventBatch, Flags, Projection, Reason, ReasonDefinition,
+    RecordKind, ScoreBatch, Settled, Severity, Ticket, TopicPartition, Typology, Versions,
 };
 
 /// A ticket and where its end is told.
@@ -90,9 +90,13 @@ pub(crate) fn from_parts(
         flags: vec![Flags::empty(); rows],
         versions: Arc::new(Versions {
             model: "terminal-rules@1".to_owned(),
+            model_hash: "00112233445566ff".to_owned(),
             catalog: "0123456789abcdef".to_owned(),
             reference: None,
         }),
+        attributions: vec![Attribution::None; rows],
+        challenge: None,
+        shadows: Vec::new(),
         alerts: Vec::new(),
     }
 }

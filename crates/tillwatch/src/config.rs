@@ -1,6 +1,7 @@
 //! One TOML file, read once into a validated [`Config`].
 
 mod environment;
+mod models;
 mod registry;
 mod stages;
 mod written;
@@ -18,6 +19,7 @@ use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
 pub use crate::log::LogSettings;
+pub use models::ModelSettings;
 pub use registry::{CsvType, RegistrySettings};
 pub use stages::{StageSettings, Stages};
 use written::Written;
@@ -38,8 +40,7 @@ pub struct Config {
     /// Reference data that is joined to every record, if there is any.
     pub registry: Option<RegistrySettings>,
     pub engine: EngineSettings,
-    /// Model directories, each with a `model.toml`; at least one.
-    pub models: Vec<PathBuf>,
+    pub models: ModelSettings,
     pub scoring: ScoringSettings,
     /// Where scores go; only `run` needs it.
     pub sink: Option<SinksSettings>,

@@ -6,26 +6,37 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema};
 use sha2::{Digest as _, Sha256};
-use tillwatch_decode::{DecodeError, DecodePlan, Decoder};
+use tillwatch_decode::{DecodeError, DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind, Versions};
-use tillwatch_scoring::{CatalogId, InputScope, ModelFiles, Registry, Scorer, ScoringError};
+use tillwatch_scoring::{
+    CatalogId, FeatureWords, InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringError,
+    ScoringSettings,
+};
 
 use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
 use crate::lane::Lane;
-use crate::model_files::{self, ModelFileError};
+use crate::model_files::{LineupFiles, ModelFileError};
+use crate::models::{InForce, Models};
 use crate::reference::{Joiner, Loaded, Reference, RegistryError};
 
 /// What a configuration makes of the stages of the flow, before any record.
 #[derive(Debug)]
 pub struct Core {
-    decode: Arc<DecodePlan>,
     first: StagePlan,
     /// The stages after it, in order.
     rest: Vec<StagePlan>,
-    /// The scorer that every lane gets a copy of.
-    scorer: Scorer,
+    /// What any model may read.
+    scope: Arc<InputScope>,
+    scoring: ScoringSettings,
+    decode: DecodeSettings,
+    /// The columns of all keys.
+    key: KeySpec,
+    /// Columns that are read whatever models score.
+    base_columns: BTreeSet<Column>,
+    /// The models that score, and how records are decoded for them.
+    models: Arc<Models>,
     /// What is joined to records before the first stage.
     reference: Option<Arc<Reference>>,
 }
@@ -79,7 +90,7 @@ const ALWAYS: [Column; 2] = [Column::EventId, Column::EventTime];
 impl Core {
     /// Reads catalogs and models and fits the stages together.
     pub fn load(config: &Config) -> Result<Self, CoreError> {
-        let models = model_files::read_all(&config.models)?;
+        let models = LineupFiles::read(&config.models)?;
         Self::assemble(config, |path| Ok(read_text(path)?), &models)
     }
 
@@ -87,7 +98,7 @@ impl Core {
     pub fn assemble(
         config: &Config,
         read: impl Fn(&Path) -> Result<String, CoreError>,
-        models: &[(PathBuf, ModelFiles)],
+        models: &LineupFiles,
     ) -> Result<Self, CoreError> {
         let loaded = config.registry.as_ref().map(Loaded::read).transpose()?;
         let joined = loaded.as_ref().map(|loaded| loaded.table.schema());
@@ -100,8 +111,6 @@ impl Core {
         if let (Some(settings), Some(loaded)) = (&config.registry, loaded) {
             let wanted = core.joined_needed(&joined);
             let reference = Reference::new(settings.clone(), loaded, Arc::new(wanted));
-            let version = reference.current();
-            core.scorer.set_reference(Some(version.version()));
             core.reference = Some(Arc::new(reference));
         }
         Ok(core)
@@ -111,7 +120,7 @@ impl Core {
     fn fit(
         config: &Config,
         read: impl Fn(&Path) -> Result<String, CoreError>,
-        models: &[(PathBuf, ModelFiles)],
+        models: &LineupFiles,
         joined: &Schema,
     ) -> Result<Self, CoreError> {
         let mut rest: Vec<StagePlan> = Vec::new();
@@ -123,31 +132,54 @@ impl Core {
             rest.push(next);
         }
         let stages = || [&first].into_iter().chain(&rest);
-        let scorer = scorer(config, &stages().collect::<Vec<_>>(), models, joined)?;
+        let scope = Arc::new(scope(&stages().collect::<Vec<_>>(), joined));
         let key = config.stages.key_columns();
         let registered = config.registry.iter();
-        let columns: BTreeSet<Column> = ALWAYS
+        let base_columns = ALWAYS
             .into_iter()
             .chain(key.columns().iter().copied())
             .chain(registered.flat_map(|settings| settings.key.columns().iter().copied()))
             .chain(stages().flat_map(|stage| stage.plan.columns_needed()))
-            .chain(scorer.columns_needed())
             .collect();
-        let projection = Arc::new(Projection::new(columns));
-        let decode =
-            DecodePlan::new(&config.decode, projection, &key).map_err(CoreError::Decode)?;
+        let fit = Fit {
+            scope: &scope,
+            scoring: &config.scoring,
+            decode: &config.decode,
+            key: &key,
+            columns: &base_columns,
+        };
+        let in_force = fit.in_force(models)?;
         Ok(Self {
-            decode: Arc::new(decode),
             first,
             rest,
-            scorer,
+            scope,
+            scoring: config.scoring.clone(),
+            decode: config.decode.clone(),
+            key,
+            base_columns,
+            models: Arc::new(Models::new(in_force)),
             reference: None,
         })
     }
 
+    /// What `files` would put in force here.
+    ///
+    /// # Errors
+    /// Refuses models that do not fit catalogs, columns and settings.
+    pub fn fit_models(&self, files: &LineupFiles) -> Result<InForce, CoreError> {
+        let fit = Fit {
+            scope: &self.scope,
+            scoring: &self.scoring,
+            decode: &self.decode,
+            key: &self.key,
+            columns: &self.base_columns,
+        };
+        fit.in_force(files)
+    }
+
     /// The columns of `joined` that catalogs and models read.
     fn joined_needed(&self, joined: &Schema) -> Schema {
-        let models = self.scorer.joined_needed();
+        let models = self.models.current().lineup.joined_needed();
         let models = models.iter().map(|field| field.name().clone());
         let plans = self.stages().flat_map(|stage| stage.plan.joined_needed());
         let names: BTreeSet<String> = plans
@@ -168,11 +200,17 @@ impl Core {
             FeatureLane::new(Arc::clone(&stage.plan), stage.key.clone(), start_offset)
         };
         let rest = self.rest.iter().map(lane);
+        let in_force = self.models.current();
+        let joiner = self.reference.as_ref().map(Joiner::new);
+        let mut scorer = Scorer::new(&in_force.lineup);
+        scorer.set_reference(joiner.as_ref().map(Joiner::version));
         Lane {
-            decoder: Decoder::new(Arc::clone(&self.decode)),
-            joiner: self.reference.as_ref().map(Joiner::new),
+            decoder: Decoder::new(Arc::clone(&in_force.decode)),
+            joiner,
             chain: rest.fold(Chain::new(lane(&self.first)), Chain::then),
-            scorer: self.scorer.clone(),
+            scorer,
+            models: Arc::clone(&self.models),
+            in_force,
         }
     }
 
@@ -187,13 +225,19 @@ impl Core {
     }
 
     /// The columns that are decoded: what keys, catalogs, models and output read.
-    pub fn columns(&self) -> &[Column] {
-        self.decode.projection().columns()
+    pub fn columns(&self) -> Vec<Column> {
+        let in_force = self.models.current();
+        in_force.decode.projection().columns().to_vec()
+    }
+
+    /// The models that score.
+    pub fn models(&self) -> &Arc<Models> {
+        &self.models
     }
 
     /// What scores will say made them.
-    pub fn versions(&self) -> &Arc<Versions> {
-        self.scorer.versions()
+    pub fn versions(&self) -> Arc<Versions> {
+        Arc::clone(self.models.current().lineup.versions())
     }
 }
 
@@ -249,34 +293,73 @@ fn refuse_same_names<'a>(
     }
 }
 
-/// The scorer of all models together. They see the features of all stages as one catalog.
-fn scorer(
-    config: &Config,
-    stages: &[&StagePlan],
-    files: &[(PathBuf, ModelFiles)],
-    joined: &Schema,
-) -> Result<Scorer, CoreError> {
+/// What models may read: the features of all stages as one catalog, and columns.
+fn scope(stages: &[&StagePlan], joined: &Schema) -> InputScope {
     let transaction = Projection::of_kind(RecordKind::Transaction);
     let names: Vec<&str> = stages.iter().map(|stage| stage.catalog.as_str()).collect();
     let features = stages.iter().flat_map(|stage| stage.plan.feature_names());
-    let scope = InputScope {
+    InputScope {
         catalog: names.join("+"),
         catalog_version: version(stages),
         features: features.map(str::to_owned).collect(),
+        words: stages.iter().flat_map(|stage| words(&stage.plan)).collect(),
         columns: transaction.columns().to_vec(),
         joined: joined.fields().iter().map(|f| f.as_ref().clone()).collect(),
         parts: parts(stages),
-    };
-    let registry = Registry::standard();
-    let load = |(path, files): &(PathBuf, ModelFiles)| {
-        let refused = |source| CoreError::Model {
-            path: path.clone(),
-            source,
+    }
+}
+
+/// What a catalog says of its features.
+fn words(plan: &Plan) -> impl Iterator<Item = (String, FeatureWords)> {
+    plan.feature_names().filter_map(|name| {
+        let feature = plan.feature(name)?;
+        let words = FeatureWords {
+            description: feature.description.clone(),
+            window: feature.window.clone(),
         };
-        registry.load(files, &scope).map_err(refused)
-    };
-    let models = files.iter().map(load).collect::<Result<_, _>>()?;
-    Scorer::new(models, config.scoring.clone(), &scope).map_err(CoreError::Scoring)
+        Some((name.to_owned(), words))
+    })
+}
+
+/// What models must fit to.
+struct Fit<'a> {
+    scope: &'a Arc<InputScope>,
+    scoring: &'a ScoringSettings,
+    decode: &'a DecodeSettings,
+    key: &'a KeySpec,
+    /// Columns that are read whatever models score.
+    columns: &'a BTreeSet<Column>,
+}
+
+impl Fit<'_> {
+    fn in_force(&self, files: &LineupFiles) -> Result<InForce, CoreError> {
+        let registry = Registry::standard().with_flags(&self.scoring.flags);
+        let load = |(path, files): &(PathBuf, ModelFiles)| {
+            let refused = |source| CoreError::Model {
+                path: path.clone(),
+                source,
+            };
+            registry.load(files, self.scope).map_err(refused)
+        };
+        let champion = load(&files.champion)?;
+        let lineup = Lineup::new(champion, self.scoring.clone(), Arc::clone(self.scope));
+        let mut lineup = lineup.map_err(CoreError::Scoring)?;
+        if let Some((challenger, share)) = &files.challenger {
+            let challenged = lineup.with_challenger(load(challenger)?, *share);
+            lineup = challenged.map_err(CoreError::Scoring)?;
+        }
+        for shadow in &files.shadows {
+            let watched = lineup.with_shadow(load(shadow)?);
+            lineup = watched.map_err(CoreError::Scoring)?;
+        }
+        let columns = self.columns.iter().copied().chain(lineup.columns_needed());
+        let projection = Arc::new(Projection::new(columns));
+        let decode = DecodePlan::new(self.decode, projection, self.key);
+        Ok(InForce {
+            lineup: Arc::new(lineup),
+            decode: Arc::new(decode.map_err(CoreError::Decode)?),
+        })
+    }
 }
 
 /// The catalogs of several stages; none of a single one, which is the whole.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tillwatch_scoring::ModelFiles;
 
 use crate::config::{Config, ConfigError};
+use crate::model_files::LineupFiles;
 
 /// The default catalog.
 pub const CATALOG: &str = include_str!("../../../models/features/card-present.toml");
@@ -16,7 +17,7 @@ const CONFIG: &str = r#"
 catalog = "models/features/card-present.toml"
 
 [models]
-directories = ["models/terminal-rules", "models/terminal-gbdt"]
+champion = "models/terminal-ensemble"
 
 [http]
 listen = "off"
@@ -29,21 +30,32 @@ pub fn config(bootstrap: &str) -> Result<Config, ConfigError> {
 }
 
 /// The default models, as their directories hold them.
-pub fn models() -> Vec<(PathBuf, ModelFiles)> {
+pub fn models() -> LineupFiles {
     macro_rules! model {
-        ($name:literal: $($file:literal),*) => {(
-            PathBuf::from(concat!("models/", $name)),
+        ($name:literal: $($file:literal),*) => {
             ModelFiles {
                 description: include_str!(concat!("../../../models/", $name, "/model.toml")).into(),
                 files: BTreeMap::from([$((
                     $file.to_owned(),
                     include_bytes!(concat!("../../../models/", $name, "/", $file)).to_vec(),
                 )),*]),
-            },
-        )};
+                members: BTreeMap::new(),
+            }
+        };
     }
-    vec![
-        model!("terminal-rules": "rules.toml"),
-        model!("terminal-gbdt": "model.txt", "golden.json"),
-    ]
+    let mut ensemble = model!("terminal-ensemble":);
+    ensemble.members = BTreeMap::from([
+        (
+            "../terminal-rules".to_owned(),
+            model!("terminal-rules": "rules.toml"),
+        ),
+        (
+            "../terminal-gbdt".to_owned(),
+            model!("terminal-gbdt": "model.txt", "golden.json"),
+        ),
+    ]);
+    LineupFiles {
+        champion: (PathBuf::from("models/terminal-ensemble"), ensemble),
+        ..LineupFiles::default()
+    }
 }

@@ -1,5 +1,7 @@
 //! Everything that one partition owns: decoder scratch, feature state, alert state.
 
+use std::sync::Arc;
+
 use tillwatch_decode::{Decoder, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, ScoreBatch};
@@ -7,6 +9,7 @@ use tillwatch_scoring::Scorer;
 
 use crate::chain::Chain;
 use crate::metrics::Stage;
+use crate::models::{InForce, Models};
 use crate::reference::Joiner;
 
 /// Scores the records of one partition in order. The core of the product: a fold over the records
@@ -18,6 +21,9 @@ pub struct Lane {
     pub joiner: Option<Joiner>,
     pub chain: Chain,
     pub scorer: Scorer,
+    pub models: Arc<Models>,
+    /// What the last batch was scored by.
+    pub in_force: Arc<InForce>,
 }
 
 /// What became of a batch: each record is in exactly one of the two, but for terminal events and
@@ -33,6 +39,7 @@ pub struct Processed {
 impl Lane {
     /// Decodes, joins, folds and scores a batch; says after each stage that it is over.
     pub fn process(&mut self, raw: &RawBatch, mut over: impl FnMut(Stage)) -> Processed {
+        self.take_models();
         let mut decoded = self.decoder.decode(raw);
         over(Stage::Decode);
         if let Some(joiner) = &mut self.joiner {
@@ -47,6 +54,19 @@ impl Lane {
             scores,
             refusals: decoded.refusals,
         }
+    }
+
+    /// Takes over the models in force, if they have changed.
+    fn take_models(&mut self) {
+        let in_force = self.models.current();
+        if Arc::ptr_eq(&in_force, &self.in_force) {
+            return;
+        }
+        if !Arc::ptr_eq(&in_force.decode, &self.in_force.decode) {
+            self.decoder = Decoder::new(Arc::clone(&in_force.decode));
+        }
+        self.scorer.set_lineup(&in_force.lineup);
+        self.in_force = in_force;
     }
 
     /// What the feature state has counted and holds.

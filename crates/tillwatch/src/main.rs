@@ -19,6 +19,7 @@ mod lanes;
 mod log;
 mod metrics;
 mod model_files;
+mod models;
 mod pace;
 mod pipeline;
 mod progress;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use tillwatch_records::limits::{CONFIG_BYTES_MAX, MODEL_BYTES_MAX};
 use tillwatch_scoring::ModelFiles;
 
+use crate::config::ModelSettings;
+
 /// The file that every model directory has.
 const DESCRIPTION: &str = "model.toml";
 
@@ -26,15 +28,46 @@ pub enum ModelFileError {
     TooMany { path: PathBuf },
 }
 
-/// Reads each directory whole.
-pub fn read_all(directories: &[PathBuf]) -> Result<Vec<(PathBuf, ModelFiles)>, ModelFileError> {
-    directories
-        .iter()
-        .map(|path| Ok((path.clone(), read(path)?)))
-        .collect()
+/// The files of every model that a configuration names, each with its directory.
+#[derive(Debug, Clone, Default)]
+pub struct LineupFiles {
+    pub champion: (PathBuf, ModelFiles),
+    /// With its share of keys.
+    pub challenger: Option<((PathBuf, ModelFiles), f64)>,
+    pub shadows: Vec<(PathBuf, ModelFiles)>,
 }
 
-fn read(directory: &Path) -> Result<ModelFiles, ModelFileError> {
+impl LineupFiles {
+    /// Reads each directory whole, and those of the members of ensembles.
+    pub fn read(settings: &ModelSettings) -> Result<Self, ModelFileError> {
+        let with_path = |path: &PathBuf| Ok((path.clone(), read(path)?));
+        let challenger = settings.challenger.as_ref();
+        let challenger = challenger.map(|found| Ok((with_path(&found.path)?, found.share)));
+        Ok(Self {
+            champion: with_path(&settings.champion)?,
+            challenger: challenger.transpose()?,
+            shadows: settings
+                .shadows
+                .iter()
+                .map(with_path)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Reads a model's directory and, for an ensemble, those of its members.
+pub fn read(directory: &Path) -> Result<ModelFiles, ModelFileError> {
+    let mut model = read_one(directory)?;
+    let paths = ModelFiles::member_paths(&model.description);
+    // A description that cannot be read is refused with its place when the model is loaded.
+    for path in paths.unwrap_or_default() {
+        let member = read_one(&directory.join(&path))?;
+        model.members.insert(path, member);
+    }
+    Ok(model)
+}
+
+fn read_one(directory: &Path) -> Result<ModelFiles, ModelFileError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| ModelFileError::Read { path, source }
@@ -58,7 +91,11 @@ fn read(directory: &Path) -> Result<ModelFiles, ModelFileError> {
         }
         files.insert(name, read_bounded(&path, MODEL_BYTES_MAX)?);
     }
-    Ok(ModelFiles { description, files })
+    Ok(ModelFiles {
+        description,
+        files,
+        members: BTreeMap::new(),
+    })
 }
 
 fn read_bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelFileError> {

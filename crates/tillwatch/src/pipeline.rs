@@ -42,7 +42,7 @@ impl Pipeline {
         let consumer = Consumer::new(settings)?;
         let monitor = consumer.monitor();
         let metrics = Arc::new(Metrics::new(Arc::clone(&monitor)));
-        metrics.set_versions(Arc::clone(core.versions()));
+        metrics.set_versions(core.versions());
         if let Some(reference) = core.reference() {
             metrics.set_registry(&reference.current());
         }

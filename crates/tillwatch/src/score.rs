@@ -84,6 +84,7 @@ fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> 
         mut joiner,
         chain,
         mut scorer,
+        ..
     } = core.lane(0);
     let key = config.stages.key_columns();
     let labels = config.labels.as_ref();

@@ -5,7 +5,7 @@ use crate::error::DetectorError;
 use crate::image::{Reader, damaged};
 
 /// A binary heap with the row that is to go first on top.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sampler {
     capacity: usize,
     heap: Vec<Kept>,

@@ -9,7 +9,7 @@ const PADDING: f64 = 0.15;
 const LANES: usize = 8;
 
 /// All trees' splits, each tree complete and of the same height.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Planes {
     height: usize,
     /// Per tree 2^height: the root at 1, the children of node n at 2n and 2n + 1, nothing at 0. Children beyond the end

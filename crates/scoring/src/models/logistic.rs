@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tillwatch_records::ReasonDefinition;
+use tillwatch_records::Attribution;
 use tillwatch_records::suggest::did_you_mean;
 
-use super::{logistic, push_contributions};
+use super::logistic;
 use crate::error::ScoringError;
-use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, for_each_value, value_at};
+use crate::loaded::MemberKind;
+use crate::model::{Contributions, Depth, Model, ModelInfo, ModelInput, ModelOutput};
 use crate::registry::{LoadContext, ModelFactory};
 use crate::text::{read_toml, utf8};
+use crate::values::{for_each_value, value_at};
 
 /// Makes [`Logistic`].
 #[derive(Debug)]
@@ -26,9 +28,6 @@ pub struct Logistic {
     intercept: f64,
     /// One per input.
     terms: Vec<Term>,
-    reasons_from: f64,
-    /// One per input.
-    reasons: Vec<Option<Arc<ReasonDefinition>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +72,11 @@ impl Term {
 }
 
 impl ModelFactory for Factory {
-    type Model = Logistic;
-    const KIND: &'static str = "logistic";
+    fn kind(&self) -> &'static str {
+        "logistic"
+    }
 
-    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<Logistic, ScoringError> {
+    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError> {
         context.require_numbers()?;
         let file: File = read_toml(context.artefact, utf8(context.artefact, artefact)?)?;
         let inputs = &context.info.inputs;
@@ -112,13 +112,11 @@ impl ModelFactory for Factory {
         if !file.intercept.is_finite() {
             return Err(context.error("intercept is not finite"));
         }
-        Ok(Logistic {
+        Ok(MemberKind::Fixed(Arc::new(Logistic {
             intercept: file.intercept,
             terms: terms.into_iter().flatten().collect(),
-            reasons_from: context.reasons_from,
-            reasons: context.reasons,
             info: context.info,
-        })
+        })))
     }
 }
 
@@ -137,17 +135,21 @@ impl Model for Logistic {
         output
             .probability
             .extend(raw.iter().map(|raw| logistic(*raw)));
-        if self.reasons.iter().all(Option::is_none) {
-            return;
+    }
+
+    fn contribute(
+        &self,
+        input: &ModelInput<'_>,
+        rows: &[u32],
+        _depth: Depth,
+        contributions: &mut Contributions,
+    ) -> Attribution {
+        contributions.bias = self.intercept;
+        for row in rows {
+            let terms = self.terms.iter().zip(input.columns);
+            let values = terms.map(|(term, column)| term.value(value_at(column, *row as usize)));
+            contributions.values.extend(values);
         }
-        for row in 0..input.rows {
-            if output.probability[first + row] >= self.reasons_from {
-                let x = |slot: usize| value_at(&input.columns[slot], row);
-                let terms = self.terms.iter().enumerate();
-                let contributions: Vec<f64> =
-                    terms.map(|(slot, term)| term.value(x(slot))).collect();
-                push_contributions(row, &self.reasons, &contributions, x, output);
-            }
-        }
+        Attribution::Exact
     }
 }

@@ -16,9 +16,14 @@ use tillwatch_records::{Reason, ReasonDefinition, Severity, Typology};
 use super::log_odds;
 use crate::error::ScoringError;
 use crate::limits::RULES_MAX;
-use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, value_at};
+use crate::loaded::MemberKind;
+use crate::model::{Model, ModelInfo, ModelInput, ModelOutput};
 use crate::registry::{LoadContext, ModelFactory};
 use crate::text::{read_toml, utf8};
+use crate::values::value_at;
+
+/// The kind, as in model.toml.
+pub const KIND: &str = "rules";
 
 /// Makes [`Rules`].
 #[derive(Debug)]
@@ -98,10 +103,11 @@ struct MinCount {
 }
 
 impl ModelFactory for Factory {
-    type Model = Rules;
-    const KIND: &'static str = "rules";
+    fn kind(&self) -> &'static str {
+        KIND
+    }
 
-    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<Rules, ScoringError> {
+    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError> {
         let file: File = read_toml(context.artefact, utf8(context.artefact, artefact)?)?;
         if file.rules.is_empty() || file.rules.len() > RULES_MAX {
             return Err(context.error(format!(
@@ -133,7 +139,7 @@ impl ModelFactory for Factory {
         for (entry, predicates) in parsed {
             rules.push(rule(entry, predicates, &names, file.prior, &context)?);
         }
-        Ok(Rules {
+        Ok(MemberKind::Fixed(Arc::new(Rules {
             info: ModelInfo {
                 inputs: names,
                 ..context.info
@@ -141,7 +147,7 @@ impl ModelFactory for Factory {
             prior: file.prior,
             prior_raw: log_odds(file.prior),
             rules,
-        })
+        })))
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tillwatch_records::column::ColumnType;
-use tillwatch_records::{Column, ScoreBatch};
+use tillwatch_records::{Column, ScoreBatch, Versions};
 
 use super::score::encode_reason;
 use crate::SinkError;
@@ -16,9 +16,10 @@ use crate::SinkError;
 /// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
 /// timestamp (ms, UTC), `score` u16, `probability` f64, `band` text, `flags` list of text,
 /// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
-/// none), `model` text, `catalog` text, `registry` text (version of the reference data, only when
-/// there is any), `topic` text, `partition` i32, `offset` i64; then one f64 column per feature, in
-/// catalog order, when `features` is set.
+/// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `registry` text (version of
+/// the reference data, only when there is any), `topic` text, `partition` i32, `offset` i64; then one f64
+/// column `shadow_<name>@<version>` per model that decides nothing (its probability, null where it was
+/// left out), and one per feature, in catalog order, when `features` is set.
 ///
 /// # Errors
 /// [`SinkError::Table`] when a column of the batch has another number of rows than the batch.
@@ -42,6 +43,10 @@ pub fn scores_to_record_batch(
         |times| Arc::new(TimestampMillisecondArray::from(times.to_vec()).with_timezone("UTC")),
     );
     let same = |text: &str| Arc::new(StringArray::from_iter_values((0..rows).map(|_| text)));
+    let versions = |of: &dyn Fn(&Versions) -> &str| {
+        let values = (0..rows).map(|row| of(batch.versions_of(row)));
+        Arc::new(StringArray::from_iter_values(values))
+    };
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(ids)),
         event_ids,
@@ -62,7 +67,11 @@ pub fn scores_to_record_batch(
                 .map(|row| reasons_json(batch, row))
                 .collect::<StringArray>(),
         ),
-        same(&batch.versions.model),
+        Arc::new(StringArray::from_iter_values(
+            batch.attributions.iter().map(|how| how.as_str()),
+        )),
+        versions(&|versions| &versions.model),
+        versions(&|versions| &versions.model_hash),
         same(&batch.versions.catalog),
     ];
     if let Some(registry) = &batch.versions.reference {
@@ -74,6 +83,16 @@ pub fn scores_to_record_batch(
         Arc::new(Int64Array::from(events.offsets.clone())),
     ];
     columns.extend(position);
+    columns.extend(batch.shadows.iter().map(|shadow| -> ArrayRef {
+        let value = |row: usize| {
+            shadow
+                .probabilities
+                .get(row)
+                .filter(|p| !p.is_nan())
+                .copied()
+        };
+        Arc::new((0..rows).map(value).collect::<Float64Array>())
+    }));
     if features {
         columns.extend(batch.features.columns().iter().cloned());
     }
@@ -97,7 +116,9 @@ fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
         Field::new("flags", list.clone(), false),
         Field::new("reason_codes", list, false),
         Field::new("reasons", text.clone(), true),
+        Field::new("attribution", text.clone(), false),
         Field::new("model", text.clone(), false),
+        Field::new("model_hash", text.clone(), false),
         Field::new("catalog", text.clone(), false),
     ];
     if batch.versions.reference.is_some() {
@@ -108,6 +129,12 @@ fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
         Field::new("partition", DataType::Int32, false),
         Field::new("offset", DataType::Int64, false),
     ]);
+    fields.extend(
+        batch
+            .shadows
+            .iter()
+            .map(|shadow| Field::new(format!("shadow_{}", shadow.model), DataType::Float64, true)),
+    );
     if features {
         let schema = batch.features.schema_ref();
         fields.extend(schema.fields().iter().map(|field| field.as_ref().clone()));

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, AsArray, Float64Array, StringArray};
 use arrow::datatypes::Float64Type;
-use tillwatch_records::{Alert, Column, Reason, ScoreBatch};
+use tillwatch_records::{Alert, Attribution, Column, Reason, ScoreBatch, ShadowScores, Versions};
 
 use super::json;
 
@@ -15,13 +15,15 @@ use super::json;
 /// A score: `score_id`, `event_id`, `key`, `event_time` (milliseconds since 1970, UTC), `score`
 /// (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
 /// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
-/// (name to value, only when asked for), `model`, `catalog`, `registry` (version of the reference
-/// data, when there is any), `topic`, `partition`, `offset`.
+/// (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
+/// features were found), `shadows` (`name@version` of a model that decides nothing to its probability),
+/// `model`, `model_hash`, `catalog`, `registry` (version of the reference data, when there is any),
+/// `topic`, `partition`, `offset`.
 ///
 /// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
 /// `score_id`, `event_id`, `key`, `event_time`, `typology`, `severity`, `action`, `words`, `score`,
 /// `probability`, `band`, `reasons`, `suppressed_count` (when not 0), `decision_time` (when there is
-/// a clock), `model`, `catalog`, `registry`, `topic`, `partition`, `offset`.
+/// a clock), `model`, `model_hash`, `catalog`, `registry`, `topic`, `partition`, `offset`.
 #[derive(Debug)]
 pub struct ScoreEncoder<'a> {
     batch: &'a ScoreBatch,
@@ -33,6 +35,10 @@ pub struct ScoreEncoder<'a> {
     id_prefix: Vec<u8>,
     /// From `,"model":` to `"offset":`.
     tail: Vec<u8>,
+    /// The same for the rows of a challenger.
+    challenge_tail: Vec<u8>,
+    /// `"name@version":` of each model that decides nothing, with its probabilities.
+    shadows: Vec<(Vec<u8>, &'a [f64])>,
 }
 
 impl<'a> ScoreEncoder<'a> {
@@ -47,21 +53,6 @@ impl<'a> ScoreEncoder<'a> {
         json::integer(&mut id_prefix, source.partition);
         id_prefix.push(b'/');
 
-        let mut tail = Vec::with_capacity(128);
-        json::name(&mut tail, "model");
-        json::string(&mut tail, &batch.versions.model);
-        json::name(&mut tail, "catalog");
-        json::string(&mut tail, &batch.versions.catalog);
-        if let Some(registry) = &batch.versions.reference {
-            json::name(&mut tail, "registry");
-            json::string(&mut tail, registry);
-        }
-        json::name(&mut tail, "topic");
-        json::string(&mut tail, &source.topic);
-        json::name(&mut tail, "partition");
-        json::integer(&mut tail, source.partition);
-        json::name(&mut tail, "offset");
-
         Self {
             batch,
             event_ids: batch.events.text(Column::EventId),
@@ -72,7 +63,12 @@ impl<'a> ScoreEncoder<'a> {
                 Vec::new()
             },
             id_prefix,
-            tail,
+            tail: tail(batch, &batch.versions),
+            challenge_tail: match &batch.challenge {
+                Some(challenge) => tail(batch, &challenge.versions),
+                None => Vec::new(),
+            },
+            shadows: shadow_columns(batch),
         }
     }
 
@@ -89,6 +85,8 @@ impl<'a> ScoreEncoder<'a> {
         self.reasons(row, out);
         self.flags(row, out);
         self.feature_values(row, out);
+        self.attribution(row, out);
+        self.shadow_values(row, out);
         self.position(row, out);
     }
 
@@ -223,8 +221,43 @@ impl<'a> ScoreEncoder<'a> {
         }
     }
 
+    fn attribution(&self, row: usize, out: &mut Vec<u8>) {
+        match self.batch.attributions.get(row) {
+            None | Some(Attribution::None) => {}
+            Some(how) => text(out, "attribution", how.as_str()),
+        }
+    }
+
+    fn shadow_values(&self, row: usize, out: &mut Vec<u8>) {
+        let mut is_first = true;
+        for (name, probabilities) in &self.shadows {
+            // NaN: no opinion yet.
+            let Some(value) = probabilities.get(row).filter(|p| p.is_finite()) else {
+                continue;
+            };
+            if is_first {
+                json::name(out, "shadows");
+                out.push(b'{');
+            } else {
+                out.push(b',');
+            }
+            is_first = false;
+            out.extend_from_slice(name);
+            json::float(out, *value);
+        }
+        if !is_first {
+            out.push(b'}');
+        }
+    }
+
     fn position(&self, row: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.tail);
+        let challenge = self.batch.challenge.as_ref();
+        let is_challenged = challenge.is_some_and(|challenge| challenge.rows[row]);
+        out.extend_from_slice(if is_challenged {
+            &self.challenge_tail
+        } else {
+            &self.tail
+        });
         json::integer(out, self.batch.events.offsets[row]);
         out.push(b'}');
     }
@@ -251,6 +284,42 @@ pub(crate) fn encode_reason(reason: &Reason, out: &mut Vec<u8>) {
     number(out, "contribution", reason.contribution);
     text(out, "words", &definition.words);
     out.push(b'}');
+}
+
+/// From `,"model":` to `"offset":`.
+fn tail(batch: &ScoreBatch, versions: &Versions) -> Vec<u8> {
+    let source = &batch.events.source;
+    let mut tail = Vec::with_capacity(192);
+    json::name(&mut tail, "model");
+    json::string(&mut tail, &versions.model);
+    json::name(&mut tail, "model_hash");
+    json::string(&mut tail, &versions.model_hash);
+    json::name(&mut tail, "catalog");
+    json::string(&mut tail, &versions.catalog);
+    if let Some(registry) = &versions.reference {
+        json::name(&mut tail, "registry");
+        json::string(&mut tail, registry);
+    }
+    json::name(&mut tail, "topic");
+    json::string(&mut tail, &source.topic);
+    json::name(&mut tail, "partition");
+    json::integer(&mut tail, source.partition);
+    json::name(&mut tail, "offset");
+    tail
+}
+
+/// Names of shadows, ready as `"name@version":`, with their probabilities.
+fn shadow_columns(batch: &ScoreBatch) -> Vec<(Vec<u8>, &[f64])> {
+    let ready = |shadow: &ShadowScores| {
+        let mut name = Vec::new();
+        json::string(&mut name, &shadow.model);
+        name.push(b':');
+        name
+    };
+    let shadows = batch.shadows.iter();
+    shadows
+        .map(|shadow| (ready(shadow), shadow.probabilities.as_slice()))
+        .collect()
 }
 
 fn feature_columns(batch: &ScoreBatch) -> Vec<(Vec<u8>, &Float64Array)> {

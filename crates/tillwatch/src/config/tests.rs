@@ -11,7 +11,7 @@ const SMALL: &str = r#"
 catalog = "features/card-present.toml"
 
 [models]
-directories = ["terminal-rules"]
+champion = "terminal-rules"
 "#;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -31,7 +31,10 @@ fn a_small_file_is_enough() {
         config.stages.first().catalog,
         Path::new("/etc/tillwatch/features/card-present.toml")
     );
-    assert_eq!(config.models, [Path::new("/etc/tillwatch/terminal-rules")]);
+    assert_eq!(
+        config.models.champion,
+        Path::new("/etc/tillwatch/terminal-rules")
+    );
     assert_eq!(config.stages.first().key, KeySpec::terminal());
     assert_eq!(config.http, Some("127.0.0.1:9600".parse().unwrap()));
     assert!(config.consumer.is_none() && config.sink.is_none());
@@ -87,7 +90,7 @@ key = ["card_token", "terminal_id"]
 catalog = "customer.toml"
 
 [models]
-directories = ["rules"]
+champion = "rules"
 "#;
 
 #[test]
@@ -126,7 +129,7 @@ fn a_stage_that_cannot_be_chosen_is_refused_with_those_that_can() {
 fn stages_and_labels_that_cannot_be_are_refused() {
     let both = format!("{STAGES}\n[features]\ncatalog = \"x.toml\"\n");
     assert!(refusal(&both).contains("[[stage]]: takes the place of [entity] and [features]"));
-    let none = "[models]\ndirectories = [\"rules\"]\n";
+    let none = "[models]\nchampion = \"rules\"\n";
     assert!(refusal(none).contains("[features]: is missing"));
     let twice = STAGES.replace("\"customer\"", "\"terminal\"");
     assert!(refusal(&twice).contains("two stages are called `terminal`"));

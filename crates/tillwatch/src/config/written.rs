@@ -1,7 +1,7 @@
 //! The configuration as it is written, before anything is checked but its shape.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
@@ -11,6 +11,7 @@ use tillwatch_records::suggest::did_you_mean;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
+use super::models::ModelsTable;
 use super::registry::RegistryTable;
 use super::stages::{EntityTable, FeaturesTable, StageTable};
 use super::{Config, LabelSettings, Stages};
@@ -49,14 +50,6 @@ pub struct Written {
     log: LogSettings,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelsTable {
-    /// Model directories. With several, the highest probability is the score and the reasons of all
-    /// are merged.
-    directories: Vec<PathBuf>,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LanesTable {
@@ -93,12 +86,8 @@ impl Written {
         let registry = self.registry;
         let registry = registry.map(|table| table.validate(base, &stages.first().key));
         let registry = registry.transpose()?;
-        if self.models.directories.is_empty() {
-            return Err((
-                "[models] directories",
-                "name at least one model directory".into(),
-            ));
-        }
+        let models = self.models.validate(base);
+        let models = models.map_err(|reason| ("[models]", reason))?;
         let threads = self.lanes.threads.unwrap_or_else(cores);
         if !(1..=THREADS_MAX).contains(&threads) {
             return Err((
@@ -135,12 +124,7 @@ impl Written {
                 time: self.time,
                 state: self.state,
             },
-            models: self
-                .models
-                .directories
-                .into_iter()
-                .map(|path| base.join(path))
-                .collect(),
+            models,
             scoring: self.scoring,
             sink: self.sink,
             threads,

@@ -17,7 +17,7 @@ key = ["merchant_id", "terminal_id"]
 [features]
 catalog = "catalog.toml"
 [models]
-directories = ["rules"]
+champion = "rules"
 "#;
 
 const REGISTRY: &str = r#"

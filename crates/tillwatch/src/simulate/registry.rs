@@ -116,7 +116,7 @@ mod tests {
                 _ => "",
             };
             let text = format!(
-                "[features]\ncatalog = \"c\"\n[models]\ndirectories = [\"m\"]\n[registry]\npath = \"terminals.{format}\"\n{types}\n"
+                "[features]\ncatalog = \"c\"\n[models]\nchampion = \"m\"\n[registry]\npath = \"terminals.{format}\"\n{types}\n"
             );
             let config = Config::parse(&text, &directory.path().join("t.toml"), []).unwrap();
             let table = Loaded::read(&config.registry.unwrap()).unwrap().table;

@@ -1,0 +1,412 @@
+//! One model at work in one lane.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use tillwatch_records::{Attribution, Column, EventBatch, FeatureBatch, Flags};
+
+use crate::error::ScoringError;
+use crate::loaded::{LoadedModel, MemberKind};
+use crate::model::{
+    Contributions, Depth, Learner, Model, ModelInfo, ModelInput, ModelOutput, Signal,
+};
+use crate::models::{log_odds, push_contributions, rules};
+use crate::scope::InputScope;
+use crate::values::value_at;
+
+/// A model with what one lane keeps for it: the learners' state, and memory that is used again.
+///
+/// Per batch: [`Runner::bind`], [`Runner::score`], and if wanted [`Runner::explain`] or
+/// [`Runner::contributions`] for some of its rows.
+#[derive(Debug)]
+pub struct Runner {
+    model: Arc<LoadedModel>,
+    members: Vec<Member>,
+    /// Schema of the features that `positions` are of.
+    schema: Option<SchemaRef>,
+    rows: usize,
+    raw: Vec<f64>,
+    probability: Vec<f64>,
+    contributions: Contributions,
+}
+
+#[derive(Debug)]
+struct Member {
+    instance: Instance,
+    info: ModelInfo,
+    /// Where each input comes from.
+    sources: Vec<Source>,
+    /// Per source, where a feature stands in the runner's schema.
+    positions: Vec<Option<usize>>,
+    columns: Vec<ArrayRef>,
+    output: ModelOutput,
+    /// Whether it was left out of the batch.
+    is_left_out: bool,
+}
+
+#[derive(Debug)]
+enum Instance {
+    Fixed(Arc<dyn Model>),
+    Learning(Box<dyn Learner>),
+}
+
+/// Where an input comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A feature, by its name.
+    Feature(String),
+    /// An event column.
+    Event(Column),
+    /// A joined column.
+    Joined(Field),
+}
+
+/// How much of a model is asked of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Effort {
+    /// Everything.
+    #[default]
+    Full,
+    /// The score itself, but nothing that decides nothing: no shadows, cheap contributions where the
+    /// policy allows them.
+    Reduced,
+    /// Rules and learners alone, where the model has rules. Learners stay: what they know must not depend
+    /// on how busy the machine was.
+    Least,
+}
+
+impl Runner {
+    /// Puts a model to work; its learners have seen nothing.
+    pub fn new(model: &Arc<LoadedModel>, scope: &InputScope) -> Self {
+        let members = model.members.iter();
+        Self {
+            members: members
+                .map(|member| Member::new(&member.kind, scope))
+                .collect(),
+            model: Arc::clone(model),
+            schema: None,
+            rows: 0,
+            raw: Vec::new(),
+            probability: Vec::new(),
+            contributions: Contributions::default(),
+        }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<LoadedModel> {
+        &self.model
+    }
+
+    /// Fetches every member's inputs of a batch of `rows` rows; a missing one is null on every row.
+    pub fn bind(&mut self, rows: usize, fetch: impl Fn(&Source) -> Option<ArrayRef>) {
+        self.rows = rows;
+        for member in &mut self.members {
+            member.columns.clear();
+            let columns = member.sources.iter().map(|source| {
+                fetch(source).unwrap_or_else(|| new_null_array(&source.data_type(), rows))
+            });
+            member.columns.extend(columns);
+        }
+    }
+
+    /// As [`Runner::bind`], from a batch of the flow. Where features stand is looked up once per schema.
+    pub fn bind_batch(&mut self, batch: &FeatureBatch) {
+        self.rows = batch.len();
+        let schema = batch.features.schema_ref();
+        if !self
+            .schema
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, schema))
+        {
+            for member in &mut self.members {
+                let position = |source: &Source| match source {
+                    Source::Feature(name) => schema.index_of(name).ok(),
+                    Source::Event(_) | Source::Joined(_) => None,
+                };
+                member.positions = member.sources.iter().map(position).collect();
+            }
+            self.schema = Some(Arc::clone(schema));
+        }
+        for member in &mut self.members {
+            member.columns.clear();
+            let sources = member.sources.iter().zip(&member.positions);
+            member.columns.extend(sources.map(|(source, position)| {
+                let found = match (source, position) {
+                    (Source::Feature(_), None) => None,
+                    (Source::Feature(_), Some(at)) => Some(Arc::clone(batch.features.column(*at))),
+                    (Source::Event(column), _) => batch.events.column(*column).map(Arc::clone),
+                    (Source::Joined(field), _) => joined(&batch.events, field),
+                };
+                found.unwrap_or_else(|| new_null_array(&source.data_type(), self.rows))
+            }));
+        }
+    }
+
+    /// Scores the rows that were bound. Reasons that come with the score go to `signals`.
+    pub fn score(
+        &mut self,
+        flags: &[Flags],
+        effort: Effort,
+        explain_from: f64,
+        signals: &mut Vec<Signal>,
+    ) {
+        let has_rules = self
+            .members
+            .iter()
+            .any(|member| member.info.kind == rules::KIND);
+        for (position, member) in self.members.iter_mut().enumerate() {
+            member.output.clear();
+            let is_rules = member.info.kind == rules::KIND;
+            let is_fixed = matches!(member.instance, Instance::Fixed(_));
+            member.is_left_out = effort == Effort::Least && has_rules && is_fixed && !is_rules;
+            if member.is_left_out {
+                member.output.raw.resize(self.rows, f64::NAN);
+                member.output.probability.resize(self.rows, f64::NAN);
+                continue;
+            }
+            member.run(self.rows, flags, explain_from);
+            let output = &mut member.output;
+            // A learner calibrates for itself, because it explains what it scores at once.
+            if let Some(calibration) = &self.model.members[position].calibration
+                && is_fixed
+            {
+                let pairs = output.probability.iter_mut().zip(&output.raw);
+                // No opinion stays none.
+                pairs
+                    .filter(|(probability, _)| !probability.is_nan())
+                    .for_each(|(probability, raw)| *probability = calibration.probability(*raw));
+            }
+            let share = self.model.combine.share(position);
+            signals.extend(output.signals.drain(..).map(|mut signal| {
+                signal.reason.contribution *= share;
+                signal
+            }));
+        }
+        self.combine();
+    }
+
+    /// Joins the members' answers.
+    fn combine(&mut self) {
+        self.raw.clear();
+        self.probability.clear();
+        if let [only] = self.members.as_slice() {
+            self.raw.extend_from_slice(&only.output.raw);
+            self.probability.extend_from_slice(&only.output.probability);
+            return;
+        }
+        for row in 0..self.rows {
+            let members = self.members.iter();
+            let answers = members.map(|member| member.output.probability[row]);
+            let joint = self.model.combine.probability(answers);
+            let raw = log_odds(joint);
+            self.raw.push(raw);
+            self.probability.push(match &self.model.calibration {
+                Some(calibration) => calibration.probability(raw),
+                None => joint,
+            });
+        }
+    }
+
+    /// Raw score of each row of the last batch: the model's own, or an ensemble's log-odds.
+    pub fn raw(&self) -> &[f64] {
+        &self.raw
+    }
+
+    /// Probability of each row of the last batch; NaN where the model has no opinion yet.
+    pub fn probability(&self) -> &[f64] {
+        &self.probability
+    }
+
+    /// Whether a learner had no opinion of `row`.
+    pub fn is_warming(&self, row: usize) -> bool {
+        self.members.iter().any(|member| {
+            let is_learner = matches!(member.instance, Instance::Learning(_));
+            is_learner && member.output.probability[row].is_nan()
+        })
+    }
+
+    /// Whether a member was left out of the last batch.
+    pub fn is_degraded(&self) -> bool {
+        self.members.iter().any(|member| member.is_left_out)
+    }
+
+    /// Appends the reasons that contributions to the score of `rows` stand for; says how they were found.
+    pub fn explain(
+        &mut self,
+        rows: &[u32],
+        depth: Depth,
+        signals: &mut Vec<Signal>,
+    ) -> Attribution {
+        let mut found = Attribution::None;
+        for (position, member) in self.members.iter().enumerate() {
+            let Instance::Fixed(model) = &member.instance else {
+                continue;
+            };
+            if rows.is_empty() || member.is_left_out || !member.info.has_reasons() {
+                continue;
+            }
+            let input = ModelInput {
+                columns: &member.columns,
+                rows: self.rows,
+            };
+            self.contributions.reset();
+            let how = model.contribute(&input, rows, depth, &mut self.contributions);
+            if how == Attribution::None {
+                continue;
+            }
+            found = found.max(how);
+            let share = self.model.combine.share(position);
+            let width = member.columns.len();
+            let each = self.contributions.values.chunks_exact_mut(width);
+            let sign = if self.contributions.lower_is_riskier {
+                -share
+            } else {
+                share
+            };
+            for (row, values) in rows.iter().zip(each) {
+                values.iter_mut().for_each(|value| *value *= sign);
+                let value = |input: usize| value_at(&member.columns[input], *row as usize);
+                push_contributions(*row as usize, &member.info.reasons, values, value, signals);
+            }
+        }
+        found
+    }
+
+    /// What each input of the only member adds to the raw scores of `rows`; `None` for an ensemble and for
+    /// kinds that have no contributions.
+    pub fn contributions(&mut self, rows: &[u32], depth: Depth) -> Option<&Contributions> {
+        let [member] = self.members.as_slice() else {
+            return None;
+        };
+        let Instance::Fixed(model) = &member.instance else {
+            return None;
+        };
+        let input = ModelInput {
+            columns: &member.columns,
+            rows: self.rows,
+        };
+        self.contributions.reset();
+        let how = model.contribute(&input, rows, depth, &mut self.contributions);
+        (how != Attribution::None).then_some(&self.contributions)
+    }
+
+    /// Gives up the learners to one that goes on with them: by hash, so that only the same model does.
+    pub(crate) fn take_learners(&mut self, from: &mut Self) {
+        for member in &mut self.members {
+            let same = |other: &&mut Member| {
+                other.info.hash == member.info.hash && other.info.name == member.info.name
+            };
+            if let Instance::Learning(mine) = &mut member.instance
+                && let Some(other) = from.members.iter_mut().find(same)
+                && let Instance::Learning(theirs) = &mut other.instance
+            {
+                std::mem::swap(mine, theirs);
+            }
+        }
+    }
+
+    /// The learners, each with the model it belongs to.
+    pub(crate) fn learners(&self) -> impl Iterator<Item = (&ModelInfo, &dyn Learner)> {
+        self.members
+            .iter()
+            .filter_map(|member| match &member.instance {
+                Instance::Learning(learner) => Some((&member.info, &**learner)),
+                Instance::Fixed(_) => None,
+            })
+    }
+
+    /// Gives the learner of the model `name` with `hash` a state that was written; whether there is one.
+    pub(crate) fn read_learner(
+        &mut self,
+        name: &str,
+        hash: &str,
+        bytes: &[u8],
+    ) -> Result<bool, ScoringError> {
+        for member in &mut self.members {
+            if let Instance::Learning(learner) = &mut member.instance
+                && member.info.name == name
+                && member.info.hash == hash
+            {
+                learner.read(bytes)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Member {
+    fn new(kind: &MemberKind, scope: &InputScope) -> Self {
+        let info = kind.info();
+        Self {
+            sources: info
+                .inputs
+                .iter()
+                .map(|name| Source::of(name, scope))
+                .collect(),
+            instance: match kind {
+                MemberKind::Fixed(model) => Instance::Fixed(Arc::clone(model)),
+                MemberKind::Learning(model) => Instance::Learning(model.start()),
+            },
+            info: info.clone(),
+            positions: Vec::new(),
+            columns: Vec::new(),
+            output: ModelOutput::default(),
+            is_left_out: false,
+        }
+    }
+
+    fn run(&mut self, rows: usize, flags: &[Flags], explain_from: f64) {
+        let input = ModelInput {
+            columns: &self.columns,
+            rows,
+        };
+        match &mut self.instance {
+            Instance::Fixed(model) => model.score(&input, &mut self.output),
+            Instance::Learning(learner) => {
+                learner.score_and_learn(&input, flags, explain_from, &mut self.output);
+            }
+        }
+        debug_assert_eq!(self.output.probability.len(), rows);
+        debug_assert_eq!(self.output.raw.len(), rows);
+    }
+}
+
+impl Source {
+    /// What the input `name` stands for.
+    fn of(name: &str, scope: &InputScope) -> Self {
+        if let Some(column) = scope.event_column(name) {
+            return Self::Event(column);
+        }
+        match scope.joined_column(name) {
+            Some(field) => Self::Joined(field.clone()),
+            None => Self::Feature(name.to_owned()),
+        }
+    }
+
+    /// The input's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Feature(name) => name,
+            Self::Event(column) => column.name(),
+            Self::Joined(field) => field.name(),
+        }
+    }
+
+    /// The type of its values.
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Self::Feature(_) => DataType::Float64,
+            Self::Event(column) => column.kind().data_type(),
+            Self::Joined(field) => field.data_type().clone(),
+        }
+    }
+}
+
+/// A joined column; `None` where the batch has none of its type.
+fn joined(events: &EventBatch, field: &Field) -> Option<ArrayRef> {
+    let found = events.joined.as_ref()?.column_by_name(field.name());
+    let found = found.filter(|array| array.data_type() == field.data_type());
+    found.map(Arc::clone)
+}
