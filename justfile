@@ -41,7 +41,7 @@ bench NAME="":
 lab *ARGS:
     cargo run --release -p tillwatch-lab -- {{ARGS}}
 
-# Fuzzes `records` or `settings` of decode for some seconds (nightly Rust, cargo-fuzz)
+# Fuzzes a target of fuzz/ for some seconds (nightly Rust, cargo-fuzz): `records`, `settings`, or a loader of models
 fuzz TARGET="records" SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
 

@@ -3,6 +3,10 @@
 
     python scripts/golden_trees.py [crates/trees/tests/golden]
 
+    python scripts/golden_trees.py --week ../shared/data/golden
+
+The second form (which needs pyarrow too) prints what tests/offline/trees.rs holds the whole test week against.
+
 Needs numpy, lightgbm, xgboost and scikit-learn. Seeded: the same versions of these give the same files.
 
 Each case is a model file and `<case>.rows`, which is text. Its first line is
@@ -389,7 +393,30 @@ def trees_of(model):
     return booster.get("gbtree", booster)["model"]["trees"]
 
 
+def digest(raw):
+    """FNV-1a over the bits of doubles, a word at a time, as in tests/offline/trees.rs."""
+    state = 0xCBF29CE484222325
+    for bits in raw.astype(np.float64).view(np.uint64).tolist():
+        state = (state ^ bits) * 0x100000001B3 % 2**64
+    return f"{state:#018x}"
+
+
+def week(folder):
+    """Prints the digests of raw scores of the models and rows that are kept beside the project."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(folder / "test_week_features_scores.parquet")
+    ours = lgb.Booster(model_file=str(folder / "lgbm_100_0.1_3.txt"))
+    theirs = xgb.Booster(model_file=str(folder / "xgb_exact_100_0.1_3.json"))
+    x = np.column_stack([table[name].to_numpy().astype(float) for name in ours.feature_name()])
+    data = xgb.DMatrix(x, feature_names=theirs.feature_names, feature_types=theirs.feature_types)
+    print("LightGBM", digest(ours.predict(x, raw_score=True)))
+    print("XGBoost", digest(theirs.predict(data, output_margin=True)))
+
+
 def main():
+    if sys.argv[1:2] == ["--week"]:
+        return week(pathlib.Path(sys.argv[2]))
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "crates/trees/tests/golden")
     folder.mkdir(parents=True, exist_ok=True)
     golden = Golden(folder)

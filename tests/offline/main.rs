@@ -19,6 +19,7 @@ mod handbook;
 mod pipeline;
 mod shipped;
 mod stages;
+mod trees;
 
 use std::path::Path;
 

@@ -159,17 +159,17 @@ impl<'a> Json<'a> {
     /// A number or word.
     fn word(&mut self) -> Result<Token<'a>, TreeError> {
         let rest = &self.text[self.at..];
-        let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-        let length = rest.bytes().position(|b| !is_part(b)).unwrap_or(rest.len());
+        let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        let length = rest.bytes().take_while(is_part).count();
         let word = &rest[..length];
         let token = match word {
+            _ if is_number(word) => Token::Number(Number::Text(word)),
             "null" => Token::Null,
             "true" => Token::Number(Number::Integer(1)),
             "false" => Token::Number(Number::Integer(0)),
             "NaN" | "-NaN" => Token::Number(Number::Double(f64::NAN)),
             "Infinity" => Token::Number(Number::Double(f64::INFINITY)),
             "-Infinity" => Token::Number(Number::Double(f64::NEG_INFINITY)),
-            _ if is_number(word) => Token::Number(Number::Text(word)),
             _ => return Err(self.wrong("a value")),
         };
         self.at += length;
@@ -179,21 +179,27 @@ impl<'a> Json<'a> {
 
 /// Whether `word` is a JSON number, but that zeros may lead.
 fn is_number(word: &str) -> bool {
-    fn digits(text: &str) -> Option<&str> {
-        let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        (rest.len() < text.len()).then_some(rest)
+    /// What follows one digit or more.
+    fn digits(bytes: &[u8]) -> Option<&[u8]> {
+        let count = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+        (count > 0).then(|| &bytes[count..])
     }
-    let Some(mut rest) = digits(word.strip_prefix('-').unwrap_or(word)) else {
+    let bytes = word.as_bytes();
+    let Some(mut rest) = digits(bytes.strip_prefix(b"-").unwrap_or(bytes)) else {
         return false;
     };
-    if let Some(fraction) = rest.strip_prefix('.') {
+    if let [b'.', fraction @ ..] = rest {
         match digits(fraction) {
             Some(after) => rest = after,
             None => return false,
         }
     }
-    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
-        match digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)) {
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let magnitude = match exponent {
+            [b'+' | b'-', magnitude @ ..] => magnitude,
+            _ => exponent,
+        };
+        match digits(magnitude) {
             Some(after) => rest = after,
             None => return false,
         }

@@ -1,5 +1,7 @@
 //! Model files: read exactly, or refused.
 
 mod exact;
+mod hostile;
+mod refused;
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,14 +26,16 @@ pub(super) fn tree(section: &Section<'_>, words_left: &mut usize) -> Result<Tree
         });
     }
     let leaf_count: usize = section.number("num_leaves")?;
-    if !(1..=LEAVES_MAX).contains(&leaf_count) {
+    if leaf_count > LEAVES_MAX {
         return Err(TreeError::TooLarge {
-            what: "leaves, at least 1".to_owned(),
+            what: "leaves".to_owned(),
             found: leaf_count,
             max: LEAVES_MAX,
         });
     }
-    let inner = leaf_count - 1;
+    let Some(inner) = leaf_count.checked_sub(1) else {
+        return Err(fault("has no leaf"));
+    };
     let values: Vec<f64> = section.list("leaf_value", leaf_count)?;
     let leaves = values
         .into_iter()
