@@ -13,6 +13,7 @@ mod sampler;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod update;
 mod written;
 
 use serde::{Deserialize, Serialize};

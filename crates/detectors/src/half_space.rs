@@ -22,7 +22,7 @@ use crate::image::{self, Kind, damaged};
 use crate::limits::{HEIGHT_MAX, LEAVES_MAX, TREES_MAX, WINDOW_MAX};
 use crate::random::Fingerprint;
 use crate::scaling::{Input, Scaling};
-use planes::Planes;
+use planes::{Planes, Positions};
 
 /// A node with less than this share of a window ends the way of a row: "a magic constant" of the paper.
 const SHARE_TO_GO_ON: f64 = 0.1;
@@ -83,6 +83,8 @@ pub struct HalfSpaceTrees {
     /// Whether there is a whole window to refer to.
     has_reference: bool,
     row: Row,
+    /// What identifies the meaning of a state: scaling, trees and window.
+    fingerprint: u64,
 }
 
 /// A leaf in eight bytes, since every row touches one of every tree.
@@ -99,7 +101,7 @@ struct Leaf {
 /// The row that was scored last.
 #[derive(Debug, Clone)]
 struct Row {
-    positions: Vec<f64>,
+    positions: Box<Positions>,
     /// Which leaf of each tree it fell into.
     leaves: Vec<u16>,
     /// Whether it is still to be learnt.
@@ -130,9 +132,14 @@ impl HalfSpaceTrees {
 
     fn of(scaling: Scaling, planes: Planes, window: usize) -> Self {
         let leaves = planes.trees() << planes.height();
+        let mut fingerprint = Fingerprint::new();
+        scaling.add_to(&mut fingerprint);
+        planes.add_to(&mut fingerprint);
+        fingerprint.add(window as u64);
         Self {
+            fingerprint: fingerprint.finish(),
             row: Row {
-                positions: vec![0.0; scaling.inputs()],
+                positions: Box::new([0.0; 1 << u8::BITS]),
                 leaves: vec![0; planes.trees()],
                 is_open: false,
             },
@@ -146,17 +153,11 @@ impl HalfSpaceTrees {
         }
     }
 
-    /// What identifies the meaning of a state.
-    fn fingerprint(&self) -> u64 {
-        let mut fingerprint = Fingerprint::new();
-        self.scaling.add_to(&mut fingerprint);
-        self.planes.add_to(&mut fingerprint);
-        fingerprint.add(self.window as u64);
-        fingerprint.finish()
-    }
-
-    fn size_limit(&self) -> f64 {
-        SHARE_TO_GO_ON * self.window as f64
+    /// The least mass with which a way goes on.
+    fn mass_to_go_on(&self) -> u16 {
+        // A mass is whole, so it is below the share exactly if it is below the next whole number. At most the window,
+        // which fits.
+        libm::ceil(SHARE_TO_GO_ON * self.window as f64) as u16
     }
 
     /// Makes the window that was counted the reference.
@@ -172,12 +173,12 @@ impl HalfSpaceTrees {
     /// Finds masses of inner nodes, and what every leaf earns, from the reference masses of leaves.
     fn derive(&mut self) {
         let width = 1 << self.planes.height();
-        let limit = self.size_limit();
+        let least = self.mass_to_go_on();
         let mut earned = vec![Earned::default(); width];
         let trees = self.leaves.chunks_exact_mut(width);
         for (leaves, masses) in trees.zip(self.masses.chunks_exact_mut(width)) {
             sum_up(leaves, masses);
-            earn(leaves, masses, limit, &mut earned);
+            earn(leaves, masses, least, &mut earned);
         }
     }
 
@@ -194,13 +195,13 @@ impl HalfSpaceTrees {
         let leaf = (1 << height) + usize::from(self.row.leaves[tree]);
         for depth in 0..height {
             let node = leaf >> (height - depth);
-            let mass = f64::from(mass_of(node));
-            if mass < self.size_limit() {
+            let mass = mass_of(node);
+            if mass < self.mass_to_go_on() {
                 break;
             }
             let taken = leaf >> (height - depth - 1);
-            let bits = excess_bits(f64::from(mass_of(taken)), mass);
-            out[self.planes.feature(tree, node)] += bits;
+            let bits = excess_bits(f64::from(mass_of(taken)), f64::from(mass));
+            out[usize::from(self.planes.plane(tree, node).feature)] += bits;
         }
     }
 }
@@ -261,7 +262,7 @@ impl Detector for HalfSpaceTrees {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        image::write(out, Kind::HalfSpaceTrees, self.fingerprint(), |out| {
+        image::write(out, Kind::HalfSpaceTrees, self.fingerprint, |out| {
             out.extend(u16::from(self.has_reference).to_le_bytes());
             // Below the window, which fits.
             out.extend((self.counted as u16).to_le_bytes());
@@ -274,7 +275,7 @@ impl Detector for HalfSpaceTrees {
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
-        let mut reader = image::open(bytes, Kind::HalfSpaceTrees, self.fingerprint())?;
+        let mut reader = image::open(bytes, Kind::HalfSpaceTrees, self.fingerprint)?;
         let has_reference = match reader.u16()? {
             0 => false,
             1 => true,
@@ -315,7 +316,7 @@ impl Detector for HalfSpaceTrees {
             + self.planes.memory_bytes()
             + self.leaves.capacity() * size_of::<Leaf>()
             + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
-            + self.row.positions.capacity() * size_of::<f64>()
+            + size_of::<Positions>()
     }
 }
 
@@ -323,7 +324,8 @@ impl Detector for HalfSpaceTrees {
 #[derive(Debug, Clone, Copy, Default)]
 struct Earned {
     points: u32,
-    has_ended: bool,
+    /// 1 if the way goes on, 0 if it has ended: a factor of what comes, where a condition would be guessed wrong.
+    goes_on: u32,
 }
 
 /// Masses of one tree's inner nodes from those of its leaves.
@@ -339,26 +341,30 @@ fn sum_up(leaves: &[Leaf], masses: &mut [u16]) {
 }
 
 /// What the way to every leaf of one tree earns; `earned` is scratch with an entry per node.
-fn earn(leaves: &mut [Leaf], masses: &[u16], size_limit: f64, earned: &mut [Earned]) {
+fn earn(leaves: &mut [Leaf], masses: &[u16], least: u16, earned: &mut [Earned]) {
     let width = leaves.len();
-    earned[0] = Earned::default();
-    for node in 1..width {
-        let above = earned[node / 2];
-        earned[node] = if above.has_ended {
-            above
-        } else {
-            let mass = masses[node];
-            Earned {
-                points: above.points + (u32::from(mass) << node.ilog2()),
-                has_ended: f64::from(mass) < size_limit,
-            }
-        };
+    earned[0] = Earned {
+        points: 0,
+        goes_on: 1,
+    };
+    for depth in 0..width.ilog2() {
+        for node in 1 << depth..2 << depth {
+            let above = earned[node / 2];
+            earned[node] = Earned {
+                points: above.points + above.goes_on * (u32::from(masses[node]) << depth),
+                goes_on: above.goes_on & u32::from(masses[node] >= least),
+            };
+        }
     }
-    for (number, leaf) in leaves.iter_mut().enumerate() {
-        let above = earned[(width + number) / 2];
-        leaf.points = above.points;
-        if !above.has_ended {
-            leaf.points += u32::from(leaf.reference) * width as u32;
+    for (leaves, above) in leaves
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .zip(&earned[width / 2..])
+    {
+        for leaf in leaves {
+            let mass = u32::from(leaf.reference);
+            leaf.points = above.points + above.goes_on * mass * width as u32;
         }
     }
 }

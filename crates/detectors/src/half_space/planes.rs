@@ -1,27 +1,39 @@
 //! Where the trees split: fixed once drawn.
 
+use crate::limits::INPUTS_MAX;
 use crate::random::{Fingerprint, SplitMix64};
 
 /// Share of a range at either end in which it is not split, so that no side is a sliver.
 const PADDING: f64 = 0.15;
 
-/// Trees that are walked in step: the walk down one waits for memory at every node.
-const LANES: usize = 8;
+/// Trees that are walked in step: the walk down one alone waits for memory at every node.
+const LANES: usize = 4;
+
+/// Positions of a row, with a place for every feature that a node can name.
+pub(super) type Positions = [f64; 1 << u8::BITS];
+
+const _: () = assert!(
+    INPUTS_MAX <= 1 << u8::BITS,
+    "a node names a feature by a byte"
+);
 
 /// All trees' splits, each tree complete and of the same height.
 #[derive(Debug, Clone)]
 pub(super) struct Planes {
+    trees: usize,
     height: usize,
-    /// Per tree 2^height: the root at 1, the children of node n at 2n and 2n + 1, nothing at 0. Children beyond the end
-    /// are leaves.
-    nodes: Vec<Plane>,
+    /// Per group of trees 2^height times the same node of each: the root at 1, the children of node n at 2n and 2n + 1,
+    /// nothing at 0. Children beyond the end are leaves. The last group may lack trees; what is there is not looked at.
+    thresholds: Vec<[f64; LANES]>,
+    /// Features of the same nodes, apart from the thresholds: so few bytes are always near.
+    features: Vec<[u8; LANES]>,
 }
 
 /// A row goes left if its `feature` is below `threshold`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plane {
     pub(super) threshold: f64,
-    pub(super) feature: u32,
+    pub(super) feature: u8,
 }
 
 impl Planes {
@@ -30,27 +42,22 @@ impl Planes {
     /// depth first, tree after tree, feature before threshold, from one sequence.
     pub(super) fn draw(seed: u64, trees: usize, height: usize, inputs: usize) -> Self {
         let mut random = SplitMix64::new(seed);
-        let nothing = Plane {
-            threshold: 0.0,
-            feature: 0,
-        };
-        let mut nodes = vec![nothing; trees << height];
+        let mut planes = Self::empty(trees, height);
         let mut ranges = vec![(0.0, 1.0); inputs];
-        for tree in nodes.chunks_exact_mut(1 << height) {
-            split(tree, 1, &mut ranges, &mut random);
+        for tree in 0..trees {
+            planes.split(tree, 1, &mut ranges, &mut random);
         }
-        Self { height, nodes }
+        planes
     }
 
-    /// Given trees, laid out as `nodes` is.
-    #[cfg(test)]
-    pub(super) fn given(height: usize, nodes: Vec<Plane>) -> Self {
-        Self { height, nodes }
-    }
-
-    #[cfg(test)]
-    pub(super) fn nodes(&self) -> &[Plane] {
-        &self.nodes
+    pub(super) fn empty(trees: usize, height: usize) -> Self {
+        let nodes = trees.div_ceil(LANES) << height;
+        Self {
+            trees,
+            height,
+            thresholds: vec![[0.0; LANES]; nodes],
+            features: vec![[0; LANES]; nodes],
+        }
     }
 
     pub(super) fn height(&self) -> usize {
@@ -58,86 +65,105 @@ impl Planes {
     }
 
     pub(super) fn trees(&self) -> usize {
-        self.nodes.len() >> self.height
+        self.trees
     }
 
-    /// The feature that a node of a tree splits.
-    pub(super) fn feature(&self, tree: usize, node: usize) -> usize {
-        self.nodes[(tree << self.height) + node].feature as usize
+    pub(super) fn plane(&self, tree: usize, node: usize) -> Plane {
+        let at = ((tree / LANES) << self.height) + node;
+        Plane {
+            threshold: self.thresholds[at][tree % LANES],
+            feature: self.features[at][tree % LANES],
+        }
+    }
+
+    pub(super) fn place(&mut self, tree: usize, node: usize, plane: Plane) {
+        let at = ((tree / LANES) << self.height) + node;
+        self.thresholds[at][tree % LANES] = plane.threshold;
+        self.features[at][tree % LANES] = plane.feature;
     }
 
     /// The leaf of every tree, counted from the left, that `row` falls into. `row` has no NaN.
-    pub(super) fn walk(&self, row: &[f64], leaves: &mut [u16]) {
-        let (groups, rest) = leaves.as_chunks_mut::<LANES>();
-        let (in_groups, others) = self.nodes.split_at((groups.len() * LANES) << self.height);
-        let nodes = in_groups.chunks_exact(LANES << self.height);
-        for (nodes, leaves) in nodes.zip(groups) {
-            walk_in_step(nodes, self.height, row, leaves);
-        }
-        for (nodes, leaf) in others.chunks_exact(1 << self.height).zip(rest) {
-            walk_in_step(nodes, self.height, row, std::array::from_mut(leaf));
+    pub(super) fn walk(&self, row: &Positions, leaves: &mut [u16]) {
+        let thresholds = self.thresholds.chunks_exact(1 << self.height);
+        let features = self.features.chunks_exact(1 << self.height);
+        let groups = thresholds.zip(features);
+        for ((thresholds, features), leaves) in groups.zip(leaves.chunks_mut(LANES)) {
+            let found = walk_in_step(thresholds, features, self.height, row);
+            leaves.copy_from_slice(&found[..leaves.len()]);
         }
     }
 
     pub(super) fn add_to(&self, fingerprint: &mut Fingerprint) {
         fingerprint.add(self.height as u64);
-        for node in &self.nodes {
-            fingerprint.add(u64::from(node.feature));
-            fingerprint.add(node.threshold.to_bits());
+        for tree in 0..self.trees {
+            for node in 1..1 << self.height {
+                let plane = self.plane(tree, node);
+                fingerprint.add(u64::from(plane.feature));
+                fingerprint.add(plane.threshold.to_bits());
+            }
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Plane>()
+        self.thresholds.capacity() * size_of::<[f64; LANES]>()
+            + self.features.capacity() * size_of::<[u8; LANES]>()
     }
-}
 
-/// Draws the split of `node`, whose extent is `ranges`, and those below.
-fn split(tree: &mut [Plane], node: usize, ranges: &mut [(f64, f64)], random: &mut SplitMix64) {
-    if node >= tree.len() {
-        return;
-    }
-    let whole: f64 = ranges.iter().map(|(low, high)| high - low).sum();
-    let mut left = random.unit() * whole;
-    let mut feature = 0;
-    for (candidate, (low, high)) in ranges.iter().enumerate() {
-        feature = candidate;
-        left -= high - low;
-        if left < 0.0 {
-            break;
+    /// Draws the split of `node`, whose extent is `ranges`, and those below.
+    fn split(
+        &mut self,
+        tree: usize,
+        node: usize,
+        ranges: &mut [(f64, f64)],
+        random: &mut SplitMix64,
+    ) {
+        if node >= 1 << self.height {
+            return;
         }
+        let whole: f64 = ranges.iter().map(|(low, high)| high - low).sum();
+        let mut left = random.unit() * whole;
+        let mut feature = 0;
+        for (candidate, (low, high)) in ranges.iter().enumerate() {
+            feature = candidate;
+            left -= high - low;
+            if left < 0.0 {
+                break;
+            }
+        }
+        let range = ranges[feature];
+        let (low, extent) = (range.0, range.1 - range.0);
+        let threshold = low + extent * (PADDING + (1.0 - 2.0 * PADDING) * random.unit());
+        let plane = Plane {
+            threshold,
+            feature: feature as u8,
+        };
+        self.place(tree, node, plane);
+        ranges[feature] = (range.0, threshold);
+        self.split(tree, 2 * node, ranges, random);
+        ranges[feature] = (threshold, range.1);
+        self.split(tree, 2 * node + 1, ranges, random);
+        ranges[feature] = range;
     }
-    let range = ranges[feature];
-    let (low, extent) = (range.0, range.1 - range.0);
-    let threshold = low + extent * (PADDING + (1.0 - 2.0 * PADDING) * random.unit());
-    tree[node] = Plane {
-        threshold,
-        feature: feature as u32,
-    };
-    ranges[feature] = (range.0, threshold);
-    split(tree, 2 * node, ranges, random);
-    ranges[feature] = (threshold, range.1);
-    split(tree, 2 * node + 1, ranges, random);
-    ranges[feature] = range;
 }
 
+/// Walks down a group; the walk down the next does not wait for its end.
 #[inline]
-fn walk_in_step<const N: usize>(
-    nodes: &[Plane],
+fn walk_in_step(
+    thresholds: &[[f64; LANES]],
+    features: &[[u8; LANES]],
     height: usize,
-    row: &[f64],
-    leaves: &mut [u16; N],
-) {
-    let mut at = [1_usize; N];
+    row: &Positions,
+) -> [u16; LANES] {
+    // One length, so that one check is enough for both.
+    let features = &features[..thresholds.len()];
+    let mut at = [1_usize; LANES];
     for _ in 0..height {
-        for (tree, at) in at.iter_mut().enumerate() {
-            let node = &nodes[(tree << height) + *at];
-            let goes_left = row[node.feature as usize] < node.threshold;
+        for (lane, at) in at.iter_mut().enumerate() {
+            let position = row[usize::from(features[*at][lane])];
+            let goes_left = position < thresholds[*at][lane];
             *at = 2 * *at + usize::from(!goes_left);
         }
     }
-    for (leaf, at) in leaves.iter_mut().zip(at) {
-        // Below 2^height, which fits.
-        *leaf = (at - (1 << height)) as u16;
-    }
+    // Below 2^height, which fits.
+    at.map(|at| (at - (1 << height)) as u16)
 }

@@ -18,7 +18,6 @@ fn settings(trees: usize, height: usize, window: usize, dimensions: usize) -> Ha
 /// The definition: masses are counted anew, from the rows of the window before, for every node on the way.
 struct Naive<'a> {
     planes: &'a Planes,
-    nodes: Vec<Plane>,
     window: usize,
     rows: Vec<Vec<f64>>,
 }
@@ -28,7 +27,7 @@ impl Naive<'_> {
     fn node(&self, tree: usize, row: &[f64], depth: usize) -> usize {
         let mut node = 1;
         for _ in 0..depth {
-            let plane = self.nodes[(tree << self.planes.height()) + node];
+            let plane = self.planes.plane(tree, node);
             let is_left = row[plane.feature as usize] < plane.threshold;
             node = 2 * node + usize::from(!is_left);
         }
@@ -91,7 +90,6 @@ fn masses_are_those_of_the_definition() {
             HalfSpaceTrees::from_settings(&settings(trees, height, window, dimensions)).unwrap();
         let planes = Planes::draw(1, trees, height, dimensions);
         let mut naive = Naive {
-            nodes: planes.nodes().to_vec(),
             planes: &planes,
             window,
             rows: Vec::new(),
@@ -126,54 +124,49 @@ fn steps_of_river_are_reproduced() {
     };
     let number = |name: &str| golden[name].as_u64().unwrap() as usize;
     let (height, window) = (number("height"), number("window_size"));
-    let mut nodes = Vec::new();
-    for tree in golden["trees"].as_array().unwrap() {
-        let start = nodes.len();
-        nodes.resize(
-            start + (1 << height),
-            Plane {
-                threshold: 0.0,
-                feature: 0,
-            },
-        );
-        place(tree, 1, &mut nodes[start..]);
+    let trees = golden["trees"].as_array().unwrap();
+    let mut planes = Planes::empty(trees.len(), height);
+    for (number, tree) in trees.iter().enumerate() {
+        place(tree, number, 1, &mut planes);
     }
     let rows: Vec<Vec<f64>> = serde_json::from_value(golden["x"].clone()).unwrap();
     let scores: Vec<f64> = serde_json::from_value(golden["scores"].clone()).unwrap();
     assert_eq!((rows.len(), scores.len()), (3_000, 3_000));
     let scaling = Scaling::new(&inputs(rows[0].len())).unwrap();
-    let mut detector = HalfSpaceTrees::of(scaling, Planes::given(height, nodes), window);
+    let mut detector = HalfSpaceTrees::of(scaling, planes, window);
     for (step, (row, wanted)) in rows.iter().zip(&scores).enumerate() {
         let found = detector.score_and_learn(row);
         assert_eq!(found.to_bits(), wanted.to_bits(), "step {step}");
     }
 }
 
-fn place(node: &Value, at: usize, nodes: &mut [Plane]) {
+fn place(node: &Value, tree: usize, at: usize, planes: &mut Planes) {
     let Some(feature) = node["f"].as_u64() else {
-        assert!(at >= nodes.len(), "leaves are at the bottom");
+        assert!(at >= 1 << planes.height(), "leaves are at the bottom");
         return;
     };
-    nodes[at] = Plane {
+    let plane = Plane {
         threshold: node["t"].as_f64().unwrap(),
-        feature: feature as u32,
+        feature: feature as u8,
     };
-    place(&node["l"], 2 * at, nodes);
-    place(&node["r"], 2 * at + 1, nodes);
+    planes.place(tree, at, plane);
+    place(&node["l"], tree, 2 * at, planes);
+    place(&node["r"], tree, 2 * at + 1, planes);
 }
 
 #[test]
 fn splits_keep_away_from_the_ends() {
     let planes = Planes::draw(3, 40, 5, 4);
     let mut features = [0; 4];
-    for tree in planes.nodes().chunks_exact(32) {
-        features[tree[1].feature as usize] += 1;
-        assert!((0.15..=0.85).contains(&tree[1].threshold));
+    for tree in 0..40 {
+        let root = planes.plane(tree, 1);
+        features[usize::from(root.feature)] += 1;
+        assert!((0.15..=0.85).contains(&root.threshold));
         // The same feature below is split within what is left of it.
-        for (child, side) in [(2, 0.0), (3, 1.0)] {
-            if tree[child].feature == tree[1].feature {
-                let inside = tree[child].threshold > tree[1].threshold;
-                assert_eq!(inside, side == 1.0);
+        for (child, is_right) in [(2, false), (3, true)] {
+            let child = planes.plane(tree, child);
+            if child.feature == root.feature {
+                assert_eq!(child.threshold > root.threshold, is_right);
             }
         }
     }
@@ -181,8 +174,10 @@ fn splits_keep_away_from_the_ends() {
     let again = Planes::draw(3, 40, 5, 4);
     let other = Planes::draw(4, 40, 5, 4);
     let thresholds = |planes: &Planes| -> Vec<u64> {
-        let nodes = planes.nodes().iter();
-        nodes.map(|node| node.threshold.to_bits()).collect()
+        let trees = (0..40).flat_map(|tree| (1..32).map(move |node| (tree, node)));
+        trees
+            .map(|(tree, node)| planes.plane(tree, node).threshold.to_bits())
+            .collect()
     };
     assert_eq!(thresholds(&planes), thresholds(&again));
     assert_ne!(thresholds(&planes), thresholds(&other));
