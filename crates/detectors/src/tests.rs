@@ -270,3 +270,32 @@ fn memory_is_bounded() {
         assert!(state(&*detector).len() < most);
     }
 }
+
+#[test]
+fn a_copy_goes_its_own_way() {
+    let settings = CutForestSettings {
+        seed: 1,
+        trees: 4,
+        sample: 50,
+        time_decay: None,
+        inputs: inputs(DIMENSIONS),
+    };
+    let mut random = SplitMix64::new(4);
+    let empty = RandomCutForest::from_settings(&settings).unwrap();
+    let mut forest = empty.clone();
+    for _ in 0..30 {
+        forest.score_and_learn(&random_row(&mut random, DIMENSIONS));
+    }
+    let mut copy = forest.clone();
+    let before = state(&copy);
+    for _ in 0..100 {
+        let row = random_row(&mut random, DIMENSIONS);
+        forest.score_and_learn(&row);
+    }
+    assert_eq!(state(&copy), before);
+    for _ in 0..100 {
+        copy.score_and_learn(&random_row(&mut random, DIMENSIONS));
+    }
+    // A copy has room for what it will learn, so that it does not grow beyond that.
+    assert!(copy.memory_bytes() <= empty.memory_bytes());
+}

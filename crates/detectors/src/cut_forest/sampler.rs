@@ -27,6 +27,15 @@ pub(super) fn weight(unit: f64, age: f64) -> f64 {
     age - libm::log(-libm::log(unit))
 }
 
+impl Clone for Sampler {
+    fn clone(&self) -> Self {
+        Self {
+            capacity: self.capacity,
+            heap: super::clone_with_room(&self.heap),
+        }
+    }
+}
+
 impl Sampler {
     pub(super) fn new(capacity: usize) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! One random cut tree.
 
 use super::boxes::{extend, growth, range};
+use super::clone_with_room;
 
 /// A binary tree over at most as many points as it was made for.
 ///
@@ -279,6 +280,23 @@ impl Tree {
         self.nodes.capacity() * size_of::<Node>()
             + floats * size_of::<f32>()
             + numbers * size_of::<u16>()
+    }
+}
+
+impl Clone for Tree {
+    fn clone(&self) -> Self {
+        Self {
+            inputs: self.inputs,
+            stride: self.stride,
+            root: self.root,
+            nodes: clone_with_room(&self.nodes),
+            boxes: clone_with_room(&self.boxes),
+            vacant_nodes: clone_with_room(&self.vacant_nodes),
+            points: clone_with_room(&self.points),
+            copies: clone_with_room(&self.copies),
+            vacant_leaves: clone_with_room(&self.vacant_leaves),
+            scratch: self.scratch.clone(),
+        }
     }
 }
 
