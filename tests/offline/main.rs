@@ -12,6 +12,7 @@ mod support;
 
 mod architecture;
 mod commands;
+mod detectors;
 mod documents;
 mod evidence;
 mod examples;
