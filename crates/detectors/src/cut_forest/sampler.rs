@@ -5,7 +5,7 @@ use crate::error::DetectorError;
 use crate::image::{Reader, damaged};
 
 /// A binary heap with the row that is to go first on top.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Sampler {
     capacity: usize,
     heap: Vec<Kept>,

@@ -7,7 +7,7 @@ use super::clone_with_room;
 ///
 /// Rows that are equal share a leaf. Below a node, rows with a position of at most the cut are left and others right, and
 /// both sides have rows, so the way to any row follows from its positions.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Tree {
     inputs: usize,
     /// Length of a point: `inputs` and zeros behind, up to a multiple of the lanes.
