@@ -18,6 +18,19 @@ pub(super) type Bits<const B: usize> = [[u8; B]; ROWS];
 /// Something for each of 8 × `B` rows of a batch.
 pub(super) type Each<T, const B: usize> = [[T; B]; 8];
 
+/// Leaves of a tree by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeafTables<'a, S> {
+    pub(super) values: &'a [S],
+    /// The first byte of the first 64, of the next 64 and so on; the second byte of the first 64, and
+    /// so on. Empty unless the program was compiled with them.
+    pub(super) bytes: &'a [u8],
+}
+
+/// Sums on a cache line, so that vectors of them are in one.
+#[repr(align(64))]
+struct Sums<S, const B: usize>(Each<S, B>);
+
 /// The parts of a block that are worth instructions of their own. What each of them is to do, the
 /// portable one says.
 pub(super) trait Isa: Copy {
@@ -39,12 +52,12 @@ pub(super) trait Isa: Copy {
         self,
         planes: &[[u8; B]; BYTE_BITS],
         bits: usize,
-        leaves: &[S],
+        leaves: LeafTables<'_, S>,
         sums: &mut Each<S, B>,
     );
 
     /// Where the sum of a row of the batch stands.
-    fn place(self, row: usize) -> usize;
+    fn place<S: Number>(self, row: usize) -> usize;
 
     /// The byte of a row of bits, and the bit of it, that belong to a row of the batch; bytes are
     /// `bytes` in number.
@@ -82,12 +95,12 @@ impl Isa for Portable {
         self,
         planes: &[[u8; B]; BYTE_BITS],
         bits: usize,
-        leaves: &[S],
+        leaves: LeafTables<'_, S>,
         sums: &mut Each<S, B>,
     ) {
+        let leaves = leaves.values;
         let numbers = numbers(&planes[..bits]);
         match leaves.len() {
-            32 => add::<S, B, 32>(leaves, &numbers, sums),
             64 => add::<S, B, 64>(leaves, &numbers, sums),
             128 => add::<S, B, 128>(leaves, &numbers, sums),
             _ => add::<S, B, 256>(leaves, &numbers, sums),
@@ -95,7 +108,7 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    fn place(self, row: usize) -> usize {
+    fn place<S: Number>(self, row: usize) -> usize {
         row
     }
 
@@ -116,7 +129,8 @@ pub(super) fn block<I: Isa, S: Number, T: Number, const B: usize>(
     scratch: &mut Scratch,
 ) {
     let rows = (first, out.len());
-    let mut sums = [[program.start; B]; 8];
+    let mut sums = Sums([[program.start; B]; 8]);
+    let sums = &mut sums.0;
     encode::<I, S, B>(isa, program, columns, rows, scratch);
     if program.walks {
         let width = walker.width();
@@ -133,7 +147,7 @@ pub(super) fn block<I: Isa, S: Number, T: Number, const B: usize>(
         decide(isa, segment, codes, bits);
         for step in &segment.steps {
             if step.walked {
-                walk(isa, walker, step.tree, walked, &mut sums);
+                walk(isa, walker, step.tree, walked, sums);
                 continue;
             }
             let (from, to) = step.selections;
@@ -145,15 +159,15 @@ pub(super) fn block<I: Isa, S: Number, T: Number, const B: usize>(
                 for (byte, plane) in bytes.iter_mut().zip(planes) {
                     *byte = bits[*plane as usize];
                 }
-                isa.add_leaves(&bytes, step.bits, leaves, &mut sums);
+                isa.add_leaves(&bytes, step.bits, leaves, sums);
             } else {
-                add_wide(isa, planes, bits, leaves, &mut sums);
+                add_wide(isa, planes, bits, leaves.values, sums);
             }
         }
     }
     let sums = sums.as_flattened();
     for (row, out) in out.iter_mut().enumerate() {
-        *out = sums[isa.place(row)].double();
+        *out = sums[isa.place::<S>(row)].double();
     }
 }
 
@@ -317,7 +331,7 @@ fn add_wide<I: Isa, S: Number, const B: usize>(
         let number = planes.iter().enumerate().fold(0, |number, (place, plane)| {
             number | usize::from(bits[*plane as usize][byte] >> bit & 1) << place
         });
-        sums[isa.place(row)] += leaves[number];
+        sums[isa.place::<S>(row)] += leaves[number];
     }
 }
 
@@ -336,7 +350,7 @@ fn walk<I: Isa, S: Number, T: Number, const B: usize>(
         let row = |lane| &values[(first + lane) * width..][..width];
         let leaves = walker.leaves_of_rows(tree, std::array::from_fn(row));
         for (lane, leaf) in leaves.into_iter().enumerate() {
-            sums[isa.place(first + lane)] += S::of(leaf.double());
+            sums[isa.place::<S>(first + lane)] += S::of(leaf.double());
         }
     }
 }

@@ -5,6 +5,8 @@ mod kernel;
 mod number;
 mod program;
 mod rank;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 mod walk;
 
 use crate::forest::{Forest, Precision, Sum};
@@ -22,7 +24,17 @@ pub struct Predictor {
     sum: Sum,
     features: usize,
     backend: Backend,
-    set: InstructionSet,
+    instructions: Instructions,
+}
+
+/// What a backend comes to on this CPU.
+#[derive(Debug, Clone, Copy)]
+enum Instructions {
+    /// Loops compiled for a set.
+    Loops(InstructionSet),
+    /// And parts of its own.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(InstructionSet, simd::Avx512),
 }
 
 /// The instructions that a [`Predictor`] uses. The scores are the same.
@@ -75,16 +87,19 @@ impl Predictor {
     /// Compiles `forest` for the best backend of this CPU.
     pub fn new(forest: &Forest) -> Self {
         let best = [Backend::Avx512, Backend::Avx2, Backend::Neon];
-        let set = |backend: Backend| Some((backend, backend.instruction_set()?));
-        let portable = (Backend::Portable, InstructionSet::BASELINE);
-        let (backend, set) = best.into_iter().find_map(set).unwrap_or(portable);
-        Self::compile(forest, backend, set)
+        let found = |backend: Backend| Some((backend, backend.instructions()?));
+        let portable = (
+            Backend::Portable,
+            Instructions::Loops(InstructionSet::BASELINE),
+        );
+        let (backend, instructions) = best.into_iter().find_map(found).unwrap_or(portable);
+        Self::compile(forest, backend, instructions)
     }
 
     /// Compiles `forest` for `backend`; `None` where the CPU lacks it.
     pub fn with_backend(forest: &Forest, backend: Backend) -> Option<Self> {
-        let set = backend.instruction_set()?;
-        Some(Self::compile(forest, backend, set))
+        let instructions = backend.instructions()?;
+        Some(Self::compile(forest, backend, instructions))
     }
 
     /// The instructions that it uses.
@@ -92,22 +107,27 @@ impl Predictor {
         self.backend
     }
 
-    fn compile(forest: &Forest, backend: Backend, set: InstructionSet) -> Self {
+    fn compile(forest: &Forest, backend: Backend, instructions: Instructions) -> Self {
+        let sliced = backend == Backend::Avx512;
         let nodes = || forest.trees().iter().flat_map(Tree::nodes);
         let has_sets = nodes().any(|node| matches!(node.test, Test::OneOf { .. }));
         let engine = match (forest.sum().precision, forest.input()) {
-            (Precision::Double, _) => Engine::Double(Program::new(forest), Walker::new(forest)),
-            (Precision::Single, Precision::Single) if !has_sets => {
-                Engine::Single(Program::new(forest), Walker::new(forest))
+            (Precision::Double, _) => {
+                Engine::Double(Program::new(forest, sliced), Walker::new(forest))
             }
-            (Precision::Single, _) => Engine::Mixed(Program::new(forest), Walker::new(forest)),
+            (Precision::Single, Precision::Single) if !has_sets => {
+                Engine::Single(Program::new(forest, sliced), Walker::new(forest))
+            }
+            (Precision::Single, _) => {
+                Engine::Mixed(Program::new(forest, sliced), Walker::new(forest))
+            }
         };
         Self {
             engine,
             sum: forest.sum(),
             features: forest.features().len(),
             backend,
-            set,
+            instructions,
         }
     }
 
@@ -141,26 +161,44 @@ impl Predictor {
         out: &mut [f64],
         scratch: &mut Scratch,
     ) {
-        self.set.run(Batch {
-            isa: Portable,
-            program,
-            walker,
-            columns,
-            out,
-            scratch,
-        });
+        match self.instructions {
+            Instructions::Loops(set) => set.run(Batch {
+                isa: Portable,
+                program,
+                walker,
+                columns,
+                out,
+                scratch,
+            }),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(set, isa) => set.run(Batch {
+                isa,
+                program,
+                walker,
+                columns,
+                out,
+                scratch,
+            }),
+        }
     }
 }
 
 impl Backend {
-    /// The instructions that code for it is compiled to; `None` where the CPU lacks it.
-    fn instruction_set(self) -> Option<InstructionSet> {
+    /// What it comes to; `None` where the CPU lacks it.
+    fn instructions(self) -> Option<Instructions> {
         match self {
-            Self::Portable => Some(InstructionSet::BASELINE),
-            Self::Avx2 => InstructionSet::avx2(),
-            Self::Avx512 => InstructionSet::avx512(),
+            Self::Portable => Some(Instructions::Loops(InstructionSet::BASELINE)),
+            Self::Avx2 => InstructionSet::avx2().map(Instructions::Loops),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                let set = InstructionSet::avx512()?;
+                Some(Instructions::Avx512(set, simd::Avx512::detect()?))
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 => None,
             // Every 64-bit Arm has it, and the compiler uses it throughout.
-            Self::Neon => cfg!(target_arch = "aarch64").then_some(InstructionSet::BASELINE),
+            Self::Neon => cfg!(target_arch = "aarch64")
+                .then_some(Instructions::Loops(InstructionSet::BASELINE)),
         }
     }
 }

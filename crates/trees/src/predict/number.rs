@@ -12,6 +12,15 @@ pub(super) trait Number:
     /// No number.
     const NAN: Self;
 
+    /// Whether this is `f32`.
+    const IS_SINGLE: bool;
+
+    /// These numbers, if they are doubles.
+    fn as_doubles(numbers: &mut [Self]) -> Option<&mut [f64]>;
+
+    /// These numbers, if they are singles.
+    fn as_singles(numbers: &mut [Self]) -> Option<&mut [f32]>;
+
     /// The nearest number.
     fn of(value: f64) -> Self;
 
@@ -31,6 +40,18 @@ pub(super) trait Number:
 impl Number for f32 {
     const LEAST: Self = Self::NEG_INFINITY;
     const NAN: Self = Self::NAN;
+
+    const IS_SINGLE: bool = true;
+
+    #[inline(always)]
+    fn as_doubles(_numbers: &mut [Self]) -> Option<&mut [f64]> {
+        None
+    }
+
+    #[inline(always)]
+    fn as_singles(numbers: &mut [Self]) -> Option<&mut [f32]> {
+        Some(numbers)
+    }
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -61,6 +82,18 @@ impl Number for f32 {
 impl Number for f64 {
     const LEAST: Self = Self::NEG_INFINITY;
     const NAN: Self = Self::NAN;
+
+    const IS_SINGLE: bool = false;
+
+    #[inline(always)]
+    fn as_doubles(numbers: &mut [Self]) -> Option<&mut [f64]> {
+        Some(numbers)
+    }
+
+    #[inline(always)]
+    fn as_singles(_numbers: &mut [Self]) -> Option<&mut [f32]> {
+        None
+    }
 
     #[inline(always)]
     fn of(value: f64) -> Self {

@@ -2,6 +2,7 @@
 
 use crate::forest::{Forest, Precision};
 use crate::predict::columns::{CATEGORIES_MAX, Columns, Condition, Key, biased};
+use crate::predict::kernel::LeafTables;
 use crate::predict::number::Number;
 use crate::tree::{Child, Test, Tree};
 
@@ -51,6 +52,8 @@ pub(super) struct Segment<S> {
     /// Rows of leaf numbers, lowest bit first, that steps name.
     pub(super) planes: Vec<u16>,
     pub(super) leaves: Vec<S>,
+    /// See [`LeafTables::bytes`]; as long as the bytes of all leaves, or empty.
+    leaf_bytes: Vec<u8>,
 }
 
 /// Comparisons of a column with one code after the other, into one row after the other.
@@ -101,12 +104,12 @@ pub(super) struct Step {
 
 /// Slots for leaves with numbers of this many bits: sizes that lookups are compiled for.
 pub(super) fn leaf_slots(bits: usize) -> usize {
-    1 << bits.max(5)
+    1 << bits.max(6)
 }
 
 impl<S: Number> Program<S> {
-    /// Compiles `forest`, whose sums and leaves fit `S`.
-    pub(super) fn new(forest: &Forest) -> Self {
+    /// Compiles `forest`, whose sums and leaves fit `S`, with leaves byte by byte if `sliced`.
+    pub(super) fn new(forest: &Forest, sliced: bool) -> Self {
         let trees = forest.trees();
         let columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
         let mut builder = Builder {
@@ -120,7 +123,10 @@ impl<S: Number> Program<S> {
             builder.add(position);
         }
         builder.finish_segment();
-        let segments = builder.segments;
+        let mut segments = builder.segments;
+        if sliced {
+            segments.iter_mut().for_each(Segment::slice_leaves);
+        }
         Self {
             segments,
             columns,
@@ -283,8 +289,24 @@ impl RowTable {
 
 impl<S: Number> Segment<S> {
     /// Leaves of a tree that is not walked, by number.
-    pub(super) fn leaves_of(&self, step: &Step) -> &[S] {
-        &self.leaves[step.first_leaf as usize..][..leaf_slots(step.bits)]
+    pub(super) fn leaves_of(&self, step: &Step) -> LeafTables<'_, S> {
+        let (first, slots) = (step.first_leaf as usize, leaf_slots(step.bits));
+        let end = (first + slots).min(self.leaf_bytes.len() / size_of::<S>());
+        LeafTables {
+            values: &self.leaves[first..][..slots],
+            bytes: &self.leaf_bytes[first.min(end) * size_of::<S>()..end * size_of::<S>()],
+        }
+    }
+
+    /// Writes leaves byte by byte.
+    fn slice_leaves(&mut self) {
+        for step in self.steps.iter().filter(|step| !step.walked) {
+            let leaves = &self.leaves[step.first_leaf as usize..][..leaf_slots(step.bits)];
+            for byte in 0..size_of::<S>() {
+                let bytes = leaves.iter().map(|leaf| (leaf.bits() >> (8 * byte)) as u8);
+                self.leaf_bytes.extend(bytes);
+            }
+        }
     }
 
     /// Adds `tree`, whose nodes go right where `conditions` say; rows from `free_row` on are its own.

@@ -1,6 +1,6 @@
 //! How many bounds of a feature a value lies above.
 //!
-//! Bounds are doubles, and searching singles costs half. For a double `x` let `up(x)` be the least
+//! Bounds are doubles, and vectors hold twice as many singles. For a double `x` let `up(x)` be the least
 //! single not below it and `down(x)` the greatest not above it.
 //!
 //! *`x ≤ t` and `up(x) ≤ down(t)` say the same, unless `x` and `t` are no singles and
@@ -9,17 +9,18 @@
 //! `down(x)` and `up(x)`: so `down(t) = down(x) ≠ up(x)`, and `x` is no single. Were `t` a single, then
 //! `t = down(t) = down(x) < x`. ∎
 //!
-//! So singles are searched for `up(x)`. Where the greatest bound found below it is `down(x)` and `x` is
-//! no single, that one row is searched among the doubles. A feature whose bounds lie so dense that this
-//! would happen often is searched among the doubles throughout. Where the model rounds values to
-//! singles itself, `x` is a single, and nothing is left to check.
+//! So [`Tables`] are searched for `up(x)`; where the greatest bound found below it is `down(x)`, that
+//! row is searched among the doubles. (For an `x` that is a single this cannot happen: what is below
+//! `up(x)` is below `down(x)` then.) A feature whose bounds lie so dense that it would happen often is
+//! searched among the doubles throughout. Where the model rounds values to singles itself, they are
+//! singles, and nothing is left to check.
 
 use crate::forest::Precision;
 
 /// The rank of a missing value.
 pub(super) const MISSING: u32 = u32::MAX;
 
-/// Rows ranked in lockstep: searches wait for memory, and sixteen of them overlap.
+/// Rows ranked in lockstep: searches wait for memory, and those of other rows pass meanwhile.
 pub(super) const LANES: usize = 16;
 
 /// Singles per bound between the first and the last bound; with fewer, values share singles with
@@ -32,50 +33,52 @@ pub(super) struct Ranking {
     /// Ascending, distinct, no NaN; padded with infinity, which nothing lies above, to a power of two
     /// and at least one more than there are bounds.
     doubles: Vec<f64>,
-    /// `down` of each.
+    /// `down` of each, where values are rounded to singles; those are searched then.
     singles: Vec<f32>,
-    method: Method,
+    tables: Option<Tables>,
 }
 
-/// How bounds are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    /// Among singles for the nearest single, which the model asks for.
-    Nearest,
-    /// Among singles for `up(x)`; no bound needs a check.
-    Up,
-    /// Among singles for `up(x)`, with the check.
-    UpChecked,
-    /// Among doubles.
-    Double,
+/// Bounds in tables of 32, which a pair of registers holds and one instruction looks up.
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// Whether values are rounded to the nearest single; otherwise up.
+    pub(super) nearest: bool,
+    /// Bounds are in 32 groups of `1 << levels`, the last of each of which is its pivot.
+    pub(super) levels: usize,
+    /// Pivots: entry `g` is that of group `g - 1`.
+    pub(super) pivots: [f32; 32],
+    /// The rest of each group, which entry `g` has of group `g`, as a balanced search tree: its root,
+    /// the two nodes below, the four below those.
+    pub(super) nodes: [[f32; 32]; NODES],
 }
+
+/// Search nodes of a group at most.
+pub(super) const NODES: usize = 7;
+
+/// Levels of search nodes in a group at most.
+const LEVELS_MAX: usize = 3;
 
 impl Ranking {
     /// A ranking by `bounds`, which are ascending and distinct, have no NaN and are singles if `input` is.
     pub(super) fn new(mut bounds: Vec<f64>, input: Precision) -> Self {
         let size = (bounds.len() + 1).next_power_of_two();
-        let singles: Vec<f32> = bounds.iter().map(|bound| down(*bound)).collect();
-        let inexact = |(single, double): (&f32, &f64)| f64::from(*single) != *double;
-        let method = match (input, singles.first(), singles.last()) {
-            (Precision::Single, _, _) => Method::Nearest,
-            (_, Some(first), Some(last)) if singles.iter().zip(&bounds).any(inexact) => {
-                let needed = singles.len() as u64 * SINGLES_PER_BOUND_MIN;
-                if order(*last) - order(*first) < needed {
-                    Method::Double
-                } else {
-                    Method::UpChecked
-                }
-            }
-            _ => Method::Up,
-        };
-        let mut singles = singles;
-        singles.resize(size, f32::INFINITY);
+        let tables = Tables::new(&bounds, input);
+        let mut singles = Vec::new();
+        if input == Precision::Single {
+            singles.extend(bounds.iter().map(|bound| down(*bound)));
+            singles.resize(size, f32::INFINITY);
+        }
         bounds.resize(size, f64::INFINITY);
         Self {
             doubles: bounds,
             singles,
-            method,
+            tables,
         }
+    }
+
+    /// The bounds as tables, where there are few enough and these are fit to be searched.
+    pub(super) fn tables(&self) -> Option<&Tables> {
+        self.tables.as_ref()
     }
 
     /// Writes how many bounds each value lies above, [`MISSING`] for NaN. Both slices are as long, a
@@ -85,17 +88,14 @@ impl Ranking {
         let values = values.as_chunks::<LANES>().0;
         let ranks = ranks.as_chunks_mut::<LANES>().0;
         for (values, ranks) in values.iter().zip(ranks) {
-            match self.method {
-                Method::Nearest => {
-                    *ranks = search(&self.singles, &each(values, |value| value as f32));
+            if self.singles.is_empty() {
+                *ranks = search(&self.doubles, values);
+            } else {
+                let mut singles = [0.0; LANES];
+                for (single, value) in singles.iter_mut().zip(values) {
+                    *single = *value as f32;
                 }
-                Method::Up => *ranks = search(&self.singles, &each(values, up)),
-                Method::UpChecked => {
-                    let ups = each(values, up);
-                    *ranks = search(&self.singles, &ups);
-                    self.check(values, &ups, ranks);
-                }
-                Method::Double => *ranks = search(&self.doubles, values),
+                *ranks = search(&self.singles, &singles);
             }
             for (rank, value) in ranks.iter_mut().zip(values) {
                 *rank = if value.is_nan() { MISSING } else { *rank };
@@ -103,37 +103,46 @@ impl Ranking {
         }
     }
 
-    /// Searches again the values that share their place between two singles with a bound.
-    #[inline(always)]
-    fn check(&self, values: &[f64; LANES], ups: &[f32; LANES], ranks: &mut [u32; LANES]) {
-        let mut doubtful = 0_u32;
-        for lane in 0..LANES {
-            let inexact = f64::from(ups[lane]) > values[lane];
-            // Without a bound below, this is the least one, which is not below and so not `down(x)`.
-            let below = self.singles[(ranks[lane] as usize).saturating_sub(1)];
-            doubtful |= u32::from(inexact & (below == ups[lane].next_down())) << lane;
-        }
-        self.search_again(values, doubtful, ranks);
-    }
-
-    /// Searches the lanes of `doubtful` among the doubles.
-    fn search_again(&self, values: &[f64; LANES], mut doubtful: u32, ranks: &mut [u32; LANES]) {
-        while doubtful != 0 {
-            let lane = doubtful.trailing_zeros() as usize;
-            ranks[lane] = search(&self.doubles, &[values[lane]])[0];
-            doubtful &= doubtful - 1;
-        }
+    /// How many bounds a value that is not rounded and not NaN lies above.
+    pub(super) fn rank_double(&self, value: f64) -> u32 {
+        search(&self.doubles, &[value])[0]
     }
 }
 
-/// As `map` of arrays, which is not inlined where it matters.
-#[inline(always)]
-fn each(values: &[f64; LANES], of: impl Fn(f64) -> f32) -> [f32; LANES] {
-    let mut singles = [0.0; LANES];
-    for (single, value) in singles.iter_mut().zip(values) {
-        *single = of(*value);
+impl Tables {
+    fn new(bounds: &[f64], input: Precision) -> Option<Self> {
+        let levels = (0..=LEVELS_MAX).find(|levels| bounds.len() < 32 << levels)?;
+        let singles: Vec<f32> = bounds.iter().map(|bound| down(*bound)).collect();
+        let nearest = input == Precision::Single;
+        if let (false, Some(first), Some(last)) = (nearest, singles.first(), singles.last()) {
+            let are_singles = singles.iter().zip(bounds).all(|(s, b)| f64::from(*s) == *b);
+            let needed = singles.len() as u64 * SINGLES_PER_BOUND_MIN;
+            if !are_singles && order(*last) - order(*first) < needed {
+                return None;
+            }
+        }
+        let size = 1 << levels;
+        let bound = |index: usize| singles.get(index).copied().unwrap_or(f32::INFINITY);
+        let mut tables = Self {
+            nearest,
+            levels,
+            pivots: [f32::INFINITY; 32],
+            nodes: [[f32::INFINITY; 32]; NODES],
+        };
+        for group in 0..32 {
+            if group > 0 {
+                tables.pivots[group] = bound(group * size - 1);
+            }
+            for level in 0..levels {
+                let step = size >> level;
+                for place in 0..1 << level {
+                    let node = (1 << level) - 1 + place;
+                    tables.nodes[node][group] = bound(group * size + place * step + step / 2 - 1);
+                }
+            }
+        }
+        Some(tables)
     }
-    singles
 }
 
 /// The greatest single that is not above `value`.
@@ -141,17 +150,6 @@ pub(super) fn down(value: f64) -> f32 {
     let nearest = value as f32;
     if f64::from(nearest) > value {
         nearest.next_down()
-    } else {
-        nearest
-    }
-}
-
-/// The least single that is not below `value`.
-#[inline(always)]
-fn up(value: f64) -> f32 {
-    let nearest = value as f32;
-    if f64::from(nearest) < value {
-        nearest.next_up()
     } else {
         nearest
     }
