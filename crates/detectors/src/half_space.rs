@@ -14,6 +14,8 @@ mod planes;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
@@ -72,7 +74,8 @@ fn default_window() -> usize {
 #[derive(Debug, Clone)]
 pub struct HalfSpaceTrees {
     scaling: Scaling,
-    planes: Planes,
+    /// Shared with all copies.
+    planes: Arc<Planes>,
     window: usize,
     /// Per tree 2^height, from left to right.
     leaves: Vec<Leaf>,
@@ -147,7 +150,7 @@ impl HalfSpaceTrees {
             window,
             leaves: vec![Leaf::default(); leaves],
             masses: vec![0; leaves],
-            planes,
+            planes: Arc::new(planes),
             counted: 0,
             has_reference: false,
         }

@@ -299,3 +299,29 @@ fn a_copy_goes_its_own_way() {
     // A copy has room for what it will learn, so that it does not grow beyond that.
     assert!(copy.memory_bytes() <= empty.memory_bytes());
 }
+
+/// State and scores of every machine and version: another number is another detector.
+#[test]
+fn the_bits_are_those_of_every_machine() {
+    let found = ALL.map(|make| {
+        let mut random = SplitMix64::new(77);
+        let mut detector = make(3);
+        let mut bytes = Vec::new();
+        let mut contributions = [0.0; DIMENSIONS];
+        for _ in 0..400 {
+            let score = detector.score(&random_row(&mut random, DIMENSIONS));
+            detector.attribution(&mut contributions);
+            bytes.extend(score.to_le_bytes());
+            contributions
+                .iter()
+                .for_each(|share| bytes.extend(share.to_le_bytes()));
+            detector.learn();
+        }
+        detector.write(&mut bytes);
+        checksum(&bytes)
+    });
+    assert_eq!(
+        found,
+        [8_836_390_103_523_715_202, 10_487_086_861_728_494_633]
+    );
+}

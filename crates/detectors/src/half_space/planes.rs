@@ -18,7 +18,7 @@ const _: () = assert!(
 );
 
 /// All trees' splits, each tree complete and of the same height.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Planes {
     trees: usize,
     height: usize,
