@@ -219,6 +219,42 @@ const TABLE: [(u64, u64); STEPS as usize] = [
 mod tests {
     use super::*;
 
+    /// Arguments and what glibc says of them, as bits: where it rounds to the farther neighbour.
+    const GLIBC: [(u64, u64); 8] = [
+        (0x403e_3de3_fb7a_bed0, 0x42a8_c13b_7002_33b1),
+        (0x4036_bed5_98b8_c234, 0x41fc_24cd_78c9_c637),
+        (0xc033_4ef0_960a_32aa, 0x3e31_adb4_823f_fda6),
+        (0xc03e_223e_3cc8_bbc2, 0x3d37_0aa8_2439_1f71),
+        (0x4041_24b7_38d5_6b72, 0x4306_1791_631b_29cb),
+        (0x4035_d648_5c80_ecdc, 0x41e6_b179_335f_e314),
+        (0x4010_308d_a9b5_caf8, 0x404c_9fe9_0934_d591),
+        (0x402d_dcc3_3f5b_f2ec, 0x4147_4828_cab7_ecda),
+    ];
+
+    /// The same in single precision.
+    const GLIBC_SINGLE: [(u32, u32); 8] = [
+        (0x41a1_a2db, 0x4e0d_ec2b),
+        (0xc17c_7d74, 0x3416_7939),
+        (0xbb9a_19de, 0x3f7e_cc86),
+        (0xc1cf_bebb, 0x2cb9_94d0),
+        (0x40f3_84c8, 0x44fc_463b),
+        (0xc0b3_f966, 0x3b6c_8cdf),
+        (0xc104_9f45, 0x3983_c035),
+        (0xbe87_e89c, 0x3f44_512a),
+    ];
+
+    #[test]
+    fn has_the_bits_of_glibc() {
+        for (x, expected) in GLIBC {
+            let x = f64::from_bits(x);
+            assert_eq!(exp(x).to_bits(), expected, "of {x}");
+        }
+        for (x, expected) in GLIBC_SINGLE {
+            let x = f32::from_bits(x);
+            assert_eq!(exp_single(x).to_bits(), expected, "of {x}");
+        }
+    }
+
     #[test]
     fn singles_are_right_to_a_unit_everywhere() {
         for step in -10_500..9_000 {

@@ -45,6 +45,9 @@ pub enum Iterations {
 pub struct Loaded {
     /// What it says of a row.
     pub forest: Forest,
+    /// Whether the file names its features. Otherwise their names are made up from positions, and nothing
+    /// but their number and order can be held against a model's inputs.
+    pub names_features: bool,
     /// The training objective, by the name that the file gives it.
     pub objective: String,
     /// Trees of the file that are left out, because they came after the best iteration.
@@ -84,6 +87,16 @@ pub fn load_with(
 }
 
 impl Format {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LightGbmText => "LightGBM text",
+            Self::XgBoostJson => "XGBoost JSON",
+            Self::XgBoostUbj => "XGBoost UBJSON",
+            Self::IsolationForestJson => "isolation forest JSON",
+        }
+    }
+
     /// Every format.
     pub const ALL: [Self; 4] = [
         Self::LightGbmText,
@@ -116,6 +129,15 @@ impl Format {
             _ => None,
         }
     }
+}
+
+/// Whether `names` are anything but `prefix` and their position.
+fn are_names(names: &[String], prefix: &str) -> bool {
+    let is_made_up = |(position, name): (usize, &String)| {
+        let number = name.strip_prefix(prefix);
+        number.is_some_and(|number| number == position.to_string())
+    };
+    !names.iter().enumerate().all(is_made_up)
 }
 
 /// How far into a JSON file its `format` is looked for: it comes first.

@@ -3,9 +3,9 @@
 //! scikit-learn rounds inputs to single precision, adds a leaf's path length per tree in doubles, divides
 //! by trees × expected path length, and takes 2 to the power of minus that.
 
-use super::Loaded;
 use super::arrays::{Entry, tree};
 use super::source::{Source, fault};
+use super::{Loaded, are_names};
 use crate::error::TreeError;
 use crate::forest::{Forest, Link, Precision, Sum};
 use crate::limits::{FEATURES_MAX, LEAVES_MAX, TREES_MAX};
@@ -84,6 +84,7 @@ pub(super) fn load<'a>(mut source: impl Source<'a>) -> Result<Loaded, TreeError>
         divisor: Some(written.trees.len() as f64 * written.expected_path_length),
     };
     Ok(Loaded {
+        names_features: are_names(&written.features, "f"),
         forest: Forest::new(
             written.features,
             written.trees,

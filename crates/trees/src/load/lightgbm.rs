@@ -3,6 +3,9 @@
 //! LightGBM computes in doubles: it adds leaves in tree order. Its random forests average, yet only on the
 //! way from the raw score (`predict(raw_score=True)`), which is their sum, to the probability. Before trees see a row, values within [`ZERO_BOUND`](crate::ZERO_BOUND) of zero become 0; bounds
 //! that near to zero are moved here so that comparing with the value itself says the same.
+//!
+//! What follows the trees is not read. `pandas_categorical` is among it, which says how LightGBM's Python
+//! package recodes the categories of data frames: inputs here are the codes.
 
 mod tree;
 
@@ -10,7 +13,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::source::{fault, quote};
-use super::{Format, Loaded};
+use super::{Format, Loaded, are_names};
 use crate::error::TreeError;
 use crate::forest::{Forest, Link, Precision, Sum};
 use crate::limits::{CATEGORY_WORDS_MAX, FEATURES_MAX, TREES_MAX};
@@ -68,8 +71,10 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, TreeError> {
         start: 0.0,
         divisor: None,
     };
+    let features = header.features()?;
     Ok(Loaded {
-        forest: Forest::new(header.features()?, trees, Precision::Double, sum, link)?,
+        names_features: are_names(&features, "Column_"),
+        forest: Forest::new(features, trees, Precision::Double, sum, link)?,
         objective,
         trees_left_out: 0,
     })

@@ -167,6 +167,7 @@ impl Written {
         self.check_support()?;
         let objective = Objective::named(&self.objective)?;
         let start = objective.margin(self.base_score()?)?;
+        let names_features = !self.feature_names.is_empty();
         let features = self.features()?;
         let weights = match self.booster.as_str() {
             "dart" if self.weights.len() != self.trees.len() => {
@@ -199,6 +200,7 @@ impl Written {
         };
         Ok(Loaded {
             forest: Forest::new(features, trees, Precision::Single, sum, objective.link())?,
+            names_features,
             objective: self.objective,
             trees_left_out,
         })

@@ -109,6 +109,24 @@ fn trees_after_the_best_iteration_are_left_out_unless_all_are_wanted() {
 }
 
 #[test]
+fn names_are_told_from_positions() {
+    let has_names = |bytes: &[u8], format| load(bytes, format).expect("a model").names_features;
+    for case in cases() {
+        assert!(!has_names(&case.bytes, case.format), "{}", case.name);
+    }
+    let named = |name: &str, from: &str, to: &str| {
+        let case = case(name);
+        let text = String::from_utf8(case.bytes).expect("text");
+        assert!(text.contains(from), "{name} has no `{from}`");
+        has_names(text.replacen(from, to, 1).as_bytes(), case.format)
+    };
+    assert!(named("lightgbm_numbers", "Column_2", "hour"));
+    assert!(named("isolation_forest", "\"f2\"", "\"hour\""));
+    let names = r#""feature_names":["a","b","c","d","e","f"]"#;
+    assert!(named("xgboost_numbers", "\"feature_names\":[]", names));
+}
+
+#[test]
 fn two_thousand_trees_over_five_hundred_features() {
     let text = std::fs::read_to_string(folder().join("stumps.rows")).expect("rows");
     let lightgbm = load(lightgbm_stumps().as_bytes(), Format::LightGbmText).expect("LightGBM's");

@@ -107,3 +107,36 @@ pub(super) fn logf(x: f32) -> f32 {
     let y = libm::fma(POLYNOMIAL[0], r2, y);
     libm::fma(y, r2, start + r) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::logf;
+
+    /// Arguments and what glibc says of them, as bits. It rounds the first eight to the farther neighbour.
+    const GLIBC: [(u32, u32); 13] = [
+        (0x3f80_56ed, 0x3b2d_9f13),
+        (0x3f82_3f1b, 0x3c8e_877d),
+        (0x3fbb_5d7a, 0x3ec3_163e),
+        (0x3bc9_1e49, 0xc0a2_fc6e),
+        (0x3f33_4033, 0xbeb6_78f7),
+        (0x3f93_d231, 0x3e13_6d74),
+        (0x3f81_6a26, 0x3c34_14b8),
+        (0x3f84_0afe, 0x3cfe_beea),
+        (0x0000_0001, 0xc2ce_8ed0),
+        (0x0000_0123, 0xc2c3_3612),
+        (0x007f_ffff, 0xc2ae_ac50),
+        (0x7f7f_ffff, 0x42b1_7218),
+        (0x3f00_0000, 0xbf31_7218),
+    ];
+
+    #[test]
+    fn has_the_bits_of_glibc() {
+        for (x, expected) in GLIBC {
+            let ours = logf(f32::from_bits(x));
+            assert_eq!(ours.to_bits(), expected, "of {}: {ours}", f32::from_bits(x));
+        }
+        assert_eq!(logf(0.0), f32::NEG_INFINITY);
+        assert_eq!(logf(f32::INFINITY), f32::INFINITY);
+        assert!(logf(-1.0).is_nan() && logf(f32::NAN).is_nan());
+    }
+}
