@@ -11,6 +11,7 @@
 //! the leaves below.
 
 mod planes;
+mod surprise;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::limits::{HEIGHT_MAX, LEAVES_MAX, TREES_MAX, WINDOW_MAX};
 use crate::random::Fingerprint;
 use crate::scaling::{Input, Scaling};
 use planes::{Planes, Positions};
+use surprise::Surprise;
 
 /// A node with less than this share of a window ends the way of a row: "a magic constant" of the paper.
 const SHARE_TO_GO_ON: f64 = 0.1;
@@ -76,6 +78,8 @@ pub struct HalfSpaceTrees {
     scaling: Scaling,
     /// Shared with all copies.
     planes: Arc<Planes>,
+    /// As the planes.
+    surprise: Arc<Surprise>,
     window: usize,
     /// Per tree 2^height, from left to right.
     leaves: Vec<Leaf>,
@@ -151,6 +155,7 @@ impl HalfSpaceTrees {
             leaves: vec![Leaf::default(); leaves],
             masses: vec![0; leaves],
             planes: Arc::new(planes),
+            surprise: Arc::new(Surprise::new(window)),
             counted: 0,
             has_reference: false,
         }
@@ -203,7 +208,7 @@ impl HalfSpaceTrees {
                 break;
             }
             let taken = leaf >> (height - depth - 1);
-            let bits = excess_bits(f64::from(mass_of(taken)), f64::from(mass));
+            let bits = self.surprise.excess(mass_of(taken), mass);
             out[usize::from(self.planes.plane(tree, node).feature)] += bits;
         }
     }
@@ -317,6 +322,7 @@ impl Detector for HalfSpaceTrees {
         size_of::<Self>()
             + self.scaling.memory_bytes()
             + self.planes.memory_bytes()
+            + self.surprise.memory_bytes()
             + self.leaves.capacity() * size_of::<Leaf>()
             + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
             + size_of::<Positions>()
@@ -370,13 +376,4 @@ fn earn(leaves: &mut [Leaf], masses: &[u16], least: u16, earned: &mut [Earned]) 
             leaf.points = above.points + above.goes_on * mass * width as u32;
         }
     }
-}
-
-/// By how many bits going to a side with `side` of the `mass` of a node is rarer than what sides of this split are on
-/// average.
-fn excess_bits(side: f64, mass: f64) -> f64 {
-    let share = (side + 0.5) / (mass + 1.0);
-    let bits = -libm::log2(share);
-    let bits_of_other = -libm::log2(1.0 - share);
-    bits - (share * bits + (1.0 - share) * bits_of_other)
 }

@@ -1,6 +1,6 @@
 //! What a row's score in one tree is made of: AWS's directional attribution.
 
-use super::boxes::{extend, growth, outside, range};
+use super::boxes::{extend, growth, larger, outside, range};
 use super::tree::{Link, Tree, score_at};
 
 /// What an input contributes.
@@ -96,18 +96,17 @@ fn mix(
         return false;
     }
     let chance = growth / (growth + f64::from(range));
-    let outside_at = |input: usize| f64::from(outside(low[input], high[input], point[input]));
-    // Added up in doubles, so that shares add up to 1 better than `growth` does.
-    let whole: f64 = (0..sides.len()).map(outside_at).sum();
-    for (input, side) in sides.iter_mut().enumerate() {
-        let share = chance * score * (outside_at(input) / whole);
-        side.below *= 1.0 - chance;
-        side.above *= 1.0 - chance;
-        if point[input] < low[input] {
-            side.below += share;
-        } else {
-            side.above += share;
-        }
+    let ends = || low.iter().zip(high).zip(point);
+    // Added up in doubles, so that shares add up to 1 better than `growth` does. Only one of the two is above 0.
+    let whole: f64 = ends()
+        .map(|((low, high), position)| f64::from(outside(*low, *high, *position)))
+        .sum();
+    let factor = chance * score / whole;
+    for (((low, high), position), side) in ends().zip(sides) {
+        let below = f64::from(larger(low - position, 0.0));
+        let above = f64::from(larger(position - high, 0.0));
+        side.below = side.below * (1.0 - chance) + factor * below;
+        side.above = side.above * (1.0 - chance) + factor * above;
     }
     true
 }

@@ -64,7 +64,7 @@ pub(super) fn touches(low: &[f32], high: &[f32], point: &[f32]) -> bool {
 
 /// One instruction, unlike [`f32::max`], which minds NaN.
 #[inline]
-fn larger(a: f32, b: f32) -> f32 {
+pub(super) fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
