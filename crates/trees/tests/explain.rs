@@ -179,7 +179,7 @@ fn small(rng: &mut Rng) -> Shape {
 
 #[test]
 fn contributions_are_shapley_values() {
-    for seed in 0..300 {
+    for seed in 0..200 {
         let mut rng = Rng::new(seed);
         let forest = small(&mut rng).forest(&mut rng);
         check_by_definition(&forest, &mut rng, &format!("seed {seed}"));
@@ -203,7 +203,7 @@ fn a_feature_may_return_on_a_way() {
 
 #[test]
 fn branches_may_be_without_cover() {
-    for seed in 0..150 {
+    for seed in 0..80 {
         let mut rng = Rng::new(seed);
         let forest = small(&mut rng).forest(&mut rng);
         let forest = with_empty_leaves(&mut rng, &forest);
@@ -213,7 +213,7 @@ fn branches_may_be_without_cover() {
 
 #[test]
 fn covers_of_children_may_be_off_their_parents() {
-    for seed in 0..100 {
+    for seed in 0..60 {
         let mut rng = Rng::new(seed);
         let forest = small(&mut rng).forest(&mut rng);
         let forest = with_covers(&forest, |cover| cover * (1.0 - 0.05 * rng.unit()));

@@ -5,25 +5,21 @@ use crate::tree::{CategorySet, Test, Tree, ZERO_BOUND};
 /// Rows that are decided at once.
 pub(super) const TILE_ROWS: usize = 8;
 
-/// A plane without any bit: one bit per row of a tile.
-pub(super) const NONE: u32 = 0;
+/// Per row, all bits or none: what comparisons of doubles give and selections take.
+pub(super) type Plane = [u64; TILE_ROWS];
 
-/// A plane with all bits.
-pub(super) const ALL: u32 = 1;
-
-/// Bits that one code takes from planes.
-pub(super) const CODE_BITS: usize = super::outline::FRINGE_BITS;
+/// The plane of all rows.
+pub(super) const ALL: u32 = 0;
 
 /// Which way rows go at some nodes, and what follows from that.
 ///
-/// A plane is one bit per row of a tile. Planes are [`NONE`], [`ALL`], one per test (set: the row goes
-/// right), and those that follow from others. Codes gather a row's bits from some planes.
+/// A plane says something of every row of a tile. Planes are [`ALL`], one per test (set: the row goes
+/// right), and those that follow from others.
 #[derive(Debug)]
 pub(super) struct Decisions {
     numbers: Vec<NumberTest>,
     categories: Vec<CategoryTest>,
     followed: Vec<Followed>,
-    codes: Vec<[u32; CODE_BITS]>,
     planes: u32,
 }
 
@@ -33,9 +29,9 @@ struct NumberTest {
     feature: u32,
     plane: u32,
     /// All bits, or none.
-    missing_left: u8,
+    missing_left: u64,
     /// All bits, or none.
-    zero_is_missing: u8,
+    zero_is_missing: u64,
 }
 
 #[derive(Debug)]
@@ -54,15 +50,15 @@ struct Followed {
     from: u32,
     test: u32,
     /// All bits if that way is left.
-    flip: u8,
+    flip: u64,
 }
 
 /// Values of a tile: per feature the rows' values, and which of them are missing or near zero.
 #[derive(Debug, Default)]
 pub(super) struct Tile {
     pub values: Vec<[f64; TILE_ROWS]>,
-    pub missing: Vec<u8>,
-    pub zero: Vec<u8>,
+    pub missing: Vec<Plane>,
+    pub zero: Vec<Plane>,
 }
 
 impl Decisions {
@@ -71,7 +67,6 @@ impl Decisions {
             numbers: Vec::new(),
             categories: Vec::new(),
             followed: Vec::new(),
-            codes: Vec::new(),
             planes: ALL + 1,
         }
     }
@@ -82,7 +77,7 @@ impl Decisions {
         let node = &tree.nodes()[node as usize];
         let plane = self.planes;
         self.planes += 1;
-        let mask = |set: bool| if set { u8::MAX } else { 0 };
+        let mask = |set: bool| if set { u64::MAX } else { 0 };
         match node.test {
             Test::AtMost {
                 bound,
@@ -116,63 +111,47 @@ impl Decisions {
     pub fn follow(&mut self, from: u32, test: u32, right: bool) -> u32 {
         let plane = self.planes;
         self.planes += 1;
-        let flip = if right { 0 } else { u8::MAX };
+        let flip = if right { 0 } else { u64::MAX };
         self.followed.push(Followed { from, test, flip });
         plane
-    }
-
-    /// Adds a code whose bit i is the row's in plane i of `planes`.
-    pub fn code(&mut self, planes: &[u32]) {
-        let mut code = [NONE; CODE_BITS];
-        code[..planes.len()].copy_from_slice(planes);
-        self.codes.push(code);
     }
 
     pub fn planes(&self) -> usize {
         self.planes as usize
     }
 
-    pub fn codes(&self) -> usize {
-        self.codes.len()
-    }
-
-    /// Writes the codes of the first `ROWS` rows of a tile, which are all of it or one.
+    /// Writes all planes, for the first `ROWS` rows of a tile, which are all of it or one.
     #[inline(always)]
-    pub fn decide<const ROWS: usize>(
-        &self,
-        tile: &Tile,
-        planes: &mut [u8],
-        codes: &mut [[u8; TILE_ROWS]],
-    ) {
-        planes[NONE as usize] = 0;
-        planes[ALL as usize] = u8::MAX;
+    pub fn decide<const ROWS: usize>(&self, tile: &Tile, planes: &mut [Plane]) {
+        planes[ALL as usize] = [u64::MAX; TILE_ROWS];
         for test in &self.numbers {
             let feature = test.feature as usize;
-            let missing = tile.missing[feature] | (tile.zero[feature] & test.zero_is_missing);
-            let below = mask::<ROWS>(&tile.values[feature], |value| value <= test.bound);
-            let left = (below & !missing) | (missing & test.missing_left);
-            planes[test.plane as usize] = !left;
+            let values = &tile.values[feature];
+            let (missing, zero) = (&tile.missing[feature], &tile.zero[feature]);
+            let mut plane = [0; TILE_ROWS];
+            for row in 0..ROWS {
+                let missing = missing[row] | (zero[row] & test.zero_is_missing);
+                let below = bits(values[row] <= test.bound);
+                plane[row] = !((below & !missing) | (missing & test.missing_left));
+            }
+            planes[test.plane as usize] = plane;
         }
         for test in &self.categories {
             let values = &tile.values[test.feature as usize];
-            planes[test.plane as usize] = !mask::<ROWS>(values, |value| test.goes_left(value));
-        }
-        let first = planes.len() - self.followed.len();
-        for (i, followed) in self.followed.iter().enumerate() {
-            let goes = planes[followed.test as usize] ^ followed.flip;
-            planes[first + i] = planes[followed.from as usize] & goes;
-        }
-        for (code, of) in codes.iter_mut().zip(&self.codes) {
-            let mut bits = 0;
-            for (i, plane) in of.iter().enumerate() {
-                let plane = planes[*plane as usize];
-                let spread = match ROWS {
-                    1 => u64::from(plane & 1),
-                    _ => SPREAD[plane as usize],
-                };
-                bits |= spread << i;
+            let mut plane = [0; TILE_ROWS];
+            for row in 0..ROWS {
+                plane[row] = bits(!test.goes_left(values[row]));
             }
-            *code = bits.to_le_bytes();
+            planes[test.plane as usize] = plane;
+        }
+        let first = self.planes() - self.followed.len();
+        for (i, followed) in self.followed.iter().enumerate() {
+            let test = planes[followed.test as usize];
+            let mut plane = planes[followed.from as usize];
+            for row in 0..ROWS {
+                plane[row] &= test[row] ^ followed.flip;
+            }
+            planes[first + i] = plane;
         }
     }
 }
@@ -201,40 +180,23 @@ impl Tile {
             for (value, of) in values.iter_mut().zip(&column[first..first + count]) {
                 *value = round(*of);
             }
-            self.missing[feature] = mask::<TILE_ROWS>(values, f64::is_nan);
-            self.zero[feature] = mask::<TILE_ROWS>(values, |value| value.abs() <= ZERO_BOUND);
+            for (row, value) in values.iter().enumerate() {
+                self.missing[feature][row] = bits(value.is_nan());
+                self.zero[feature][row] = bits(value.abs() <= ZERO_BOUND);
+            }
         }
     }
 
     /// Makes room for `features`.
     pub fn resize(&mut self, features: usize) {
         self.values.resize(features, [0.0; TILE_ROWS]);
-        self.missing.resize(features, 0);
-        self.zero.resize(features, 0);
+        self.missing.resize(features, [0; TILE_ROWS]);
+        self.zero.resize(features, [0; TILE_ROWS]);
     }
 }
 
-/// Bit i of the result is bit 0 of byte i.
-const SPREAD: [u64; 256] = {
-    let mut spread = [0; 256];
-    let mut bits = 0;
-    while bits < 256 {
-        let mut row = 0;
-        while row < TILE_ROWS {
-            spread[bits] |= (bits as u64 >> row & 1) << (8 * row);
-            row += 1;
-        }
-        bits += 1;
-    }
-    spread
-};
-
-/// Bit i is set if `holds` of value i, for the first `ROWS`.
+/// All bits, or none.
 #[inline(always)]
-fn mask<const ROWS: usize>(values: &[f64; TILE_ROWS], holds: impl Fn(f64) -> bool) -> u8 {
-    let mut mask = 0;
-    for (row, value) in values[..ROWS].iter().enumerate() {
-        mask |= u8::from(holds(*value)) << row;
-    }
-    mask
+fn bits(holds: bool) -> u64 {
+    u64::from(holds).wrapping_neg()
 }

@@ -30,19 +30,21 @@
 //!
 //! The latter is what the leaves below say of j now, less what they would say had the node not been:
 //! that is in the contribution of the nodes above. Nothing is divided by what may be 0, so branches
-//! without records need no care. A chunk of trees goes down once for P and up once for A, quadrature
-//! positions in the lanes of vectors; small ends of trees, where half of the nodes are, come from tables
-//! by the bits of the record's decisions. Every record takes the same operations in the same order, alone
-//! or in a batch.
+//! without records need no care.
+//!
+//! A chunk of trees goes down once for P and up once for A. Many rows go together, in the lanes of
+//! vectors, while a single row has quadrature positions there; every row takes the same operations in the
+//! same order either way, so results depend neither on batches nor on the machine.
 
 mod aligned;
 mod cheap;
 mod chunk;
 mod decide;
-mod fringe;
 mod kernel;
 mod outline;
 mod quadrature;
+mod row_lanes;
+mod single;
 
 use crate::error::TreeError;
 use crate::forest::{Forest, Precision};

@@ -1,12 +1,8 @@
-//! What attribution knows of a tree before any row: shares of records, repeated features, small ends.
+//! What attribution knows of a tree before any row: shares of records and repeated features.
 
 use crate::error::TreeError;
 use crate::forest::Forest;
 use crate::tree::{Child, Tree};
-
-/// Bits of a row's way that one look-up takes. At 3 a table has 8 entries and stays within a few cache
-/// lines per row; at 4 tables no longer fit into the second-level cache for 100 trees.
-pub(super) const FRINGE_BITS: usize = 3;
 
 /// Shares of records are at most this: 1 but for rounding and for covers that were estimated.
 const SHARE_MAX: f64 = 2.0;
@@ -24,8 +20,6 @@ pub(super) struct Outline {
     /// Per branch, the product of the shares of all branches on the way to and with it that split on
     /// the same feature.
     pub shares: Vec<f64>,
-    /// Per node, whether a table holds what it and all below it say; see [`FRINGE_BITS`].
-    pub is_fringe: Vec<bool>,
     /// Features on the way to the leaf that has most of them.
     pub degree: usize,
     /// Mean of the leaves, weighted with the shares of records that end there.
@@ -57,7 +51,6 @@ impl Outline {
             ratios: ratios(tree, position)?,
             before: vec![None; nodes.len()],
             shares: vec![1.0; 2 * nodes.len()],
-            is_fringe: vec![false; nodes.len()],
             degree: 0,
             expected: 0.0,
         };
@@ -112,55 +105,8 @@ impl Outline {
                 }
             }
         }
-        outline.find_fringe(tree);
         Ok(outline)
     }
-
-    fn find_fringe(&mut self, tree: &Tree) {
-        let mut size = vec![1_usize; tree.nodes().len()];
-        for (at, node) in tree.nodes().iter().enumerate().rev() {
-            for child in [node.left, node.right] {
-                if let Child::Node(child) = child {
-                    size[at] += size[child as usize];
-                }
-            }
-            if size[at] <= FRINGE_BITS {
-                let members = members(tree, at as u32);
-                let bits = members.len() + self.outside(&members).len();
-                self.is_fringe[at] = bits <= FRINGE_BITS;
-            }
-        }
-    }
-
-    /// Branches above `members` that split on a feature of theirs, each the last of its feature.
-    pub fn outside(&self, members: &[u32]) -> Vec<Edge> {
-        let mut outside = Vec::new();
-        for member in members {
-            if let Some(edge) = self.before[*member as usize]
-                && !members.contains(&(edge / 2))
-                && !outside.contains(&edge)
-            {
-                outside.push(edge);
-            }
-        }
-        outside
-    }
-}
-
-/// A node and all nodes below it, parents before children.
-pub(super) fn members(tree: &Tree, root: u32) -> Vec<u32> {
-    let mut members = vec![root];
-    let mut next = 0;
-    while let Some(member) = members.get(next) {
-        let node = &tree.nodes()[*member as usize];
-        for child in [node.left, node.right] {
-            if let Child::Node(child) = child {
-                members.push(child);
-            }
-        }
-        next += 1;
-    }
-    members
 }
 
 /// Per node, the shares of its records that go left and right; halves where no record came.
