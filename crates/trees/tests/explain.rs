@@ -6,6 +6,7 @@
 
 mod support;
 
+use support::golden::cases;
 use support::random::{Growth, Rng, Shape, rows};
 use tillwatch_trees::{
     Child, ExplainScratch, Explainer, Forest, InstructionSet, Leaf, Link, Node, PathExplainer,
@@ -184,6 +185,40 @@ fn contributions_are_shapley_values() {
         let forest = small(&mut rng).forest(&mut rng);
         check_by_definition(&forest, &mut rng, &format!("seed {seed}"));
     }
+}
+
+#[test]
+fn contributions_are_those_of_the_reference_libraries() {
+    let mut explained = 0;
+    let mut scratch = ExplainScratch::default();
+    for case in cases() {
+        if case.rows.iter().all(|row| row.contributions.is_empty()) {
+            continue;
+        }
+        explained += 1;
+        let forest = &case.model.forest;
+        let explainer = Explainer::new(forest).unwrap();
+        let rows: Vec<_> = case.rows.iter().map(|row| row.inputs.clone()).collect();
+        let got = explain(&explainer, &rows, &mut scratch);
+        let got = got.chunks(forest.features().len());
+        for (position, (row, got)) in case.rows.iter().zip(got).enumerate() {
+            // XGBoost computes in singles: its error is of the size of what it adds up.
+            let all = row.contributions.iter().map(|of| of.abs());
+            let tolerance = match case.is_single {
+                true => 1e-6 * all.fold(1.0, f64::max),
+                false => 1e-11 * all.fold(1.0, f64::max),
+            };
+            let got = got.iter().copied().chain([explainer.bias()]);
+            for (feature, (got, expected)) in got.zip(&row.contributions).enumerate() {
+                assert!(
+                    (got - expected).abs() <= tolerance,
+                    "{}, row {position}, feature {feature}: {got} is not {expected}",
+                    case.name
+                );
+            }
+        }
+    }
+    assert!(explained > 10, "{explained} cases");
 }
 
 #[test]
