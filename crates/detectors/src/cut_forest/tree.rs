@@ -190,10 +190,8 @@ impl Tree {
         let Some(leaf) = self.descend(point, path) else {
             return 0.0;
         };
-        if self.corners(Link::leaf(leaf)).0 == point {
-            return self.score_of_held(leaf, path.len());
-        }
         let mut score = score_at(path.len());
+        let mut is_in_all = true;
         for (depth, number) in path.iter().enumerate().rev() {
             let (low, high) = self.corners(Link::node(*number));
             let growth = f64::from(growth(low, high, point));
@@ -203,6 +201,11 @@ impl Tree {
             }
             let chance = growth / (growth + f64::from(self.node(*number).range));
             score = (1.0 - chance) * score + chance * score_at(depth);
+            is_in_all = false;
+        }
+        // Looked at last, because a row that is in the leaf is in all boxes, and few are.
+        if is_in_all && self.corners(Link::leaf(leaf)).0 == point {
+            return self.score_of_held(leaf, path.len());
         }
         score
     }
