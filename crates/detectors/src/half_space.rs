@@ -8,7 +8,7 @@
 //!
 //! Within a window the reference does not change, so what a path earns is a constant of its leaf, found once when the
 //! window turns. A row then costs one walk, one addition and one increment per tree; masses of inner nodes are sums over
-//! the leaves below.
+//! the leaves below. The row that ends a window pays for the turn, a pass over all leaves.
 
 mod planes;
 mod surprise;

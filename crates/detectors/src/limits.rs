@@ -13,7 +13,7 @@ pub const HEIGHT_MAX: usize = 15;
 /// Rows of a window of half-space trees: masses are kept in 16 bits.
 pub const WINDOW_MAX: usize = 65_535;
 
-/// Leaves of all half-space trees of one detector; at 26 bytes each with the node above, 104 MiB.
+/// Leaves of all half-space trees of one detector; at 19 bytes each with the node above, 76 MiB.
 pub const LEAVES_MAX: usize = 4 * 1024 * 1024;
 
 /// Rows that a random cut tree keeps: an unbalanced tree is as high as that.

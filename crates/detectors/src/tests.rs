@@ -156,6 +156,20 @@ fn a_row_is_learnt_once_and_only_if_asked() {
 }
 
 #[test]
+fn what_a_row_lacks_is_missing() {
+    for make in ALL {
+        let mut random = SplitMix64::new(6);
+        let mut detector = make(1);
+        for _ in 0..90 {
+            detector.score_and_learn(&random_row(&mut random, DIMENSIONS));
+        }
+        let missing = detector.score(&[0.1, f64::NAN, 0.3, f64::NAN, f64::NAN]);
+        assert_eq!(detector.score(&[0.1, f64::NAN, 0.3]), missing);
+        assert_eq!(detector.score(&[0.1, 0.5, 0.3, 0.5, 0.5, 9.0]), missing);
+    }
+}
+
+#[test]
 fn seeds_make_the_difference() {
     for make in ALL {
         let run = |seed| -> Vec<u64> {
