@@ -54,9 +54,11 @@ use chunk::Chunk;
 use kernel::{Buffers, Contributions};
 use outline::Outline;
 
-/// Exact contributions of features to raw scores; see the [module](self).
+/// Exact contributions of features to raw scores: Shapley values (Lundberg et al., 2018), a feature that
+/// is not known sending a record both ways in the shares in which the training records went. They are
+/// what LightGBM's `pred_contrib` and XGBoost's `pred_contribs` give.
 ///
-/// They are of the raw score before the link: log-odds of a classifier, and of an isolation forest the
+/// Contributions are of the raw score before the link: log-odds of a classifier, and of an isolation forest the
 /// mean path length over its expectation. There a contribution below 0 says that the feature made the
 /// path shorter, that is the record stranger.
 #[derive(Debug)]
