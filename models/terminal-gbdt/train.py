@@ -111,7 +111,7 @@ def stream(arguments, seed, terminals, records):
         config = arguments.work / "features.toml"
         config.write_text(
             f'[features]\ncatalog = "{ROOT}/models/features/card-present.toml"\n'
-            f'[models]\ndirectories = ["{ROOT}/models/terminal-rules"]\n'
+            f'[models]\nchampion = "{ROOT}/models/terminal-rules"\n'
         )
         run(arguments, "score", "--config", config, "--input", data, "--output", scores, "--features")
     table = pandas.read_parquet(scores, columns=["event_id", "catalog", *INPUTS])

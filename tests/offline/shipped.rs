@@ -85,7 +85,12 @@ fn the_default_models_load_with_the_default_catalog() {
     let (catalog, plan) = plan("card-present.toml");
     let scope = scope(&catalog, &plan);
     // Golden vectors are recomputed here.
-    for name in ["terminal-rules", "terminal-gbdt", "terminal-ensemble"] {
+    for name in [
+        "terminal-rules",
+        "terminal-gbdt",
+        "terminal-hst",
+        "terminal-ensemble",
+    ] {
         assert_eq!(model(name, &scope).info().name, name);
     }
 }

@@ -34,8 +34,8 @@ pub use limits::{ALERT_STATES_MAX, INPUTS_MAX, RULES_MAX};
 pub use lineup::Lineup;
 pub use loaded::{LoadedModel, MemberKind};
 pub use model::{
-    Attribution, Baseline, Contributions, Depth, InputReason, Learner, LearningModel, Model,
-    ModelInfo, ModelInput, ModelOutput, Signal,
+    Attribution, Baseline, Contributions, Depth, Explain, InputReason, Learner, LearningModel,
+    Model, ModelInfo, ModelInput, ModelOutput, Signal,
 };
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use runner::{Effort, Runner, Source};

@@ -55,12 +55,13 @@ pub trait LearningModel: fmt::Debug + Send + Sync {
 pub trait Learner: fmt::Debug + Send {
     /// Scores each row by the rows before it, as [`Model::score`] does, then learns from it if `flags`
     /// say that it changes state ([`Flags::changes_state`]). The probability is NaN as long as too
-    /// little was seen. Pushes reasons for rows of at least the probability `explain_from`.
+    /// little was seen. Pushes reasons for the rows that `explain` wants explained: later the learner will
+    /// know more than it knew.
     fn score_and_learn(
         &mut self,
         input: &ModelInput<'_>,
         flags: &[Flags],
-        explain_from: f64,
+        explain: &Explain<'_>,
         output: &mut ModelOutput,
     );
 
@@ -75,6 +76,26 @@ pub trait Learner: fmt::Debug + Send {
 
     /// Memory of the state, bytes.
     fn memory_bytes(&self) -> usize;
+}
+
+/// Which rows of a batch are to be explained.
+#[derive(Debug, Clone, Copy)]
+pub struct Explain<'a> {
+    /// From which probability on.
+    pub from: f64,
+    /// What models before this one have made of each row, NaN where there is none; may be empty.
+    pub others: &'a [f64],
+}
+
+impl Explain<'_> {
+    /// Whether `row` is, to which the asking model gives `probability`.
+    pub fn wants(&self, row: usize, probability: f64) -> bool {
+        let others = self
+            .others
+            .get(row)
+            .is_some_and(|other| *other >= self.from);
+        others || probability >= self.from
+    }
 }
 
 /// What is fixed about a model.

@@ -114,12 +114,12 @@ impl LoadContext<'_> {
         Ok(())
     }
 
-    /// Checks that `names`, as the artefact has them, are the inputs in their order. Names that a library
-    /// made up because it was given none (`Column_0`, `f0`) say nothing.
+    /// Checks that `names`, as the artefact has them, are the inputs in their order; where a library made
+    /// them up because it was given none, only that they are as many.
     ///
     /// # Errors
     /// Names the first that differs.
-    pub fn require_inputs(&self, names: &[String]) -> Result<(), ScoringError> {
+    pub fn require_inputs(&self, names: &[String], are_given: bool) -> Result<(), ScoringError> {
         let inputs = &self.info.inputs;
         if names.len() != inputs.len() {
             return Err(self.error(format!(
@@ -129,8 +129,7 @@ impl LoadContext<'_> {
             )));
         }
         for (position, (name, input)) in names.iter().zip(inputs).enumerate() {
-            let made_up = [format!("Column_{position}"), format!("f{position}")];
-            if name != input && !made_up.contains(name) {
+            if name != input && are_given {
                 return Err(self.error(format!(
                     "feature {} is `{name}`, model.toml has `{input}` there; give the inputs in training order",
                     position + 1

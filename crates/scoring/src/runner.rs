@@ -9,7 +9,7 @@ use tillwatch_records::{Attribution, Column, EventBatch, FeatureBatch, Flags};
 use crate::error::ScoringError;
 use crate::loaded::{LoadedModel, MemberKind};
 use crate::model::{
-    Contributions, Depth, Learner, Model, ModelInfo, ModelInput, ModelOutput, Signal,
+    Contributions, Depth, Explain, Learner, Model, ModelInfo, ModelInput, ModelOutput, Signal,
 };
 use crate::models::{log_odds, push_contributions, rules};
 use crate::scope::InputScope;
@@ -157,28 +157,35 @@ impl Runner {
             .any(|member| member.info.kind == rules::KIND);
         for (position, member) in self.members.iter_mut().enumerate() {
             member.output.clear();
+            let Instance::Fixed(model) = &member.instance else {
+                // Until it is asked it has no opinion.
+                member.output.probability.resize(self.rows, f64::NAN);
+                continue;
+            };
             let is_rules = member.info.kind == rules::KIND;
-            let is_fixed = matches!(member.instance, Instance::Fixed(_));
-            member.is_left_out = effort == Effort::Least && has_rules && is_fixed && !is_rules;
+            member.is_left_out = effort == Effort::Least && has_rules && !is_rules;
             if member.is_left_out {
                 member.output.raw.resize(self.rows, f64::NAN);
                 member.output.probability.resize(self.rows, f64::NAN);
                 continue;
             }
-            member.run(self.rows, flags, explain_from);
+            let input = ModelInput {
+                columns: &member.columns,
+                rows: self.rows,
+            };
+            model.score(&input, &mut member.output);
             let output = &mut member.output;
-            // A learner calibrates for itself, because it explains what it scores at once.
-            if let Some(calibration) = &self.model.members[position].calibration
-                && is_fixed
-            {
+            if let Some(calibration) = &self.model.members[position].calibration {
                 let pairs = output.probability.iter_mut().zip(&output.raw);
-                // No opinion stays none.
-                pairs
-                    .filter(|(probability, _)| !probability.is_nan())
-                    .for_each(|(probability, raw)| *probability = calibration.probability(*raw));
+                pairs.for_each(|(p, raw)| *p = calibration.probability(*raw));
             }
+        }
+        if self.model.learns() {
+            self.learn(flags, explain_from);
+        }
+        for (position, member) in self.members.iter_mut().enumerate() {
             let share = self.model.combine.share(position);
-            signals.extend(output.signals.drain(..).map(|mut signal| {
+            signals.extend(member.output.signals.drain(..).map(|mut signal| {
                 signal.reason.contribution *= share;
                 signal
             }));
@@ -186,8 +193,40 @@ impl Runner {
         self.combine();
     }
 
+    /// Asks the learners, which are told what the others say: what is suspicious to those, they explain.
+    fn learn(&mut self, flags: &[Flags], explain_from: f64) {
+        let others: Vec<f64> = (0..self.rows).map(|row| self.joint(row)).collect();
+        let explain = Explain {
+            from: explain_from,
+            others: &others,
+        };
+        for member in &mut self.members {
+            if let Instance::Learning(learner) = &mut member.instance {
+                let input = ModelInput {
+                    columns: &member.columns,
+                    rows: self.rows,
+                };
+                member.output.clear();
+                learner.score_and_learn(&input, flags, &explain, &mut member.output);
+            }
+        }
+    }
+
+    /// The members' joint probability of `row`.
+    fn joint(&self, row: usize) -> f64 {
+        let members = self.members.iter();
+        let answers = members.map(|member| member.output.probability[row]);
+        self.model.combine.probability(answers)
+    }
+
     /// Joins the members' answers.
     fn combine(&mut self) {
+        debug_assert!(
+            self.members
+                .iter()
+                .all(|m| m.output.probability.len() == self.rows)
+        );
+        debug_assert!(self.members.iter().all(|m| m.output.raw.len() == self.rows));
         self.raw.clear();
         self.probability.clear();
         if let [only] = self.members.as_slice() {
@@ -196,9 +235,7 @@ impl Runner {
             return;
         }
         for row in 0..self.rows {
-            let members = self.members.iter();
-            let answers = members.map(|member| member.output.probability[row]);
-            let joint = self.model.combine.probability(answers);
+            let joint = self.joint(row);
             let raw = log_odds(joint);
             self.raw.push(raw);
             self.probability.push(match &self.model.calibration {
@@ -355,21 +392,6 @@ impl Member {
             output: ModelOutput::default(),
             is_left_out: false,
         }
-    }
-
-    fn run(&mut self, rows: usize, flags: &[Flags], explain_from: f64) {
-        let input = ModelInput {
-            columns: &self.columns,
-            rows,
-        };
-        match &mut self.instance {
-            Instance::Fixed(model) => model.score(&input, &mut self.output),
-            Instance::Learning(learner) => {
-                learner.score_and_learn(&input, flags, explain_from, &mut self.output);
-            }
-        }
-        debug_assert_eq!(self.output.probability.len(), rows);
-        debug_assert_eq!(self.output.raw.len(), rows);
     }
 }
 

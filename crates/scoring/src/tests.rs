@@ -13,6 +13,7 @@ use tillwatch_records::{
 
 use crate::*;
 
+mod learning;
 mod property;
 mod trees;
 

@@ -50,6 +50,10 @@ pub fn models() -> LineupFiles {
             model!("terminal-rules": "rules.toml"),
         ),
         (
+            "../terminal-hst".to_owned(),
+            model!("terminal-hst": "trees.toml"),
+        ),
+        (
             "../terminal-gbdt".to_owned(),
             model!("terminal-gbdt": "model.txt", "golden.json"),
         ),

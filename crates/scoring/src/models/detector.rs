@@ -17,7 +17,7 @@ use super::push_contributions;
 use crate::calibration::Calibration;
 use crate::error::ScoringError;
 use crate::loaded::MemberKind;
-use crate::model::{Learner, LearningModel, ModelInfo, ModelInput, ModelOutput};
+use crate::model::{Explain, Learner, LearningModel, ModelInfo, ModelInput, ModelOutput};
 use crate::registry::{LoadContext, ModelFactory};
 use crate::text::{read_toml, utf8};
 use crate::values::{doubles, value_at};
@@ -74,7 +74,7 @@ fn load<D: Detector + Clone + Sync + 'static>(
     context: LoadContext<'_>,
 ) -> Result<MemberKind, ScoringError> {
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
-    context.require_inputs(&names)?;
+    context.require_inputs(&names, true)?;
     let fresh = detector.map_err(|error| context.error(error.to_string()))?;
     Ok(MemberKind::Learning(Arc::new(Unlearnt {
         fresh,
@@ -124,7 +124,7 @@ impl Learner for Learning {
         &mut self,
         input: &ModelInput<'_>,
         flags: &[Flags],
-        explain_from: f64,
+        explain: &Explain<'_>,
         output: &mut ModelOutput,
     ) {
         let columns = doubles(input.columns, input.rows);
@@ -140,7 +140,7 @@ impl Learner for Learning {
             };
             output.raw.push(raw);
             output.probability.push(probability);
-            if probability >= explain_from && self.info.has_reasons() {
+            if is_warm && self.info.has_reasons() && explain.wants(row, probability) {
                 self.detector.attribution(&mut self.shares);
                 let value = |slot: usize| value_at(&input.columns[slot], row);
                 let reasons = &self.info.reasons;

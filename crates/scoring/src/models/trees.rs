@@ -64,10 +64,9 @@ impl ModelFactory for Factory {
         // What does not look like any is read as the first: its error says what is missing.
         let format = format.unwrap_or(self.formats[0]);
         let loaded = tillwatch_trees::load(artefact, format);
-        let forest = loaded
-            .map_err(|error| context.error(error.to_string()))?
-            .forest;
-        context.require_inputs(forest.features())?;
+        let loaded = loaded.map_err(|error| context.error(error.to_string()))?;
+        let forest = loaded.forest;
+        context.require_inputs(forest.features(), loaded.names_features)?;
         let explainers = Explainer::new(&forest).and_then(|exact| {
             let cheap = PathExplainer::new(&forest)?;
             Ok((exact, cheap))

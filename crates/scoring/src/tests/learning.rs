@@ -1,0 +1,221 @@
+//! Models that learn, in a lane.
+
+use super::*;
+
+const STRANGE_TOML: &str = r#"
+name = "strange"
+version = "1"
+kind = "half_space_trees"
+artefact = "trees.toml"
+inputs = ["count_24h", "decline_ratio_5m"]
+
+[calibration]
+method = "isotonic"
+raw = [0.0, 0.9, 1.0]
+probability = [0.0, 0.1, 1.0]
+
+[[reasons]]
+feature = "count_24h"
+code = "STRANGE_COUNT"
+severity = "info"
+words = "a strange number of transactions"
+"#;
+
+const TREES: &str = r#"
+seed = 7
+trees = 8
+height = 5
+window = 16
+
+[[inputs]]
+name = "count_24h"
+low = 0.0
+high = 100.0
+
+[[inputs]]
+name = "decline_ratio_5m"
+low = 0.0
+high = 1.0
+"#;
+
+fn strange() -> ModelFiles {
+    files(STRANGE_TOML, &[("trees.toml", TREES)])
+}
+
+/// The learner beside the rules.
+fn with_rules(version: &str) -> Arc<Lineup> {
+    let description = BOTH_TOML
+        .replace("../line", "../strange")
+        .replace("version = \"3\"", &format!("version = \"{version}\""));
+    let files = ModelFiles {
+        members: [
+            (
+                "../rules".to_owned(),
+                files(RULES_TOML, &[("rules.toml", RULES)]),
+            ),
+            ("../strange".to_owned(), strange()),
+        ]
+        .into(),
+        ..files(&description, &[])
+    };
+    let model = Registry::standard().load(&files, &scope()).unwrap();
+    Arc::new(lineup(model))
+}
+
+/// Rows around the middle, every ninth far from it and declined.
+fn rows(count: usize) -> Vec<Given<'static>> {
+    let row = |n: usize| match n % 9 {
+        8 => ("a", n as i64, Some(95.0), Some(0.95), 1000),
+        rest => ("a", n as i64, Some(40.0 + rest as f64), Some(0.1), 1000),
+    };
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn a_learner_warms_up_then_tells_what_is_strange() {
+    let mut scorer = Scorer::new(&with_rules("1"));
+    let scored = scorer.score(batch(0, &rows(90)));
+    for row in 0..90 {
+        let is_warming = scored.flags[row].contains(Flags::MODEL_WARMING);
+        assert_eq!(is_warming, row < 16, "row {row}");
+    }
+    let codes = |row: usize| -> Vec<&str> {
+        let reasons = scored.reasons.row(row).iter();
+        reasons
+            .map(|reason| reason.definition.code.as_str())
+            .collect()
+    };
+    // The rule finds the row suspicious, so the learner says what is strange about it, strange or not.
+    assert_eq!(codes(89), ["CARD_ENUMERATION", "STRANGE_COUNT"]);
+    assert!(codes(87).is_empty());
+    assert_eq!(codes(8), ["CARD_ENUMERATION"], "nothing is known yet");
+}
+
+#[test]
+fn learning_does_not_depend_on_batching() {
+    let given = rows(120);
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    for cut in [1, 7, 16, 50] {
+        let mut scorer = Scorer::new(&with_rules("1"));
+        let parts = given
+            .chunks(cut)
+            .map(|rows| show(&scorer.score(batch(0, rows))));
+        assert_eq!(parts.collect::<String>(), whole, "batches of {cut}");
+    }
+}
+
+#[test]
+fn what_changes_no_state_is_not_learnt() {
+    let scored = |flag: Flags| {
+        let mut scorer = Scorer::new(&with_rules("1"));
+        let mut first = batch(0, &rows(60));
+        first.flags[40..].fill(flag);
+        scorer.score(first);
+        scorer.learned()
+    };
+    let short = {
+        let mut scorer = Scorer::new(&with_rules("1"));
+        scorer.score(batch(0, &rows(40)));
+        scorer.learned()
+    };
+    assert_eq!(scored(Flags::DUPLICATE), short);
+    assert_eq!(scored(Flags::LATE), short);
+    assert_ne!(scored(Flags::WARMING), short);
+}
+
+#[test]
+fn a_learner_goes_on_when_the_line_up_changes() {
+    let given = rows(120);
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    // Another version of the ensemble has the same learner.
+    let mut scorer = Scorer::new(&with_rules("1"));
+    let mut parts = show(&scorer.score(batch(0, &given[..50])));
+    assert!(scorer.set_lineup(&with_rules("2")));
+    parts += &show(&scorer.score(batch(0, &given[50..])));
+    assert_eq!(parts, whole);
+    assert_eq!(scorer.versions().model, "both@2");
+}
+
+#[test]
+fn what_was_learnt_is_written_and_read() {
+    let given = rows(120);
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    for cut in [0, 10, 16, 61] {
+        let mut before = Scorer::new(&with_rules("1"));
+        let mut parts = show(&before.score(batch(0, &given[..cut])));
+        let mut after = Scorer::new(&with_rules("1"));
+        for (name, hash, state) in before.learned() {
+            assert!(after.restore_learned(&name, &hash, &state).unwrap());
+            assert!(!after.restore_learned(&name, "other", &state).unwrap());
+            assert!(after.restore_learned(&name, &hash, &state[..3]).is_err());
+        }
+        parts += &show(&after.score(batch(cut as i64, &given[cut..])));
+        // Alerts cool down in the scorer, which is another one.
+        let scores = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with("  alert"));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(scores(&parts), scores(&whole), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_shadow_and_a_challenger_see_the_same_rows() {
+    let given: Vec<Given<'static>> = (0..200)
+        .map(|n| {
+            let key: &'static str = Box::leak(format!("terminal {n}").into_boxed_str());
+            (key, n, Some(20.0), Some(0.1), 1000)
+        })
+        .collect();
+    let line = [("line.toml", LOGISTIC), ("golden.json", GOLDEN)];
+    let line = load(LOGISTIC_TOML, &line).unwrap();
+    let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
+    let alone = |model| {
+        let scored = Scorer::new(&Arc::new(lineup(model))).score(batch(0, &given));
+        scored.probabilities
+    };
+    let (by_line, by_rules) = (alone(Arc::clone(&line)), alone(Arc::clone(&rules)));
+    let joint = lineup(rules)
+        .with_challenger(Arc::clone(&line), 0.25)
+        .and_then(|lineup| lineup.with_shadow(line))
+        .unwrap();
+    let scored = Scorer::new(&Arc::new(joint)).score(batch(0, &given));
+    assert_eq!(scored.shadows[0].probabilities, by_line);
+    let mut challenged = 0;
+    for row in 0..200 {
+        let versions = scored.versions_of(row);
+        let is_challenged = versions.model == "line@2";
+        challenged += usize::from(is_challenged);
+        let wanted = if is_challenged { &by_line } else { &by_rules };
+        assert_eq!(scored.probabilities[row], wanted[row]);
+    }
+    assert!((30..70).contains(&challenged), "{challenged} of 200 keys");
+}
+
+#[test]
+fn less_effort_leaves_out_what_decides_nothing_first() {
+    let line = [("line.toml", LOGISTIC), ("golden.json", GOLDEN)];
+    let both = Registry::standard()
+        .load(&both(BOTH_TOML), &scope())
+        .unwrap();
+    let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
+    let lineup = lineup(both).with_shadow(load(LOGISTIC_TOML, &line).unwrap());
+    let mut scorer = Scorer::new(&Arc::new(lineup.unwrap()));
+    let full = scorer.score(batch(0, &ROWS));
+    scorer.set_effort(Effort::Reduced);
+    let reduced = scorer.score(batch(7, &ROWS));
+    assert_eq!(reduced.probabilities, full.probabilities);
+    assert_eq!(full.shadows[0].probabilities.len(), ROWS.len());
+    assert!(reduced.shadows[0].probabilities.is_empty());
+    assert!(reduced.flags.iter().all(|flags| flags.is_empty()));
+    scorer.set_effort(Effort::Least);
+    let least = scorer.score(batch(14, &ROWS));
+    let alone = Scorer::new(&Arc::new(super::lineup(rules))).score(batch(0, &ROWS));
+    assert_eq!(least.probabilities, alone.probabilities);
+    assert!(
+        least
+            .flags
+            .iter()
+            .all(|flags| flags.contains(Flags::DEGRADED))
+    );
+}
