@@ -37,13 +37,13 @@ struct Row {
     probability: Option<f64>,
 }
 
-/// Scores the golden rows, in order and from the beginning, and compares.
+/// Scores the golden rows, in order and from the beginning, and compares; says how many there are.
 pub(crate) fn check(
     file: &str,
     text: &str,
     model: &LoadedModel,
     scope: &InputScope,
-) -> Result<(), ScoringError> {
+) -> Result<usize, ScoringError> {
     let golden: Golden =
         serde_json::from_str(text).map_err(|error| ScoringError::file(file, error.to_string()))?;
     if golden.rows.is_empty() || golden.rows.len() > GOLDEN_ROWS_MAX {
@@ -103,7 +103,7 @@ pub(crate) fn check(
             }
         }
     }
-    Ok(())
+    Ok(golden.rows.len())
 }
 
 /// One row of a column.

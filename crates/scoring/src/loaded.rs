@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::calibration::Calibration;
 use crate::ensemble::Combine;
 use crate::model::{LearningModel, Model, ModelInfo};
+use crate::registry::ENSEMBLE;
 
 /// A model with all its members, checked and immutable. A model that is no ensemble is its only member.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct LoadedModel {
     pub(crate) members: Vec<LoadedMember>,
     pub(crate) combine: Combine,
     pub(crate) calibration: Option<Calibration>,
+    /// Golden rows that were checked, those of members included.
+    pub(crate) golden_rows: usize,
 }
 
 /// A member and what becomes of its score.
@@ -53,6 +56,16 @@ impl LoadedModel {
         self.members.iter().map(|member| member.kind.info())
     }
 
+    /// Whether it is an ensemble.
+    pub fn is_ensemble(&self) -> bool {
+        self.info.kind == ENSEMBLE
+    }
+
+    /// Golden rows that it was seen to reproduce, those of its members included.
+    pub fn golden_rows(&self) -> usize {
+        self.golden_rows
+    }
+
     /// Whether a lane's scores depend on the rows before.
     pub fn learns(&self) -> bool {
         let is_learning = |member: &LoadedMember| matches!(member.kind, MemberKind::Learning(_));
@@ -67,6 +80,7 @@ impl LoadedModel {
             members: vec![LoadedMember { kind, calibration }],
             combine: Combine::single(),
             calibration: None,
+            golden_rows: 0,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From files to models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -23,7 +23,7 @@ use crate::scope::{CatalogId, InputScope};
 use crate::text::{read_toml, utf8};
 
 /// The kind that is made of other models.
-const ENSEMBLE: &str = "ensemble";
+pub(crate) const ENSEMBLE: &str = "ensemble";
 
 /// The bytes of a model's directory.
 #[derive(Debug, Clone, Default)]
@@ -212,12 +212,31 @@ impl Registry {
     ) -> Result<Arc<LoadedModel>, ScoringError> {
         let description: Description = read_toml("model.toml", &files.description)?;
         check_catalog(&description, scope)?;
-        let model = self.assemble(&description, files, scope)?;
+        let mut model = self.assemble(&description, files, scope)?;
         if let Some(name) = &description.golden {
             let text = utf8(name, file(files, &description, name)?)?;
-            golden::check(name, text, &model, scope)?;
+            model.golden_rows += golden::check(name, text, &model, scope)?;
         }
         Ok(Arc::new(model))
+    }
+
+    /// As [`Registry::load`], for tables that hold the inputs of model.toml as numbers: what made them,
+    /// and so for which catalog the model was made, does not matter. Returns the scope as well.
+    ///
+    /// # Errors
+    /// As [`Registry::load`], but for the catalog. Refuses rules, and ensembles with rules, that name
+    /// more than the inputs of model.toml: only a catalog says what these are.
+    pub fn load_for_table(
+        &self,
+        files: &ModelFiles,
+    ) -> Result<(Arc<LoadedModel>, InputScope), ScoringError> {
+        let mut inputs = BTreeSet::new();
+        for files in std::iter::once(files).chain(files.members.values()) {
+            let description: Description = read_toml("model.toml", &files.description)?;
+            inputs.extend(description.inputs);
+        }
+        let scope = InputScope::of_table(inputs);
+        Ok((self.load(files, &scope)?, scope))
     }
 
     fn assemble(
@@ -282,6 +301,7 @@ impl Registry {
         }
         let combine = Combine::new(table).map_err(refuse)?;
         let mut members: Vec<LoadedMember> = Vec::new();
+        let mut golden_rows = 0;
         for entry in &table.members {
             let Some(found) = files.members.get(&entry.model) else {
                 let message = format!("member `{}` is not there", entry.model);
@@ -303,6 +323,7 @@ impl Registry {
                 return Err(refuse(format!("two members are called `{name}`")));
             }
             members.push(only.clone());
+            golden_rows += member.golden_rows;
         }
         let mut inputs: Vec<String> = Vec::new();
         for input in members.iter().flat_map(|member| &member.kind.info().inputs) {
@@ -319,6 +340,7 @@ impl Registry {
             members,
             combine,
             calibration,
+            golden_rows,
         })
     }
 }
@@ -330,6 +352,9 @@ impl std::fmt::Debug for Registry {
 }
 
 fn check_catalog(description: &Description, scope: &InputScope) -> Result<(), ScoringError> {
+    if scope.is_table() {
+        return Ok(());
+    }
     let (name, version) = (&description.catalog, &description.catalog_version);
     let is_wanted = |found_name: &str, found_version: &str| {
         name.as_ref().is_none_or(|wanted| wanted == found_name)
@@ -441,6 +466,8 @@ fn reason(
     let known = scope.words.get(&entry.feature);
     let words = entry.words.clone();
     let words = words.or_else(|| Some(known?.description.clone()));
+    // A table has no catalog that could describe it.
+    let words = words.or_else(|| scope.is_table().then(|| entry.feature.clone()));
     let Some(words) = words.filter(|words| !words.is_empty()) else {
         let message = format!(
             "reason `{}` has no `words`, and the catalog describes no `{}`",

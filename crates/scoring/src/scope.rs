@@ -46,12 +46,18 @@ pub struct CatalogId {
 }
 
 impl InputScope {
-    /// A scope of a table that has these columns as numbers, whatever made them.
+    /// A scope of a table that has these columns as numbers, whatever made them: it is no catalog's, and
+    /// no model is refused for having been made for one.
     pub fn of_table(columns: impl IntoIterator<Item = String>) -> Self {
         Self {
             features: columns.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Whether it is a table's, see [`InputScope::of_table`].
+    pub fn is_table(&self) -> bool {
+        self.catalog.is_empty() && self.catalog_version.is_empty()
     }
 
     /// The event column that the input `name` stands for; `None` for a feature or a stranger.

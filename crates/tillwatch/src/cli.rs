@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tillwatch_records::units::DurationMs;
 
+use crate::models::ModelsCommand;
+
 /// A streaming scorer for card-present payments: Kafka in, risk scores with reasons out.
 #[derive(Debug, Parser)]
 #[command(name = "tillwatch", version, propagate_version = true, after_long_help = EXIT_CODES)]
@@ -68,6 +70,11 @@ Examples:
   tillwatch score --config tillwatch.toml --input day.parquet --output scores.parquet
   tillwatch score --config tillwatch.toml --input day.jsonl --output features.parquet --features")]
     Score(ScoreArgs),
+    /// List, check, make, apply and explain models
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
     /// Print a completion script for a shell
     #[command(after_long_help = "\
 Example:

@@ -1,17 +1,17 @@
 //! What a configuration makes of the stages: validated once, then shared by every lane.
 
+mod scope;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema};
-use sha2::{Digest as _, Sha256};
 use tillwatch_decode::{DecodeError, DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
-use tillwatch_records::{Column, KeySpec, Projection, RecordKind, Versions};
+use tillwatch_records::{Column, KeySpec, Projection, Versions};
 use tillwatch_scoring::{
-    CatalogId, FeatureWords, InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringError,
-    ScoringSettings,
+    InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringError, ScoringSettings,
 };
 
 use crate::chain::Chain;
@@ -20,6 +20,8 @@ use crate::lane::Lane;
 use crate::model_files::{LineupFiles, ModelFileError};
 use crate::models::{InForce, Models};
 use crate::reference::{Joiner, Loaded, Reference, RegistryError};
+pub use scope::catalog_scope;
+use scope::scope;
 
 /// What a configuration makes of the stages of the flow, before any record.
 #[derive(Debug)]
@@ -116,6 +118,16 @@ impl Core {
         Ok(core)
     }
 
+    /// What models may read by `config`, whatever models it names.
+    pub fn input_scope(config: &Config) -> Result<InputScope, CoreError> {
+        let loaded = config.registry.as_ref().map(Loaded::read).transpose()?;
+        let joined = loaded.as_ref().map(|loaded| loaded.table.schema());
+        let joined = joined.map_or_else(|| Arc::new(Schema::empty()), Arc::clone);
+        let (first, rest) = plans(config, |path| Ok(read_text(path)?), &joined)?;
+        let stages: Vec<&StagePlan> = [&first].into_iter().chain(&rest).collect();
+        Ok(scope(&stages, &joined))
+    }
+
     /// Fits the stages together over records that `joined` can be joined to.
     fn fit(
         config: &Config,
@@ -123,14 +135,7 @@ impl Core {
         models: &LineupFiles,
         joined: &Schema,
     ) -> Result<Self, CoreError> {
-        let mut rest: Vec<StagePlan> = Vec::new();
-        let mut passed = joined.fields().to_vec();
-        let first = stage(config, config.stages.first(), &read, &mut passed)?;
-        for settings in config.stages.rest() {
-            let next = stage(config, settings, &read, &mut passed)?;
-            refuse_same_names([&first].into_iter().chain(&rest), &next)?;
-            rest.push(next);
-        }
+        let (first, rest) = plans(config, read, joined)?;
         let stages = || [&first].into_iter().chain(&rest);
         let scope = Arc::new(scope(&stages().collect::<Vec<_>>(), joined));
         let key = config.stages.key_columns();
@@ -248,6 +253,23 @@ fn reads_registry(error: &CoreError) -> bool {
         && error.to_string().contains(&named)
 }
 
+/// Compiles the catalogs of all stages: the first and the rest.
+fn plans(
+    config: &Config,
+    read: impl Fn(&Path) -> Result<String, CoreError>,
+    joined: &Schema,
+) -> Result<(StagePlan, Vec<StagePlan>), CoreError> {
+    let mut rest: Vec<StagePlan> = Vec::new();
+    let mut passed = joined.fields().to_vec();
+    let first = stage(config, config.stages.first(), &read, &mut passed)?;
+    for settings in config.stages.rest() {
+        let next = stage(config, settings, &read, &mut passed)?;
+        refuse_same_names([&first].into_iter().chain(&rest), &next)?;
+        rest.push(next);
+    }
+    Ok((first, rest))
+}
+
 /// Compiles the catalog of a stage. It may name what is `joined` by then: reference data and the features
 /// of the stages before. Its own are added to that.
 fn stage(
@@ -293,34 +315,6 @@ fn refuse_same_names<'a>(
     }
 }
 
-/// What models may read: the features of all stages as one catalog, and columns.
-fn scope(stages: &[&StagePlan], joined: &Schema) -> InputScope {
-    let transaction = Projection::of_kind(RecordKind::Transaction);
-    let names: Vec<&str> = stages.iter().map(|stage| stage.catalog.as_str()).collect();
-    let features = stages.iter().flat_map(|stage| stage.plan.feature_names());
-    InputScope {
-        catalog: names.join("+"),
-        catalog_version: version(stages),
-        features: features.map(str::to_owned).collect(),
-        words: stages.iter().flat_map(|stage| words(&stage.plan)).collect(),
-        columns: transaction.columns().to_vec(),
-        joined: joined.fields().iter().map(|f| f.as_ref().clone()).collect(),
-        parts: parts(stages),
-    }
-}
-
-/// What a catalog says of its features.
-fn words(plan: &Plan) -> impl Iterator<Item = (String, FeatureWords)> {
-    plan.feature_names().filter_map(|name| {
-        let feature = plan.feature(name)?;
-        let words = FeatureWords {
-            description: feature.description.clone(),
-            window: feature.window.clone(),
-        };
-        Some((name.to_owned(), words))
-    })
-}
-
 /// What models must fit to.
 struct Fit<'a> {
     scope: &'a Arc<InputScope>,
@@ -360,35 +354,4 @@ impl Fit<'_> {
             decode: Arc::new(decode.map_err(CoreError::Decode)?),
         })
     }
-}
-
-/// The catalogs of several stages; none of a single one, which is the whole.
-fn parts(stages: &[&StagePlan]) -> Vec<CatalogId> {
-    let parts = stages.iter().map(|stage| CatalogId {
-        name: stage.catalog.clone(),
-        version: stage.plan.version().to_owned(),
-    });
-    parts.filter(|_| stages.len() > 1).collect()
-}
-
-/// The version of the only catalog; of several, a hash over keys and versions in their order, 16
-/// hexadecimal digits as well.
-fn version(stages: &[&StagePlan]) -> String {
-    if let [only] = stages {
-        return only.plan.version().to_owned();
-    }
-    let mut hasher = Sha256::new();
-    for stage in stages {
-        for column in stage.key.columns() {
-            hasher.update(column.name());
-            hasher.update(b" ");
-        }
-        hasher.update(stage.plan.version());
-        hasher.update(b"\n");
-    }
-    let digest = hasher.finalize();
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Check(args) => Ok(check::check(args)),
         Command::Simulate(args) => done(simulate::simulate(args)),
         Command::Publish(args) => done(publish::publish(args)),
+        Command::Models { command } => models::models(command),
         Command::Score(args) => done(score::score(args)),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -9,7 +9,7 @@ use tillwatch_scoring::ModelFiles;
 use crate::config::ModelSettings;
 
 /// The file that every model directory has.
-const DESCRIPTION: &str = "model.toml";
+pub const DESCRIPTION: &str = "model.toml";
 
 /// Files in a model directory: description, artefact, golden vectors, a training script, a card.
 const FILES_MAX: usize = 64;

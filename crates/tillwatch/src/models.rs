@@ -1,10 +1,25 @@
-//! The models in force, shared by all lanes.
+//! The models in force, shared by all lanes, and `tillwatch models`.
 
+mod args;
+mod ground;
+mod list;
+
+use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Result;
 use parking_lot::Mutex;
 use tillwatch_decode::DecodePlan;
 use tillwatch_scoring::Lineup;
+
+pub use args::ModelsCommand;
+
+/// `tillwatch models …`
+pub fn models(command: &ModelsCommand) -> Result<ExitCode> {
+    match command {
+        ModelsCommand::List(args) => list::list(args),
+    }
+}
 
 /// The models that score, and how records are decoded so that these have what they read.
 #[derive(Debug, Clone)]
