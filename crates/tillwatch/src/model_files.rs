@@ -98,7 +98,8 @@ fn read_one(directory: &Path) -> Result<ModelFiles, ModelFileError> {
     })
 }
 
-fn read_bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelFileError> {
+/// The bytes of a file, unless there are more of them than `bytes_max`.
+pub fn read_bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelFileError> {
     let failed = |source| ModelFileError::Read {
         path: path.to_owned(),
         source,

@@ -1,8 +1,13 @@
 //! The models in force, shared by all lanes, and `tillwatch models`.
 
+mod apply;
 mod args;
+mod explain;
 mod ground;
 mod list;
+mod new;
+mod predict;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +23,10 @@ pub use args::ModelsCommand;
 pub fn models(command: &ModelsCommand) -> Result<ExitCode> {
     match command {
         ModelsCommand::List(args) => list::list(args),
+        ModelsCommand::Verify(args) => verify::verify(args),
+        ModelsCommand::New(args) => new::new(args),
+        ModelsCommand::Predict(args) => predict::predict(args),
+        ModelsCommand::Explain(args) => explain::explain(args),
     }
 }
 

@@ -3,6 +3,9 @@
 
 mod jsonl;
 mod parquet_rows;
+mod table;
+mod values;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +14,9 @@ use tillwatch_records::{RawBatch, TopicPartition};
 
 use jsonl::JsonLines;
 use parquet_rows::ParquetRows;
+pub use table::{Table, Wanted};
+pub use values::value_text;
+pub use written::ParquetFile;
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,31 @@ pub enum FileError {
     /// The file is not the Parquet that its name says.
     #[error("cannot read {path} as Parquet: {reason}; a file of JSON lines must not be named .parquet", path = path.display())]
     Parquet { path: PathBuf, reason: String },
+    /// The file is not the CSV that its name says.
+    #[error("cannot read {path} as CSV: {reason}", path = path.display())]
+    Csv { path: PathBuf, reason: String },
+    /// A line is no JSON object.
+    #[error("{path}: row {row}: {reason}; rows count from 0", path = path.display())]
+    Json {
+        path: PathBuf,
+        row: i64,
+        reason: String,
+    },
+    /// A column that is asked for is not there.
+    #[error("{path} has no column `{name}`{hint}", path = path.display())]
+    NoColumn {
+        path: PathBuf,
+        name: String,
+        /// The nearest name that is there, in words.
+        hint: String,
+    },
+    /// A column cannot be read as what is asked for.
+    #[error("{path}: column `{name}`: {reason}", path = path.display())]
+    Column {
+        path: PathBuf,
+        name: String,
+        reason: String,
+    },
 }
 
 /// Reads a file in batches of rows; offsets are row numbers from 0.

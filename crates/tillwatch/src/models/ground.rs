@@ -19,9 +19,8 @@ pub struct Ground {
     scope: Option<InputScope>,
 }
 
-/// A model with what it was loaded from.
+/// A model with what it was loaded against.
 pub struct Opened {
-    pub files: ModelFiles,
     pub model: Arc<LoadedModel>,
     pub scope: InputScope,
 }
@@ -60,11 +59,7 @@ impl Ground {
     pub fn open(&self, directory: &Path) -> Result<Opened> {
         let files = model_files::read(directory).map_err(misconfigured)?;
         let (model, scope) = self.load(&files, directory)?;
-        Ok(Opened {
-            files,
-            model,
-            scope,
-        })
+        Ok(Opened { model, scope })
     }
 
     /// Loads the model that `directory` holds, or is to hold.

@@ -1,34 +1,24 @@
 //! Scores as one Parquet file.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use arrow::array::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use tillwatch_records::ScoreBatch;
 use tillwatch_sink::scores_to_record_batch;
 
-/// Writes under a temporary name and gives the file its own when it is whole, so that a reader never
-/// sees a half of it.
+use crate::files::ParquetFile;
+
+/// A [`ParquetFile`] of scores.
 pub struct TableWriter {
-    path: PathBuf,
-    temporary: PathBuf,
+    file: ParquetFile,
     features: bool,
-    writer: Option<ArrowWriter<File>>,
 }
 
 impl TableWriter {
     pub fn new(path: &Path, features: bool) -> Self {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".partial");
         Self {
-            path: path.to_owned(),
-            temporary: temporary.into(),
+            file: ParquetFile::new(path),
             features,
-            writer: None,
         }
     }
 
@@ -36,31 +26,11 @@ impl TableWriter {
     pub fn write(&mut self, scores: &ScoreBatch) -> Result<()> {
         let rows = scores_to_record_batch(scores, self.features)
             .context("cannot lay out scores as columns")?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(open(&self.temporary, &rows)?),
-        };
-        writer
-            .write(&rows)
-            .with_context(|| format!("cannot write {}", self.temporary.display()))
+        self.file.write(&rows)
     }
 
     /// Completes the file.
     pub fn finish(self) -> Result<()> {
-        let Some(writer) = self.writer else {
-            anyhow::bail!("the input holds no record, so there is nothing to write");
-        };
-        let file = writer.into_inner()?;
-        file.sync_all()?;
-        std::fs::rename(&self.temporary, &self.path)?;
-        Ok(())
+        self.file.finish()
     }
-}
-
-fn open(path: &Path, rows: &RecordBatch) -> Result<ArrowWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .build();
-    Ok(ArrowWriter::try_new(file, rows.schema(), Some(properties))?)
 }
