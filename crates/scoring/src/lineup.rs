@@ -30,6 +30,8 @@ pub struct Lineup {
 pub(crate) struct Entrant {
     pub(crate) model: Arc<LoadedModel>,
     pub(crate) versions: Arc<Versions>,
+    /// `name@version`, as scores of a shadow are labelled.
+    pub(crate) label: Arc<str>,
 }
 
 impl Lineup {
@@ -163,6 +165,10 @@ impl Entrant {
             catalog: scope.catalog_version.clone(),
             reference: None,
         });
-        Self { model, versions }
+        Self {
+            label: versions.model.as_str().into(),
+            model,
+            versions,
+        }
     }
 }

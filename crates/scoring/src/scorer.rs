@@ -248,7 +248,7 @@ impl Scorer {
         entrants
             .zip(&mut self.shadows)
             .map(|(entrant, runner)| {
-                let model = Arc::from(entrant.versions.model.as_str());
+                let model = Arc::clone(&entrant.label);
                 // A shadow that learns sees every row, or it would not be the model it is compared as.
                 if effort > Effort::Full && !runner.model().learns() {
                     return ShadowScores {
