@@ -40,5 +40,5 @@ pub use model::{
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use runner::{Effort, Runner, Source};
 pub use scope::{CatalogId, FeatureWords, InputScope};
-pub use scorer::Scorer;
+pub use scorer::{Scorer, score_of};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};

@@ -364,8 +364,8 @@ fn challenged(keys: &StringArray, share: f64) -> Vec<bool> {
         .collect()
 }
 
-/// `min(999, floor(1000 p))`. NaN gives 0.
-fn score_of(probability: f64) -> u16 {
+/// The score of a probability: `min(999, floor(1000 p))`. NaN gives 0.
+pub fn score_of(probability: f64) -> u16 {
     (1000.0 * probability).floor().clamp(0.0, 999.0) as u16
 }
 

@@ -85,7 +85,7 @@ Example:
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
     /// Configuration file (TOML)
     #[arg(long, short, value_name = "FILE", env = "TILLWATCH_CONFIG")]

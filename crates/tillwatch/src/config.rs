@@ -8,6 +8,7 @@ mod written;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
@@ -19,7 +20,7 @@ use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
 pub use crate::log::LogSettings;
-pub use models::ModelSettings;
+pub use models::{ChallengerTable, LineupSettings, LineupSource, ModelSettings};
 pub use registry::{CsvType, RegistrySettings};
 pub use stages::{StageSettings, Stages};
 use written::Written;
@@ -46,6 +47,8 @@ pub struct Config {
     pub sink: Option<SinksSettings>,
     /// Threads that lanes run on; at least one.
     pub threads: usize,
+    /// How old a batch may be when it is scored before less is asked of it; `None` for no limit.
+    pub deadline: Option<Duration>,
     /// Address of `/metrics`, `/healthz` and `/readyz`; `None` when switched off.
     pub http: Option<SocketAddr>,
     pub log: LogSettings,

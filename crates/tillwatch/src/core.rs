@@ -80,6 +80,8 @@ pub enum CoreError {
         prefix = tillwatch_reference::PREFIX
     )]
     NoRegistry(Box<CoreError>),
+    #[error("the models read `{column}` of the registry, which is not joined; restart to join it")]
+    NotJoined { column: String },
     #[error("[scoring]: {0}")]
     Scoring(ScoringError),
     #[error("[decode]: {0}")]
@@ -170,7 +172,8 @@ impl Core {
     /// What `files` would put in force here.
     ///
     /// # Errors
-    /// Refuses models that do not fit catalogs, columns and settings.
+    /// Refuses models that do not fit catalogs, columns and settings, and those that read a column of the
+    /// registry that is not joined: which ones are is settled when the process starts.
     pub fn fit_models(&self, files: &LineupFiles) -> Result<InForce, CoreError> {
         let fit = Fit {
             scope: &self.scope,
@@ -179,7 +182,23 @@ impl Core {
             key: &self.key,
             columns: &self.base_columns,
         };
-        fit.in_force(files)
+        let mut next = fit.in_force(files)?;
+        if let Some(reference) = &self.reference {
+            let wanted = reference.wanted();
+            let needed = next.lineup.joined_needed();
+            let missing = |field: &&Field| wanted.field_with_name(field.name()).is_err();
+            if let Some(field) = needed.iter().find(missing) {
+                return Err(CoreError::NotJoined {
+                    column: field.name().clone(),
+                });
+            }
+        }
+        let current = self.models.current();
+        if current.decode.projection().columns() == next.decode.projection().columns() {
+            // Lanes keep their decoders.
+            next.decode = Arc::clone(&current.decode);
+        }
+        Ok(next)
     }
 
     /// The columns of `joined` that catalogs and models read.
@@ -216,6 +235,7 @@ impl Core {
             scorer,
             models: Arc::clone(&self.models),
             in_force,
+            is_told: false,
         }
     }
 
@@ -349,9 +369,7 @@ impl Fit<'_> {
         let columns = self.columns.iter().copied().chain(lineup.columns_needed());
         let projection = Arc::new(Projection::new(columns));
         let decode = DecodePlan::new(self.decode, projection, self.key);
-        Ok(InForce {
-            lineup: Arc::new(lineup),
-            decode: Arc::new(decode.map_err(CoreError::Decode)?),
-        })
+        let decode = Arc::new(decode.map_err(CoreError::Decode)?);
+        Ok(InForce::new(lineup, decode, files.stamp.clone()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tillwatch_decode::{Decoder, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, ScoreBatch};
-use tillwatch_scoring::Scorer;
+use tillwatch_scoring::{Effort, Scorer};
 
 use crate::chain::Chain;
 use crate::metrics::Stage;
@@ -24,6 +24,8 @@ pub struct Lane {
     pub models: Arc<Models>,
     /// What the last batch was scored by.
     pub in_force: Arc<InForce>,
+    /// Whether it was said from which record on that is.
+    pub is_told: bool,
 }
 
 /// What became of a batch: each record is in exactly one of the two, but for terminal events and
@@ -37,9 +39,15 @@ pub struct Processed {
 }
 
 impl Lane {
-    /// Decodes, joins, folds and scores a batch; says after each stage that it is over.
-    pub fn process(&mut self, raw: &RawBatch, mut over: impl FnMut(Stage)) -> Processed {
-        self.take_models();
+    /// Decodes, joins, folds and scores a batch; says after each stage that it is over. `effort` says, when
+    /// features are there, how much is asked of the scoring of so many rows.
+    pub fn process(
+        &mut self,
+        raw: &RawBatch,
+        mut over: impl FnMut(Stage),
+        effort: impl FnOnce(usize) -> Effort,
+    ) -> Processed {
+        self.take_models(raw);
         let mut decoded = self.decoder.decode(raw);
         over(Stage::Decode);
         if let Some(joiner) = &mut self.joiner {
@@ -48,6 +56,7 @@ impl Lane {
         }
         let features = self.chain.process(decoded.events);
         over(Stage::Features);
+        self.scorer.set_effort(effort(features.len()));
         let scores = self.scorer.score(features);
         over(Stage::Scoring);
         Processed {
@@ -56,17 +65,22 @@ impl Lane {
         }
     }
 
-    /// Takes over the models in force, if they have changed.
-    fn take_models(&mut self) {
+    /// Takes over the models in force, if they have changed, and says from which record on.
+    fn take_models(&mut self, raw: &RawBatch) {
         let in_force = self.models.current();
-        if Arc::ptr_eq(&in_force, &self.in_force) {
-            return;
+        if !Arc::ptr_eq(&in_force, &self.in_force) {
+            if !Arc::ptr_eq(&in_force.decode, &self.in_force.decode) {
+                self.decoder = Decoder::new(Arc::clone(&in_force.decode));
+            }
+            self.scorer.set_lineup(&in_force.lineup);
+            self.in_force = in_force;
+            self.is_told = false;
         }
-        if !Arc::ptr_eq(&in_force.decode, &self.in_force.decode) {
-            self.decoder = Decoder::new(Arc::clone(&in_force.decode));
+        if !self.is_told && !raw.is_empty() {
+            let first = raw.get(0).offset;
+            self.models.begun(raw.source(), first, &self.in_force);
+            self.is_told = true;
         }
-        self.scorer.set_lineup(&in_force.lineup);
-        self.in_force = in_force;
     }
 
     /// What the feature state has counted and holds.

@@ -1,19 +1,21 @@
 //! All lanes of this process: each runs on the thread pool whenever its partition has records.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rayon::ThreadPool;
 use tillwatch_consumer::{Inlet, LaneHost};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Flags, RawBatch, Settled, Ticket, TopicPartition};
+use tillwatch_scoring::Effort;
 use tillwatch_sink::{DeadLetter, Sink, SinkError};
 
 use crate::clock;
 use crate::core::Core;
+use crate::deadline::Deadline;
 use crate::lane::{Lane, Processed};
 use crate::metrics::{LaneGauges, Metrics, Outcome, Stage};
 
@@ -22,10 +24,12 @@ const TURN_BATCHES_MAX: usize = 16;
 
 /// What every lane shares.
 pub struct Shared {
-    pub core: Core,
+    pub core: Arc<Core>,
     pub sink: Arc<dyn Sink>,
     pub metrics: Arc<Metrics>,
     pub pool: ThreadPool,
+    /// How old a batch may be before less is asked of it; unset for no limit.
+    pub deadline: OnceLock<Duration>,
 }
 
 /// The lanes of the assigned partitions.
@@ -40,9 +44,17 @@ struct Slot {
     gauges: Arc<LaneGauges>,
     /// Made at the first batch, whose offset it needs. Locked by one pool thread at a time: the inlet
     /// does not report new records before the lane has found it empty.
-    lane: Mutex<Option<Lane>>,
+    lane: Mutex<Option<Worker>>,
+    /// When the next batch became the lane's, see [`Deadline`].
+    waiting_since: Mutex<Instant>,
     /// What was counted when the metrics were last updated.
     counted: Mutex<LaneStats>,
+}
+
+/// A lane at work.
+struct Worker {
+    lane: Lane,
+    deadline: Option<Deadline>,
 }
 
 impl Lanes {
@@ -66,6 +78,7 @@ impl LaneHost for Lanes {
             inlet: Arc::clone(inlet),
             gauges: self.shared.metrics.lane(source),
             lane: Mutex::new(None),
+            waiting_since: Mutex::new(clock::now()),
             counted: Mutex::default(),
         };
         self.slots.lock().insert(source.clone(), Arc::new(slot));
@@ -74,6 +87,7 @@ impl LaneHost for Lanes {
     fn ready(&self, inlet: &Arc<Inlet>) {
         let slot = self.slots.lock().get(inlet.source()).map(Arc::clone);
         if let Some(slot) = slot {
+            *slot.waiting_since.lock() = clock::now();
             let shared = Arc::clone(&self.shared);
             self.shared.pool.spawn_fifo(move || turn(shared, slot));
         }
@@ -104,28 +118,46 @@ impl LaneHost for Lanes {
 /// Runs a lane until nothing waits for it, or until its turn is over.
 fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
     {
-        let mut lane = slot.lane.lock();
+        let mut worker = slot.lane.lock();
         for _ in 0..TURN_BATCHES_MAX {
             let Some((raw, ticket)) = slot.inlet.take() else {
                 return;
             };
-            let lane = lane.get_or_insert_with(|| shared.core.lane(raw.get(0).offset));
-            process(&shared, &slot, lane, &raw, &ticket);
+            let worker = worker.get_or_insert_with(|| Worker {
+                lane: shared.core.lane(raw.get(0).offset),
+                deadline: shared.deadline.get().copied().map(Deadline::new),
+            });
+            process(&shared, &slot, worker, &raw, &ticket);
             slot.inlet.recycle(raw);
+            *slot.waiting_since.lock() = clock::now();
         }
     }
     let next = Arc::clone(&shared);
     shared.pool.spawn_fifo(move || turn(next, slot));
 }
 
-fn process(shared: &Shared, slot: &Slot, lane: &mut Lane, raw: &RawBatch, ticket: &Ticket) {
+fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ticket: &Ticket) {
     let metrics = &shared.metrics;
+    let Worker { lane, deadline } = worker;
+    let since = *slot.waiting_since.lock();
     let mut clock = StageClock {
         since: clock::now(),
+        took: Duration::ZERO,
         metrics,
     };
-    let processed = lane.process(raw, |stage| clock.over(stage));
-    metrics.count_scores(&processed.scores);
+    let mut asked = Effort::Full;
+    let effort = |rows| {
+        if let Some(deadline) = deadline.as_ref() {
+            asked = deadline.effort(clock::now().duration_since(since), rows);
+        }
+        asked
+    };
+    let processed = lane.process(raw, |stage| clock.over(stage), effort);
+    if let Some(deadline) = deadline {
+        deadline.learn(asked, processed.scores.len(), clock.took);
+        metrics.count_effort(asked);
+    }
+    metrics.count_scores(&processed.scores, &lane.in_force.lineup);
     count_records(slot, lane, &processed, metrics);
     if let Err(error) = deliver(shared, raw, &processed, ticket) {
         // The ticket is failed: the consumer ends the run, and the batch is read again next time.
@@ -231,13 +263,16 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
 /// Times the stages of one batch, one after the other.
 struct StageClock<'a> {
     since: Instant,
+    /// The stage that was over last.
+    took: Duration,
     metrics: &'a Metrics,
 }
 
 impl StageClock<'_> {
     fn over(&mut self, stage: Stage) {
         let now = clock::now();
-        let us = u64::try_from((now - self.since).as_micros()).unwrap_or(u64::MAX);
+        self.took = now.duration_since(self.since);
+        let us = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
         self.metrics.observe(stage, us);
         self.since = now;
     }

@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod config;
 mod core;
+mod deadline;
 mod defaults;
 mod demo;
 mod exit;
@@ -16,6 +17,7 @@ mod http;
 mod labels;
 mod lane;
 mod lanes;
+mod lineup;
 mod log;
 mod metrics;
 mod model_files;
@@ -30,6 +32,7 @@ mod score;
 mod signals;
 mod simulate;
 mod truth;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! Everything that `/metrics` says, as plain atomics that lanes write and a scrape reads.
 
 mod export;
+mod shadows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,11 +9,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tillwatch_consumer::Monitor;
-use tillwatch_records::{ScoreBatch, TopicPartition, Versions};
+use tillwatch_records::{Flags, ScoreBatch, TopicPartition, Versions};
 use tillwatch_reference::ReferenceTable;
+use tillwatch_scoring::{Effort, Lineup};
 
 use crate::histogram::Histogram;
+use crate::models::InForce;
 pub use export::Exporter;
+pub use shadows::Comparison;
+use shadows::Shadows;
 
 /// The four parts of a lane's work that are timed, each per batch.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +117,15 @@ pub struct Metrics {
     dead_letters: Mutex<BTreeMap<&'static str, u64>>,
     alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     lanes: Mutex<BTreeMap<TopicPartition, Arc<LaneGauges>>>,
-    versions: Mutex<Option<Arc<Versions>>>,
+    models: Mutex<Option<Arc<InForce>>>,
+    /// Changes of the models' files that were taken, and that were not.
+    models_taken: AtomicU64,
+    models_refused: AtomicU64,
+    shadows: Mutex<Shadows>,
+    /// Batches that less than everything was asked of, by how much, see [`Effort`].
+    shortened: [AtomicU64; 2],
+    /// Scores of rules alone, because their batch was late.
+    degraded: AtomicU64,
     registry: Mutex<Option<RegistryStatus>>,
 }
 
@@ -164,7 +177,12 @@ impl Metrics {
         *count
     }
 
-    pub fn count_scores(&self, scores: &ScoreBatch) {
+    /// Counts a batch that `lineup` scored.
+    pub fn count_scores(&self, scores: &ScoreBatch, lineup: &Lineup) {
+        let is_degraded = |flags: &&Flags| flags.contains(Flags::DEGRADED);
+        let degraded = scores.flags.iter().filter(is_degraded).count();
+        self.degraded.fetch_add(degraded as u64, Ordering::Relaxed);
+        self.count_shadows(scores, lineup);
         let mut bands = [0; 3];
         for band in &scores.bands {
             bands[*band as usize] += 1;
@@ -234,14 +252,58 @@ impl Metrics {
 
     /// The models in use, as scores name them; empty before there are any.
     pub fn model(&self) -> String {
-        self.versions
-            .lock()
-            .as_ref()
+        self.versions()
             .map_or_else(String::new, |versions| versions.model.clone())
     }
 
-    pub fn set_versions(&self, versions: Arc<Versions>) {
-        *self.versions.lock() = Some(versions);
+    fn versions(&self) -> Option<Arc<Versions>> {
+        let models = self.models.lock();
+        let models = models.as_ref();
+        models.map(|in_force| Arc::clone(in_force.lineup.versions()))
+    }
+
+    /// The models that score from now on.
+    pub fn set_models(&self, in_force: &Arc<InForce>) {
+        self.shadows.lock().set_lineup(&in_force.lineup);
+        *self.models.lock() = Some(Arc::clone(in_force));
+    }
+
+    /// Changed files whose models are in force now.
+    pub fn models_taken(&self, in_force: &Arc<InForce>) {
+        self.set_models(in_force);
+        self.models_taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changed files whose models cannot be used.
+    pub fn models_refused(&self) {
+        self.models_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes of the models' files that were taken, and that were refused.
+    pub fn model_changes(&self) -> [u64; 2] {
+        [&self.models_taken, &self.models_refused].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Compares what shadows said of a batch that `lineup` scored.
+    fn count_shadows(&self, scores: &ScoreBatch, lineup: &Lineup) {
+        if !scores.shadows.is_empty() {
+            self.shadows.lock().count(scores, lineup);
+        }
+    }
+
+    /// How shadows compare with the champion.
+    pub fn comparisons(&self) -> Vec<Comparison> {
+        self.shadows.lock().comparisons()
+    }
+
+    /// Counts a batch that `effort` was asked of.
+    pub fn count_effort(&self, effort: Effort) {
+        let count = match effort {
+            Effort::Full => return,
+            Effort::Reduced => &self.shortened[0],
+            Effort::Least => &self.shortened[1],
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The table that the process starts with.

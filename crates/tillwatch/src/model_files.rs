@@ -1,12 +1,15 @@
 //! Model directories on disk.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tillwatch_records::limits::{CONFIG_BYTES_MAX, MODEL_BYTES_MAX};
 use tillwatch_scoring::ModelFiles;
 
-use crate::config::ModelSettings;
+use crate::config::{LineupSettings, LineupSource, ModelSettings};
+use crate::lineup::{LineupFile, LineupFileError};
+use crate::watch::Stamp;
 
 /// The file that every model directory has.
 pub const DESCRIPTION: &str = "model.toml";
@@ -26,6 +29,8 @@ pub enum ModelFileError {
     TooLarge { path: PathBuf, bytes: u64 },
     #[error("{path} holds more than {FILES_MAX} files; a model directory holds one model", path = path.display())]
     TooMany { path: PathBuf },
+    #[error(transparent)]
+    Lineup(#[from] LineupFileError),
 }
 
 /// The files of every model that a configuration names, each with its directory.
@@ -35,24 +40,64 @@ pub struct LineupFiles {
     /// With its share of keys.
     pub challenger: Option<((PathBuf, ModelFiles), f64)>,
     pub shadows: Vec<(PathBuf, ModelFiles)>,
+    /// How the files looked before they were read.
+    pub stamp: Stamp,
 }
 
 impl LineupFiles {
     /// Reads each directory whole, and those of the members of ensembles.
     pub fn read(settings: &ModelSettings) -> Result<Self, ModelFileError> {
-        let with_path = |path: &PathBuf| Ok((path.clone(), read(path)?));
-        let challenger = settings.challenger.as_ref();
-        let challenger = challenger.map(|found| Ok((with_path(&found.path)?, found.share)));
+        let stamp = stamp(settings);
+        let settings = named(settings)?;
+        let with_path =
+            |path: &PathBuf| -> Result<_, ModelFileError> { Ok((path.clone(), read(path)?)) };
+        let challenger = match &settings.challenger {
+            Some(found) => Some((with_path(&found.path)?, found.share)),
+            None => None,
+        };
         Ok(Self {
             champion: with_path(&settings.champion)?,
-            challenger: challenger.transpose()?,
+            challenger,
             shadows: settings
                 .shadows
                 .iter()
                 .map(with_path)
                 .collect::<Result<_, _>>()?,
+            stamp,
         })
     }
+}
+
+/// The directories that `settings` name, or the file that they name does.
+fn named(settings: &ModelSettings) -> Result<Cow<'_, LineupSettings>, ModelFileError> {
+    Ok(match &settings.lineup {
+        LineupSource::Written(written) => Cow::Borrowed(written),
+        LineupSource::File(path) => Cow::Owned(LineupFile::read(path)?.settings(path)?),
+    })
+}
+
+/// How everything looks that [`LineupFiles::read`] reads, and what lies beside it in the models' directories.
+pub fn stamp(settings: &ModelSettings) -> Stamp {
+    let mut stamp = Stamp::default();
+    if let LineupSource::File(path) = &settings.lineup {
+        stamp.add_file(path);
+    }
+    // A file that names no models is refused when it is read, and changes when it is mended.
+    let Ok(named) = named(settings) else {
+        return stamp;
+    };
+    for directory in named.directories() {
+        stamp.add_directory(directory, FILES_MAX + 1);
+        let description = read_bounded(&directory.join(DESCRIPTION), CONFIG_BYTES_MAX);
+        let description = description
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let members = description.map(|text| ModelFiles::member_paths(&text));
+        for member in members.and_then(Result::ok).unwrap_or_default() {
+            stamp.add_directory(&directory.join(member), FILES_MAX + 1);
+        }
+    }
+    stamp
 }
 
 /// Reads a model's directory and, for an ensemble, those of its members.

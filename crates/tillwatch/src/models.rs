@@ -10,23 +10,29 @@ mod predict;
 mod verify;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use parking_lot::Mutex;
 use tillwatch_decode::DecodePlan;
+use tillwatch_records::TopicPartition;
 use tillwatch_scoring::Lineup;
 
-pub use args::ModelsCommand;
+use crate::lineup::{Audit, LineupName, commands};
+use crate::watch::Stamp;
+pub use args::{LineupArgs, ModelsCommand, PromoteArgs};
 
 /// `tillwatch models …`
 pub fn models(command: &ModelsCommand) -> Result<ExitCode> {
+    let done = |result: Result<()>| result.map(|()| ExitCode::SUCCESS);
     match command {
         ModelsCommand::List(args) => list::list(args),
         ModelsCommand::Verify(args) => verify::verify(args),
         ModelsCommand::New(args) => new::new(args),
         ModelsCommand::Predict(args) => predict::predict(args),
         ModelsCommand::Explain(args) => explain::explain(args),
+        ModelsCommand::Promote(args) => done(commands::promote(args)),
+        ModelsCommand::Rollback(args) => done(commands::rollback(args)),
     }
 }
 
@@ -35,6 +41,9 @@ pub fn models(command: &ModelsCommand) -> Result<ExitCode> {
 pub struct InForce {
     pub lineup: Arc<Lineup>,
     pub decode: Arc<DecodePlan>,
+    pub name: LineupName,
+    /// What the files were when they were read.
+    pub stamp: Stamp,
 }
 
 /// What is in force now. Every lane takes it anew for every batch, so a change takes effect between two
@@ -42,17 +51,48 @@ pub struct InForce {
 #[derive(Debug)]
 pub struct Models {
     current: Mutex<Arc<InForce>>,
+    /// Where lanes say from which record on they score with what; nowhere unless records come from Kafka.
+    audit: OnceLock<Arc<Audit>>,
+}
+
+impl InForce {
+    pub fn new(lineup: Lineup, decode: Arc<DecodePlan>, stamp: Stamp) -> Self {
+        Self {
+            name: LineupName::of(&lineup),
+            lineup: Arc::new(lineup),
+            decode,
+            stamp,
+        }
+    }
 }
 
 impl Models {
     pub fn new(in_force: InForce) -> Self {
         Self {
             current: Mutex::new(Arc::new(in_force)),
+            audit: OnceLock::new(),
         }
     }
 
     /// What is in force.
     pub fn current(&self) -> Arc<InForce> {
         Arc::clone(&self.current.lock())
+    }
+
+    /// Puts `next` in force; gives what was before.
+    pub fn exchange(&self, next: Arc<InForce>) -> Arc<InForce> {
+        std::mem::replace(&mut *self.current.lock(), next)
+    }
+
+    /// Tells lanes where to say what they score with; the first one stays.
+    pub fn set_audit(&self, audit: &Arc<Audit>) {
+        let _ = self.audit.set(Arc::clone(audit));
+    }
+
+    /// Says that a lane scores with `in_force` from the record at `offset` on.
+    pub fn begun(&self, source: &TopicPartition, offset: i64, in_force: &InForce) {
+        if let Some(audit) = self.audit.get() {
+            audit.begun(source, offset, &in_force.name);
+        }
     }
 }

@@ -5,10 +5,8 @@ mod read;
 mod tests;
 mod watch;
 
-use std::fs::Metadata;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -17,7 +15,8 @@ use tillwatch_records::EventBatch;
 use tillwatch_reference::{ReferenceError, ReferenceTable};
 
 use crate::config::RegistrySettings;
-pub use watch::Watch;
+use crate::watch::Stamp;
+pub use watch::watch;
 
 /// Why there is no table.
 #[derive(Debug, thiserror::Error)]
@@ -47,21 +46,14 @@ pub struct Reference {
     wanted: SchemaRef,
     current: Mutex<Arc<ReferenceTable>>,
     /// What the file was when it was last taken or refused.
-    handled: Mutex<Option<Stamp>>,
-}
-
-/// How a file looks from outside. A change that keeps both is not seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
+    handled: Mutex<Stamp>,
 }
 
 /// A table as it was read, and its file.
 #[derive(Debug)]
 pub struct Loaded {
     pub table: ReferenceTable,
-    stamp: Option<Stamp>,
+    stamp: Stamp,
 }
 
 /// What a look at the file found.
@@ -86,7 +78,7 @@ pub struct Joiner {
 impl Loaded {
     /// Reads the table that `settings` name.
     pub fn read(settings: &RegistrySettings) -> Result<Self, RegistryError> {
-        let stamp = Stamp::of(settings);
+        let stamp = Stamp::of_file(&settings.path);
         Ok(Self {
             table: read::table(settings)?,
             stamp,
@@ -115,17 +107,22 @@ impl Reference {
         &self.settings
     }
 
+    /// The columns that are joined.
+    pub fn wanted(&self) -> &SchemaRef {
+        &self.wanted
+    }
+
     /// Looks at the file, which looked like `last` before, and takes its table if it has changed and
     /// has come to rest: a file that is still being written changes between two looks.
     fn look(&self, last: &mut Option<Stamp>) -> Look {
         let mut handled = self.handled.lock();
-        let stamp = Stamp::of(&self.settings);
-        let is_settled = std::mem::replace(last, stamp) == stamp;
+        let stamp = Stamp::of_file(&self.settings.path);
+        let is_settled = last.replace(stamp.clone()).as_ref() == Some(&stamp);
         if stamp == *handled || !is_settled {
             return Look::Same;
         }
         let read = Loaded::read(&self.settings);
-        if Stamp::of(&self.settings) != stamp {
+        if Stamp::of_file(&self.settings.path) != stamp {
             return Look::Same;
         }
         *handled = stamp;
@@ -148,20 +145,6 @@ impl Reference {
                 path: self.settings.path.clone(),
                 source,
             }),
-        }
-    }
-}
-
-impl Stamp {
-    fn of(settings: &RegistrySettings) -> Option<Self> {
-        let metadata = std::fs::metadata(&settings.path).ok()?;
-        Some(Self::new(&metadata))
-    }
-
-    fn new(metadata: &Metadata) -> Self {
-        Self {
-            modified: metadata.modified().ok(),
-            bytes: metadata.len(),
         }
     }
 }

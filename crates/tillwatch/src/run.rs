@@ -39,8 +39,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let sink = tillwatch_sink::open(sinks, &surroundings).map_err(exit::misconfigured)?;
-    let pipeline =
+    let mut pipeline =
         Pipeline::new(consumer, core, sink, config.threads).map_err(exit::misconfigured)?;
+    if let Some(deadline) = config.deadline {
+        pipeline.set_deadline(deadline);
+    }
+    let models = pipeline
+        .follow_models(&config.models)
+        .context("cannot open the file of [models] audit")?;
     let metrics = pipeline.metrics();
     let health = Arc::new(Health::new(pipeline.monitor()));
     let _http = config
@@ -56,14 +62,15 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
             }
         });
     let stop = StopToken::new();
-    let _signals = SignalWatch::start({
+    let stopping = {
         let (stop, health) = (stop.clone(), Arc::clone(&health));
         move || {
             health.set_stopping();
             stop.stop();
         }
-    })
-    .context("cannot watch for signals")?;
+    };
+    let _signals = SignalWatch::start_with_reload(stopping, move || models.ring())
+        .context("cannot watch for signals")?;
     tracing::info!(
         topics = consumer.topics.join(","),
         group = consumer.group,

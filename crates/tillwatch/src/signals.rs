@@ -1,9 +1,9 @@
-//! SIGINT and SIGTERM.
+//! SIGINT, SIGTERM and SIGHUP.
 
 use std::io;
 use std::thread::JoinHandle;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::exit;
@@ -18,13 +18,32 @@ pub struct SignalWatch {
 impl SignalWatch {
     /// Calls `stop` at the first SIGINT or SIGTERM; ends the process at the second.
     pub fn start(stop: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        Self::watch(Signals::new([SIGINT, SIGTERM])?, stop, || ())
+    }
+
+    /// As [`SignalWatch::start`], and calls `reload` at every SIGHUP, which ends a process otherwise.
+    pub fn start_with_reload(
+        stop: impl Fn() + Send + 'static,
+        reload: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::watch(Signals::new([SIGINT, SIGTERM, SIGHUP])?, stop, reload)
+    }
+
+    fn watch(
+        mut signals: Signals,
+        stop: impl Fn() + Send + 'static,
+        reload: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let handle = signals.handle();
         let thread = std::thread::Builder::new()
             .name("signals".into())
             .spawn(move || {
                 let mut asked = false;
                 for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        reload();
+                        continue;
+                    }
                     if asked {
                         tracing::warn!(
                             signal,

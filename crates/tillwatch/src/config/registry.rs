@@ -68,19 +68,8 @@ impl RegistryTable {
                 KeySpec::from_names(names).map_err(|error| ("[registry] key", error.to_string()))?
             }
         };
-        let wrong = |reason: String| ("[registry] reload", reason);
-        let reload = match self.reload.as_str() {
-            "off" => None,
-            text => {
-                let interval: DurationMs = text.parse().map_err(|_| {
-                    wrong(format!("`{text}` is no duration; write \"10s\" or \"off\""))
-                })?;
-                if !(RELOAD_MS_MIN..=RELOAD_MS_MAX).contains(&interval.as_ms()) {
-                    return Err(wrong(format!("`{text}` is not from 10ms to 24h")));
-                }
-                Some(interval.as_std())
-            }
-        };
+        let reload = reload_interval(&self.reload);
+        let reload = reload.map_err(|reason| ("[registry] reload", reason))?;
         Ok(RegistrySettings {
             path: base.join(self.path),
             key,
@@ -88,4 +77,18 @@ impl RegistryTable {
             types: self.types,
         })
     }
+}
+
+/// How often a file is looked at; `None` where it says `off`.
+pub fn reload_interval(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let interval: Result<DurationMs, _> = text.parse();
+    let interval =
+        interval.map_err(|_| format!("`{text}` is no duration; write \"10s\" or \"off\""))?;
+    if !(RELOAD_MS_MIN..=RELOAD_MS_MAX).contains(&interval.as_ms()) {
+        return Err(format!("`{text}` is not from 10ms to 24h"));
+    }
+    Ok(Some(interval.as_std()))
 }

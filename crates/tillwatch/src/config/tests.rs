@@ -31,13 +31,51 @@ fn a_small_file_is_enough() {
         config.stages.first().catalog,
         Path::new("/etc/tillwatch/features/card-present.toml")
     );
-    assert_eq!(
-        config.models.champion,
-        Path::new("/etc/tillwatch/terminal-rules")
-    );
+    let LineupSource::Written(lineup) = &config.models.lineup else {
+        panic!("the models are in the configuration");
+    };
+    assert_eq!(lineup.champion, Path::new("/etc/tillwatch/terminal-rules"));
+    assert_eq!(config.models.reload, Some(Duration::from_secs(5)));
+    assert_eq!(config.models.backtest_rows, 10_000);
+    assert_eq!(config.deadline, None);
     assert_eq!(config.stages.first().key, KeySpec::terminal());
     assert_eq!(config.http, Some("127.0.0.1:9600".parse().unwrap()));
     assert!(config.consumer.is_none() && config.sink.is_none());
+}
+
+#[test]
+fn models_are_named_in_one_place() {
+    let models = |text: &str| SMALL.replace("champion = \"terminal-rules\"", text);
+    let config = parse(&models("lineup = \"lineup.toml\"\nreload = \"off\"")).unwrap();
+    let file = LineupSource::File("/etc/tillwatch/lineup.toml".into());
+    assert_eq!((config.models.lineup, config.models.reload), (file, None));
+    for (text, words) in [
+        ("reload = \"1s\"", "[models]: champion: name the directory"),
+        ("champion = \"a\"\nlineup = \"b\"", "keep one of the two"),
+        (
+            "lineup = \"b\"\nshadows = [\"a\"]",
+            "the file that `lineup` names",
+        ),
+        (
+            "champion = \"a\"\nreload = \"soon\"",
+            "reload: `soon` is no duration",
+        ),
+        (
+            "champion = \"a\"\nbacktest_rows = 1000001",
+            "is more than 1000000",
+        ),
+        (
+            "champion = \"a\"\n[models.challenger]\nmodel = \"b\"\nshare = 1.5",
+            "share 1.5 is not above 0 and at most 1",
+        ),
+        (
+            "champion = \"a\"\n[lanes]\ndeadline = \"2m\"",
+            "`2m` is not from 1ms to 1m",
+        ),
+    ] {
+        let message = refusal(&models(text));
+        assert!(message.contains(words), "{message}");
+    }
 }
 
 #[test]

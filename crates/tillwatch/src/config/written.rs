@@ -8,6 +8,7 @@ use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::{EngineSettings, StateSettings, TimeSettings};
 use tillwatch_records::suggest::did_you_mean;
+use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
@@ -55,6 +56,8 @@ pub struct Written {
 struct LanesTable {
     /// Threads that lanes run on. Default: one per core.
     threads: Option<usize>,
+    /// How old a batch may be when it is scored before less is asked of it. Default: no limit.
+    deadline: Option<DurationMs>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +79,9 @@ impl Default for HttpTable {
 /// More threads than this is a slip of the pen.
 const THREADS_MAX: usize = 1024;
 
+/// Above this no payment waits for its score.
+const DEADLINE_MS_MAX: i64 = 60_000;
+
 impl Written {
     /// Checks each value; paths are taken from `base`. An error names its table.
     pub fn validate(self, base: &Path) -> Result<Config, (&'static str, String)> {
@@ -94,6 +100,11 @@ impl Written {
                 "[lanes] threads",
                 format!("{threads} is not from 1 to {THREADS_MAX}"),
             ));
+        }
+        let deadline = self.lanes.deadline;
+        if let Some(found) = deadline.filter(|d| !(1..=DEADLINE_MS_MAX).contains(&d.as_ms())) {
+            let reason = format!("`{found}` is not from 1ms to 1m");
+            return Err(("[lanes] deadline", reason));
         }
         let http = match self.http.listen.as_str() {
             "off" => None,
@@ -128,6 +139,7 @@ impl Written {
             scoring: self.scoring,
             sink: self.sink,
             threads,
+            deadline: deadline.map(DurationMs::as_std),
             http,
             log: self.log,
         })

@@ -11,6 +11,7 @@ use prometheus_client::registry::Unit;
 use tillwatch_consumer::PartitionStats;
 use tillwatch_records::{Band, TopicPartition};
 
+use super::shadows::{Comparison, Recent};
 use super::{LaneGauges, Metrics, Outcome, Stage};
 use crate::clock;
 use crate::histogram::Snapshot;
@@ -231,8 +232,67 @@ impl Exporter {
         scrape.gauges("tillwatch_registry_info", help, None, [(labels, 1.0)])
     }
 
+    fn encode_models(&self, scrape: &mut Scrape<'_>) -> Result {
+        let metrics = &self.0;
+        let [taken, refused] = metrics.model_changes();
+        scrape.counters(
+            "tillwatch_model_reloads",
+            "Changes of the models' files, by what became of them",
+            [("taken", taken), ("refused", refused)]
+                .map(|(outcome, count)| ([("outcome", outcome)], count)),
+        )?;
+        let shortened = metrics.shortened.each_ref();
+        let [reduced, least] = shortened.map(|count| count.load(Ordering::Relaxed));
+        scrape.counters(
+            "tillwatch_shortened_batches",
+            "Batches that less was asked of to keep the deadline: no shadows, or rules alone",
+            [("reduced", reduced), ("least", least)]
+                .map(|(effort, count)| ([("effort", effort)], count)),
+        )?;
+        let degraded = metrics.degraded.load(Ordering::Relaxed);
+        let help = "Scores of rules alone, because their batch was late";
+        scrape.counter("tillwatch_degraded_scores", help, degraded)?;
+        self.encode_shadows(scrape, &metrics.comparisons())
+    }
+
+    fn encode_shadows(&self, scrape: &mut Scrape<'_>, comparisons: &[Comparison]) -> Result {
+        if comparisons.is_empty() {
+            return Ok(());
+        }
+        let rows = comparisons.iter().flat_map(|found| {
+            [("scored", found.rows), ("left_out", found.left_out)]
+                .map(|(outcome, rows)| ([("model", &*found.model), ("outcome", outcome)], rows))
+        });
+        let help = "Rows of models that decide nothing, scored or left out to keep the deadline";
+        scrape.counters("tillwatch_shadow_rows", help, rows)?;
+        let recent = comparisons.iter();
+        let recent: Vec<([(&str, &str); 1], Recent)> = recent
+            .filter_map(|found| Some(([("model", &*found.model)], found.recent?)))
+            .collect();
+        scrape.gauges(
+            "tillwatch_shadow_agreement",
+            "Share of the last rows that shadow and champion put into the same band",
+            None,
+            recent
+                .iter()
+                .map(|(label, recent)| (*label, recent.agreement)),
+        )?;
+        scrape.gauges(
+            "tillwatch_shadow_difference",
+            "Mean absolute difference of the probabilities of shadow and champion over the last rows",
+            None,
+            recent.iter().map(|(label, recent)| (*label, recent.difference)),
+        )?;
+        scrape.gauges(
+            "tillwatch_shadow_stability_index",
+            "Population stability index of the shadow's scores against the champion's over the last rows",
+            None,
+            recent.iter().map(|(label, recent)| (*label, recent.stability)),
+        )
+    }
+
     fn encode_process(&self, scrape: &mut Scrape<'_>) -> Result {
-        if let Some(versions) = self.0.versions.lock().as_ref() {
+        if let Some(versions) = self.0.versions() {
             let labels = [
                 ("model", versions.model.as_str()),
                 ("catalog", versions.catalog.as_str()),
@@ -240,6 +300,7 @@ impl Exporter {
             let help = "Model and feature catalog in use";
             scrape.gauges("tillwatch_model_info", help, None, [(labels, 1.0)])?;
         }
+        self.encode_models(scrape)?;
         self.encode_registry(scrape)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         scrape.gauges(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::cli::ConfigArgs;
+
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// List model directories: what each is, and whether it can be loaded
@@ -53,6 +55,16 @@ Examples:
   tillwatch models explain --model models/mine --input test.parquet --row 17
   tillwatch models explain --model models/mine --input test.parquet --row 17 --json | jq .bias")]
     Explain(ExplainArgs),
+    /// Put a model in force: the line-up file of the configuration names it once it is known to fit
+    #[command(after_long_help = "\
+A running tillwatch with the same line-up file takes the model over between two batches.
+
+Examples:
+  tillwatch models promote models/candidate --config tillwatch.toml
+  tillwatch models rollback --config tillwatch.toml")]
+    Promote(PromoteArgs),
+    /// Put the champion before in force again
+    Rollback(LineupArgs),
 }
 
 /// What models are loaded against.
@@ -176,4 +188,23 @@ pub struct ExplainArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whose line-up file is changed.
+#[derive(Debug, Clone, Args)]
+pub struct LineupArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Stage whose catalog the model must fit, where the configuration has several and `run` runs one
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct PromoteArgs {
+    /// Directory of the model
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    #[command(flatten)]
+    pub lineup: LineupArgs,
 }

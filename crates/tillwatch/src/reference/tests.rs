@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use arrow::array::{Int64Array, StringArray};
 use parquet::arrow::ArrowWriter;
 use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_scoring::Effort;
 
 use super::*;
 use crate::config::Config;
@@ -128,7 +129,7 @@ fn score(lane: &mut Lane, row: i64, terminal: &str, amount: i64) -> (Vec<String>
         r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a","merchant_id":"m","terminal_id":"{terminal}","amount_minor":{amount},"currency":"EUR"}}"#
     );
     raw.push(row, None, None, Some(json.as_bytes()), []);
-    let processed = lane.process(&raw, |_| ());
+    let processed = lane.process(&raw, |_| (), |_| Effort::Full);
     assert_eq!(processed.refusals.len(), 0);
     let reasons = processed.scores.reasons.row(0).iter();
     let mut codes: Vec<String> = reasons.map(|r| r.definition.code.clone()).collect();
@@ -299,7 +300,7 @@ fn the_watch_reloads_and_counts() {
     metrics.set_registry(&reference.current());
     let before = reference.current().version().to_owned();
     let interval = Duration::from_millis(5);
-    let watch = Watch::start(Arc::clone(&reference), interval, Arc::clone(&metrics)).unwrap();
+    let watch = watch(Arc::clone(&reference), interval, Arc::clone(&metrics)).unwrap();
     place.write(&TERMINALS.replace("1000", "2000"), 1);
     for _ in 0..2_000 {
         if reference.current().version() != before {

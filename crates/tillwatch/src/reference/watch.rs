@@ -2,43 +2,23 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Look, Reference};
 use crate::metrics::Metrics;
+use crate::watch::{Prepared, Watch};
 
-/// Looks at the file every so often until dropped. A file that cannot be used is told in the log, and
+/// Looks at the file every `interval` until dropped. A file that cannot be used is told in the log, and
 /// what was in force before stays.
-#[derive(Debug)]
-pub struct Watch {
-    /// Dropped first, which ends the thread.
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    /// Watches every `interval`.
-    pub fn start(
-        reference: Arc<Reference>,
-        interval: Duration,
-        metrics: Arc<Metrics>,
-    ) -> io::Result<Self> {
-        let (stop, stopped) = sync_channel::<()>(0);
-        let thread = std::thread::Builder::new()
-            .name("registry".into())
-            .spawn(move || {
-                let mut last = None;
-                while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                    report(&reference, reference.look(&mut last), &metrics);
-                }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
+pub fn watch(
+    reference: Arc<Reference>,
+    interval: Duration,
+    metrics: Arc<Metrics>,
+) -> io::Result<Watch> {
+    let mut last = None;
+    Prepared::new().start("registry", Some(interval), move |_| {
+        report(&reference, reference.look(&mut last), &metrics);
+    })
 }
 
 fn report(reference: &Reference, look: Look, metrics: &Metrics) {
@@ -60,16 +40,6 @@ fn report(reference: &Reference, look: Look, metrics: &Metrics) {
                 version = reference.current().version(),
                 "new registry refused; the one before stays in force"
             );
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            // Its only failure is a panic of its own, which the panic hook has already reported.
-            let _ = thread.join();
         }
     }
 }

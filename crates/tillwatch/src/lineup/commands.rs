@@ -1,0 +1,56 @@
+//! `tillwatch models promote` and `tillwatch models rollback`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::LineupFile;
+use crate::config::{Config, LineupSource};
+use crate::core::Core;
+use crate::exit;
+use crate::models::{LineupArgs, PromoteArgs};
+
+/// Puts a model in force in the line-up file of the configuration, once it is known to fit.
+pub fn promote(args: &PromoteArgs) -> Result<()> {
+    let (config, path) = open(&args.lineup)?;
+    let file = LineupFile::read(&path).map_err(exit::misconfigured)?;
+    let next = file.promoted(&args.directory, &path);
+    put_in_force(config, &path, &next.map_err(exit::misconfigured)?)
+}
+
+/// Puts the champion before in force again in the line-up file of the configuration.
+pub fn rollback(args: &LineupArgs) -> Result<()> {
+    let (config, path) = open(args)?;
+    let file = LineupFile::read(&path).map_err(exit::misconfigured)?;
+    let next = file.rolled_back();
+    put_in_force(config, &path, &next.map_err(exit::misconfigured)?)
+}
+
+/// The configuration and where its line-up file is.
+fn open(args: &LineupArgs) -> Result<(Config, PathBuf)> {
+    let path = &args.config.config;
+    let mut config = Config::load(path)?;
+    let stage = args.stage.as_deref();
+    if stage.is_some() {
+        config.stages = config.stages.alone(stage).map_err(exit::misconfigured)?;
+    }
+    let LineupSource::File(lineup) = &config.models.lineup else {
+        return Err(exit::misconfigured(format!(
+            "{}: the models are written in [models] itself, which nothing changes but you; move champion, \
+             challenger and shadows to a file and name it in [models] lineup = \"lineup.toml\"",
+            path.display()
+        )));
+    };
+    let lineup = lineup.clone();
+    Ok((config, lineup))
+}
+
+/// Loads what `next` names against the configuration's catalogs, then writes it.
+fn put_in_force(mut config: Config, path: &Path, next: &LineupFile) -> Result<()> {
+    let settings = next.settings(path).map_err(exit::misconfigured)?;
+    config.models.lineup = LineupSource::Written(settings);
+    let core = Core::load(&config).context("the line-up is left as it was")?;
+    next.write(path)?;
+    println!("{}: {}", path.display(), core.models().current().name);
+    Ok(())
+}
