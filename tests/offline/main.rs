@@ -20,6 +20,7 @@ mod handbook;
 mod pipeline;
 mod shipped;
 mod stages;
+mod swap;
 mod trees;
 
 use std::path::Path;

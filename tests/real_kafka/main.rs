@@ -10,6 +10,7 @@
 mod support;
 
 mod handbook;
+mod swap;
 
 use std::time::Duration;
 

@@ -265,15 +265,22 @@ impl Instance {
         wait_for("readiness", || self.get("/readyz").0 == 200);
     }
 
+    /// Sends a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "the process is there"
+        );
+    }
+
     /// Sends SIGTERM and waits for the end; gives exit status and how long it took.
     pub fn stop(mut self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(
-            killed.is_ok_and(|status| status.success()),
-            "the process is there"
-        );
+        self.signal("TERM");
         let status = self.child.wait().expect("it ends");
         (status, started.elapsed())
     }

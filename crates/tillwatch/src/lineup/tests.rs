@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tillwatch_records::{Flags, RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::Effort;
@@ -11,8 +14,9 @@ use super::*;
 use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::core::Core;
+use crate::deadline::Deadline;
 use crate::lane::Lane;
-use crate::metrics::Metrics;
+use crate::metrics::{Exporter, Metrics};
 use crate::models::{LineupArgs, PromoteArgs};
 use crate::watch::{Occasion, Prepared};
 
@@ -492,10 +496,59 @@ fn the_thread_follows_the_bell_alone_when_told_so() {
         if core.versions().model == "rules@2" {
             break;
         }
-        std::thread::park_timeout(std::time::Duration::from_millis(5));
+        std::thread::park_timeout(Duration::from_millis(5));
     }
     drop(watch);
     assert_eq!(core.versions().model, "rules@2");
     let source = place.audit().last().unwrap()["source"].clone();
     assert_eq!(source, "signal");
+}
+
+#[test]
+fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
+    let place = Place::new();
+    let model = "name = \"learnt\"\nversion = \"1\"\nkind = \"logistic\"\nartefact = \"a.toml\"\ninputs = [\"records_1h\"]\n";
+    place.write("learnt/model.toml", model);
+    place.write(
+        "learnt/a.toml",
+        "intercept = 5.0\n[[term]]\ninput = \"records_1h\"\ncoefficient = 1.0\n",
+    );
+    place.ensemble("both", &["one", "learnt"]);
+    place.write("lineup.toml", "champion = \"both\"\nshadows = [\"two\"]\n");
+    let running = place.start();
+    let mut lane = running.core.lane(0);
+    let mut deadline = Deadline::new(Duration::from_millis(50));
+    let mut at_age = |age_ms, first| {
+        let effort = deadline.effort(Duration::from_millis(age_ms), 4);
+        let scores = score_with(&mut lane, first, 4, effort);
+        deadline.learn(effort, 4, Duration::from_millis(20));
+        running.metrics.count_effort(effort);
+        running.metrics.count_scores(&scores, &lane.in_force.lineup);
+        let is_degraded = scores.flags[3].contains(Flags::DEGRADED);
+        (
+            scores.scores[3],
+            is_degraded,
+            scores.shadows[0].probabilities.len(),
+        )
+    };
+    assert_eq!(at_age(0, 0), (999, false, 4));
+    // Scoring took 20 ms for as many rows and is expected to take a quarter of that.
+    assert_eq!(at_age(46, 4), (999, false, 0));
+    assert_eq!(at_age(51, 8), (600, true, 0));
+    assert_eq!(at_age(0, 12), (999, false, 4));
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exporter(Arc::clone(&running.metrics))));
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    for line in [
+        "tillwatch_shortened_batches_total{effort=\"reduced\"} 1",
+        "tillwatch_shortened_batches_total{effort=\"least\"} 1",
+        "tillwatch_degraded_scores_total 4",
+        "tillwatch_shadow_rows_total{model=\"rules@2\",outcome=\"scored\"} 8",
+        "tillwatch_shadow_rows_total{model=\"rules@2\",outcome=\"left_out\"} 8",
+        "tillwatch_model_info{model=\"both@1\"",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(text.contains("tillwatch_shadow_stability_index{model=\"rules@2\"}"));
 }

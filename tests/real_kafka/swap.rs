@@ -1,0 +1,244 @@
+//! Models that change under load.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use tillwatch_testkit::broker::{RealBroker, TestRecord, read_all};
+
+use super::{PARTITIONS, setup};
+use crate::support::{Instance, Setup, json, tillwatch, wait_for};
+
+/// Changes of models in each phase that has them; there are two such phases.
+const SWAPS: usize = 100;
+
+/// Every phase lasts so long, those with changes and those without.
+const PHASE: Duration = Duration::from_secs(20);
+
+/// Transactions a second: far from what the lanes can do, so that the latency is that of the work.
+const RATE: u32 = 3_000;
+
+/// What the latency may be of what it is without changes. It was measured to be far below; machines that
+/// do something else meanwhile are the reason for the room.
+const RATIO_MAX: f64 = 2.0;
+
+/// Latencies below this differ by the resolution of timestamps.
+const LATENCY_MIN_MS: i64 = 2;
+
+/// The shipped models as members of two ensembles, one of which says otherwise.
+fn write_models(setup: &Setup) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for (name, method) in [("one", "max"), ("two", "noisy_or")] {
+        let directory = setup.directory.path().join(name);
+        std::fs::create_dir(&directory).expect("a directory");
+        let mut text = format!(
+            "name = \"{name}\"\nversion = \"1\"\nkind = \"ensemble\"\n[ensemble]\nmethod = \"{method}\"\n"
+        );
+        for member in ["terminal-rules", "terminal-gbdt"] {
+            let to = setup.directory.path().join(member);
+            std::fs::create_dir_all(&to).expect("a directory");
+            for entry in std::fs::read_dir(shipped.join(member)).expect("it is shipped") {
+                let from = entry.expect("an entry").path();
+                let file = to.join(from.file_name().unwrap_or_default());
+                std::fs::copy(&from, file).expect("a file is copied");
+            }
+            text.push_str(&format!("[[ensemble.member]]\nmodel = \"../{member}\"\n"));
+        }
+        std::fs::write(directory.join("model.toml"), text).expect("a model is written");
+    }
+}
+
+fn promote(setup: &Setup, model: &str) {
+    let path = setup.directory.path().join("lineup.toml");
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, format!("champion = \"{model}\"\n")).expect("it is written");
+    std::fs::rename(beside, path).expect("it takes the place of the one before");
+}
+
+/// The audit file, read on as it grows.
+struct Audit {
+    file: std::fs::File,
+    text: String,
+}
+
+impl Audit {
+    fn changes(&mut self) -> usize {
+        self.file
+            .read_to_string(&mut self.text)
+            .expect("it can be read");
+        self.text.matches("\"event\":\"in_force\"").count()
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Changes the models again and again, or not at all, for a phase; begin and end of it.
+fn phase(setup: &Setup, audit: &mut Audit, swaps: usize) -> (i64, i64) {
+    let (began_ms, began) = (unix_ms(), Instant::now());
+    for swap in 0..swaps {
+        let before = audit.changes();
+        promote(setup, ["two", "one"][swap % 2]);
+        wait_for("a change of models", || audit.changes() > before);
+        let due = PHASE * (swap as u32 + 1) / swaps as u32;
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+    }
+    std::thread::sleep(PHASE.saturating_sub(began.elapsed()));
+    (began_ms, unix_ms())
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn models_change_under_load_and_nothing_is_lost() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "swap");
+    write_models(&setup);
+    promote(&setup, "one");
+    let config = setup.config("tillwatch.toml", "");
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    let written = text
+        .lines()
+        .map(|line| match line.starts_with("champion") {
+            true => "lineup = \"lineup.toml\"\nreload = \"20ms\"\naudit = \"audit.jsonl\"",
+            false => line,
+        })
+        .collect::<Vec<_>>();
+    std::fs::write(&config, written.join("\n")).expect("it can be written again");
+    let instance = Instance::start(&config);
+    instance.wait_until_ready();
+    let file = std::fs::File::open(setup.directory.path().join("audit.jsonl"));
+    let mut audit = Audit {
+        file: file.expect("the audit began"),
+        text: String::new(),
+    };
+    let mut load = tillwatch()
+        .args(["simulate", "--terminals", "2000", "--duration", "1h"])
+        .args(["--rate", &RATE.to_string(), "--brokers", &setup.brokers])
+        .args(["--topic", &setup.topic])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the load starts");
+    // Connections, caches and the first records of every terminal.
+    phase(&setup, &mut audit, 0);
+    let phases: Vec<(bool, (i64, i64))> = [false, true, false, true]
+        .into_iter()
+        .map(|with| {
+            (
+                with,
+                phase(&setup, &mut audit, if with { SWAPS } else { 0 }),
+            )
+        })
+        .collect();
+    load.kill().expect("the load ends");
+    let _ = load.wait();
+    setup.wait_until_scored();
+    assert_eq!(audit.changes(), 1 + 2 * SWAPS);
+    assert_eq!(
+        instance.metric("tillwatch_model_reloads_total{outcome=\"taken\"}"),
+        Some(2.0 * SWAPS as f64)
+    );
+    assert!(instance.stop().0.success());
+
+    let scores = setup.scores();
+    let expected = setup.expected_ids().len();
+    assert_eq!(
+        scores.len(),
+        expected,
+        "every record is scored exactly once"
+    );
+    check_versions(&scores, &audit.text);
+    let input = read_all(&setup.brokers, &setup.topic, PARTITIONS).expect("the input can be read");
+    let latencies = latencies(&input, &scores);
+    let p99 = |wanted: bool| {
+        let phases = phases.iter().filter(|(with, _)| *with == wanted);
+        let mut found: Vec<i64> = phases
+            .flat_map(|(_, (from, to))| latencies.range(*from..*to).flat_map(|(_, all)| all))
+            .copied()
+            .collect();
+        found.sort_unstable();
+        (
+            found.len(),
+            found[found.len() / 2],
+            found[found.len() * 99 / 100],
+        )
+    };
+    let (without, with) = (p99(false), p99(true));
+    let ratio = with.2.max(LATENCY_MIN_MS) as f64 / without.2.max(LATENCY_MIN_MS) as f64;
+    eprintln!(
+        "{expected} records scored exactly once; without changes: {} records, p50 {} ms, p99 {} ms; \
+         with {} changes: {} records, p50 {} ms, p99 {} ms; ratio {ratio:.2}",
+        without.0,
+        without.1,
+        without.2,
+        2 * SWAPS,
+        with.0,
+        with.1,
+        with.2
+    );
+    assert!(
+        ratio <= RATIO_MAX,
+        "p99 {} ms against {} ms",
+        with.2,
+        without.2
+    );
+}
+
+/// Every score is of the line-up that its lane had begun with by then, according to the audit.
+fn check_versions(scores: &[TestRecord], audit: &str) {
+    let mut begun: BTreeMap<(i64, i64), String> = BTreeMap::new();
+    for line in audit.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line is JSON");
+        if line["event"] == "begun" {
+            let number = |name: &str| line[name].as_i64().unwrap_or(-1);
+            let model = line["to"]["champion"].as_str().unwrap_or_default();
+            let place = (number("partition"), number("offset"));
+            let twice = begun.insert(place, model.to_owned());
+            assert_eq!(twice, None, "a lane begins once at {place:?}");
+        }
+    }
+    let changes_of_lanes = begun.len();
+    assert!(
+        changes_of_lanes > SWAPS,
+        "{changes_of_lanes} changes of lanes"
+    );
+    let mut seen = BTreeSet::new();
+    for score in scores {
+        let score = json(score);
+        let number = |name: &str| score[name].as_i64().unwrap_or(-1);
+        let place = (number("partition"), number("offset"));
+        let (_, model) = begun.range(..=place).next_back().expect("a lane has begun");
+        let text = |name: &str| score[name].as_str().unwrap_or_default().to_owned();
+        let found = format!("{}+{}", text("model"), text("model_hash"));
+        assert_eq!(&found, model, "at {place:?}");
+        seen.insert(found);
+    }
+    assert_eq!(seen.len(), 2, "two models and nothing else: {seen:?}");
+}
+
+/// Milliseconds from each input record's timestamp to that of its score, by the former.
+fn latencies(input: &[TestRecord], scores: &[TestRecord]) -> BTreeMap<i64, Vec<i64>> {
+    let mut sent: BTreeMap<(i32, i64), i64> = BTreeMap::new();
+    let mut offsets = vec![0; PARTITIONS as usize];
+    for record in input {
+        let offset = &mut offsets[record.partition as usize];
+        sent.insert(
+            (record.partition, *offset),
+            record.timestamp_ms.unwrap_or(0),
+        );
+        *offset += 1;
+    }
+    let mut found: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for score in scores {
+        let made = score.timestamp_ms.unwrap_or(0);
+        let score = json(score);
+        let number = |name: &str| score[name].as_i64().unwrap_or(-1);
+        let sent = sent[&(number("partition") as i32, number("offset"))];
+        found.entry(sent).or_default().push(made - sent);
+    }
+    found
+}
