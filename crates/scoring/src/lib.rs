@@ -6,6 +6,7 @@
 //! draws a random number.
 
 mod alerts;
+mod backtest;
 mod calibration;
 mod describe;
 mod ensemble;
@@ -26,6 +27,7 @@ mod tests;
 mod text;
 mod values;
 
+pub use backtest::{BackTest, RECENT_BYTES, RECENT_ROWS, Recent, RuleCount, backtest};
 pub use calibration::{Calibration, CalibrationTable};
 pub use describe::{OutputKind, OutputTable};
 pub use ensemble::Method;
@@ -35,7 +37,7 @@ pub use lineup::Lineup;
 pub use loaded::{LoadedModel, MemberKind};
 pub use model::{
     Attribution, Baseline, Contributions, Depth, Explain, InputReason, Learner, LearningModel,
-    Model, ModelInfo, ModelInput, ModelOutput, Signal,
+    Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Signal,
 };
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use runner::{Effort, Runner, Source};

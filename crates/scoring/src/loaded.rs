@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::calibration::Calibration;
 use crate::ensemble::Combine;
-use crate::model::{LearningModel, Model, ModelInfo};
+use crate::model::{LearningModel, Model, ModelInfo, RuleInfo};
 use crate::registry::ENSEMBLE;
 
 /// A model with all its members, checked and immutable. A model that is no ensemble is its only member.
@@ -64,6 +64,19 @@ impl LoadedModel {
     /// Golden rows that it was seen to reproduce, those of its members included.
     pub fn golden_rows(&self) -> usize {
         self.golden_rows
+    }
+
+    /// Each rule that is switched on, with the member it belongs to.
+    pub fn rules(&self) -> impl Iterator<Item = (&ModelInfo, &RuleInfo)> {
+        let members = self.members.iter();
+        members.flat_map(|member| {
+            match &member.kind {
+                MemberKind::Fixed(model) => model.rules(),
+                MemberKind::Learning(_) => &[],
+            }
+            .iter()
+            .map(move |rule| (member.kind.info(), rule))
+        })
     }
 
     /// Whether a lane's scores depend on the rows before.

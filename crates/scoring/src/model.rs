@@ -37,6 +37,21 @@ pub trait Model: fmt::Debug + Send + Sync {
         let _ = (input, rows, depth, contributions);
         Attribution::None
     }
+
+    /// The rules that are switched on, where the model is made of rules. A signal of one that fired carries
+    /// the same allocation of the definition.
+    fn rules(&self) -> &[RuleInfo] {
+        &[]
+    }
+}
+
+/// What is known of a rule before it fires.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleInfo {
+    /// The reason it gives, its own even where rules share a code.
+    pub definition: Arc<ReasonDefinition>,
+    /// Inputs that decide whether it fires, each once.
+    pub reads: Vec<String>,
 }
 
 /// A model that learns from the rows that it scores. What is loaded is where every lane starts from.

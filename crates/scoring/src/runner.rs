@@ -397,13 +397,22 @@ impl Member {
 
 impl Source {
     /// What the input `name` stands for.
-    fn of(name: &str, scope: &InputScope) -> Self {
+    pub(crate) fn of(name: &str, scope: &InputScope) -> Self {
         if let Some(column) = scope.event_column(name) {
             return Self::Event(column);
         }
         match scope.joined_column(name) {
             Some(field) => Self::Joined(field.clone()),
             None => Self::Feature(name.to_owned()),
+        }
+    }
+
+    /// Whether `batch` has the column.
+    pub(crate) fn is_in(&self, batch: &FeatureBatch) -> bool {
+        match self {
+            Self::Feature(name) => batch.features.schema_ref().index_of(name).is_ok(),
+            Self::Event(column) => batch.events.column(*column).is_some(),
+            Self::Joined(field) => joined(&batch.events, field).is_some(),
         }
     }
 

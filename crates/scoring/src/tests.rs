@@ -13,6 +13,7 @@ use tillwatch_records::{
 
 use crate::*;
 
+mod backtest;
 mod learning;
 mod property;
 mod trees;

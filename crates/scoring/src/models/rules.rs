@@ -17,7 +17,7 @@ use super::log_odds;
 use crate::error::ScoringError;
 use crate::limits::RULES_MAX;
 use crate::loaded::MemberKind;
-use crate::model::{Model, ModelInfo, ModelInput, ModelOutput};
+use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, RuleInfo};
 use crate::registry::{LoadContext, ModelFactory};
 use crate::text::{read_toml, utf8};
 use crate::values::value_at;
@@ -37,6 +37,8 @@ pub struct Rules {
     prior: f64,
     prior_raw: f64,
     rules: Vec<Rule>,
+    /// One per rule.
+    infos: Vec<RuleInfo>,
 }
 
 #[derive(Debug)]
@@ -146,6 +148,7 @@ impl ModelFactory for Factory {
             },
             prior: file.prior,
             prior_raw: log_odds(file.prior),
+            infos: rules.iter().map(Rule::info).collect(),
             rules,
         })))
     }
@@ -236,6 +239,10 @@ impl Model for Rules {
         &self.info
     }
 
+    fn rules(&self) -> &[RuleInfo] {
+        &self.infos
+    }
+
     fn score(&self, input: &ModelInput<'_>, output: &mut ModelOutput) {
         let mut scratch = Scratch::default();
         for (number, rule) in self.rules.iter().enumerate() {
@@ -273,6 +280,18 @@ impl Scratch {
                 self.fired.push((row, number as u32));
                 word &= word - 1;
             }
+        }
+    }
+}
+
+impl Rule {
+    fn info(&self) -> RuleInfo {
+        let conditions = std::iter::once(&self.when).chain(&self.min_count);
+        let reads = conditions.flat_map(|condition| condition.predicate.inputs());
+        let reads: BTreeSet<String> = reads.cloned().collect();
+        RuleInfo {
+            definition: Arc::clone(&self.definition),
+            reads: reads.into_iter().collect(),
         }
     }
 }
