@@ -23,8 +23,12 @@ pub(crate) struct Alerts {
 #[derive(Debug, Clone, Copy)]
 struct State {
     typology: Option<Typology>,
-    /// Event time from which the next alert is sent.
+    /// Event time of the last alert sent.
+    sent_ms: i64,
+    /// Event time from which the next alert is sent, unless a rule has a cool-down of its own.
     until_ms: i64,
+    /// Event time from which no rule that raised the last alert is held back; not before `until_ms`.
+    last_ms: i64,
     /// Alerts held back since the last one sent.
     suppressed: u32,
 }
@@ -38,6 +42,24 @@ pub(crate) struct Row<'a> {
     pub(crate) score: u16,
     /// Strongest first.
     pub(crate) reasons: &'a [Reason],
+}
+
+/// A rule that fired, as far as alerts look at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fired {
+    pub(crate) typology: Option<Typology>,
+    pub(crate) severity: Severity,
+    /// In place of the configured one: how long after the last alert of its key and typology the rule raises
+    /// the next. Not negative.
+    pub(crate) cooldown_ms: Option<i64>,
+}
+
+impl State {
+    /// Whether a rule with this cool-down is held back at `time_ms`.
+    fn holds_back(&self, cooldown_ms: Option<i64>, time_ms: i64) -> bool {
+        let from = cooldown_ms.map(|own| self.sent_ms.saturating_add(own));
+        time_ms < from.unwrap_or(self.until_ms)
+    }
 }
 
 impl Alerts {
@@ -69,69 +91,62 @@ impl Alerts {
         score >= self.score_from
     }
 
-    /// Appends what `row` raises: one alert per typology in `fired` that is not cooling down, and
+    /// Appends what `row` raises: one alert per typology in `fired` of which a rule is not cooling down, and
     /// one for the score, under the typology of the strongest reason.
-    pub(crate) fn raise(
-        &mut self,
-        row: &Row<'_>,
-        fired: &[(Option<Typology>, Severity)],
-        out: &mut Vec<Alert>,
-    ) {
-        for (position, (typology, _)) in fired.iter().enumerate() {
-            if fired[..position]
-                .iter()
-                .any(|(earlier, _)| earlier == typology)
-            {
+    pub(crate) fn raise(&mut self, row: &Row<'_>, fired: &[Fired], out: &mut Vec<Alert>) {
+        for (position, Fired { typology, .. }) in fired.iter().enumerate() {
+            if fired[..position].iter().any(|f| f.typology == *typology) {
                 continue;
             }
-            let same = fired.iter().filter(|(other, _)| other == typology);
-            let severity = same.map(|(_, severity)| *severity).max();
-            self.send(row, *typology, severity.unwrap_or(self.severity), out);
+            let same = || fired.iter().filter(|other| other.typology == *typology);
+            let severity = same().map(|rule| rule.severity).max();
+            let severity = severity.unwrap_or(self.severity);
+            let cooldowns = same().map(|rule| rule.cooldown_ms);
+            self.send(row, *typology, severity, cooldowns, out);
         }
         if self.wants_score(row.score) {
             let strongest = row.reasons.first();
             let typology = strongest.and_then(|reason| reason.definition.typology);
-            if !fired.iter().any(|(earlier, _)| *earlier == typology) {
+            if !fired.iter().any(|earlier| earlier.typology == typology) {
                 let severities = row.reasons.iter().map(|reason| reason.definition.severity);
-                self.send(
-                    row,
-                    typology,
-                    severities.max().unwrap_or(Severity::Warning),
-                    out,
-                );
+                let severity = severities.max().unwrap_or(Severity::Warning);
+                self.send(row, typology, severity, [None].into_iter(), out);
             }
         }
     }
 
+    /// Sends an alert unless all that raise it, each with its `cooldowns`, are held back.
     fn send(
         &mut self,
         row: &Row<'_>,
         typology: Option<Typology>,
         severity: Severity,
+        mut cooldowns: impl Iterator<Item = Option<i64>> + Clone,
         out: &mut Vec<Alert>,
     ) {
         let until_ms = row.time_ms.saturating_add(self.cooldown_ms);
+        let own = cooldowns.clone().flatten().max().unwrap_or(0);
+        let sent = State {
+            typology,
+            sent_ms: row.time_ms,
+            until_ms,
+            last_ms: until_ms.max(row.time_ms.saturating_add(own)),
+            suppressed: 0,
+        };
         let known = self
             .states
             .get_mut(row.key)
             .and_then(|list| list.iter_mut().find(|state| state.typology == typology));
         let suppressed_count = match known {
-            Some(state) if row.time_ms < state.until_ms => {
+            Some(state) if cooldowns.all(|own| state.holds_back(own, row.time_ms)) => {
                 state.suppressed = state.suppressed.saturating_add(1);
                 return;
             }
-            Some(state) => {
-                state.until_ms = until_ms;
-                std::mem::take(&mut state.suppressed)
-            }
+            Some(state) => std::mem::replace(state, sent).suppressed,
             None => {
                 self.make_room(row.time_ms);
                 let list = self.states.entry(row.key.into()).or_default();
-                list.push(State {
-                    typology,
-                    until_ms,
-                    suppressed: 0,
-                });
+                list.push(sent);
                 self.count += 1;
                 0
             }
@@ -150,15 +165,15 @@ impl Alerts {
         if self.count < self.max {
             return;
         }
-        self.keep(|state| state.until_ms > now_ms);
+        self.keep(|state| state.last_ms > now_ms);
         if self.count <= self.max / 2 {
             return;
         }
-        let mut ends: Vec<i64> = self.states.values().flatten().map(|s| s.until_ms).collect();
+        let mut ends: Vec<i64> = self.states.values().flatten().map(|s| s.last_ms).collect();
         let middle = ends.len() / 2;
         let (_, cut, _) = ends.select_nth_unstable(middle);
         let cut = *cut;
-        self.keep(|state| state.until_ms > cut);
+        self.keep(|state| state.last_ms > cut);
     }
 
     fn keep(&mut self, wanted: impl Fn(&State) -> bool) {
@@ -186,16 +201,46 @@ mod tests {
         }
     }
 
+    fn fired(typology: Option<Typology>, cooldown_ms: Option<i64>) -> Fired {
+        Fired {
+            typology,
+            severity: Severity::Critical,
+            cooldown_ms,
+        }
+    }
+
+    #[test]
+    fn a_rule_with_its_own_cooldown_waits_that_long_after_the_last_alert() {
+        let mut alerts = Alerts::new(&ScoringSettings::default());
+        let mut sent = |minute: i64, cooldowns: &[Option<i64>]| {
+            let minutes = |n: i64| n * 60_000;
+            let rules: Vec<Fired> = cooldowns
+                .iter()
+                .map(|own| fired(Some(Typology::Skimming), own.map(minutes)))
+                .collect();
+            let mut out = Vec::new();
+            alerts.raise(&row("a", minutes(minute)), &rules, &mut out);
+            out.first().map(|alert| alert.suppressed_count)
+        };
+        let (hasty, patient, usual) = (Some(5), Some(1_440), None);
+        assert_eq!(sent(0, &[patient]), Some(0));
+        // An hour is over for the others, a day is not.
+        assert_eq!(sent(59, &[usual]), None);
+        assert_eq!(sent(60, &[patient]), None);
+        assert_eq!(sent(60, &[patient, usual]), Some(2));
+        assert_eq!(sent(64, &[hasty, usual]), None);
+        assert_eq!(sent(65, &[hasty]), Some(1));
+        assert_eq!(sent(65, &[Some(0)]), Some(0));
+        assert_eq!(sent(65 + 1_439, &[patient]), None);
+        assert_eq!(sent(65 + 1_440, &[patient]), Some(1));
+    }
+
     #[test]
     fn cools_down_per_key_and_typology_in_event_time() {
         let mut alerts = Alerts::new(&ScoringSettings::default());
         let mut sent = |key: &str, time_ms, typology| {
             let mut out = Vec::new();
-            alerts.raise(
-                &row(key, time_ms),
-                &[(Some(typology), Severity::Critical)],
-                &mut out,
-            );
+            alerts.raise(&row(key, time_ms), &[fired(Some(typology), None)], &mut out);
             out.first().map(|alert| alert.suppressed_count)
         };
         assert_eq!(sent("a", 0, Typology::Skimming), Some(0));
@@ -210,7 +255,7 @@ mod tests {
     fn memory_is_bounded_and_the_longest_cooldowns_stay() {
         let mut alerts = Alerts::new(&ScoringSettings::default());
         alerts.max = 8;
-        let fired = [(None, Severity::Critical)];
+        let fired = [fired(None, None)];
         for time in 0..100 {
             let mut out = Vec::new();
             alerts.raise(&row(&format!("k{time}"), time), &fired, &mut out);

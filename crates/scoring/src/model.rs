@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Flags, Reason, ReasonDefinition};
 
 use tillwatch_trees::{ExplainScratch, Scratch};
@@ -224,6 +225,9 @@ pub struct Signal {
     /// Whether something was established that may raise an alert by itself: a rule fired. The share
     /// of a feature in a learnt score is not.
     pub fired: bool,
+    /// How long an alert is to cool down before this rule raises the next of its typology, where the rule
+    /// says so itself.
+    pub cooldown: Option<DurationMs>,
 }
 
 impl ModelOutput {
@@ -240,6 +244,7 @@ impl ModelOutput {
             row: row as u32,
             reason,
             fired,
+            cooldown: None,
         });
     }
 }

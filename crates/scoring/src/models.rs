@@ -48,6 +48,7 @@ pub(crate) fn push_contributions(
                     contribution: *contribution,
                 },
                 fired: false,
+                cooldown: None,
             });
         }
     }

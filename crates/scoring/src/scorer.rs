@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, StringArray};
 use tillwatch_records::limits::REASONS_MAX;
 use tillwatch_records::score::ReasonLists;
+use tillwatch_records::units::DurationMs;
 use tillwatch_records::{
     Alert, Attribution, Challenge, FeatureBatch, Flags, Reason, ScoreBatch, ShadowScores, Versions,
 };
 use twox_hash::XxHash3_64;
 
-use crate::alerts::{Alerts, Row};
+use crate::alerts::{Alerts, Fired, Row};
 use crate::error::ScoringError;
 use crate::lineup::{Entrant, Lineup};
 use crate::model::{Depth, Signal};
@@ -284,7 +285,11 @@ impl Scorer {
             while let Some(signal) = rest.next_if(|signal| signal.row as usize == row) {
                 let definition = &signal.reason.definition;
                 if signal.fired && self.alerts.wants(definition.severity) {
-                    fired.push((definition.typology, definition.severity));
+                    fired.push(Fired {
+                        typology: definition.typology,
+                        severity: definition.severity,
+                        cooldown_ms: signal.cooldown.map(DurationMs::as_ms),
+                    });
                 }
                 // The strongest of a code speaks for it.
                 let told = reasons.iter().any(|r| r.definition.code == definition.code);

@@ -15,7 +15,9 @@ use crate::*;
 
 mod backtest;
 mod learning;
+mod logistic;
 mod property;
+mod rules;
 mod trees;
 
 pub(crate) fn scope() -> InputScope {
@@ -488,7 +490,7 @@ fn loading_refuses_with_a_remedy() {
         RULES_TOML,
         &[("rules.toml", &RULES.replace("threshold", "treshold"))],
         &expect![
-            "rules.toml: line 11: unknown field `treshold`, expected one of `code`, `typology`, `severity`, `when`, `probability`, `feature`, `baseline`, `threshold`, `window`, `words`, `action`, `min_count`; did you mean `threshold`?"
+            "rules.toml: line 11: unknown field `treshold`, expected one of `code`, `typology`, `severity`, `group`, `enabled`, `flag`, `from`, `until`, `when`, `all`, `any`, `min_count`, `probability`, `weight`, `cooldown`, `feature`, `baseline`, `threshold`, `window`, `words`, `action`; did you mean `threshold`?"
         ],
     );
     check_error(

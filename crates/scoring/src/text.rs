@@ -1,4 +1,4 @@
-//! Reading TOML files with errors that help.
+//! Reading TOML and JSON files with errors that help.
 
 use serde::de::DeserializeOwned;
 use tillwatch_records::limits::CONFIG_BYTES_MAX;
@@ -22,6 +22,23 @@ pub(crate) fn read_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
         });
         let hint = unknown_field_hint(error.message());
         ScoringError::file(file, format!("line {line}: {}{hint}", error.message()))
+    })
+}
+
+/// As [`read_toml`], of JSON.
+pub(crate) fn read_json<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ScoringError> {
+    if text.len() > CONFIG_BYTES_MAX {
+        let message = format!(
+            "has {} bytes, at most {CONFIG_BYTES_MAX} are read",
+            text.len()
+        );
+        return Err(ScoringError::file(file, message));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        // It ends with line and column.
+        let message = error.to_string();
+        let hint = unknown_field_hint(&message);
+        ScoringError::file(file, format!("{message}{hint}"))
     })
 }
 

@@ -1,8 +1,14 @@
 //! Kind `logistic`: raw = intercept + Σ coefficient × (x − mean) / scale, probability = 1/(1 + e^−raw).
 //!
+//! TOML or, where the artefact's name ends in `.json`, JSON of the same fields: `intercept`, and one `term` per
+//! input. `mean` and `scale` are those of scikit-learn's `StandardScaler` (`mean_`, `scale_`), `coefficient` and
+//! `intercept` those of the `LogisticRegression` after it (`coef_[0]`, `intercept_[0]`); of a regression that was
+//! fitted on plain inputs they stay away.
+//!
 //! A missing x counts as `missing`, which is the mean unless stated. A contribution is an input's
 //! term; all terms of a row sum to the raw score less the intercept.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -14,7 +20,7 @@ use crate::error::ScoringError;
 use crate::loaded::MemberKind;
 use crate::model::{Contributions, Depth, Model, ModelInfo, ModelInput, ModelOutput};
 use crate::registry::{LoadContext, ModelFactory};
-use crate::text::{read_toml, utf8};
+use crate::text::{read_json, read_toml, utf8};
 use crate::values::{for_each_value, value_at};
 
 /// Makes [`Logistic`].
@@ -59,6 +65,12 @@ struct Entry {
     missing: Option<f64>,
 }
 
+/// Whether an artefact of this name is JSON; any other is TOML.
+fn is_json(artefact: &str) -> bool {
+    let extension = Path::new(artefact).extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
 fn one() -> f64 {
     1.0
 }
@@ -78,7 +90,12 @@ impl ModelFactory for Factory {
 
     fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError> {
         context.require_numbers()?;
-        let file: File = read_toml(context.artefact, utf8(context.artefact, artefact)?)?;
+        let text = utf8(context.artefact, artefact)?;
+        let file: File = if is_json(context.artefact) {
+            read_json(context.artefact, text)?
+        } else {
+            read_toml(context.artefact, text)?
+        };
         let inputs = &context.info.inputs;
         let mut terms: Vec<Option<Term>> = vec![None; inputs.len()];
         for entry in &file.terms {

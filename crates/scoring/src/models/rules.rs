@@ -1,25 +1,36 @@
 //! Kind `rules`: SQL predicates over features and event columns, each with a reason.
 //!
-//! The probability of a row is the noisy-or of the rules that fire, 1 − Π(1 − pᵢ); `prior` where
-//! none does. The raw score is its log-odds. A fired rule's contribution is its share, by
-//! −ln(1 − pᵢ), of the raw score less the prior's raw score: contributions of a row sum to that.
+//! A rule *fires* on a row where it is switched on, `when` holds, every predicate of `all` holds, one of
+//! `any` does, and the feature of `min_count` is at least its count; what is not given is not asked for,
+//! and what is unknown does not hold. It is switched on unless it or its group says `enabled = false`, its
+//! `flag` is not among those of the configuration, or the event time of the row is before `from` or not
+//! before `until`.
+//!
+//! A rule of probability p and weight w has the evidence e = −w ln(1 − p). All rules that fire *count*, but of
+//! a group that combines by `max` only the one of the most evidence does, the first of equals: rules that see
+//! the same thing are no independent witnesses. With E the sum of e over the rules that count, the
+//! probability of the row is 1 − e^−E (the noisy-or 1 − Π(1 − p) where weights are 1), its raw score the
+//! log-odds of that; `prior` and its log-odds where no rule fires. The contribution of a rule that counts is
+//! its share e / E of the raw score less the prior's, so contributions of a row sum to that; a rule that
+//! fires without counting contributes 0, is told nevertheless and may raise an alert.
+
+mod file;
+mod load;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use serde::Deserialize;
-use tillwatch_predicate::{Predicate, Scope};
-use tillwatch_records::suggest::did_you_mean;
-use tillwatch_records::{Reason, ReasonDefinition, Severity, Typology};
+use tillwatch_predicate::Predicate;
+use tillwatch_records::units::DurationMs;
+use tillwatch_records::{Reason, ReasonDefinition};
 
-use super::log_odds;
 use crate::error::ScoringError;
-use crate::limits::RULES_MAX;
 use crate::loaded::MemberKind;
-use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, RuleInfo};
+use crate::model::{Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Signal};
 use crate::registry::{LoadContext, ModelFactory};
-use crate::text::{read_toml, utf8};
 use crate::values::value_at;
 
 /// The kind, as in model.toml.
@@ -36,20 +47,29 @@ pub struct Rules {
     /// Probability where nothing fires, in (0, 1).
     prior: f64,
     prior_raw: f64,
+    /// Those that are switched on.
     rules: Vec<Rule>,
     /// One per rule.
     infos: Vec<RuleInfo>,
+    /// Groups that combine by `max`; [`Rule::rivals`] counts them.
+    max_groups: usize,
 }
 
 #[derive(Debug)]
 struct Rule {
     definition: Arc<ReasonDefinition>,
-    when: Condition,
-    min_count: Option<Condition>,
-    /// Above the prior, below 1.
-    probability: f64,
-    /// −ln(1 − probability).
-    weight: f64,
+    /// Each must hold; at least one, or `any` has.
+    all: Vec<Condition>,
+    /// One must hold, unless there is none.
+    any: Vec<Condition>,
+    /// (1 − probability)^weight, below 1 − prior.
+    miss: f64,
+    /// −weight × ln(1 − probability).
+    evidence: f64,
+    /// Which group combining by `max` it is of.
+    rivals: Option<usize>,
+    /// In place of the configured one.
+    cooldown: Option<DurationMs>,
     /// Index of the input whose value is shown.
     feature: usize,
     /// Index of the input that is usual for the key.
@@ -63,175 +83,14 @@ struct Condition {
     inputs: Vec<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default = "default_prior")]
-    prior: f64,
-    #[serde(rename = "rule")]
-    rules: Vec<Entry>,
-}
-
-/// Card-present fraud is of the order of one in a thousand.
-fn default_prior() -> f64 {
-    0.001
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    code: String,
-    typology: Option<Typology>,
-    severity: Severity,
-    when: String,
-    probability: f64,
-    feature: String,
-    baseline: Option<String>,
-    threshold: Option<f64>,
-    #[serde(default)]
-    window: String,
-    words: String,
-    #[serde(default)]
-    action: String,
-    min_count: Option<MinCount>,
-}
-
-/// The rule fires only where `feature` is at least `count`: ratios of a handful say nothing.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MinCount {
-    feature: String,
-    count: f64,
-}
-
 impl ModelFactory for Factory {
     fn kind(&self) -> &'static str {
         KIND
     }
 
     fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError> {
-        let file: File = read_toml(context.artefact, utf8(context.artefact, artefact)?)?;
-        if file.rules.is_empty() || file.rules.len() > RULES_MAX {
-            return Err(context.error(format!(
-                "has {} rules, 1 to {RULES_MAX} are read",
-                file.rules.len()
-            )));
-        }
-        if !(file.prior > 0.0 && file.prior < 1.0) {
-            return Err(context.error("prior is a probability above 0 and below 1"));
-        }
-        // Inputs of model.toml come first, in their order: golden vectors rely on it.
-        let mut names = context.info.inputs.clone();
-        let mut parsed = Vec::with_capacity(file.rules.len());
-        for entry in file.rules {
-            let predicates = predicates(&entry, &context)?;
-            let read: BTreeSet<&String> = predicates.iter().flat_map(Predicate::inputs).collect();
-            for name in read
-                .into_iter()
-                .chain([&entry.feature])
-                .chain(&entry.baseline)
-            {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
-            parsed.push((entry, predicates));
-        }
-        let mut rules = Vec::with_capacity(parsed.len());
-        for (entry, predicates) in parsed {
-            rules.push(rule(entry, predicates, &names, file.prior, &context)?);
-        }
-        Ok(MemberKind::Fixed(Arc::new(Rules {
-            info: ModelInfo {
-                inputs: names,
-                ..context.info
-            },
-            prior: file.prior,
-            prior_raw: log_odds(file.prior),
-            infos: rules.iter().map(Rule::info).collect(),
-            rules,
-        })))
+        Ok(MemberKind::Fixed(Arc::new(load::load(artefact, context)?)))
     }
-}
-
-/// The conditions of a rule: its own and that of its least count.
-fn predicates(entry: &Entry, context: &LoadContext<'_>) -> Result<Vec<Predicate>, ScoringError> {
-    let parse = |sql: &str| {
-        Predicate::parse(sql, context.scope).map_err(|source| ScoringError::Rule {
-            file: context.artefact.to_owned(),
-            rule: entry.code.clone(),
-            source: Box::new(source),
-        })
-    };
-    let mut predicates = vec![parse(&entry.when)?];
-    if let Some(least) = &entry.min_count {
-        let name = least.feature.replace('"', "\"\"");
-        predicates.push(parse(&format!("\"{name}\" >= {:?}", least.count))?);
-    }
-    for name in std::iter::once(&entry.feature).chain(&entry.baseline) {
-        if context.scope.data_type(name).is_none() {
-            let known = context.scope.names();
-            return Err(ScoringError::UnknownInput {
-                model: context.info.name.clone(),
-                input: name.clone(),
-                hint: did_you_mean(name, known.iter().map(String::as_str)),
-            });
-        }
-    }
-    Ok(predicates)
-}
-
-fn rule(
-    entry: Entry,
-    predicates: Vec<Predicate>,
-    names: &[String],
-    prior: f64,
-    context: &LoadContext<'_>,
-) -> Result<Rule, ScoringError> {
-    let probability = entry.probability;
-    if !(probability > prior && probability < 1.0) {
-        let message = format!(
-            "rule `{}`: probability must be above the prior {prior} and below 1",
-            entry.code
-        );
-        return Err(context.error(message));
-    }
-    let index = |name: &String| names.iter().position(|known| known == name);
-    let mut conditions = predicates.into_iter().map(|predicate| Condition {
-        inputs: predicate.inputs().iter().filter_map(index).collect(),
-        predicate,
-    });
-    let (Some(when), Some(feature)) = (conditions.next(), index(&entry.feature)) else {
-        return Err(context.error(format!("rule `{}` has no condition", entry.code)));
-    };
-    Ok(Rule {
-        when,
-        min_count: conditions.next(),
-        probability,
-        weight: -libm::log1p(-probability),
-        feature,
-        baseline: entry.baseline.as_ref().and_then(index),
-        definition: Arc::new(ReasonDefinition {
-            code: entry.code,
-            typology: entry.typology,
-            severity: entry.severity,
-            feature: entry.feature,
-            threshold: entry.threshold,
-            window: entry.window,
-            words: entry.words,
-            action: entry.action,
-        }),
-    })
-}
-
-/// Memory of one pass, reused from rule to rule.
-#[derive(Default)]
-struct Scratch {
-    words: Vec<u64>,
-    least: Vec<u64>,
-    columns: Vec<ArrayRef>,
-    /// (row, rule), rules in order within a row once sorted.
-    fired: Vec<(u32, u32)>,
 }
 
 impl Model for Rules {
@@ -254,26 +113,57 @@ impl Model for Rules {
         let first = output.probability.len();
         output.probability.resize(first + input.rows, self.prior);
         scratch.fired.sort_unstable();
+        scratch.strongest.resize(self.max_groups, None);
         for fired in scratch.fired.chunk_by(|a, b| a.0 == b.0) {
-            self.combine(first, fired, input, output);
+            self.combine(first, fired, &mut scratch.strongest, input, output);
         }
     }
+}
+
+/// Memory of one pass, reused from rule to rule.
+#[derive(Default)]
+struct Scratch {
+    /// Bits of rows: where a rule fires, where any of its alternatives holds, where one condition does.
+    fires: Vec<u64>,
+    either: Vec<u64>,
+    holds: Vec<u64>,
+    columns: Vec<ArrayRef>,
+    /// (row, rule), rules in order within a row once sorted.
+    fired: Vec<(u32, u32)>,
+    /// Per group that combines by `max`, the rule that counts on the row at hand; none between rows.
+    strongest: Vec<Option<u32>>,
 }
 
 impl Scratch {
     /// Adds the rows where `rule` fires.
     fn collect(&mut self, number: usize, rule: &Rule, input: &ModelInput<'_>) {
-        rule.when
-            .evaluate(input, &mut self.columns, &mut self.words);
-        if self.words.iter().all(|word| *word == 0) {
-            return;
+        let Self {
+            fires,
+            either,
+            holds,
+            columns,
+            ..
+        } = self;
+        fires.clear();
+        fires.resize(input.rows.div_ceil(u64::BITS as usize), u64::MAX);
+        for condition in &rule.all {
+            condition.evaluate(input, columns, holds);
+            narrow(fires, holds);
+            if fires.iter().all(|word| *word == 0) {
+                return;
+            }
         }
-        if let Some(least) = &rule.min_count {
-            least.evaluate(input, &mut self.columns, &mut self.least);
-            let pairs = self.words.iter_mut().zip(&self.least);
-            pairs.for_each(|(word, least)| *word &= least);
+        if !rule.any.is_empty() {
+            either.clear();
+            either.resize(fires.len(), 0);
+            for condition in &rule.any {
+                condition.evaluate(input, columns, holds);
+                let pairs = either.iter_mut().zip(&*holds);
+                pairs.for_each(|(either, holds)| *either |= holds);
+            }
+            narrow(fires, either);
         }
-        for (block, word) in self.words.iter().enumerate() {
+        for (block, word) in self.fires.iter().enumerate() {
             let mut word = *word;
             while word != 0 {
                 let row = block as u32 * u64::BITS + word.trailing_zeros();
@@ -284,9 +174,15 @@ impl Scratch {
     }
 }
 
+/// Leaves those bits of `words` that are set in `by` too.
+fn narrow(words: &mut [u64], by: &[u64]) {
+    debug_assert_eq!(words.len(), by.len());
+    words.iter_mut().zip(by).for_each(|(word, by)| *word &= by);
+}
+
 impl Rule {
     fn info(&self) -> RuleInfo {
-        let conditions = std::iter::once(&self.when).chain(&self.min_count);
+        let conditions = self.all.iter().chain(&self.any);
         let reads = conditions.flat_map(|condition| condition.predicate.inputs());
         let reads: BTreeSet<String> = reads.cloned().collect();
         RuleInfo {
@@ -314,6 +210,7 @@ impl Rules {
         &self,
         first: usize,
         fired: &[(u32, u32)],
+        strongest: &mut [Option<u32>],
         input: &ModelInput<'_>,
         output: &mut ModelOutput,
     ) {
@@ -321,26 +218,54 @@ impl Rules {
             return;
         };
         let row = *row as usize;
-        let rules = || {
-            fired
-                .iter()
-                .map(|(_, number)| &self.rules[*number as usize])
+        let rule = |number: u32| &self.rules[number as usize];
+        for (_, number) in fired {
+            if let Some(group) = rule(*number).rivals {
+                let known = strongest[group];
+                let is_stronger = |known: u32| rule(*number).evidence > rule(known).evidence;
+                if known.is_none_or(is_stronger) {
+                    strongest[group] = Some(*number);
+                }
+            }
+        }
+        let counts = |number: u32| {
+            let rivals = rule(number).rivals;
+            rivals.is_none_or(|group| strongest[group] == Some(number))
         };
-        let miss: f64 = rules().map(|rule| 1.0 - rule.probability).product();
-        let weight: f64 = rules().map(|rule| rule.weight).sum();
-        // ln((1 − miss) / miss), with −ln(miss) from the weights: many rules make `miss` underflow.
-        let raw = libm::log1p(-miss) + weight;
+        let counting = || {
+            let numbers = fired.iter().map(|(_, number)| *number);
+            numbers.filter(|number| counts(*number)).map(rule)
+        };
+        let miss: f64 = counting().map(|rule| rule.miss).product();
+        let evidence: f64 = counting().map(|rule| rule.evidence).sum();
+        // ln((1 − miss) / miss), with −ln(miss) from the evidence: many rules make `miss` underflow.
+        let raw = libm::log1p(-miss) + evidence;
         output.raw[first + row] = raw;
         output.probability[first + row] = 1.0 - miss;
-        for rule in rules() {
+        for (_, number) in fired {
+            let found = rule(*number);
             let value = |slot: usize| value_at(&input.columns[slot], row);
-            let reason = Reason {
-                definition: Arc::clone(&rule.definition),
-                value: value(rule.feature),
-                baseline: rule.baseline.map(value).filter(|value| !value.is_nan()),
-                contribution: (raw - self.prior_raw) * rule.weight / weight,
+            let contribution = if counts(*number) {
+                (raw - self.prior_raw) * found.evidence / evidence
+            } else {
+                0.0
             };
-            output.push_reason(row, reason, true);
+            output.signals.push(Signal {
+                row: row as u32,
+                reason: Reason {
+                    definition: Arc::clone(&found.definition),
+                    value: value(found.feature),
+                    baseline: found.baseline.map(value).filter(|value| !value.is_nan()),
+                    contribution,
+                },
+                fired: true,
+                cooldown: found.cooldown,
+            });
+        }
+        for (_, number) in fired {
+            if let Some(group) = rule(*number).rivals {
+                strongest[group] = None;
+            }
         }
     }
 }

@@ -1,0 +1,467 @@
+//! Random sets of rules against an evaluator that reads the definitions of the module's head row by row;
+//! switches, times and refusals.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+use crate::loaded::LoadedModel;
+use crate::registry::{ModelFiles, Registry};
+use crate::tests::{files, load, run, scope};
+
+const MODEL: &str = "name = \"m\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"r.toml\"\n";
+
+/// 2026-01-01T00:00:00Z, where the times of rows begin.
+const YEAR_MS: i64 = 1_767_225_600_000;
+
+/// What a naive evaluator sees of a row: count, ratio, sum, and the minutes of the year.
+#[derive(Debug, Clone)]
+struct Row {
+    features: [Option<f64>; 3],
+    minute: i64,
+}
+
+const FEATURES: [&str; 3] = ["count_24h", "decline_ratio_5m", "amount_sum_1h"];
+
+/// `feature op number`.
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    feature: usize,
+    is_above: bool,
+    number: i8,
+}
+
+impl Term {
+    fn sql(self) -> String {
+        let sign = if self.is_above { ">=" } else { "<" };
+        format!("{} {sign} {}", FEATURES[self.feature], self.number)
+    }
+
+    fn holds(self, row: &Row) -> bool {
+        let number = f64::from(self.number);
+        row.features[self.feature].is_some_and(|x| {
+            if self.is_above {
+                x >= number
+            } else {
+                x < number
+            }
+        })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Given {
+    when: Option<Term>,
+    all: Option<Vec<Term>>,
+    any: Option<Vec<Term>>,
+    min_count: Option<(usize, i8)>,
+    /// Minutes of the year.
+    period: (Option<u8>, Option<u8>),
+    enabled: bool,
+    /// `pilot` is on, `later` is off.
+    flag: Option<bool>,
+    group: Option<usize>,
+    probability: f64,
+    weight: Option<f64>,
+}
+
+/// (enabled, combines by max).
+type Groups = Vec<(bool, bool)>;
+
+impl Given {
+    fn toml(&self, number: usize) -> String {
+        let mut out = format!(
+            "[[rule]]\ncode = \"R{number}\"\nseverity = \"info\"\nprobability = {:?}\nfeature = \"count_24h\"\nwords = \"w\"\n",
+            self.probability
+        );
+        let list = |terms: &Vec<Term>| {
+            let quoted: Vec<String> = terms.iter().map(|t| format!("\"{}\"", t.sql())).collect();
+            quoted.join(", ")
+        };
+        let time = |minute: u8| format!("2026-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+        let mut line = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                writeln!(out, "{key} = {value}").unwrap();
+            }
+        };
+        line("when", self.when.map(|term| format!("\"{}\"", term.sql())));
+        line(
+            "all",
+            self.all.as_ref().map(|terms| format!("[{}]", list(terms))),
+        );
+        line(
+            "any",
+            self.any.as_ref().map(|terms| format!("[{}]", list(terms))),
+        );
+        line(
+            "min_count",
+            self.min_count.map(|(feature, count)| {
+                format!("{{ feature = \"{}\", count = {count} }}", FEATURES[feature])
+            }),
+        );
+        // As text and as TOML's own.
+        line(
+            "from",
+            self.period.0.map(|minute| format!("\"{}\"", time(minute))),
+        );
+        line("until", self.period.1.map(time));
+        line("enabled", (!self.enabled).then(|| "false".to_owned()));
+        line(
+            "flag",
+            self.flag
+                .map(|on| if on { "\"pilot\"" } else { "\"later\"" }.to_owned()),
+        );
+        line("group", self.group.map(|group| format!("\"g{group}\"")));
+        line("weight", self.weight.map(|weight| format!("{weight:?}")));
+        out
+    }
+
+    fn is_on(&self, groups: &Groups) -> bool {
+        self.enabled && self.flag != Some(false) && self.group.is_none_or(|g| groups[g].0)
+    }
+
+    fn fires(&self, groups: &Groups, row: &Row) -> bool {
+        let (from, until) = self.period;
+        self.is_on(groups)
+            && self.when.is_none_or(|term| term.holds(row))
+            && self.all.iter().flatten().all(|term| term.holds(row))
+            && self
+                .any
+                .as_ref()
+                .is_none_or(|any| any.iter().any(|term| term.holds(row)))
+            && self.min_count.is_none_or(|(feature, count)| {
+                row.features[feature].is_some_and(|x| x >= f64::from(count))
+            })
+            && from.is_none_or(|from| row.minute >= i64::from(from))
+            && until.is_none_or(|until| row.minute < i64::from(until))
+    }
+
+    fn evidence(&self) -> f64 {
+        -self.weight.unwrap_or(1.0) * (1.0 - self.probability).ln()
+    }
+}
+
+const PRIOR: f64 = 0.001;
+
+/// Raw score and contribution by rule of those that fire, as the module's head defines them.
+fn naive(rules: &[Given], groups: &Groups, row: &Row) -> (f64, BTreeMap<String, f64>) {
+    let fired: Vec<usize> = (0..rules.len())
+        .filter(|n| rules[*n].fires(groups, row))
+        .collect();
+    let counts = |n: usize| {
+        let Some(group) = rules[n].group.filter(|group| groups[*group].1) else {
+            return true;
+        };
+        let rivals = fired.iter().filter(|m| rules[**m].group == Some(group));
+        let best = rivals.fold(n, |best, m| {
+            let (a, b) = (rules[best].evidence(), rules[*m].evidence());
+            if b > a || b == a && *m < best {
+                *m
+            } else {
+                best
+            }
+        });
+        best == n
+    };
+    let prior = (PRIOR / (1.0 - PRIOR)).ln();
+    let evidence: f64 = fired
+        .iter()
+        .filter(|n| counts(**n))
+        .map(|n| rules[*n].evidence())
+        .sum();
+    let raw = if fired.is_empty() {
+        prior
+    } else {
+        (evidence.exp() - 1.0).ln()
+    };
+    let share = |n: &usize| {
+        let own = if counts(*n) {
+            rules[*n].evidence()
+        } else {
+            0.0
+        };
+        (format!("R{n}"), (raw - prior) * own / evidence)
+    };
+    (raw, fired.iter().map(share).collect())
+}
+
+fn text(rules: &[Given], groups: &Groups) -> String {
+    let mut out = format!("prior = {PRIOR:?}\n");
+    for (number, (enabled, is_max)) in groups.iter().enumerate() {
+        let combine = if *is_max { "max" } else { "noisy_or" };
+        write!(
+            out,
+            "[[group]]\nname = \"g{number}\"\nenabled = {enabled}\ncombine = \"{combine}\"\n"
+        )
+        .unwrap();
+    }
+    for (number, rule) in rules.iter().enumerate() {
+        out += &rule.toml(number);
+    }
+    out
+}
+
+fn columns(model: &LoadedModel, rows: &[Row]) -> Vec<ArrayRef> {
+    let column = |name: &String| -> ArrayRef {
+        match FEATURES.iter().position(|feature| feature == name) {
+            Some(at) => Arc::new(
+                rows.iter()
+                    .map(|row| row.features[at])
+                    .collect::<Float64Array>(),
+            ),
+            None if name == "event_time" => {
+                let times = rows.iter().map(|row| YEAR_MS + row.minute * 60_000);
+                let times = TimestampMillisecondArray::from_iter_values(times);
+                Arc::new(times.with_timezone("UTC"))
+            }
+            None if name == "mcc" => Arc::new(StringArray::from(vec![None::<&str>; rows.len()])),
+            None => Arc::new(Int64Array::from(vec![None; rows.len()])),
+        }
+    };
+    model.info().inputs.iter().map(column).collect()
+}
+
+fn pilot(text: &str) -> Result<Arc<LoadedModel>, ScoringError> {
+    let files: ModelFiles = files(MODEL, &[("r.toml", text)]);
+    Registry::standard()
+        .with_flags(&["pilot".to_owned()])
+        .load(&files, &scope())
+}
+
+fn terms() -> impl Strategy<Value = Vec<Term>> {
+    prop::collection::vec(term(), 1..4)
+}
+
+fn term() -> impl Strategy<Value = Term> {
+    (0..3_usize, any::<bool>(), -3..4_i8).prop_map(|(feature, is_above, number)| Term {
+        feature,
+        is_above,
+        number,
+    })
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let conditions = (
+        prop::option::of(term()),
+        prop::option::of(terms()),
+        prop::option::of(terms()),
+        prop::option::weighted(0.2, (0..3_usize, -3..3_i8)),
+    );
+    let period = (
+        prop::option::weighted(0.2, 0..30_u8),
+        prop::option::weighted(0.2, 30..60_u8),
+    );
+    let switches = (
+        prop::bool::weighted(0.9),
+        prop::option::weighted(0.2, any::<bool>()),
+        prop::option::of(0..3_usize),
+    );
+    // Few values, so that some rules are equals.
+    let strength = (
+        prop::sample::select(vec![0.01, 0.3, 0.5, 0.99]),
+        prop::option::weighted(0.4, prop::sample::select(vec![0.25, 0.5, 2.0, 7.5])),
+    );
+    (conditions, period, switches, strength).prop_map(|(conditions, period, switches, strength)| {
+        let (when, all, any, min_count) = conditions;
+        let (enabled, flag, group) = switches;
+        let when = when.or((all.is_none() && any.is_none()).then_some(Term {
+            feature: 0,
+            is_above: true,
+            number: 0,
+        }));
+        Given {
+            when,
+            all,
+            any,
+            min_count,
+            period,
+            enabled,
+            flag,
+            group,
+            probability: strength.0,
+            weight: strength.1,
+        }
+    })
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let value = || prop::option::weighted(0.9, (-4..5_i8).prop_map(f64::from));
+    ([value(), value(), value()], 0..60_i64).prop_map(|(features, minute)| Row { features, minute })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(17),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_rules_say_what_their_definition_says(
+        rules in prop::collection::vec(given(), 1..8),
+        groups in prop::collection::vec((prop::bool::weighted(0.8), any::<bool>()), 3),
+        rows in prop::collection::vec(row(), 1..150),
+        cut in 1..150_usize,
+    ) {
+        let model = pilot(&text(&rules, &groups)).unwrap();
+        let on = rules.iter().filter(|rule| rule.is_on(&groups)).count();
+        prop_assert_eq!(model.rules().count(), on);
+        let found = run(&model, &columns(&model, &rows), rows.len());
+        for (at, row) in rows.iter().enumerate() {
+            let (raw, contributions) = naive(&rules, &groups, row);
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
+            prop_assert!(near(found.raw[at], raw), "{} for {raw}", found.raw[at]);
+            let probability = 1.0 / (1.0 + (-raw).exp());
+            prop_assert!((found.probability[at] - probability).abs() < 1e-12);
+            let told: BTreeMap<String, f64> = found.signals.iter()
+                .filter(|signal| signal.row as usize == at)
+                .map(|signal| (signal.reason.definition.code.clone(), signal.reason.contribution))
+                .collect();
+            prop_assert_eq!(told.keys().collect::<Vec<_>>(), contributions.keys().collect::<Vec<_>>());
+            prop_assert!(told.iter().all(|(code, share)| near(*share, contributions[code])));
+            let prior_raw = (PRIOR / (1.0 - PRIOR)).ln();
+            prop_assert!(near(told.values().sum::<f64>(), found.raw[at] - prior_raw));
+        }
+        // The same bits however the rows are cut.
+        let mut parts = (Vec::new(), Vec::new(), Vec::new());
+        for chunk in rows.chunks(cut) {
+            let part = run(&model, &columns(&model, chunk), chunk.len());
+            let first = parts.0.len();
+            parts.0.extend(part.raw.iter().map(|raw| raw.to_bits()));
+            parts.1.extend(part.probability.iter().map(|p| p.to_bits()));
+            let seen = part.signals.iter().map(|signal| (
+                first + signal.row as usize,
+                signal.reason.definition.code.clone(),
+                signal.reason.contribution.to_bits(),
+            ));
+            parts.2.extend(seen);
+        }
+        prop_assert_eq!(parts.0, found.raw.iter().map(|raw| raw.to_bits()).collect::<Vec<_>>());
+        prop_assert_eq!(parts.1, found.probability.iter().map(|p| p.to_bits()).collect::<Vec<_>>());
+        let whole = found.signals.iter().map(|signal| (
+            signal.row as usize,
+            signal.reason.definition.code.clone(),
+            signal.reason.contribution.to_bits(),
+        ));
+        prop_assert_eq!(parts.2, whole.collect::<Vec<_>>());
+    }
+}
+
+/// One rule with these lines, after these groups.
+fn one(lines: &str) -> String {
+    format!(
+        "[[group]]\nname = \"readers\"\n\n[[rule]]\ncode = \"R\"\nseverity = \"info\"\nprobability = 0.5\nfeature = \"count_24h\"\nwords = \"w\"\n{lines}\n"
+    )
+}
+
+#[test]
+fn a_rule_that_is_off_reads_nothing_and_is_checked_all_the_same() {
+    let inputs = |lines: &str| {
+        let model = load(MODEL, &[("r.toml", &one(lines))]).unwrap();
+        model.info().inputs.clone()
+    };
+    let when = "when = \"mcc = '5411'\"";
+    assert_eq!(inputs(when), ["mcc", "count_24h"]);
+    assert_eq!(
+        inputs(&format!("{when}\nuntil = 2027-01-01T00:00:00+01:00")),
+        ["event_time", "mcc", "count_24h"]
+    );
+    for off in ["enabled = false", "flag = \"pilot\""] {
+        assert_eq!(inputs(&format!("{when}\n{off}")), [""; 0]);
+        let wrong = format!("when = \"mmc = '5411'\"\n{off}");
+        assert!(load(MODEL, &[("r.toml", &one(&wrong))]).is_err());
+    }
+    let flagged = pilot(&one(&format!("{when}\nflag = \"pilot\""))).unwrap();
+    assert_eq!(flagged.info().inputs, ["mcc", "count_24h"]);
+}
+
+#[test]
+fn the_hash_is_of_the_rules() {
+    let hash = |lines: &str| {
+        let model = load(MODEL, &[("r.toml", &one(lines))]).unwrap();
+        model.info().hash.clone()
+    };
+    let when = "when = \"count_24h > 1\"";
+    assert_eq!(hash(when), hash(when));
+    assert_ne!(hash(when), hash("when = \"count_24h > 2\""));
+    assert_ne!(hash(when), hash(&format!("{when}\ncooldown = \"2h\"")));
+}
+
+fn refused(lines: &str, expected: &Expect) {
+    let error = load(MODEL, &[("r.toml", &one(lines))]).unwrap_err();
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    refused(
+        "",
+        &expect!["r.toml: rule `R`: has no condition; give `when`, `all` or `any`"],
+    );
+    refused(
+        "all = []",
+        &expect!["r.toml: rule `R`: `all` has 0 conditions, 1 to 64 are read"],
+    );
+    refused(
+        "when = \"count_24h > 1\"\ngroup = \"reader\"",
+        &expect!["r.toml: rule `R`: no [[group]] is called `reader`; did you mean `readers`?"],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nweight = 0",
+        &expect!["r.toml: rule `R`: weight must be above 0, at most 100"],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nweight = 0.001",
+        &expect![
+            "r.toml: rule `R`: probability must be above the prior 0.001 and below 1, weight 0.001 makes it 0.0006929070095474781"
+        ],
+    );
+    refused(
+        "any = [\"count_24h > 1\", \"count_24 > 1\"]",
+        &expect![
+            "r.toml: rule `R`: unknown column `count_24` at character 1; did you mean `count_24h`?"
+        ],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nfrom = \"2026-01-01T00:00:00Z\"\nuntil = \"2026-01-01T00:00:00+01:00\"",
+        &expect![
+            "r.toml: rule `R`: from 2026-01-01T00:00:00Z is not before until 2026-01-01T00:00:00+01:00"
+        ],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nfrom = \"2026-01-01\"",
+        &expect![[
+            r#"r.toml: line 11: `2026-01-01` lacks its date, time of day or offset from UTC; write for example "2026-01-31T00:00:00Z""#
+        ]],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nfrom = 2026-01-01T00:00:00",
+        &expect![[
+            r#"r.toml: line 11: `2026-01-01T00:00:00` lacks its date, time of day or offset from UTC; write for example "2026-01-31T00:00:00Z""#
+        ]],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nuntil = \"Friday\"",
+        &expect![[
+            r#"r.toml: line 11: `Friday` is no time (invalid datetime, expected year or hour); write one such as "2026-01-31T00:00:00Z""#
+        ]],
+    );
+    refused(
+        "when = \"count_24h > 1\"\nuntil = 7",
+        &expect![[r#"r.toml: line 11: expected a time such as "2026-01-31T00:00:00Z""#]],
+    );
+    refused(
+        "when = \"count_24h > 1\"\ncooldown = \"soon\"",
+        &expect![[
+            r#"r.toml: line 11: `soon` is not a duration (expected number at 0); write for example "250ms", "10m" or "7d""#
+        ]],
+    );
+    let twice = one("when = \"count_24h > 1\"") + "[[group]]\nname = \"readers\"\n";
+    let error = load(MODEL, &[("r.toml", &twice)]).unwrap_err();
+    expect!["r.toml: group `readers` is there twice"].assert_eq(&error.to_string());
+}
