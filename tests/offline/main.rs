@@ -17,6 +17,8 @@ mod documents;
 mod evidence;
 mod examples;
 mod handbook;
+mod model_schema;
+mod models;
 mod pipeline;
 mod shipped;
 mod stages;

@@ -25,7 +25,9 @@ Examples:
   tillwatch models verify my-model --config tillwatch.toml")]
     Verify(VerifyArgs),
     /// Make a model directory of a file that a library saved
-    #[command(after_long_help = "\
+    #[command(
+        disable_version_flag = true,
+        after_long_help = "\
 LightGBM's text, XGBoost's JSON and UBJSON, isolation forests (docs/isolation-forest.md), logistic
 coefficients in TOML, and ONNX.
 
@@ -36,7 +38,8 @@ change.
 Examples:
   tillwatch models new --from model.txt --output models/mine --catalog features.toml \\
       --samples test.parquet --expected-column predict_proba
-  tillwatch models new --from model.json --output models/mine --inputs amount,hour,count_24h --card")]
+  tillwatch models new --from model.json --output models/mine --inputs amount,hour,count_24h --card"
+    )]
     New(NewArgs),
     /// Apply a model to a table that holds its input columns
     #[command(after_long_help = "\
