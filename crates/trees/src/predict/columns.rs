@@ -33,8 +33,8 @@ pub(super) struct Columns {
     pub(super) categories: Vec<CategoryInput>,
     /// Number of columns, unused ones among them.
     pub(super) count: usize,
-    /// Position in `numbers` by feature.
-    number_of: BTreeMap<u32, usize>,
+    /// Position in `numbers` by feature, where it is there.
+    number_of: Vec<u32>,
     /// Position in `categories` by feature and whether it cuts towards zero.
     category_of: BTreeMap<(u32, bool), usize>,
     input: Option<Precision>,
@@ -80,8 +80,16 @@ pub(super) struct CategoryInput {
 pub(super) enum Condition {
     /// If its code is above one; see [`Columns::condition`].
     Above(Key),
-    /// If its code is one of these, or `inverted`.
-    OneOf { keys: Vec<Key>, inverted: bool },
+    /// If its code is one of these.
+    OneOf(Box<OneOf>),
+}
+
+/// Codes of categories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OneOf {
+    pub(super) keys: Vec<Key>,
+    /// Whether the others are meant.
+    pub(super) inverted: bool,
 }
 
 /// A column and a code in it: column × 256 + code.
@@ -91,16 +99,17 @@ impl Columns {
     /// Columns for `trees` of `forest`.
     pub(super) fn new<'a>(forest: &Forest, trees: impl Iterator<Item = &'a Tree> + Clone) -> Self {
         let mut columns = Self {
+            number_of: vec![0; forest.features().len()],
             input: Some(forest.input()),
             ..Self::default()
         };
-        let mut bounds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        let mut bounds = vec![Vec::new(); forest.features().len()];
         let mut members: BTreeMap<(u32, bool), Vec<u64>> = BTreeMap::new();
         for tree in trees.clone() {
             for node in tree.nodes() {
                 match node.test {
                     Test::AtMost { bound, .. } => {
-                        bounds.entry(node.feature).or_default().push(bound);
+                        bounds[node.feature as usize].push(bound);
                     }
                     Test::OneOf {
                         set,
@@ -118,13 +127,14 @@ impl Columns {
                 }
             }
         }
-        for (feature, bounds) in bounds {
-            columns.add_number(feature, bounds, forest.input());
+        for (feature, bounds) in bounds.into_iter().enumerate() {
+            if !bounds.is_empty() {
+                columns.add_number(feature as u32, bounds, forest.input());
+            }
         }
         for ((feature, cut), members) in members {
             columns.add_category(feature, cut, &members);
         }
-        columns.find_used(trees);
         columns
     }
 
@@ -136,7 +146,7 @@ impl Columns {
         bounds.sort_unstable_by(f64::total_cmp);
         bounds.dedup_by(|a, b| a == b);
         let chunks = bounds.len().div_ceil(BOUNDS_PER_COLUMN).max(1);
-        self.number_of.insert(feature, self.numbers.len());
+        self.number_of[feature as usize] = self.numbers.len() as u32;
         self.numbers.push(NumberInput {
             feature,
             ranking: Ranking::new(bounds.clone(), input),
@@ -170,18 +180,12 @@ impl Columns {
         self.count += (codes as usize).div_ceil(CATEGORIES_PER_COLUMN);
     }
 
-    /// Notes which columns of numbers some node uses.
-    fn find_used<'a>(&mut self, trees: impl Iterator<Item = &'a Tree>) {
+    /// Notes which columns of numbers some condition uses; the others are not made.
+    pub(super) fn find_used<'a>(&mut self, conditions: impl Iterator<Item = &'a Condition>) {
         let mut used = vec![false; self.count];
-        for node in trees.flat_map(Tree::nodes) {
-            if let Test::AtMost {
-                bound,
-                missing_left,
-                zero_is_missing,
-            } = node.test
-            {
-                let key = self.above(node.feature, bound, missing_left, zero_is_missing);
-                used[key as usize / 256] = true;
+        for condition in conditions {
+            if let Condition::Above(key) = condition {
+                used[*key as usize / 256] = true;
             }
         }
         for number in &mut self.numbers {
@@ -229,7 +233,7 @@ impl Columns {
     }
 
     fn above(&self, feature: u32, bound: f64, missing_left: bool, zero_is_missing: bool) -> Key {
-        let number = &self.numbers[self.number_of[&feature]];
+        let number = &self.numbers[self.number_of[feature as usize] as usize];
         let variant = usize::from(missing_left) + 2 * usize::from(zero_is_missing);
         let (chunk, code) = if bound.is_nan() {
             // Every number is above the code of what is missing and goes left.
@@ -336,10 +340,10 @@ impl CategoryInput {
             let column = self.first_column + code as usize / CATEGORIES_PER_COLUMN;
             key(column, code as usize % CATEGORIES_PER_COLUMN + 1)
         };
-        Condition::OneOf {
+        Condition::OneOf(Box::new(OneOf {
             keys: codes.into_iter().map(key_of).collect(),
             inverted,
-        }
+        }))
     }
 }
 

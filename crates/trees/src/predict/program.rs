@@ -111,7 +111,17 @@ impl<S: Number> Program<S> {
     /// Compiles `forest`, whose sums and leaves fit `S`, with leaves byte by byte if `sliced`.
     pub(super) fn new(forest: &Forest, sliced: bool) -> Self {
         let trees = forest.trees();
-        let columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
+        let mut columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
+        let conditions: Vec<Vec<Condition>> = (trees.iter())
+            .map(|tree| match is_walked(tree) {
+                true => Vec::new(),
+                false => {
+                    let condition = |node| columns.condition(tree, node);
+                    tree.nodes().iter().map(condition).collect()
+                }
+            })
+            .collect();
+        columns.find_used(conditions.iter().flatten());
         let mut builder = Builder {
             rows: RowTable::new(columns.count),
             columns: &columns,
@@ -119,8 +129,8 @@ impl<S: Number> Program<S> {
             pending: Vec::new(),
             segments: Vec::new(),
         };
-        for position in 0..trees.len() {
-            builder.add(position);
+        for (position, conditions) in conditions.into_iter().enumerate() {
+            builder.add(position, conditions);
         }
         builder.finish_segment();
         let mut segments = builder.segments;
@@ -166,15 +176,7 @@ struct Builder<'a, S> {
 }
 
 impl<S: Number> Builder<'_, S> {
-    fn add(&mut self, position: usize) {
-        let tree = &self.trees[position];
-        let conditions: Vec<Condition> = match is_walked(tree) {
-            true => Vec::new(),
-            false => {
-                let condition = |node| self.columns.condition(tree, node);
-                tree.nodes().iter().map(condition).collect()
-            }
-        };
+    fn add(&mut self, position: usize, conditions: Vec<Condition>) {
         if self.rows.count + conditions.len() > CONDITIONS_MAX && self.rows.count > 0 {
             self.finish_segment();
         }
@@ -193,13 +195,13 @@ impl<S: Number> Builder<'_, S> {
         for (_, conditions) in &pending {
             let rows = conditions.iter().map(|condition| match condition {
                 Condition::Above(key) => self.rows.row(*key),
-                Condition::OneOf { keys, inverted } => {
+                Condition::OneOf(one_of) => {
                     let first = segment.members.len() as u32;
-                    let members = keys.iter().map(|key| self.rows.row(*key));
+                    let members = one_of.keys.iter().map(|key| self.rows.row(*key));
                     segment.members.extend(members);
                     segment.unions.push(Union {
                         to: next_row as u16,
-                        inverted: *inverted,
+                        inverted: one_of.inverted,
                         members: (first, segment.members.len() as u32),
                     });
                     next_row += 1;
@@ -237,9 +239,9 @@ impl RowTable {
     fn note(&mut self, condition: &Condition) {
         let keys = match condition {
             Condition::Above(key) => std::slice::from_ref(key),
-            Condition::OneOf { keys, .. } => {
+            Condition::OneOf(one_of) => {
                 self.count += 1;
-                keys.as_slice()
+                one_of.keys.as_slice()
             }
         };
         for key in keys {
@@ -320,25 +322,15 @@ impl<S: Number> Segment<S> {
             first_leaf: self.leaves.len() as u32,
         };
         if !step.walked {
-            let numbers = [Numbering::dense(tree), Numbering::by_path(tree)];
-            let selected = numbers.into_iter().flatten().map(|numbering| {
-                let (selections, planes) = numbering.select(tree, conditions, free_row);
-                (numbering, selections, planes)
-            });
-            // Writing out a plane for every row takes about as long as two selections.
-            let best =
-                selected.min_by_key(|(_, selections, planes)| selections.len() + 2 * planes.len());
-            if let Some((numbering, selections, planes)) = best {
-                step.bits = planes.len();
-                self.selections.extend(selections);
-                self.planes.extend(planes);
-                step.selections.1 = self.selections.len() as u32;
-                let first = self.leaves.len();
-                self.leaves
-                    .resize(first + leaf_slots(step.bits), S::default());
-                for (leaf, number) in tree.leaves().iter().zip(&numbering.leaves) {
-                    self.leaves[first + *number as usize] = S::of(leaf.value);
-                }
+            let numbering = Numbering::new(tree);
+            step.bits = numbering.bits;
+            numbering.select(tree, conditions, free_row, self);
+            step.selections.1 = self.selections.len() as u32;
+            let first = self.leaves.len();
+            self.leaves
+                .resize(first + leaf_slots(step.bits), S::default());
+            for (leaf, number) in tree.leaves().iter().zip(&numbering.leaves) {
+                self.leaves[first + *number as usize] = S::of(leaf.value);
             }
         }
         self.steps.push(step);
@@ -353,9 +345,14 @@ struct Numbering {
 }
 
 impl Numbering {
+    fn new(tree: &Tree) -> Self {
+        let dense_bits = (usize::BITS - (tree.leaves().len() - 1).leading_zeros()) as usize;
+        Self::by_path(tree, dense_bits).unwrap_or_else(|| Self::dense(tree, dense_bits))
+    }
+
     /// From 0 on without gaps, the larger subtree of a node before the smaller: most bits are then the
     /// same throughout most subtrees.
-    fn dense(tree: &Tree) -> Option<Self> {
+    fn dense(tree: &Tree, bits: usize) -> Self {
         let mut sizes = vec![1_usize; tree.nodes().len()];
         let size = |sizes: &[usize], child| match child {
             Child::Node(node) => sizes[node as usize],
@@ -375,19 +372,19 @@ impl Numbering {
             numbers.set(first, number);
             numbers.set(second, number + offset as u16);
         }
-        Some(Self {
-            bits: (usize::BITS - (tree.leaves().len() - 1).leading_zeros()) as usize,
+        Self {
+            bits,
             leaves: numbers.leaves,
-        })
+        }
     }
 
-    /// One bit for every level: best for trees that are nearly full. `None` for more than a byte.
-    fn by_path(tree: &Tree) -> Option<Self> {
+    /// One bit for every level: fewest selections. `None` where that needs more than `bits_max`.
+    fn by_path(tree: &Tree, bits_max: usize) -> Option<Self> {
         let mut depths = Numbers::new(tree);
         let mut numbers = Numbers::new(tree);
         for (position, node) in tree.nodes().iter().enumerate() {
             let (depth, number) = (depths.nodes[position], numbers.nodes[position]);
-            if depth as usize >= BYTE_BITS {
+            if depth as usize >= bits_max {
                 return None;
             }
             for child in [node.left, node.right] {
@@ -402,16 +399,17 @@ impl Numbering {
         })
     }
 
-    /// The selections that give the bits of the number of the leaf where each row ends, and the rows of
-    /// these bits, lowest first.
-    fn select(
+    /// Adds to `segment` the selections that give the bits of the number of the leaf where each row ends,
+    /// and the rows of these bits, lowest first.
+    fn select<S>(
         &self,
         tree: &Tree,
         conditions: &[u16],
         free_row: usize,
-    ) -> (Vec<Selection>, Vec<u16>) {
+        segment: &mut Segment<S>,
+    ) {
         let bits = self.bits;
-        let mut selections = Vec::new();
+        let first = segment.selections.len();
         let mut rows = vec![ZEROS; tree.nodes().len() * bits];
         let row = |rows: &[u16], child, bit| match child {
             Child::Node(node) => rows[node as usize * bits + bit],
@@ -426,8 +424,8 @@ impl Numbering {
                     (left, right) if left == right => left,
                     (ZEROS, ONES) => conditions[position],
                     (left, right) => {
-                        let to = (free_row + selections.len()) as u16;
-                        selections.push(Selection {
+                        let to = (free_row + segment.selections.len() - first) as u16;
+                        segment.selections.push(Selection {
                             to,
                             condition: conditions[position],
                             right,
@@ -438,11 +436,7 @@ impl Numbering {
                 };
             }
         }
-        let planes = match tree.nodes().is_empty() {
-            true => Vec::new(),
-            false => rows[..bits].to_vec(),
-        };
-        (selections, planes)
+        segment.planes.extend(rows.get(..bits).unwrap_or_default());
     }
 }
 

@@ -1,8 +1,6 @@
 //! Walks down trees, several in lockstep: a step waits for memory and a comparison, and those of other
 //! walks pass meanwhile. For batches too small to fill a block, and for trees too large for one.
 
-use std::collections::BTreeMap;
-
 use crate::forest::{Forest, Precision};
 use crate::predict::columns::lowered;
 use crate::predict::number::Number;
@@ -80,33 +78,38 @@ impl<T: Number> Walker<T> {
     /// A walker for all trees of `forest`. `T` may be single if the forest's values and leaves are, and
     /// no node looks up a set.
     pub(super) fn new(forest: &Forest) -> Self {
-        let mut columns: BTreeMap<Column, u16> = BTreeMap::new();
-        columns.insert(Column::Least, LEAST_COLUMN);
-        columns.insert(Column::Nan, NAN_COLUMN);
+        let mut columns = vec![Column::Least, Column::Nan];
+        let mut places: Vec<Vec<(Column, u16)>> = vec![Vec::new(); forest.features().len()];
         for node in forest.trees().iter().flat_map(Tree::nodes) {
-            columns.insert(Column::of(node), 0);
+            let column = Column::of(node);
+            let places = &mut places[node.feature as usize];
+            if places.iter().all(|(other, _)| *other != column) {
+                places.push((column, 0));
+                columns.push(column);
+            }
         }
         // In order, which puts categories last.
-        for (position, column) in columns.values_mut().enumerate() {
-            *column = position as u16;
+        columns.sort_unstable();
+        for (column, place) in places.iter_mut().flatten() {
+            *place = columns.partition_point(|other| other < column) as u16;
         }
         let is_category = |column: &Column| matches!(column, Column::Category { .. });
         let mut walker = Self {
             slots: Vec::new(),
             roots: vec![0],
-            first_category: columns.keys().filter(|column| !is_category(column)).count() as u16,
-            columns: columns.keys().copied().collect(),
+            first_category: columns.partition_point(|column| !is_category(column)) as u16,
+            columns,
             words: vec![0],
             input: forest.input(),
         };
         for tree in forest.trees() {
-            walker.add(tree, &columns);
+            walker.add(tree, &places);
             walker.roots.push(walker.slots.len() as u32);
         }
         walker
     }
 
-    fn add(&mut self, tree: &Tree, columns: &BTreeMap<Column, u16>) {
+    fn add(&mut self, tree: &Tree, places: &[Vec<(Column, u16)>]) {
         let first_words: Vec<u64> = (tree.sets().iter())
             .map(|set| {
                 let first = self.words.len() as u64;
@@ -114,9 +117,15 @@ impl<T: Number> Walker<T> {
                 first | (set.words().len() as u64) << SET_WORDS_SHIFT
             })
             .collect();
+        let place = |node: &Node| {
+            let column = Column::of(node);
+            let mut places = places[node.feature as usize].iter();
+            let place = places.find(|(other, _)| *other == column);
+            place.map_or(NAN_COLUMN, |(_, place)| *place)
+        };
         let node_slot = |position: usize| Slot {
             bound: self.bound(&tree.nodes()[position], &first_words),
-            column: columns[&Column::of(&tree.nodes()[position])],
+            column: place(&tree.nodes()[position]),
             pair: (position + 1) as u16,
         };
         let slot = |child, side: usize, pair: usize| match child {
