@@ -20,8 +20,12 @@ use crate::forest::Precision;
 /// The rank of a missing value.
 pub(super) const MISSING: u32 = u32::MAX;
 
-/// Rows ranked in lockstep: searches wait for memory, and those of other rows pass meanwhile.
+/// Rows whose ranks a vector holds.
 pub(super) const LANES: usize = 16;
+
+/// Searches in lockstep: each waits for memory, and the others pass meanwhile. What they need fits
+/// into registers.
+const SEARCHES: usize = 8;
 
 /// Singles per bound between the first and the last bound; with fewer, values share singles with
 /// bounds often.
@@ -82,16 +86,16 @@ impl Ranking {
     }
 
     /// Writes how many bounds each value lies above, [`MISSING`] for NaN. Both slices are as long, a
-    /// multiple of [`LANES`].
+    /// multiple of [`SEARCHES`].
     #[inline(always)]
     pub(super) fn rank(&self, values: &[f64], ranks: &mut [u32]) {
-        let values = values.as_chunks::<LANES>().0;
-        let ranks = ranks.as_chunks_mut::<LANES>().0;
+        let values = values.as_chunks::<SEARCHES>().0;
+        let ranks = ranks.as_chunks_mut::<SEARCHES>().0;
         for (values, ranks) in values.iter().zip(ranks) {
             if self.singles.is_empty() {
                 *ranks = search(&self.doubles, values);
             } else {
-                let mut singles = [0.0; LANES];
+                let mut singles = [0.0; SEARCHES];
                 for (single, value) in singles.iter_mut().zip(values) {
                     *single = *value as f32;
                 }
@@ -170,15 +174,18 @@ fn order(value: f32) -> u64 {
 #[inline(always)]
 fn search<T: Copy + PartialOrd, const N: usize>(sorted: &[T], values: &[T; N]) -> [u32; N] {
     let mask = sorted.len().wrapping_sub(1);
-    let mut ranks = [0_u32; N];
-    let mut half = sorted.len() / 2;
-    while half > 0 {
-        for lane in 0..N {
+    let mut ranks = [0_usize; N];
+    for level in (0..sorted.len().trailing_zeros()).rev() {
+        for (rank, value) in ranks.iter_mut().zip(values) {
             // The mask changes nothing, and tells the compiler that the index is in bounds.
-            let bound = sorted[(ranks[lane] as usize + half - 1) & mask];
-            ranks[lane] += if values[lane] > bound { half as u32 } else { 0 };
+            let bound = sorted[(*rank + (1 << level) - 1) & mask];
+            // Not a branch: it would follow no pattern.
+            *rank += usize::from(*value > bound) << level;
         }
-        half /= 2;
     }
-    ranks
+    let mut narrow = [0; N];
+    for (narrow, rank) in narrow.iter_mut().zip(ranks) {
+        *narrow = rank as u32;
+    }
+    narrow
 }
