@@ -1,4 +1,38 @@
 //! The fast engine: raw scores of a batch, bit for bit those of [`Forest::raw_score`].
+//!
+//! # How
+//! A block of up to 256 rows goes through four steps; the descendants of QuickScorer
+//! (<https://doi.org/10.1145/2766462.2767733>) share the idea of deciding at all nodes for many rows at
+//! once in place of walking from node to node.
+//!
+//! 1. **Encode** (`rank`, `columns`). Each value becomes its rank among all bounds of its feature, as a
+//!    byte. This is done once per row and feature, however many trees there are; where missing values go
+//!    is part of the byte.
+//! 2. **Decide** (`program`). Each *distinct* condition of a segment of trees, "code above c", is one
+//!    comparison of bytes and yields a row of bits, one for each row of the block. Trees share
+//!    conditions: 500 trees on 40 features of 255 bins have some ten thousand, not a hundred thousand.
+//!    A set of categories is the exclusive or of the rows of its members.
+//! 3. **Select**. In each tree, from the bottom up, bit `b` of the number of the leaf where a row ends is
+//!    `condition ? bit b on the right : bit b on the left`: one operation for 256 rows. Leaves are
+//!    numbered so that most bits are constant in most subtrees, and nothing is to be done there.
+//! 4. **Add**. Numbers are written out, leaves looked up and added in tree order, in the precision that
+//!    the model sums in.
+//!
+//! Every step is exact: comparisons of ranks are those of values (`rank` has the proof for where bounds
+//! are lowered to singles), and additions are those of the definition in its order. So the scores depend
+//! neither on the batch's size nor on the backend.
+//!
+//! # What is chosen
+//! Per tree: one with more than 1,024 leaves or very large sets is walked (`walk`), as evaluating it
+//! whole costs more. Per batch: rows that would fill little of a block are walked through all trees,
+//! eight trees in lockstep. Leaf numbers are paths where that takes no more bits than counting, which
+//! suits balanced trees, and otherwise counts.
+//!
+//! # Instructions
+//! The steps are loops over arrays, compiled for every [`InstructionSet`]. With AVX-512, ranks are
+//! searched in registers, comparisons yield bits directly, and leaves are looked up byte by byte
+//! (`simd`, the one module with `unsafe`). On 64-bit Arm the portable loops are NEON, which is part of
+//! the baseline.
 
 mod columns;
 mod kernel;
@@ -70,6 +104,9 @@ struct Values {
     singles: Vec<f32>,
     doubles: Vec<f64>,
 }
+
+/// Rows that are walked at most: with more, a quarter of a block is faster.
+const WALKED_ROWS: usize = 16;
 
 /// Alignment of rows of bits: a cache line.
 const ALIGNMENT: usize = 64;
@@ -222,12 +259,12 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
         let mut first = 0;
         while first < self.out.len() {
             let left = self.out.len() - first;
-            let rows = if left > 128 {
+            let rows = if left > BLOCK_ROWS / 2 {
                 let rows = left.min(BLOCK_ROWS);
                 let out = &mut self.out[first..first + rows];
                 block::<I, S, T, 32>(self.isa, engine, self.columns, first, out, self.scratch);
                 rows
-            } else if left > 16 {
+            } else if left > WALKED_ROWS {
                 let rows = left.min(BLOCK_ROWS / 4);
                 let out = &mut self.out[first..first + rows];
                 block::<I, S, T, 8>(self.isa, engine, self.columns, first, out, self.scratch);
