@@ -17,6 +17,7 @@ use tillwatch_scoring::{
 use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
 use crate::lane::Lane;
+use crate::lineup::Memory;
 use crate::model_files::{LineupFiles, ModelFileError};
 use crate::models::{InForce, Models};
 use crate::reference::{Joiner, Loaded, Reference, RegistryError};
@@ -236,6 +237,7 @@ impl Core {
             models: Arc::clone(&self.models),
             in_force,
             is_told: false,
+            recent: self.models.memory().map(Memory::lane),
         }
     }
 
@@ -253,6 +255,11 @@ impl Core {
     pub fn columns(&self) -> Vec<Column> {
         let in_force = self.models.current();
         in_force.decode.projection().columns().to_vec()
+    }
+
+    /// What any model may read.
+    pub fn scope(&self) -> &InputScope {
+        &self.scope
     }
 
     /// The models that score.

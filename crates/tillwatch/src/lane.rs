@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tillwatch_decode::{Decoder, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, ScoreBatch};
-use tillwatch_scoring::{Effort, Scorer};
+use tillwatch_scoring::{Effort, Recent, Scorer};
 
 use crate::chain::Chain;
 use crate::metrics::Stage;
@@ -26,6 +27,8 @@ pub struct Lane {
     pub in_force: Arc<InForce>,
     /// Whether it was said from which record on that is.
     pub is_told: bool,
+    /// The last rows, for other models to be tried on, where that is wanted.
+    pub recent: Option<Arc<Mutex<Recent>>>,
 }
 
 /// What became of a batch: each record is in exactly one of the two, but for terminal events and
@@ -56,6 +59,9 @@ impl Lane {
         }
         let features = self.chain.process(decoded.events);
         over(Stage::Features);
+        if let Some(recent) = &self.recent {
+            recent.lock().push(&features);
+        }
         self.scorer.set_effort(effort(features.len()));
         let scores = self.scorer.score(features);
         over(Stage::Scoring);

@@ -6,6 +6,7 @@ mod file;
 mod reload;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tillwatch_scoring::{Lineup, LoadedModel};
 pub use audit::{Audit, Source};
 pub use file::{LineupFile, LineupFileError};
 pub use reload::Reloader;
+pub use trial::Memory;
 
 /// A line-up in words: each model as `name@version+hash`. Two of the same name score the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -18,7 +18,7 @@ use tillwatch_decode::DecodePlan;
 use tillwatch_records::TopicPartition;
 use tillwatch_scoring::Lineup;
 
-use crate::lineup::{Audit, LineupName, commands};
+use crate::lineup::{Audit, LineupName, Memory, commands};
 use crate::watch::Stamp;
 pub use args::{LineupArgs, ModelsCommand, PromoteArgs};
 
@@ -53,6 +53,8 @@ pub struct Models {
     current: Mutex<Arc<InForce>>,
     /// Where lanes say from which record on they score with what; nowhere unless records come from Kafka.
     audit: OnceLock<Arc<Audit>>,
+    /// Where lanes keep their last rows for others to be tried on; nowhere unless somebody may change them.
+    memory: OnceLock<Memory>,
 }
 
 impl InForce {
@@ -71,6 +73,7 @@ impl Models {
         Self {
             current: Mutex::new(Arc::new(in_force)),
             audit: OnceLock::new(),
+            memory: OnceLock::new(),
         }
     }
 
@@ -87,6 +90,16 @@ impl Models {
     /// Tells lanes where to say what they score with; the first one stays.
     pub fn set_audit(&self, audit: &Arc<Audit>) {
         let _ = self.audit.set(Arc::clone(audit));
+    }
+
+    /// Lets lanes that are made from now on keep their last rows; the first call stays.
+    pub fn set_memory(&self, memory: Memory) {
+        let _ = self.memory.set(memory);
+    }
+
+    /// Where lanes keep their last rows, if they do.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memory.get()
     }
 
     /// Says that a lane scores with `in_force` from the record at `offset` on.

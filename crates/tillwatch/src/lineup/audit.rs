@@ -10,6 +10,7 @@ use serde::Serialize;
 use tillwatch_records::TopicPartition;
 
 use super::LineupName;
+use super::trial::Trial;
 use crate::clock;
 
 /// Why models were read.
@@ -48,6 +49,9 @@ enum Event<'a> {
         to: &'a LineupName,
         /// The files that looked different.
         changed: &'a [String],
+        /// What both say of the last rows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trial: Option<&'a Trial>,
     },
     /// Files could not be used.
     Refused {
@@ -80,6 +84,7 @@ impl Audit {
         from: Option<&LineupName>,
         to: &LineupName,
         changed: &[String],
+        trial: Option<&Trial>,
     ) {
         let before = from.map(ToString::to_string).unwrap_or_default();
         tracing::info!(target: "audit", ?source, from = before, %to, ?changed, "models in force");
@@ -88,6 +93,7 @@ impl Audit {
             from,
             to,
             changed,
+            trial,
         });
     }
 

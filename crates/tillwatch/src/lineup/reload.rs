@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Audit, Source};
+use super::{Audit, Memory, Source};
 use crate::clock;
 use crate::config::ModelSettings;
 use crate::core::{Core, CoreError};
@@ -58,8 +58,12 @@ impl Reloader {
     ) -> io::Result<Self> {
         let audit = Arc::new(Audit::open(settings.audit.as_deref())?);
         let current = core.models().current();
-        audit.in_force(Source::Start, None, &current.name, &[]);
+        audit.in_force(Source::Start, None, &current.name, &[], None);
         core.models().set_audit(&audit);
+        if settings.backtest_rows > 0 {
+            core.models()
+                .set_memory(Memory::new(settings.backtest_rows));
+        }
         Ok(Self {
             core: Arc::clone(core),
             settings: settings.clone(),
@@ -145,10 +149,21 @@ impl Reloader {
             }
             return Look::Same;
         }
+        let memory = self.core.models().memory();
+        let trial = memory
+            .and_then(|memory| memory.try_out(&current.lineup, &next.lineup, self.core.scope()));
+        if let Some(trial) = &trial {
+            trial.log();
+        }
         self.metrics.models_taken(&next);
         // Before any lane can say that it has begun.
-        self.audit
-            .in_force(source, Some(&current.name), &next.name, changed);
+        self.audit.in_force(
+            source,
+            Some(&current.name),
+            &next.name,
+            changed,
+            trial.as_ref(),
+        );
         drop(current);
         self.retired.push(self.core.models().exchange(next));
         Look::Taken

@@ -552,3 +552,33 @@ fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
     }
     assert!(text.contains("tillwatch_shadow_stability_index{model=\"rules@2\"}"));
 }
+
+#[test]
+fn a_change_is_tried_on_the_last_rows_of_every_lane_first() {
+    let place = Place::new();
+    place.write("tillwatch.toml", &format!("{CONFIG}backtest_rows = 20\n"));
+    let mut running = place.start();
+    place.write("lineup.toml", "champion = \"two\"\n");
+    assert_eq!(running.look(), Look::Taken);
+    assert!(
+        place.audit()[1].get("trial").is_none(),
+        "nothing was scored yet"
+    );
+    let (mut one, mut gone) = (running.core.lane(0), running.core.lane(0));
+    score(&mut gone, 0, 10);
+    drop(gone);
+    for batch in 0..10 {
+        score(&mut one, 5 * batch, 5);
+    }
+    let mut other = running.core.lane(0);
+    score(&mut other, 0, 4);
+    place.rules("two", "3", "records_1h >= 4");
+    assert_eq!(running.look(), Look::Taken);
+    let lines = place.audit();
+    let trial = &lines.last().unwrap()["trial"];
+    // The first lane is long past four records an hour; the second reaches three on two rows, four on one.
+    assert_eq!(trial["rows"], 24);
+    assert_eq!(trial["rules"]["rules/MANY"], serde_json::json!([22, 21]));
+    assert_eq!(trial["reviewed"], serde_json::json!([22, 21]));
+    assert_eq!(trial["approved"], serde_json::json!([2, 3]));
+}
