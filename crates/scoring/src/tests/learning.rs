@@ -207,7 +207,7 @@ fn less_effort_leaves_out_what_decides_nothing_first() {
     assert_eq!(reduced.probabilities, full.probabilities);
     assert_eq!(full.shadows[0].probabilities.len(), ROWS.len());
     assert!(reduced.shadows[0].probabilities.is_empty());
-    assert!(reduced.flags.iter().all(|flags| flags.is_empty()));
+    assert!(reduced.flags.iter().all(Flags::is_empty));
     scorer.set_effort(Effort::Least);
     let least = scorer.score(batch(14, &ROWS));
     let alone = Scorer::new(&Arc::new(super::lineup(rules))).score(batch(0, &ROWS));
