@@ -22,8 +22,9 @@ use crate::settings::ScoringSettings;
 pub const RECENT_ROWS: usize = 10_000;
 
 /// Bytes that a lane keeps unless told otherwise. 10,000 rows of 120 features and 20 columns are some
-/// 12 MB; batches that are views of larger ones count whole, hence the room.
-pub const RECENT_BYTES: usize = 64 * 1024 * 1024;
+/// 12 MB; a machine has dozens of lanes, so wider rows are kept in smaller number. Batches that are views of
+/// larger ones count whole.
+pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The last batches of a lane, whole. Their columns are shared with whoever else holds them, not copied.
 #[derive(Debug)]

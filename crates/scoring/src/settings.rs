@@ -21,7 +21,7 @@ pub struct ScoringSettings {
     /// A fired rule of at least this severity raises an alert. Default `critical`.
     pub alert_severity: Severity,
     /// For this long in event time, further alerts of the same key and typology are counted but not
-    /// sent. Default 1 h.
+    /// sent, unless a rule has a cool-down of its own. Default 1 h.
     pub alert_cooldown: DurationMs,
     /// How much is said about what moved a learnt score.
     pub attribution: AttributionSettings,

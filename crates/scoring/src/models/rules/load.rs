@@ -215,28 +215,14 @@ fn predicates(
             source: Box::new(source),
         })
     };
-    let mut all = Vec::new();
+    // First, so that outside of its times a rule costs a comparison.
+    let mut all = times(entry, context, &parse)?;
     for sql in entry.when.iter().chain(entry.all.iter().flatten()) {
         all.push(parse(sql)?);
     }
     if let Some(least) = &entry.min_count {
         let name = least.feature.replace('"', "\"\"");
         all.push(parse(&format!("\"{name}\" >= {:?}", least.count))?);
-    }
-    if let (Some(from), Some(until)) = (&entry.from, &entry.until) {
-        let (from, until) = (from.0, until.0);
-        let sql = format!("TIMESTAMP '{from}' < TIMESTAMP '{until}'");
-        if !parse(&sql)?.evaluate(&[], 1).value(0) {
-            return Err(refuse(format!("from {from} is not before until {until}")));
-        }
-    }
-    for (sign, moment) in [(">=", &entry.from), ("<", &entry.until)] {
-        if let Some(moment) = moment {
-            all.push(parse(&format!(
-                "event_time {sign} TIMESTAMP '{}'",
-                moment.0
-            ))?);
-        }
     }
     let mut any = Vec::new();
     for sql in entry.any.iter().flatten() {
@@ -253,4 +239,25 @@ fn predicates(
         }
     }
     Ok((all, any))
+}
+
+/// The conditions that switch a rule on from and until its times.
+fn times(
+    entry: &Entry,
+    context: &LoadContext<'_>,
+    parse: &impl Fn(&str) -> Result<Predicate, ScoringError>,
+) -> Result<Vec<Predicate>, ScoringError> {
+    if let (Some(from), Some(until)) = (&entry.from, &entry.until) {
+        let (from, until) = (from.0, until.0);
+        let sql = format!("TIMESTAMP '{from}' < TIMESTAMP '{until}'");
+        if !parse(&sql)?.evaluate(&[], 1).value(0) {
+            let message = format!("from {from} is not before until {until}");
+            return Err(context.error(format!("rule `{}`: {message}", entry.code)));
+        }
+    }
+    [(">=", &entry.from), ("<", &entry.until)]
+        .into_iter()
+        .filter_map(|(sign, moment)| Some((sign, moment.as_ref()?)))
+        .map(|(sign, moment)| parse(&format!("event_time {sign} TIMESTAMP '{}'", moment.0)))
+        .collect()
 }

@@ -352,6 +352,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(18),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn damaged_rules_are_refused_or_score(
+        rules in prop::collection::vec(given(), 1..4),
+        groups in prop::collection::vec(any::<(bool, bool)>(), 3),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), "[-0-9a-z\"'\\[\\]=.,()\n]{0,2}"), 1..4),
+        rows in prop::collection::vec(row(), 1..70),
+    ) {
+        let mut damaged: Vec<String> = text(&rules, &groups).chars().map(String::from).collect();
+        for (at, instead) in damage {
+            let at = at.index(damaged.len());
+            damaged[at] = instead;
+        }
+        if let Ok(model) = pilot(&damaged.concat()) {
+            let found = run(&model, &columns(&model, &rows), rows.len());
+            prop_assert!(found.probability.iter().all(|p| (0.0..=1.0).contains(p)));
+            prop_assert!(found.raw.iter().all(|raw| raw.is_finite()));
+            prop_assert!(found.signals.iter().all(|signal| signal.reason.contribution >= 0.0));
+        }
+    }
+}
+
 /// One rule with these lines, after these groups.
 fn one(lines: &str) -> String {
     format!(
