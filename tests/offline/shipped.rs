@@ -23,14 +23,14 @@ use crate::{read, root};
 const RECORDS: usize = 120_000;
 const TERMINALS: u32 = 8_000;
 
-fn plan(catalog: &str) -> (Catalog, Arc<Plan>) {
+pub(crate) fn plan(catalog: &str) -> (Catalog, Arc<Plan>) {
     let text = read(&root().join("models/features").join(catalog));
     let catalog = Catalog::parse(&text).unwrap_or_else(|error| panic!("{catalog}: {error}"));
     let plan = Plan::compile(&catalog, &EngineSettings::default()).expect("the plan is compiled");
     (catalog, Arc::new(plan))
 }
 
-fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
+pub(crate) fn scope(catalog: &Catalog, plan: &Plan) -> InputScope {
     InputScope {
         parts: Vec::new(),
         words: BTreeMap::new(),
