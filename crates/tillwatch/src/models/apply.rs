@@ -61,6 +61,26 @@ fn data_type(name: &str, scope: &InputScope) -> DataType {
     joined.map_or(DataType::Float64, |field| field.data_type().clone())
 }
 
+/// Contributions and bias are seen to add up to the raw score to this share of it.
+const SUM_TOLERANCE: f64 = 1e-9;
+
+/// Largest share by which a sum of thousands of trees in single precision, as XGBoost's is, is off the
+/// sum in double precision, which contributions add up to.
+const SINGLE_TOLERANCE: f64 = 1e-4;
+
+/// What is left of a row's raw score without its contributions: the model's bias, and where the library
+/// adds in single precision what it lost by that. More than that is left as it is, to be seen.
+pub fn row_bias(bias: f64, contributions: &[f64], raw: f64) -> f64 {
+    let sum: f64 = contributions.iter().sum();
+    let off = (bias + sum - raw).abs();
+    let size: f64 = contributions.iter().map(|value| value.abs()).sum();
+    if off > SUM_TOLERANCE * raw.abs() && off <= SINGLE_TOLERANCE * (size + bias.abs()) {
+        raw - sum
+    } else {
+        bias
+    }
+}
+
 /// Why a model has no contributions.
 pub fn no_contributions(model: &LoadedModel, directory: &Path) -> anyhow::Error {
     let at = directory.display();
@@ -76,4 +96,21 @@ pub fn no_contributions(model: &LoadedModel, directory: &Path) -> anyhow::Error 
          the covers of its nodes in the file",
         model.info().kind
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_single_precision_loses_is_added_to_the_bias() {
+        let raw = f64::from(0.1_f32 + 0.2_f32 + 0.7_f32);
+        let parts = [f64::from(0.2_f32), f64::from(0.7_f32)];
+        let bias = row_bias(f64::from(0.1_f32), &parts, raw);
+        assert!((bias + parts[0] + parts[1] - raw).abs() < 1e-15);
+        assert!((bias - 0.1).abs() < 1e-6);
+        assert_eq!(row_bias(0.5, &[0.25, 0.25], 1.0), 0.5);
+        // Something else is wrong then, and must not be covered up.
+        assert_eq!(row_bias(0.5, &[0.25, 0.25], 1.1), 0.5);
+    }
 }

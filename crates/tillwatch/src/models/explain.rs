@@ -9,7 +9,7 @@ use serde::Serialize;
 use tillwatch_records::Reason;
 use tillwatch_scoring::{Depth, LoadedModel, Signal};
 
-use super::apply::Applied;
+use super::apply::{Applied, row_bias};
 use super::args::ExplainArgs;
 use super::ground::{Ground, Opened};
 use crate::files::{Table, value_text};
@@ -112,8 +112,9 @@ fn explanation(
     match runner.contributions(&[position], Depth::Exact) {
         Some(found) => {
             explanation.lower_is_riskier = found.lower_is_riskier;
-            explanation.bias = Some(found.bias);
-            explanation.sum = Some(found.bias + found.values.iter().sum::<f64>());
+            let bias = row_bias(found.bias, &found.values, raw_score);
+            explanation.bias = Some(bias);
+            explanation.sum = Some(bias + found.values.iter().sum::<f64>());
             explanation.contributions = contributions(model, columns, at, &found.values);
         }
         None => {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use tillwatch_scoring::{InputScope, LoadedModel, ModelFiles, Registry};
+use tillwatch_scoring::{InputScope, LoadedModel, ModelFiles, Registry, ScoringError};
 
 use super::args::GroundArgs;
 use crate::config::Config;
@@ -78,6 +78,21 @@ impl Ground {
             }
             None => self.registry.load_for_table(files),
         };
-        loaded.map_err(|error| misconfigured(format!("model {}: {error}", directory.display())))
+        loaded.map_err(|error| {
+            let hint = match self.is_table() && names_a_stranger(&error) {
+                true => "; name what it was written for: --catalog or --config",
+                false => "",
+            };
+            misconfigured(format!("model {}: {error}{hint}", directory.display()))
+        })
+    }
+}
+
+/// Whether the model names what is not among the inputs of its model.toml, as rules do.
+fn names_a_stranger(error: &ScoringError) -> bool {
+    match error {
+        ScoringError::Rule { .. } | ScoringError::UnknownInput { .. } => true,
+        ScoringError::Member { source, .. } => names_a_stranger(source),
+        _ => false,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use tillwatch_scoring::{Contributions, Depth};
 
-use super::apply::{Applied, no_contributions};
+use super::apply::{Applied, no_contributions, row_bias};
 use super::args::PredictArgs;
 use super::ground::Ground;
 use crate::exit::misconfigured;
@@ -54,12 +54,13 @@ pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
         let probability = Arc::new(probability.collect::<Float64Array>());
         written.push((PROBABILITY.to_owned(), probability));
         if args.contributions {
+            let raw = runner.raw().to_vec();
             let all: Vec<u32> = (0..rows as u32).collect();
             let Some(found) = runner.contributions(&all, Depth::Exact) else {
                 return Err(no_contributions(&opened.model, &args.model));
             };
             let names = applied.wanted.iter().map(|wanted| wanted.name.as_str());
-            written.extend(contributions(found, names, rows));
+            written.extend(contributions(found, names, &raw));
         }
         let nullable = written
             .into_iter()
@@ -85,7 +86,7 @@ pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
 fn contributions<'a>(
     found: &Contributions,
     names: impl ExactSizeIterator<Item = &'a str>,
-    rows: usize,
+    raw: &[f64],
 ) -> Vec<(String, ArrayRef)> {
     let width = names.len();
     let column = |(position, name): (usize, &str)| {
@@ -96,7 +97,9 @@ fn contributions<'a>(
         )
     };
     let mut columns: Vec<_> = names.enumerate().map(column).collect();
-    columns.push((BIAS.to_owned(), doubles(vec![found.bias; rows])));
+    let rows = found.values.chunks_exact(width.max(1)).zip(raw);
+    let bias = rows.map(|(values, raw)| row_bias(found.bias, values, *raw));
+    columns.push((BIAS.to_owned(), doubles(bias.collect())));
     columns
 }
 

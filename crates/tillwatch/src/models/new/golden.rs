@@ -33,7 +33,7 @@ pub struct Golden {
 pub enum Vectors {
     /// A library's own scores.
     Library {
-        /// File of the samples.
+        /// File name of the samples.
         samples: String,
         /// Rows that were compared.
         compared: usize,
@@ -101,7 +101,11 @@ pub fn of_samples(args: &NewArgs, path: &Path, column: &str, opened: &Opened) ->
     Ok(Golden {
         text: text(args.tolerance, &kept.rows()),
         vectors: Vectors::Library {
-            samples: path.display().to_string(),
+            samples: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             compared,
             differing,
             largest,

@@ -136,10 +136,17 @@ impl About {
                 differing,
                 largest,
                 tolerance,
-            }) => format!(
-                "the library's own scores; all {compared} rows of {samples} were compared, {differing} differ in a \
-                 bit, by {largest:e} at most ({tolerance:e} counts as equal)"
-            ),
+            }) => {
+                let differences = match differing {
+                    0 => "all the same to the bit".to_owned(),
+                    _ => format!(
+                        "{differing} differ, by {largest:e} at most ({tolerance:e} counts as equal)"
+                    ),
+                };
+                format!(
+                    "the library's own scores; all {compared} rows of {samples} were compared, {differences}"
+                )
+            }
         }
     }
 
