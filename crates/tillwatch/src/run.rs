@@ -44,9 +44,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     if let Some(deadline) = config.deadline {
         pipeline.set_deadline(deadline);
     }
-    let models = pipeline
-        .follow_models(&config.models)
-        .context("cannot open the file of [models] audit")?;
+    let models = pipeline.follow_models(&config.models).map_err(|error| {
+        exit::misconfigured(format!("[models] audit: cannot write it: {error}"))
+    })?;
     let metrics = pipeline.metrics();
     let health = Arc::new(Health::new(pipeline.monitor()));
     let _http = config

@@ -582,3 +582,32 @@ fn a_change_is_tried_on_the_last_rows_of_every_lane_first() {
     assert_eq!(trial["reviewed"], serde_json::json!([22, 21]));
     assert_eq!(trial["approved"], serde_json::json!([2, 3]));
 }
+
+#[test]
+fn a_column_of_the_registry_that_is_not_joined_asks_for_a_restart() {
+    let place = Place::new();
+    place.write("terminals.csv", "merchant_id,terminal_id,model\nm,1,007\n");
+    let config = format!("{CONFIG}[registry]\npath = \"terminals.csv\"\nreload = \"off\"\n");
+    place.write("tillwatch.toml", &config);
+    let mut running = place.start();
+    place.rules("two", "2", "registry_model = '007'");
+    place.write("lineup.toml", "champion = \"two\"\n");
+    assert_eq!(running.look(), Look::Refused);
+    let lines = place.audit();
+    let reason = lines.last().unwrap()["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("`registry_model`") && reason.ends_with("restart to join it"),
+        "{reason}"
+    );
+    assert_eq!(
+        score(&mut running.core.lane(0), 0, 1).versions.model,
+        "rules@1"
+    );
+    // Started with it, both line-ups work.
+    let mut restarted = place.start();
+    let mut lane = restarted.core.lane(0);
+    assert_eq!(score(&mut lane, 0, 1).scores, [600]);
+    place.write("lineup.toml", "champion = \"one\"\n");
+    assert_eq!(restarted.look(), Look::Taken);
+    assert_eq!(score(&mut lane, 1, 1).versions.model, "rules@1");
+}
