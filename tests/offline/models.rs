@@ -241,6 +241,25 @@ fn every_format_says_what_the_library_says_to_the_bit() {
 }
 
 #[test]
+fn coefficients_in_json_are_those_in_toml() {
+    let (directory, of_toml) = logistic();
+    let from = directory.path().join("coefficients.json");
+    let table: toml::Table = LOGISTIC.parse().expect("TOML");
+    let text = serde_json::to_string(&table).expect("JSON");
+    std::fs::write(&from, text).expect("it can be written");
+    let of_json = directory.path().join("of_json");
+    succeed(
+        models("new")
+            .arg("--from")
+            .arg(&from)
+            .arg("--output")
+            .arg(&of_json),
+    );
+    let golden = |model: &Path| crate::read(&model.join("golden.json"));
+    assert_eq!(golden(&of_toml), golden(&of_json));
+}
+
+#[test]
 fn vectors_of_our_own_engine_say_what_they_are_worth() {
     let (_directory, model) = logistic();
     let said = crate::read(&model.join("model.toml"));

@@ -55,7 +55,7 @@ fn check(model: &str, format: Format, expected: &str, digest: u64) {
     let forest = load(&bytes, format).expect("a model").forest;
     let file = File::open(table).expect("a table");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
+        .and_then(ParquetRecordBatchReaderBuilder::build)
         .expect("a table");
     let (mut rows, mut state) = (0, 0xcbf2_9ce4_8422_2325_u64);
     for batch in reader {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use tillwatch_records::Flags;
-use tillwatch_scoring::{Effort, InputScope, LoadedModel, Runner, Signal};
+use tillwatch_scoring::{Effort, InputScope, LoadedModel, ModelInfo, Runner, Signal};
 
 use super::ground::Opened;
 use crate::exit::misconfigured;
@@ -85,7 +85,7 @@ pub fn row_bias(bias: f64, contributions: &[f64], raw: f64) -> f64 {
 pub fn no_contributions(model: &LoadedModel, directory: &Path) -> anyhow::Error {
     let at = directory.display();
     if model.is_ensemble() {
-        let members = model.members().map(|member| member.versioned_name());
+        let members = model.members().map(ModelInfo::versioned_name);
         return misconfigured(format!(
             "model {at} is an ensemble, which has no contributions of its own; ask a member for its: {}",
             members.collect::<Vec<_>>().join(", ")

@@ -29,7 +29,7 @@ Examples:
         disable_version_flag = true,
         after_long_help = "\
 LightGBM's text, XGBoost's JSON and UBJSON, isolation forests (docs/isolation-forest.md), logistic
-coefficients in TOML, and ONNX.
+coefficients in TOML or JSON, and ONNX.
 
 Golden vectors come from a table of samples with the library's own scores, every row of which is
 compared. Without samples they are made with this program's own engine: these only guard against

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tillwatch_scoring::ModelFiles;
+use tillwatch_scoring::{ModelFiles, ModelInfo};
 
 use super::args::{GroundArgs, ListArgs};
 use super::ground::Ground;
@@ -128,7 +128,7 @@ fn summary(ground: &Ground, directory: &Path, catalogs: &Path) -> Result<Summary
     };
     let (model, _) = loaded?;
     let info = model.info();
-    let members = model.members().map(|member| member.versioned_name());
+    let members = model.members().map(ModelInfo::versioned_name);
     Ok(Summary {
         name: info.name.clone(),
         version: info.version.clone(),

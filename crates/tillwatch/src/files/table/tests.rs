@@ -94,11 +94,11 @@ fn csv_and_json_lines_say_the_same() {
         std::fs::write(path, text).unwrap();
     });
     for path in [&csv.1, &lines.1] {
-        let read = read(path, &["b", "a"]).unwrap();
-        assert_eq!(read[0], [1.0, f64::INFINITY, 0.0]);
-        assert_eq!((read[1][0], read[1][2]), (1.5, -2000.0));
-        assert!(read[1][1].is_nan());
-        let message = super::tests::read(path, &["c"]).unwrap_err().to_string();
+        let found = read(path, &["b", "a"]).unwrap();
+        assert_eq!(found[0], [1.0, f64::INFINITY, 0.0]);
+        assert_eq!((found[1][0], found[1][2]), (1.5, -2000.0));
+        assert!(found[1][1].is_nan());
+        let message = read(path, &["c"]).unwrap_err().to_string();
         assert!(message.contains("has no column `c`"), "{message}");
     }
 }

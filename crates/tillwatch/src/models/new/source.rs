@@ -30,7 +30,7 @@ pub struct Source {
 impl Source {
     /// Reads the file at `path`, whose bytes may be of any format.
     pub fn read(path: &Path, bytes: &[u8]) -> Result<Self, String> {
-        if let Some(source) = logistic(bytes) {
+        if let Some(source) = logistic(path, bytes) {
             return Ok(source);
         }
         if has_extension(path, "onnx") {
@@ -47,7 +47,7 @@ impl Source {
         let Some(format) = Format::sniff(bytes) else {
             return Err(refused(
                 "is none of LightGBM's text, XGBoost's JSON or UBJSON, an isolation forest, logistic coefficients \
-                 (TOML with `intercept` and `term`), or a file called .onnx"
+                 (TOML or JSON with `intercept` and `term`), or a file called .onnx"
                     .to_owned(),
             ));
         };
@@ -105,9 +105,13 @@ fn one() -> f64 {
     1.0
 }
 
-fn logistic(bytes: &[u8]) -> Option<Source> {
+/// TOML, or JSON where the name says so: as the loader reads it.
+fn logistic(path: &Path, bytes: &[u8]) -> Option<Source> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let found: Coefficients = toml::from_str(text).ok()?;
+    let found: Coefficients = match has_extension(path, "json") {
+        true => serde_json::from_str(text).ok()?,
+        false => toml::from_str(text).ok()?,
+    };
     let around = |term: &Term| {
         let steps = [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0];
         steps.map(|step| term.mean + step * term.scale).to_vec()
