@@ -140,7 +140,9 @@ fn models_change_under_load_and_nothing_is_lost() {
         .spawn();
     let load = Load(load.expect("the load starts"));
     // Connections, caches and the first records of every terminal.
-    (0..PHASES / 2).for_each(|_| drop(phase(&setup, &mut audit, 0)));
+    for _ in 0..PHASES / 2 {
+        phase(&setup, &mut audit, 0);
+    }
     let phases: Vec<[(i64, i64); 2]> = (0..PHASES)
         .map(|_| [0, SWAPS].map(|swaps| phase(&setup, &mut audit, swaps)))
         .collect();
