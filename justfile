@@ -23,7 +23,7 @@ test-kafka: kafka-fetch
 # Checks format and lints, as CI does
 lint:
     cargo fmt --all --check
-    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets --features onnx -- -D warnings
 
 # Formats the code
 fmt:

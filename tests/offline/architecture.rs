@@ -236,6 +236,22 @@ fn only_the_lab_uses_polars() {
 }
 
 #[test]
+fn only_onnx_knows_its_runtime_and_is_optional() {
+    let graph = Graph::read();
+    let dependents = graph.dependents(|name| name == "ort");
+    assert_eq!(dependents, BTreeSet::from(["tillwatch-onnx"]));
+    let dependents = graph.dependents(|name| name == "tillwatch-onnx");
+    assert_eq!(dependents, BTreeSet::from(["tillwatch"]));
+    let packages = graph.metadata.packages.iter();
+    let optional = packages
+        .filter(|package| package.name.as_str() == "tillwatch")
+        .flat_map(|package| &package.dependencies)
+        .find(|found| found.name == "tillwatch-onnx")
+        .is_some_and(|found| found.optional);
+    assert!(optional, "a build without the feature `onnx` leaves it out");
+}
+
+#[test]
 fn every_member_takes_the_lints_of_the_workspace() {
     for package in &Graph::read().metadata.packages {
         let manifest: toml::Table = read(package.manifest_path.as_std_path())

@@ -44,3 +44,4 @@ pub use runner::{Effort, Runner, Source};
 pub use scope::{CatalogId, FeatureWords, InputScope};
 pub use scorer::{Scorer, score_of};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};
+pub use values::doubles;

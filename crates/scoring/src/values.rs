@@ -7,7 +7,7 @@ use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
 
 /// Every column as one slice of doubles, NaN where there is no value. A column of doubles without nulls
 /// is lent, any other is copied.
-pub(crate) fn doubles(columns: &[ArrayRef], rows: usize) -> Vec<Cow<'_, [f64]>> {
+pub fn doubles(columns: &[ArrayRef], rows: usize) -> Vec<Cow<'_, [f64]>> {
     let double = |array| match as_doubles(array) {
         Some(values) => Cow::Borrowed(values),
         None => {

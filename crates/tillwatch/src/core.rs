@@ -10,12 +10,11 @@ use arrow::datatypes::{Field, FieldRef, Schema};
 use tillwatch_decode::{DecodeError, DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, FeatureError, FeatureLane, Plan};
 use tillwatch_records::{Column, KeySpec, Projection, Versions};
-use tillwatch_scoring::{
-    InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringError, ScoringSettings,
-};
+use tillwatch_scoring::{InputScope, Lineup, ModelFiles, Scorer, ScoringError, ScoringSettings};
 
 use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
+use crate::kinds;
 use crate::lane::Lane;
 use crate::lineup::Memory;
 use crate::model_files::{LineupFiles, ModelFileError};
@@ -354,7 +353,7 @@ struct Fit<'a> {
 
 impl Fit<'_> {
     fn in_force(&self, files: &LineupFiles) -> Result<InForce, CoreError> {
-        let registry = Registry::standard().with_flags(&self.scoring.flags);
+        let registry = kinds::registry(&self.scoring.flags);
         let load = |(path, files): &(PathBuf, ModelFiles)| {
             let refused = |source| CoreError::Model {
                 path: path.clone(),

@@ -14,6 +14,7 @@ mod files;
 mod health;
 mod histogram;
 mod http;
+mod kinds;
 mod labels;
 mod lane;
 mod lanes;

@@ -10,6 +10,7 @@ use super::args::GroundArgs;
 use crate::config::Config;
 use crate::core::{Core, catalog_scope};
 use crate::exit::misconfigured;
+use crate::kinds;
 use crate::model_files;
 
 /// What models are loaded against.
@@ -31,13 +32,13 @@ impl Ground {
         if let Some(path) = &args.config {
             let config = Config::load(path)?;
             return Ok(Self {
-                registry: Registry::standard().with_flags(&config.scoring.flags),
+                registry: kinds::registry(&config.scoring.flags),
                 scope: Some(Core::input_scope(&config)?),
             });
         }
         let catalog = args.catalog.as_deref();
         Ok(Self {
-            registry: Registry::standard(),
+            registry: kinds::registry(&[]),
             scope: catalog.map(catalog_scope).transpose()?,
         })
     }

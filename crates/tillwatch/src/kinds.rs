@@ -1,0 +1,33 @@
+//! The kinds of model that this build can load.
+
+use tillwatch_scoring::Registry;
+
+/// A registry of every kind in this build, with names that switch parts of models on. Kind `onnx` is built
+/// in by the feature `onnx`; without it such a model is refused with that advice.
+pub fn registry(flags: &[String]) -> Registry {
+    let mut registry = Registry::standard().with_flags(flags);
+    #[cfg(feature = "onnx")]
+    registry.register(tillwatch_onnx::Factory::new());
+    #[cfg(not(feature = "onnx"))]
+    registry.register(without_onnx::Factory);
+    registry
+}
+
+#[cfg(not(feature = "onnx"))]
+mod without_onnx {
+    use tillwatch_scoring::{LoadContext, MemberKind, ModelFactory, ScoringError};
+
+    /// Stands where the kind `onnx` would be: it is known, and not here.
+    pub(super) struct Factory;
+
+    impl ModelFactory for Factory {
+        fn kind(&self) -> &'static str {
+            "onnx"
+        }
+
+        fn load(&self, _: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError> {
+            let message = "tillwatch was built without onnx; build with --features onnx";
+            Err(context.error(message))
+        }
+    }
+}
