@@ -1,144 +1,31 @@
 //! From files to models.
 
+mod context;
+mod files;
+mod info;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use sha2::{Digest as _, Sha256};
-use tillwatch_predicate::Scope;
-use tillwatch_records::ReasonDefinition;
 use tillwatch_records::limits::MODEL_BYTES_MAX;
 use tillwatch_records::suggest::did_you_mean;
 
+use self::info::info;
 use crate::calibration::Calibration;
-use crate::describe::{Description, OutputTable, ReasonEntry, WrittenBaseline};
+use crate::describe::Description;
 use crate::ensemble::Combine;
 use crate::error::ScoringError;
 use crate::golden;
-use crate::limits::INPUTS_MAX;
 use crate::loaded::{LoadedMember, LoadedModel, MemberKind};
-use crate::model::{Baseline, InputReason, ModelInfo};
+use crate::model::ModelInfo;
 use crate::models;
 use crate::scope::{CatalogId, InputScope};
 use crate::text::{read_toml, utf8};
+pub use context::LoadContext;
+pub use files::ModelFiles;
 
 /// The kind that is made of other models.
 pub(crate) const ENSEMBLE: &str = "ensemble";
-
-/// The bytes of a model's directory.
-#[derive(Debug, Clone, Default)]
-pub struct ModelFiles {
-    /// Text of model.toml.
-    pub description: String,
-    /// Every other file, by its name.
-    pub files: BTreeMap<String, Vec<u8>>,
-    /// The directories of an ensemble's members, by the path that model.toml gives them.
-    pub members: BTreeMap<String, ModelFiles>,
-}
-
-impl ModelFiles {
-    /// The paths of an ensemble's members, as model.toml writes them; none for another kind.
-    ///
-    /// # Errors
-    /// Refuses a model.toml that cannot be read.
-    pub fn member_paths(description: &str) -> Result<Vec<String>, ScoringError> {
-        let description: Description = read_toml("model.toml", description)?;
-        let table = description.ensemble.into_iter();
-        let members = table.flat_map(|table| table.members);
-        Ok(members.map(|member| member.model).collect())
-    }
-
-    /// Hash over everything that decides what the model says: model.toml, artefact, members.
-    fn hash(&self, artefact: &str) -> String {
-        let mut hasher = Sha256::new();
-        self.hash_into(artefact, &mut hasher);
-        let digest = hasher.finalize();
-        let hex = digest[..8].iter().map(|byte| format!("{byte:02x}"));
-        hex.collect()
-    }
-
-    fn hash_into(&self, artefact: &str, hasher: &mut Sha256) {
-        let parts = [
-            self.description.as_bytes(),
-            self.files.get(artefact).map_or(&[], Vec::as_slice),
-        ];
-        for part in parts {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        for (path, member) in &self.members {
-            hasher.update(path);
-            let artefact = read_toml::<Description>("model.toml", &member.description);
-            member.hash_into(&artefact.map_or(String::new(), |d| d.artefact), hasher);
-        }
-    }
-}
-
-/// What a factory gets beside the artefact.
-#[derive(Debug)]
-pub struct LoadContext<'a> {
-    /// What the model may read.
-    pub scope: &'a InputScope,
-    /// Name, version, kind, reasons and the inputs of model.toml, each known to `scope`.
-    pub info: ModelInfo,
-    /// Name of the artefact, for messages.
-    pub artefact: &'a str,
-    /// Which output of a graph is the score, where model.toml says.
-    pub output: Option<&'a OutputTable>,
-    /// What makes a probability of a raw score, where model.toml says; only learners need it, the others are
-    /// calibrated for.
-    pub calibration: Option<&'a Calibration>,
-    /// Names that switch parts of models on.
-    pub flags: &'a [String],
-}
-
-impl LoadContext<'_> {
-    /// An error about the artefact.
-    pub fn error(&self, message: impl Into<String>) -> ScoringError {
-        ScoringError::file(self.artefact, message)
-    }
-
-    /// Refuses inputs that are text.
-    ///
-    /// # Errors
-    /// Names the first one.
-    pub fn require_numbers(&self) -> Result<(), ScoringError> {
-        for input in &self.info.inputs {
-            if self.scope.data_type(input) == Some(DataType::Utf8) {
-                return Err(ScoringError::InputType {
-                    model: self.info.name.clone(),
-                    input: input.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that `names`, as the artefact has them, are the inputs in their order; where a library made
-    /// them up because it was given none, only that they are as many.
-    ///
-    /// # Errors
-    /// Names the first that differs.
-    pub fn require_inputs(&self, names: &[String], are_given: bool) -> Result<(), ScoringError> {
-        let inputs = &self.info.inputs;
-        if names.len() != inputs.len() {
-            return Err(self.error(format!(
-                "has {} features, model.toml names {} inputs",
-                names.len(),
-                inputs.len()
-            )));
-        }
-        for (position, (name, input)) in names.iter().zip(inputs).enumerate() {
-            if name != input && are_given {
-                return Err(self.error(format!(
-                    "feature {} is `{name}`, model.toml has `{input}` there; give the inputs in training order",
-                    position + 1
-                )));
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Makes models of one kind.
 ///
@@ -398,104 +285,4 @@ fn file<'a>(
         return Err(ScoringError::file(name, message));
     }
     Ok(bytes)
-}
-
-/// What is fixed about the model that `description` describes.
-fn info(
-    description: &Description,
-    files: &ModelFiles,
-    scope: &InputScope,
-) -> Result<ModelInfo, ScoringError> {
-    let refuse = |message: String| Err(ScoringError::file("model.toml", message));
-    if description.name.is_empty() || description.name.contains(['@', '+', '/', '\\']) {
-        return refuse(format!(
-            "`{}` cannot be a name; it is empty or has one of @ + / \\",
-            description.name
-        ));
-    }
-    if description.inputs.len() > INPUTS_MAX {
-        return refuse(format!("more than {INPUTS_MAX} inputs"));
-    }
-    let known = scope.names();
-    for (position, input) in description.inputs.iter().enumerate() {
-        if scope.data_type(input).is_none() {
-            return Err(ScoringError::UnknownInput {
-                model: description.name.clone(),
-                input: input.clone(),
-                hint: did_you_mean(input, known.iter().map(String::as_str)),
-            });
-        }
-        if description.inputs[..position].contains(input) {
-            return refuse(format!("input `{input}` is there twice"));
-        }
-    }
-    let mut reasons = vec![None; description.inputs.len()];
-    for entry in &description.reasons {
-        let position = input_position(description, &entry.feature, &entry.code)?;
-        reasons[position] = Some(reason(description, entry, scope)?);
-    }
-    Ok(ModelInfo {
-        name: description.name.clone(),
-        version: description.version.clone(),
-        kind: description.kind.clone(),
-        hash: files.hash(&description.artefact),
-        inputs: description.inputs.clone(),
-        reasons,
-    })
-}
-
-fn input_position(
-    description: &Description,
-    name: &str,
-    code: &str,
-) -> Result<usize, ScoringError> {
-    let inputs = &description.inputs;
-    let found = inputs.iter().position(|input| input == name);
-    found.ok_or_else(|| {
-        let hint = did_you_mean(name, inputs.iter().map(String::as_str));
-        let message = format!("reason `{code}` is about `{name}`, which is no input{hint}");
-        ScoringError::file("model.toml", message)
-    })
-}
-
-fn reason(
-    description: &Description,
-    entry: &ReasonEntry,
-    scope: &InputScope,
-) -> Result<InputReason, ScoringError> {
-    let known = scope.words.get(&entry.feature);
-    let words = entry.words.clone();
-    let words = words.or_else(|| Some(known?.description.clone()));
-    // A table has no catalog that could describe it.
-    let words = words.or_else(|| scope.is_table().then(|| entry.feature.clone()));
-    let Some(words) = words.filter(|words| !words.is_empty()) else {
-        let message = format!(
-            "reason `{}` has no `words`, and the catalog describes no `{}`",
-            entry.code, entry.feature
-        );
-        return Err(ScoringError::file("model.toml", message));
-    };
-    let window = entry.window.clone();
-    let baseline = match &entry.baseline {
-        None => None,
-        Some(WrittenBaseline::Number(number)) => Some(Baseline::Number(*number)),
-        Some(WrittenBaseline::Input(name)) => Some(Baseline::Input(input_position(
-            description,
-            name,
-            &entry.code,
-        )?)),
-    };
-    Ok(InputReason {
-        definition: Arc::new(ReasonDefinition {
-            code: entry.code.clone(),
-            typology: entry.typology,
-            severity: entry.severity,
-            feature: entry.feature.clone(),
-            threshold: entry.threshold,
-            window: window.unwrap_or_else(|| known.map_or(String::new(), |k| k.window.clone())),
-            words,
-            action: entry.action.clone(),
-        }),
-        baseline,
-    })
 }
