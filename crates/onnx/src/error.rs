@@ -7,7 +7,7 @@ pub enum OnnxError {
     #[error(
         "needs ONNX Runtime 1.{oldest} or newer, and {tried}; install it (`pip install onnxruntime` brings \
          onnxruntime/capi/libonnxruntime.so.<version>, package managers have libonnxruntime) and name the \
-         file in {}",
+         file in {}, then start again",
         crate::runtime::LIBRARY_VARIABLE
     )]
     Runtime {

@@ -60,8 +60,8 @@ impl Factory {
         Self::default()
     }
 
-    /// With the runtime in the shared library at `path`. A process opens one: the first that a model
-    /// asks for stays for all.
+    /// With the runtime in the shared library at `path`. A process opens one, once: what came of the
+    /// first that a model asked for stays for all.
     pub fn with_library(path: impl Into<PathBuf>) -> Self {
         Self {
             library: Some(path.into()),

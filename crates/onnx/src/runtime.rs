@@ -1,58 +1,49 @@
 //! The runtime's shared library.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use crate::error::OnnxError;
 
 /// Names the library's file.
 pub(crate) const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// What a system calls it: with the development package, and without.
+/// What the system's loader is asked for.
 #[cfg(target_os = "macos")]
-const NAMES: [&str; 2] = ["libonnxruntime.dylib", "libonnxruntime.1.dylib"];
+const NAME: &str = "libonnxruntime.dylib";
 #[cfg(not(target_os = "macos"))]
-const NAMES: [&str; 2] = ["libonnxruntime.so", "libonnxruntime.so.1"];
+const NAME: &str = "libonnxruntime.so";
 
-/// Whether the process has a runtime.
-static IS_OPEN: Mutex<bool> = Mutex::new(false);
+/// What came of opening it. The binding may be asked to open a library once: after a failure it takes
+/// whatever is asked for next as opened.
+static OPENED: OnceLock<Result<(), OnnxError>> = OnceLock::new();
 
-/// Opens the runtime unless the process has one: `library`, or what the environment names, or what the
+/// Opens the runtime unless the process has tried already: `library`, or what the environment names, or what the
 /// system finds.
 ///
 /// # Errors
-/// Says what was tried, and what to install.
+/// Says what was tried, and what to install; the same for the rest of the process.
 pub(crate) fn open(library: Option<&Path>) -> Result<(), OnnxError> {
-    let mut is_open = IS_OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if *is_open {
-        return Ok(());
-    }
-    let mut tried = Vec::new();
-    for candidate in candidates(library) {
-        match ort::init_from(&candidate) {
-            Ok(environment) => {
-                environment
-                    .with_name("tillwatch")
-                    .with_telemetry(false)
-                    .commit();
-                *is_open = true;
-                return Ok(());
-            }
-            Err(error) => tried.push(words(&candidate, &error)),
-        }
-    }
-    Err(OnnxError::Runtime {
-        oldest: ort::MINOR_VERSION,
-        tried: tried.join(", "),
-    })
+    OPENED.get_or_init(|| try_open(&wanted(library))).clone()
 }
 
-fn candidates(library: Option<&Path>) -> Vec<PathBuf> {
-    let named = std::env::var_os(LIBRARY_VARIABLE).filter(|path| !path.is_empty());
-    match (library, named) {
-        (Some(path), _) => vec![path.to_owned()],
-        (None, Some(path)) => vec![path.into()],
-        (None, None) => NAMES.map(PathBuf::from).to_vec(),
+fn try_open(library: &Path) -> Result<(), OnnxError> {
+    let environment = ort::init_from(library).map_err(|error| OnnxError::Runtime {
+        oldest: ort::MINOR_VERSION,
+        tried: words(library, &error),
+    })?;
+    environment
+        .with_name("tillwatch")
+        .with_telemetry(false)
+        .commit();
+    Ok(())
+}
+
+fn wanted(library: Option<&Path>) -> PathBuf {
+    let named = || std::env::var_os(LIBRARY_VARIABLE).filter(|path| !path.is_empty());
+    match library {
+        Some(path) => path.to_owned(),
+        None => named().map_or_else(|| NAME.into(), PathBuf::from),
     }
 }
 

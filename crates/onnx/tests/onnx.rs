@@ -340,6 +340,8 @@ fn a_missing_runtime_says_what_to_install() {
 #[test]
 #[ignore = "run by a_missing_runtime_says_what_to_install"]
 fn prints_the_error_without_a_runtime() {
-    let error = load_with(Factory::new(), toml("m", ""), Vec::new()).unwrap_err();
+    let refused = || load_with(Factory::new(), toml("m", ""), Vec::new()).unwrap_err();
+    let error = refused();
+    assert_eq!(refused(), error, "a second model is told the same");
     eprintln!("{error}");
 }
