@@ -25,7 +25,8 @@
 //! # What is chosen
 //! Per tree: one with more than 1,024 leaves or very large sets is walked (`walk`), as evaluating it
 //! whole costs more. Per batch: rows that would fill little of a block are walked through all trees,
-//! eight trees in lockstep. Leaf numbers are paths where that takes no more bits than counting, which
+//! eight trees in lockstep; where walks are dear, as with sets of categories, and trees are small, their
+//! leaves are looked up by feature instead (`masks`). Leaf numbers are paths where that takes no more bits than counting, which
 //! suits balanced trees, and otherwise counts.
 //!
 //! # Instructions
@@ -36,6 +37,7 @@
 
 mod columns;
 mod kernel;
+mod masks;
 mod number;
 mod program;
 mod rank;
@@ -45,6 +47,7 @@ mod walk;
 
 use crate::forest::{Forest, Precision, Sum};
 use crate::predict::kernel::{BLOCK_ROWS, Bits, Isa, Portable, block};
+use crate::predict::masks::Masks;
 use crate::predict::number::Number;
 use crate::predict::program::{Program, ROWS};
 use crate::predict::walk::{GROUP, Walker};
@@ -95,6 +98,8 @@ pub struct Scratch {
     /// Values of a feature in a block that is not full.
     padded: Vec<f64>,
     ranks: Vec<u32>,
+    /// Codes of one row.
+    inputs: Vec<u32>,
     values: Values,
 }
 
@@ -114,10 +119,29 @@ const ALIGNMENT: usize = 64;
 #[derive(Debug)]
 enum Engine {
     /// Sums are single, and so is everything that is compared.
-    Single(Program<f32>, Walker<f32>),
+    Single(Compiled<f32, f32>),
     /// Sums are single.
-    Mixed(Program<f32>, Walker<f64>),
-    Double(Program<f64>, Walker<f64>),
+    Mixed(Compiled<f32, f64>),
+    Double(Compiled<f64, f64>),
+}
+
+/// A forest in all forms that rows go through; sums are `S`, and walks compare `T`.
+#[derive(Debug)]
+struct Compiled<S, T> {
+    program: Program<S>,
+    walker: Walker<T>,
+    /// Where they cost less than walks.
+    masks: Option<Masks<S>>,
+}
+
+impl<S: Number, T: Number> Compiled<S, T> {
+    fn new(forest: &Forest, sliced: bool) -> Self {
+        Self {
+            program: Program::new(forest, sliced),
+            walker: Walker::new(forest),
+            masks: Masks::new(forest),
+        }
+    }
 }
 
 impl Predictor {
@@ -149,15 +173,11 @@ impl Predictor {
         let nodes = || forest.trees().iter().flat_map(Tree::nodes);
         let has_sets = nodes().any(|node| matches!(node.test, Test::OneOf { .. }));
         let engine = match (forest.sum().precision, forest.input()) {
-            (Precision::Double, _) => {
-                Engine::Double(Program::new(forest, sliced), Walker::new(forest))
-            }
+            (Precision::Double, _) => Engine::Double(Compiled::new(forest, sliced)),
             (Precision::Single, Precision::Single) if !has_sets => {
-                Engine::Single(Program::new(forest, sliced), Walker::new(forest))
+                Engine::Single(Compiled::new(forest, sliced))
             }
-            (Precision::Single, _) => {
-                Engine::Mixed(Program::new(forest, sliced), Walker::new(forest))
-            }
+            (Precision::Single, _) => Engine::Mixed(Compiled::new(forest, sliced)),
         };
         Self {
             engine,
@@ -177,11 +197,9 @@ impl Predictor {
         debug_assert_eq!(columns.len(), self.features, "one column per feature");
         debug_assert!(columns.iter().all(|column| column.len() == out.len()));
         match &self.engine {
-            Engine::Single(program, walker) => {
-                self.run(program, walker, columns, out, scratch);
-            }
-            Engine::Mixed(program, walker) => self.run(program, walker, columns, out, scratch),
-            Engine::Double(program, walker) => self.run(program, walker, columns, out, scratch),
+            Engine::Single(compiled) => self.run(compiled, columns, out, scratch),
+            Engine::Mixed(compiled) => self.run(compiled, columns, out, scratch),
+            Engine::Double(compiled) => self.run(compiled, columns, out, scratch),
         }
         if let Some(divisor) = self.sum.divisor {
             for out in out {
@@ -192,8 +210,7 @@ impl Predictor {
 
     fn run<S: Number, T: Number>(
         &self,
-        program: &Program<S>,
-        walker: &Walker<T>,
+        compiled: &Compiled<S, T>,
         columns: &[&[f64]],
         out: &mut [f64],
         scratch: &mut Scratch,
@@ -201,8 +218,7 @@ impl Predictor {
         match self.instructions {
             Instructions::Loops(set) => set.run(Batch {
                 isa: Portable,
-                program,
-                walker,
+                compiled,
                 columns,
                 out,
                 scratch,
@@ -210,8 +226,7 @@ impl Predictor {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512(set, isa) => set.run(Batch {
                 isa,
-                program,
-                walker,
+                compiled,
                 columns,
                 out,
                 scratch,
@@ -243,8 +258,7 @@ impl Backend {
 /// A call of [`Predictor::predict`].
 struct Batch<'a, I, S, T> {
     isa: I,
-    program: &'a Program<S>,
-    walker: &'a Walker<T>,
+    compiled: &'a Compiled<S, T>,
     columns: &'a [&'a [f64]],
     out: &'a mut [f64],
     scratch: &'a mut Scratch,
@@ -255,7 +269,7 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let engine = (self.program, self.walker);
+        let engine = (&self.compiled.program, &self.compiled.walker);
         let mut first = 0;
         while first < self.out.len() {
             let left = self.out.len() - first;
@@ -270,7 +284,7 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
                 block::<I, S, T, 8>(self.isa, engine, self.columns, first, out, self.scratch);
                 rows
             } else {
-                self.out[first] = walk_row(engine, self.columns, first, self.scratch);
+                self.out[first] = score_row(self.compiled, self.columns, first, self.scratch);
                 1
             };
             first += rows;
@@ -280,12 +294,17 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
 
 /// The sum of one row.
 #[inline(always)]
-fn walk_row<S: Number, T: Number>(
-    (program, walker): (&Program<S>, &Walker<T>),
+fn score_row<S: Number, T: Number>(
+    compiled: &Compiled<S, T>,
     columns: &[&[f64]],
     row: usize,
     scratch: &mut Scratch,
 ) -> f64 {
+    let (program, walker) = (&compiled.program, &compiled.walker);
+    if let Some(masks) = &compiled.masks {
+        let sum = masks.sum(program.start, columns, row, &mut scratch.inputs);
+        return sum.double();
+    }
     let values = T::buffer(&mut scratch.values);
     values.resize(walker.width(), T::NAN);
     walker.fill(columns, row, values);

@@ -17,7 +17,7 @@ const NAN_COLUMN: u16 = 1;
 const CARRIER: u64 = 0x3ff << 52;
 
 /// A missing category, and one that is in no set.
-const MISSING_CATEGORY: u64 = u32::MAX as u64;
+pub(super) const MISSING_CATEGORY: u64 = u32::MAX as u64;
 const OTHER_CATEGORY: u64 = MISSING_CATEGORY - 1;
 
 /// Where the parts of a set's description are: position of its first word, number of words, where
@@ -321,7 +321,7 @@ impl Column {
 
 /// As [`crate::CategorySet::contains`] cuts it.
 #[inline(always)]
-fn category(value: f64, cut_towards_zero: bool) -> u64 {
+pub(super) fn category(value: f64, cut_towards_zero: bool) -> u64 {
     let is_number = match cut_towards_zero {
         true => value > -1.0,
         false => value >= 0.0,

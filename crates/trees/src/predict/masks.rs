@@ -1,0 +1,189 @@
+//! One row through trees of up to 64 leaves without walking them: for batches too small to fill a block.
+//!
+//! Number a tree's leaves from left to right. A node that sends a row right rules out the leaves on its
+//! left, and the first leaf that no such node rules out is where the row ends (QuickScorer,
+//! <https://doi.org/10.1145/2766462.2767733>): all leaves before it are left of it at some node where
+//! the row goes right, and it is itself on the left of none.
+//!
+//! Which of the leaves of a tree one *feature* rules out depends only on its code: the rank of its value
+//! among all bounds of the feature, or its category. So the leaves that are left are looked up, a line of
+//! 512 bits for several trees at once, and the lines of all features are intersected. A line
+//! that many codes share is held once.
+//!
+//! All values of a code go the same way at every node: bounds, and the ends of what counts as zero, are
+//! at the ends of the ranges that codes stand for. So the lines are made by asking the definition,
+//! [`Tree::goes_left`](crate::tree::Tree::goes_left), about one value of each.
+
+mod build;
+
+use crate::forest::Precision;
+use crate::predict::number::Number;
+use crate::predict::walk::{MISSING_CATEGORY, category};
+
+/// Features that are searched in lockstep.
+const SEARCHES: usize = 8;
+
+/// Lines that are intersected at once.
+const LINES: usize = 8;
+
+/// Which leaves are left in each of several trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(align(64))]
+struct Line([u64; 8]);
+
+const ALL: Line = Line([u64::MAX; 8]);
+
+/// What looks up the leaves of one row.
+#[derive(Debug)]
+pub(super) struct Masks<S> {
+    input: Precision,
+    numbers: Vec<NumberInputs>,
+    /// Their codes are after those of numbers.
+    categories: Vec<CategoryInput>,
+    /// See [`NumberInputs::bounds`].
+    bounds: Vec<f64>,
+    /// What lines of each block are intersected, padded to full [`LINES`].
+    entries: Vec<Entry>,
+    /// End of the entries of each block of trees.
+    blocks: Vec<u32>,
+    /// Position of the line of each code of each entry.
+    places: Vec<u16>,
+    lines: Vec<Line>,
+    /// Leaves of each tree from left to right, [`Masks::leaf_bits`] slots each.
+    leaves: Vec<S>,
+    /// Bits of a line that a tree has: 16, 32 or 64.
+    leaf_bits: usize,
+}
+
+/// Features that are compared with bounds, searched in lockstep: each search waits for memory and
+/// comparisons, and the others pass meanwhile. Codes are ranks; missing values come after them.
+#[derive(Debug)]
+struct NumberInputs {
+    features: [u32; SEARCHES],
+    /// Their codes of missing values.
+    missing: [u32; SEARCHES],
+    /// First of the bounds, and end: those of each feature one after the other, ascending, padded with
+    /// infinity to the same power of two, which is at least one more than there are.
+    bounds: (u32, u32),
+}
+
+/// A feature that is looked up in sets. Codes are categories; `end` stands for those in no set, and
+/// missing values come after that.
+#[derive(Debug)]
+struct CategoryInput {
+    feature: u32,
+    cut_towards_zero: bool,
+    end: u32,
+}
+
+/// A feature in a block.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    input: u32,
+    /// Position of the line of code 0.
+    first: u32,
+}
+
+impl<S: Number> Masks<S> {
+    /// `start` and the leaves of one row, added in tree order. `codes` is memory to work in.
+    #[inline(always)]
+    pub(super) fn sum(&self, start: S, columns: &[&[f64]], row: usize, codes: &mut Vec<u32>) -> S {
+        // The last is that of fillers.
+        codes.clear();
+        codes.resize(self.codes() + 1, 0);
+        self.encode(columns, row, codes);
+        match self.leaf_bits {
+            16 => self.sum_leaves::<16>(start, codes),
+            32 => self.sum_leaves::<32>(start, codes),
+            _ => self.sum_leaves::<64>(start, codes),
+        }
+    }
+
+    #[inline(always)]
+    fn encode(&self, columns: &[&[f64]], row: usize, codes: &mut [u32]) {
+        let (numbers, categories) = codes.split_at_mut(self.numbers.len() * SEARCHES);
+        let numbers = numbers.as_chunks_mut::<SEARCHES>().0;
+        for (codes, inputs) in numbers.iter_mut().zip(&self.numbers) {
+            let value = |feature: u32| self.input.round(columns[feature as usize][row]);
+            let values = inputs.features.map(value);
+            let bounds = &self.bounds[inputs.bounds.0 as usize..inputs.bounds.1 as usize];
+            let (size, mask) = (bounds.len() / SEARCHES, bounds.len().wrapping_sub(1));
+            let mut places: [usize; SEARCHES] = std::array::from_fn(|lane| lane * size);
+            for level in (0..size.trailing_zeros()).rev() {
+                for (place, value) in places.iter_mut().zip(&values) {
+                    // The mask changes nothing, and tells the compiler that the index is in bounds.
+                    let bound = bounds[(*place + (1 << level) - 1) & mask];
+                    // Not a branch: it would follow no pattern.
+                    *place += usize::from(*value > bound) << level;
+                }
+            }
+            for (lane, code) in codes.iter_mut().enumerate() {
+                let rank = (places[lane] - lane * size) as u32;
+                let is_missing = values[lane].is_nan();
+                *code = if is_missing {
+                    inputs.missing[lane]
+                } else {
+                    rank
+                };
+            }
+        }
+        for (code, input) in categories.iter_mut().zip(&self.categories) {
+            let value = self.input.round(columns[input.feature as usize][row]);
+            let category = category(value, input.cut_towards_zero);
+            let found = category.min(u64::from(input.end)) as u32;
+            let is_missing = category == MISSING_CATEGORY;
+            *code = if is_missing { input.end + 1 } else { found };
+        }
+    }
+
+    #[inline(always)]
+    fn sum_leaves<const LEAVES: usize>(&self, start: S, codes: &[u32]) -> S {
+        let leaves = self.leaves.as_chunks::<LEAVES>().0;
+        let mut sum = start;
+        let mut from = 0;
+        for (to, leaves) in self.blocks.iter().zip(leaves.chunks(512 / LEAVES)) {
+            let entries = self.entries[from..*to as usize].as_chunks::<LINES>().0;
+            from = *to as usize;
+            let mut lines = [ALL; LINES];
+            for (line, entries) in lines.iter_mut().zip(entries) {
+                *line = intersection(entries.each_ref().map(|entry| {
+                    let place = self.places[(entry.first + codes[entry.input as usize]) as usize];
+                    &self.lines[place as usize]
+                }));
+            }
+            let left = intersection(lines.each_ref());
+            sum = add_leaves(sum, &left.0, leaves);
+        }
+        sum
+    }
+}
+
+/// What is left in all of `lines`. As many at once, since the compiler keeps a line that it adds to in a
+/// loop in scalar registers.
+#[inline(always)]
+fn intersection(lines: [&Line; LINES]) -> Line {
+    let mut all = *lines[0];
+    for line in &lines[1..] {
+        for (all, line) in all.0.iter_mut().zip(line.0) {
+            *all &= line;
+        }
+    }
+    all
+}
+
+/// Adds the leaves of a block to `sum`, given which are left. Not inlined, so that what is left is
+/// stored as a whole and vectors hold it until then.
+#[inline(never)]
+fn add_leaves<S: Number, const LEAVES: usize>(
+    mut sum: S,
+    left: &[u64; 8],
+    leaves: &[[S; LEAVES]],
+) -> S {
+    for (tree, leaves) in leaves.iter().enumerate() {
+        let word = left[tree * LEAVES / 64 % 8] >> (tree * LEAVES % 64);
+        // The tree's own leaf is among its bits, so others above those do not matter, and one spares
+        // asking whether there are any.
+        sum += leaves[(word | 1 << 63).trailing_zeros() as usize % LEAVES];
+    }
+    sum
+}
