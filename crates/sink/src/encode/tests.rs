@@ -27,7 +27,8 @@ fn a_plain_score_has_no_empty_fields() {
         String::from_utf8(out).unwrap(),
         "{\"score_id\":\"payments/3/1\",\"event_id\":\"e1\",\"key\":\"k1\",\
          \"event_time\":1700000000001,\"score\":1,\"probability\":0.0010030090270812437,\
-         \"band\":\"review\",\"model\":\"terminal-rules@1\",\"catalog\":\"0123456789abcdef\",\
+         \"band\":\"review\",\"model\":\"terminal-rules@1\",\
+         \"model_hash\":\"00112233445566ff\",\"catalog\":\"0123456789abcdef\",\
          \"topic\":\"payments\",\"partition\":3,\"offset\":1}"
     );
 }
@@ -55,6 +56,58 @@ fn the_reference_data_is_named_when_there_is_some() {
     let registry = table.column_by_name("registry").unwrap();
     assert_eq!(registry.as_string::<i32>().value(0), "00ff");
     assert_eq!(table.num_columns(), plain.num_columns() + 1);
+}
+
+#[test]
+fn other_models_are_named_on_the_rows_they_speak_of() {
+    let mut batch = batch(8, 2);
+    let other = tillwatch_records::Versions {
+        model: "other@7".to_owned(),
+        model_hash: "beef".to_owned(),
+        ..tillwatch_records::Versions::clone(&batch.versions)
+    };
+    batch.challenge = Some(tillwatch_records::Challenge {
+        versions: std::sync::Arc::new(other),
+        rows: vec![false, true],
+    });
+    batch.attributions[1] = tillwatch_records::Attribution::Exact;
+    let shadow = |model: &str, probabilities: &[f64]| tillwatch_records::ShadowScores {
+        model: model.into(),
+        probabilities: probabilities.to_vec(),
+    };
+    batch.shadows = vec![
+        shadow("warming@1", &[f64::NAN, 0.5]),
+        shadow("left-out@1", &[]),
+        shadow("third@2", &[0.25, 0.75]),
+    ];
+    let encoder = ScoreEncoder::new(&batch, false);
+    let (first, second) = (score(&encoder, 0), score(&encoder, 1));
+    assert_eq!(first["model"], "terminal-rules@1");
+    assert_eq!(first["shadows"], json!({"third@2": 0.25}));
+    assert_eq!(first.get("attribution"), None);
+    assert_eq!(
+        (&second["model"], &second["model_hash"]),
+        (&json!("other@7"), &json!("beef"))
+    );
+    assert_eq!(
+        second["shadows"],
+        json!({"warming@1": 0.5, "third@2": 0.75})
+    );
+    assert_eq!(second["attribution"], "exact");
+
+    let table = scores_to_record_batch(&batch, false).unwrap();
+    let text = |name: &str| {
+        table
+            .column_by_name(name)
+            .unwrap()
+            .as_string::<i32>()
+            .clone()
+    };
+    assert_eq!(text("model").value(1), "other@7");
+    assert_eq!(text("attribution").value(0), "none");
+    let nulls = |name: &str| table.column_by_name(name).unwrap().null_count();
+    let counts = ["shadow_warming@1", "shadow_left-out@1", "shadow_third@2"].map(nulls);
+    assert_eq!(counts, [1, 2, 0]);
 }
 
 #[test]
@@ -90,6 +143,7 @@ fn an_alert_says_what_to_do() {
     assert_eq!(value["score_id"], "payments/3/8");
     assert_eq!(value["action"], "block the terminal");
     assert_eq!(value["words"], "many cards, \"one\" till");
+    assert_eq!(value["model_hash"], "00112233445566ff");
     assert_eq!(value["suppressed_count"], 2);
     assert_eq!(value["decision_time"], 5);
     assert_eq!(value["reasons"][0]["code"], "CARD_ENUMERATION");
