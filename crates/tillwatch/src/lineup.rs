@@ -1,6 +1,7 @@
 //! Which models score: the file that says so, changes while the process runs, and who is told of them.
 
 mod audit;
+mod change;
 pub mod commands;
 mod file;
 mod reload;

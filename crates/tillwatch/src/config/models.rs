@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::registry::reload_interval;
 
@@ -32,7 +32,7 @@ pub struct ModelsTable {
 }
 
 /// The `[models.challenger]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengerTable {
     pub model: PathBuf,

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::LineupFile;
+use super::change::Change;
+use super::{LineupFile, LineupFileError};
 use crate::config::{Config, LineupSource};
 use crate::core::Core;
 use crate::exit;
@@ -12,18 +13,31 @@ use crate::models::{LineupArgs, PromoteArgs};
 
 /// Puts a model in force in the line-up file of the configuration, once it is known to fit.
 pub fn promote(args: &PromoteArgs) -> Result<()> {
-    let (config, path) = open(&args.lineup)?;
-    let file = LineupFile::read(&path).map_err(exit::misconfigured)?;
-    let next = file.promoted(&args.directory, &path);
-    put_in_force(config, &path, &next.map_err(exit::misconfigured)?)
+    change(&args.lineup, |file, path| {
+        file.promoted(&args.directory, path)
+    })
 }
 
 /// Puts the champion before in force again in the line-up file of the configuration.
 pub fn rollback(args: &LineupArgs) -> Result<()> {
-    let (config, path) = open(args)?;
-    let file = LineupFile::read(&path).map_err(exit::misconfigured)?;
-    let next = file.rolled_back();
-    put_in_force(config, &path, &next.map_err(exit::misconfigured)?)
+    change(args, LineupFile::rolled_back)
+}
+
+/// Loads what the line-up file would name against the configuration's catalogs, then writes it. A change
+/// waits for the one before, so that none undoes another.
+fn change(
+    args: &LineupArgs,
+    next: impl FnOnce(&LineupFile, &Path) -> Result<LineupFile, LineupFileError>,
+) -> Result<()> {
+    let (mut config, path) = open(args)?;
+    let change = Change::begin(&path).map_err(exit::misconfigured)?;
+    let next = next(&change.file, &path).map_err(exit::misconfigured)?;
+    let settings = next.settings(&path).map_err(exit::misconfigured)?;
+    config.models.lineup = LineupSource::Written(settings);
+    let core = Core::load(&config).context("the line-up is left as it was")?;
+    change.write(&next)?;
+    println!("{}: {}", path.display(), core.models().current().name);
+    Ok(())
 }
 
 /// The configuration and where its line-up file is.
@@ -43,14 +57,4 @@ fn open(args: &LineupArgs) -> Result<(Config, PathBuf)> {
     };
     let lineup = lineup.clone();
     Ok((config, lineup))
-}
-
-/// Loads what `next` names against the configuration's catalogs, then writes it.
-fn put_in_force(mut config: Config, path: &Path, next: &LineupFile) -> Result<()> {
-    let settings = next.settings(path).map_err(exit::misconfigured)?;
-    config.models.lineup = LineupSource::Written(settings);
-    let core = Core::load(&config).context("the line-up is left as it was")?;
-    next.write(path)?;
-    println!("{}: {}", path.display(), core.models().current().name);
-    Ok(())
 }

@@ -1,33 +1,25 @@
 //! The file that says which models score, where it is not the configuration.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::config::{ChallengerTable, ConfigError, LineupSettings, read_text};
 
 /// Champions that are remembered to go back to.
 const PREVIOUS_MAX: usize = 16;
 
-/// What a reader of the file should know.
-const HEADER: &str = "\
-# Which models score: `tillwatch models promote` and `tillwatch models rollback` write this file, and a
-# running tillwatch follows it. Paths start at its directory.
-";
-
 /// A line-up as it is written. Paths start at the directory of the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineupFile {
     pub champion: PathBuf,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub shadows: Vec<PathBuf>,
     /// Champions before, the last one last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub previous: Vec<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub challenger: Option<ChallengerTable>,
 }
 
@@ -38,8 +30,17 @@ pub enum LineupFileError {
     Read(#[from] ConfigError),
     #[error("{path}: {reason}", path = path.display())]
     Format { path: PathBuf, reason: String },
-    #[error("cannot write {path}: {source}", path = path.display())]
+    #[error(
+        "cannot write {path}: {source}; whoever changes the line-up needs to write in its directory",
+        path = path.display()
+    )]
     Write { path: PathBuf, source: io::Error },
+    #[error("cannot lock {path}, which keeps two changes apart: {source}", path = path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("{path} was changed by somebody else meanwhile; look at it and try again", path = path.display())]
+    Changed { path: PathBuf },
+    #[error("{path} is not written in UTF-8, which a line-up file needs; rename it", path = path.display())]
+    Name { path: PathBuf },
     #[error("{path} is the champion already", path = path.display())]
     IsChampion { path: PathBuf },
     #[error("there is no champion before {path}: `previous` is empty", path = path.display())]
@@ -49,8 +50,12 @@ pub enum LineupFileError {
 impl LineupFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, LineupFileError> {
-        let text = read_text(path)?;
-        toml::from_str(&text).map_err(|error| LineupFileError::Format {
+        Self::parse(&read_text(path)?, path)
+    }
+
+    /// Reads `text`, which is the file's at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, LineupFileError> {
+        toml::from_str(text).map_err(|error| LineupFileError::Format {
             path: path.to_owned(),
             reason: error.to_string().trim_end().to_owned(),
         })
@@ -90,55 +95,20 @@ impl LineupFile {
     }
 
     /// The same with the champion before in force again.
-    pub fn rolled_back(&self) -> Result<Self, LineupFileError> {
+    pub fn rolled_back(&self, path: &Path) -> Result<Self, LineupFileError> {
+        let base = base(path);
         let mut next = self.clone();
         let Some(champion) = next.previous.pop() else {
             return Err(LineupFileError::NoPrevious {
                 path: self.champion.clone(),
             });
         };
-        next.shadows.retain(|shadow| *shadow != champion);
+        let is_it = |other: &PathBuf| is_same(&base.join(other), &base.join(&champion));
+        next.shadows.retain(|shadow| !is_it(shadow));
+        next.challenger
+            .take_if(|challenger| is_it(&challenger.model));
         next.champion = champion;
         Ok(next)
-    }
-
-    /// Writes it to `path` in one step: a reader sees the file before or the file after, whatever happens
-    /// in between.
-    pub fn write(&self, path: &Path) -> Result<(), LineupFileError> {
-        self.replace(path).map_err(|source| LineupFileError::Write {
-            path: path.to_owned(),
-            source,
-        })
-    }
-
-    fn replace(&self, path: &Path) -> io::Result<()> {
-        let text = toml::to_string(self).map_err(io::Error::other)?;
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let beside = path.with_file_name(name);
-        let mut file = File::create(&beside)?;
-        let written = file
-            .write_all(format!("{HEADER}{text}").as_bytes())
-            .and_then(|()| match std::fs::metadata(path) {
-                // Whoever may read the file before may read this one.
-                Ok(metadata) => file.set_permissions(metadata.permissions()),
-                Err(_) => Ok(()),
-            })
-            .and_then(|()| file.sync_all())
-            .and_then(|()| std::fs::rename(&beside, path));
-        if written.is_err() {
-            // The error before says more than this one would.
-            let _ = std::fs::remove_file(&beside);
-        }
-        written?;
-        // The rename itself is on disk when the directory is.
-        let directory = base(path);
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        File::open(directory)?.sync_all()
     }
 }
 

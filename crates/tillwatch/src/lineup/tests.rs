@@ -130,6 +130,15 @@ impl Place {
         }
     }
 
+    fn lineup(&self) -> LineupArgs {
+        LineupArgs {
+            config: ConfigArgs {
+                config: self.path("tillwatch.toml"),
+            },
+            stage: None,
+        }
+    }
+
     /// The lines of the audit file.
     fn audit(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("audit.jsonl")).unwrap();
@@ -400,15 +409,10 @@ fn promotion_and_roll_back_rewrite_the_file() {
     let path = place.path("lineup.toml");
     place.write(
         "lineup.toml",
-        "champion = \"one\"\nshadows = [\"two\"]\n[challenger]\nmodel = \"one\"\nshare = 0.5\n",
+        "# Agreed with the fraud desk.\nchampion = \"one\"\nshadows = [\"two\"]\n\n# A ramp.\n[challenger]\nmodel = \"one\"\nshare = 0.5\n",
     );
     let mut running = place.start();
-    let lineup = LineupArgs {
-        config: ConfigArgs {
-            config: place.path("tillwatch.toml"),
-        },
-        stage: None,
-    };
+    let lineup = place.lineup();
     let promote = |name: &str| {
         commands::promote(&PromoteArgs {
             directory: place.path(name),
@@ -424,6 +428,11 @@ fn promotion_and_roll_back_rewrite_the_file() {
         "the champion is no shadow of itself"
     );
     assert_eq!(file.challenger.as_ref().unwrap().share, 0.5);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with("# Agreed with") && text.contains("\n\n# A ramp.\n[challenger]"),
+        "{text}"
+    );
     assert_eq!(running.look(), Look::Taken);
     assert_eq!(running.champion(), "rules@2");
 
@@ -449,7 +458,7 @@ fn promotion_and_roll_back_rewrite_the_file() {
     assert!(
         !left
             .iter()
-            .any(|name| name.to_string_lossy().contains(".new")),
+            .any(|name| name.to_string_lossy().ends_with(".new")),
         "{left:?}"
     );
 
@@ -462,6 +471,36 @@ fn promotion_and_roll_back_rewrite_the_file() {
         error.to_string().contains("lineup = \"lineup.toml\""),
         "{error}"
     );
+}
+
+#[test]
+fn of_changes_at_the_same_time_none_is_lost() {
+    let place = Place::new();
+    let names: Vec<String> = (0..8).map(|n| format!("m{n}")).collect();
+    for name in &names {
+        place.rules(name, name, "records_1h >= 1");
+    }
+    std::thread::scope(|scope| {
+        for name in &names {
+            let args = PromoteArgs {
+                directory: place.path(name),
+                lineup: place.lineup(),
+            };
+            scope.spawn(move || commands::promote(&args).unwrap());
+        }
+    });
+    let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
+    let mut all = file.previous;
+    assert_eq!(all.remove(0), Path::new("one"));
+    all.push(file.champion);
+    all.sort();
+    let expected: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+    assert_eq!(all, expected);
+    for _ in &names {
+        commands::rollback(&place.lineup()).unwrap();
+    }
+    let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
+    assert_eq!(file.champion, Path::new("one"));
 }
 
 #[test]
