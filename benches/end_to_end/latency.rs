@@ -31,7 +31,7 @@ pub struct Latencies {
 type EventId = [u8; EVENT_ID_BYTES];
 
 /// Records ready to be sent.
-struct Load {
+pub struct Load {
     bytes: Vec<u8>,
     /// End of each record in `bytes`, its partition and key.
     records: Vec<(usize, i32, Vec<u8>)>,
@@ -48,7 +48,11 @@ pub fn measure(place: &Place, rate: u64, report: &mut Report) {
             let name = format!("{rate}-{round}-{}", contender.name());
             let (from, to) = (place.topic(&name), place.topic(&format!("{name}-out")));
             let mut running = contender.start(place, &from, &to);
-            let latencies = run(place, &mut running, &load, rate, &from, &to);
+            let topics = [from.as_str(), to.as_str()];
+            let measured = run(place, &mut running, &load, rate, topics, |_| {});
+            let warm = (rate * WARM_UP_SECONDS) as usize;
+            let measured = measured.iter().filter(|(number, _)| *number >= warm);
+            let latencies = Latencies::of(measured.map(|(_, ms)| *ms).collect());
             println!(
                 "{:10} {rate:6} records/s: p50 {:6.2} ms, p99 {:6.2} ms, max {:6.1} ms",
                 contender.name(),
@@ -63,8 +67,21 @@ pub fn measure(place: &Place, rate: u64, report: &mut Report) {
     report.latency.push((rate, rounds));
 }
 
+impl Latencies {
+    /// Of these in milliseconds, which are some.
+    pub fn of(mut ms: Vec<f64>) -> Self {
+        ms.sort_by(f64::total_cmp);
+        let at = |share: f64| ms[((ms.len() - 1) as f64 * share) as usize];
+        Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
+        }
+    }
+}
+
 impl Load {
-    fn new(place: &Place, records: u64) -> Self {
+    pub fn new(place: &Place, records: u64) -> Self {
         let mut fleet = place.fleet();
         let mut load = Self {
             bytes: Vec::new(),
@@ -99,14 +116,16 @@ impl Load {
     }
 }
 
-fn run(
+/// Sends the load at `rate` records/s and calls `beside` with the time of the first record on a thread of
+/// its own. Returns the number of each record after the first and its latency in milliseconds.
+pub fn run(
     place: &Place,
     running: &mut Running,
     load: &Load,
     rate: u64,
-    from: &str,
-    to: &str,
-) -> Latencies {
+    [from, to]: [&str; 2],
+    beside: impl FnOnce(Instant) + Send,
+) -> Vec<(usize, f64)> {
     let sender = Sender::new(&place.brokers, from, &[]).unwrap();
     let reader = Reader::new(&place.brokers, to, PARTITIONS).unwrap();
     // The first record is sent alone: once it comes back the contender has its partitions.
@@ -128,7 +147,7 @@ fn run(
     let mut latencies_ms = Vec::with_capacity(load.records.len());
     std::thread::scope(|scope| {
         scope.spawn(|| send_all(load, &sender, due));
-        let warm = (rate * WARM_UP_SECONDS) as usize;
+        scope.spawn(|| beside(start));
         let deadline = due(load.records.len()) + PATIENCE;
         let mut seen = 1;
         while seen < load.records.len() {
@@ -140,19 +159,12 @@ fn run(
             };
             let number = number.unwrap();
             seen += 1;
-            if number >= warm {
-                // From when it should have been sent, so that a stall of anything counts.
-                latencies_ms.push((Instant::now() - due(number)).as_secs_f64() * 1e3);
-            }
+            // From when it should have been sent, so that a stall of anything counts.
+            let latency = Instant::now() - due(number);
+            latencies_ms.push((number, latency.as_secs_f64() * 1e3));
         }
     });
-    latencies_ms.sort_by(f64::total_cmp);
-    let at = |share: f64| latencies_ms[((latencies_ms.len() - 1) as f64 * share) as usize];
-    Latencies {
-        p50: at(0.5),
-        p99: at(0.99),
-        max: at(1.0),
-    }
+    latencies_ms
 }
 
 /// Each record at its time, or at once when that has passed.

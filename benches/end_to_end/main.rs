@@ -14,6 +14,7 @@
 mod latency;
 mod process;
 mod report;
+mod swaps;
 mod throughput;
 
 use clap::Parser;
@@ -50,6 +51,12 @@ pub struct Options {
     /// Measured seconds at each rate and round.
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
+    /// Changes of models while scoring; 0 leaves the phase out.
+    #[arg(long, default_value_t = 0)]
+    pub swaps: u64,
+    /// Rate of that phase in records/s.
+    #[arg(long, default_value_t = 2_000)]
+    pub swap_rate: u64,
     /// Terminals of the fleet.
     #[arg(long, default_value_t = 50_000)]
     pub terminals: u32,
@@ -115,6 +122,7 @@ fn main() {
         place.options.records = place.options.records.min(MOCK_RECORDS_MAX);
         place.options.rates.truncate(1);
         place.options.seconds = place.options.seconds.min(3);
+        place.options.swaps = place.options.swaps.min(swaps::PHASE_SWAPS);
     }
     let mut report = Report::default();
     if place.options.records > 0 {
@@ -124,6 +132,9 @@ fn main() {
         if rate > 0 {
             latency::measure(&place, rate, &mut report);
         }
+    }
+    if place.options.swaps > 0 {
+        swaps::measure(&place, &mut report);
     }
     report.print();
 }

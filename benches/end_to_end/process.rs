@@ -34,27 +34,16 @@ impl Contender {
     /// Starts it between two topics.
     pub fn start(self, place: &Place, from: &str, to: &str) -> Running {
         let files = TempDir::new().unwrap();
-        let group = format!("{to}-{}", self.name());
-        let mut command = match self {
-            Self::Forward => forward(place, &group, from, to),
-            Self::Tillwatch => {
-                let config = files.path().join("tillwatch.toml");
-                fs::write(&config, job_w(place, &group, from, to)).unwrap();
-                let built = env!("CARGO_BIN_EXE_tillwatch");
-                let program = place.options.tillwatch.as_deref().unwrap_or(built);
-                let mut command = Command::new(program);
-                command.arg("run").arg("--config").arg(config);
-                command
+        match self {
+            Self::Forward => {
+                let group = format!("{to}-{}", self.name());
+                Running::start(forward(place, &group, from, to), files)
             }
-        };
-        let log = File::create(files.path().join("log")).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Running { child, files }
+            Self::Tillwatch => {
+                let config = configuration(place, "examples/job-w/tillwatch.toml", from, to);
+                Running::tillwatch(place, &config, files)
+            }
+        }
     }
 }
 
@@ -72,41 +61,44 @@ fn forward(place: &Place, group: &str, from: &str, to: &str) -> Command {
     command
 }
 
-/// `examples/job-w` with other topics.
-fn job_w(place: &Place, group: &str, from: &str, to: &str) -> String {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/job-w");
-    let text = fs::read_to_string(example.join("tillwatch.toml")).unwrap();
-    let mut config: Table = text.parse().unwrap();
+/// An example with other topics.
+pub fn configuration(place: &Place, example: &str, from: &str, to: &str) -> Table {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(example);
+    let directory = example.parent().unwrap();
+    let mut config: Table = fs::read_to_string(&example).unwrap().parse().unwrap();
     let absolute = |path: &Value| -> Value {
-        let path: PathBuf = example.join(path.as_str().unwrap());
+        let path: PathBuf = directory.join(path.as_str().unwrap());
         path.display().to_string().into()
     };
     let text = |text: &str| Value::from(text.to_owned());
-    let table = |properties: &[(String, String)]| -> Table {
-        let pairs = properties.iter();
-        pairs
-            .map(|(name, value)| (name.clone(), text(value)))
-            .collect()
+    let properties = |of: &mut Table, given: &[(String, String)]| {
+        let all = of
+            .entry("properties")
+            .or_insert_with(|| Table::new().into());
+        let all = all.as_table_mut().unwrap();
+        all.extend(
+            given
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value))),
+        );
     };
     config["kafka"]["bootstrap.servers"] = text(&place.brokers);
     let consumer = config["consumer"].as_table_mut().unwrap();
     consumer.insert("topics".to_owned(), vec![from].into());
-    consumer.insert("group".to_owned(), text(group));
-    consumer.insert(
-        "properties".to_owned(),
-        table(&place.options.consumer).into(),
-    );
+    consumer.insert("group".to_owned(), text(&format!("{to}-tillwatch")));
+    properties(consumer, &place.options.consumer);
     config["features"]["catalog"] = absolute(&config["features"]["catalog"]);
     config["models"]["champion"] = absolute(&config["models"]["champion"]);
     let sink = config["sink"].as_table_mut().unwrap();
-    let mut topics = Table::new();
-    topics.insert("scores".to_owned(), text(to));
-    topics.insert("dead_letters".to_owned(), text(&format!("{to}-refused")));
-    sink.insert("topics".to_owned(), topics.into());
-    sink.insert(
-        "properties".to_owned(),
-        table(&place.options.producer).into(),
-    );
+    let topics = ["scores", "alerts", "dead_letters"].map(|output| {
+        let topic = match output {
+            "scores" => to.to_owned(),
+            _ => format!("{to}-{output}"),
+        };
+        (output.to_owned(), topic.into())
+    });
+    sink.insert("topics".to_owned(), Table::from_iter(topics).into());
+    properties(sink, &place.options.producer);
     for (path, value) in &place.options.settings {
         let (table, key) = path.split_once('.').unwrap();
         let table = config.entry(table).or_insert_with(|| Table::new().into());
@@ -114,10 +106,37 @@ fn job_w(place: &Place, group: &str, from: &str, to: &str) -> String {
         let table = table.as_table_mut().unwrap();
         table.insert(key.to_owned(), value["value"].clone());
     }
-    toml::to_string(&config).unwrap()
+    config
 }
 
 impl Running {
+    /// tillwatch with `config`, which is written among `files`, as what it says will be.
+    pub fn tillwatch(place: &Place, config: &Table, files: TempDir) -> Self {
+        let path = files.path().join("tillwatch.toml");
+        fs::write(&path, toml::to_string(config).unwrap()).unwrap();
+        let built = env!("CARGO_BIN_EXE_tillwatch");
+        let program = place.options.tillwatch.as_deref().unwrap_or(built);
+        let mut command = Command::new(program);
+        command.arg("run").arg("--config").arg(path);
+        Self::start(command, files)
+    }
+
+    fn start(mut command: Command, files: TempDir) -> Self {
+        let log = File::create(files.path().join("log")).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, files }
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &Path {
+        self.files.path()
+    }
+
     /// User and system time so far, in seconds, to the kernel's tick of a hundredth.
     pub fn cpu_seconds(&mut self) -> f64 {
         let stat = self.proc("stat");

@@ -24,6 +24,8 @@ pub struct Report {
     pub throughput: Vec<Pair<Run>>,
     /// By rate in records/s.
     pub latency: Vec<(u64, Vec<Pair<Latencies>>)>,
+    /// Pairs of phases without and with changes of models.
+    pub swaps: Vec<[Latencies; 2]>,
 }
 
 impl<T> Default for Round<T> {
@@ -90,6 +92,37 @@ impl Report {
                 median(rounds.iter().map(|pair| pair.tillwatch.max)),
             );
             println!("| {} | {forward:.1} | {ours:.1} | | | |", name("max"));
+        }
+        self.print_swaps();
+    }
+
+    fn print_swaps(&self) {
+        if self.swaps.is_empty() {
+            return;
+        }
+        println!(
+            "\n| figure (median of {} pairs of phases) | as they are | models change | ratio | target | met |\n\
+             |---|---:|---:|---:|---:|---|",
+            self.swaps.len()
+        );
+        let figures: [(&str, fn(&Latencies) -> f64); 3] = [
+            ("p50 ms", |l| l.p50),
+            ("p99 ms", |l| l.p99),
+            ("max ms", |l| l.max),
+        ];
+        for (name, figure) in figures {
+            let side = |side: usize| median(self.swaps.iter().map(|pair| figure(&pair[side])));
+            let (without, with) = (side(0), side(1));
+            let ratios = self
+                .swaps
+                .iter()
+                .map(|[without, with]| figure(with) / figure(without));
+            let ratio = median(ratios);
+            let judged = match name {
+                "p99 ms" => format!("≤ 1.5 | {}", is_met(ratio <= 1.5)),
+                _ => "|".to_owned(),
+            };
+            println!("| {name} | {without:.2} | {with:.2} | {ratio:.2} | {judged} |");
         }
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::TimestampMillisecondType;
+use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 use crate::column::{Column, Projection};
@@ -120,4 +122,55 @@ impl EventBatch {
             .iter()
             .all(|kind| *kind == RecordKind::Transaction)
     }
+
+    /// The rows of all `batches`, of which there is one at least, copied into one batch in their order: what
+    /// came in many small batches then takes the memory of its rows.
+    ///
+    /// # Errors
+    /// Fails when they are of different partitions or columns.
+    pub fn concat(batches: &[&Self]) -> Result<Self, ArrowError> {
+        let Some(first) = batches.first() else {
+            return Err(ArrowError::InvalidArgumentError("no batch".to_owned()));
+        };
+        if batches.iter().any(|batch| batch.source != first.source) {
+            let what = "batches of several partitions".to_owned();
+            return Err(ArrowError::InvalidArgumentError(what));
+        }
+        let joined: Vec<&RecordBatch> = batches.iter().flat_map(|b| &b.joined).collect();
+        if !joined.is_empty() && joined.len() != batches.len() {
+            let what = "some batches have joined columns, others have not".to_owned();
+            return Err(ArrowError::SchemaError(what));
+        }
+        Ok(Self {
+            source: first.source.clone(),
+            offsets: batches.iter().flat_map(|b| &b.offsets).copied().collect(),
+            record_timestamps_ms: batches
+                .iter()
+                .flat_map(|b| &b.record_timestamps_ms)
+                .copied()
+                .collect(),
+            kinds: batches.iter().flat_map(|b| &b.kinds).copied().collect(),
+            projection: Arc::clone(&first.projection),
+            columns: concat_columns(batches.iter().map(|batch| &batch.columns))?,
+            joined: match joined.is_empty() {
+                true => None,
+                false => Some(concat_columns(joined.into_iter())?),
+            },
+        })
+    }
+}
+
+/// One batch of the rows of all, which have the same columns.
+pub(crate) fn concat_columns<'a>(
+    batches: impl Iterator<Item = &'a RecordBatch> + Clone,
+) -> Result<RecordBatch, ArrowError> {
+    let mut schemas = batches.clone().map(RecordBatch::schema_ref);
+    let Some(schema) = schemas.next() else {
+        return Err(ArrowError::InvalidArgumentError("no batch".to_owned()));
+    };
+    if schemas.any(|other| other != schema) {
+        let what = "batches of different columns".to_owned();
+        return Err(ArrowError::SchemaError(what));
+    }
+    concat_batches(schema, batches)
 }

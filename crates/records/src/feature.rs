@@ -1,8 +1,10 @@
 //! Transactions with their features.
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{Array, AsArray as _, RecordBatch, StringArray};
+use arrow::compute::concat;
+use arrow::error::ArrowError;
 
-use crate::event::EventBatch;
+use crate::event::{EventBatch, concat_columns};
 use crate::flags::Flags;
 
 /// One row per transaction, in offset order, with the features of its key as known on its arrival.
@@ -27,5 +29,20 @@ impl FeatureBatch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty()
+    }
+
+    /// The rows of all `batches` in one; see [`EventBatch::concat`].
+    ///
+    /// # Errors
+    /// Fails when they are of different partitions or columns.
+    pub fn concat(batches: &[&Self]) -> Result<Self, ArrowError> {
+        let events: Vec<&EventBatch> = batches.iter().map(|batch| &batch.events).collect();
+        let keys: Vec<&dyn Array> = batches.iter().map(|b| &b.keys as &dyn Array).collect();
+        Ok(Self {
+            events: EventBatch::concat(&events)?,
+            keys: concat(&keys)?.as_string::<i32>().clone(),
+            features: concat_columns(batches.iter().map(|batch| &batch.features))?,
+            flags: batches.iter().flat_map(|b| &b.flags).copied().collect(),
+        })
     }
 }

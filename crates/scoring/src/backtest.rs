@@ -1,12 +1,9 @@
-//! What another model would have said of the records seen last.
-//!
-//! A lane keeps its last batches in a [`Recent`]; [`backtest`] runs a model over them, before it takes
-//! effect.
+//! What another model would have said of records, as those that a lane keeps in a
+//! [`Recent`](crate::Recent), before it takes effect.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, RecordBatch};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tillwatch_records::{Band, FeatureBatch, ReasonDefinition, Severity};
@@ -16,79 +13,6 @@ use crate::runner::{Effort, Runner, Source};
 use crate::scope::InputScope;
 use crate::scorer::score_of;
 use crate::settings::ScoringSettings;
-
-/// Rows that a lane keeps unless told otherwise: a rule that fires once in a thousand rows is seen firing,
-/// and scoring them again takes some milliseconds.
-pub const RECENT_ROWS: usize = 10_000;
-
-/// Bytes that a lane keeps unless told otherwise. 10,000 rows of 120 features and 20 columns are some
-/// 12 MB; a machine has dozens of lanes, so wider rows are kept in smaller number. Batches that are views of
-/// larger ones count whole.
-pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
-
-/// The last batches of a lane, whole. Their columns are shared with whoever else holds them, not copied.
-#[derive(Debug)]
-pub struct Recent {
-    /// Oldest first, each with its bytes; none is empty.
-    batches: VecDeque<(FeatureBatch, usize)>,
-    rows: usize,
-    bytes: usize,
-    rows_max: usize,
-    bytes_max: usize,
-}
-
-impl Recent {
-    /// Room for about `rows_max` rows in at most `bytes_max` bytes. No room for rows: nothing is kept.
-    pub fn new(rows_max: usize, bytes_max: usize) -> Self {
-        Self {
-            batches: VecDeque::new(),
-            rows: 0,
-            bytes: 0,
-            rows_max,
-            bytes_max,
-        }
-    }
-
-    /// Keeps `batch`; forgets the oldest batches that the last `rows_max` rows do without, or whose bytes are
-    /// too many. So more rows than `rows_max` are kept by less than a batch.
-    pub fn push(&mut self, batch: &FeatureBatch) {
-        if batch.is_empty() || self.rows_max == 0 {
-            return;
-        }
-        let bytes = bytes_of(batch);
-        self.rows += batch.len();
-        self.bytes += bytes;
-        self.batches.push_back((batch.clone(), bytes));
-        while let Some((oldest, bytes)) = self.batches.front()
-            && (self.rows - oldest.len() >= self.rows_max || self.bytes > self.bytes_max)
-        {
-            self.rows -= oldest.len();
-            self.bytes -= bytes;
-            self.batches.pop_front();
-        }
-    }
-
-    /// The batches, oldest first.
-    pub fn batches(&self) -> impl Iterator<Item = &FeatureBatch> {
-        self.batches.iter().map(|(batch, _)| batch)
-    }
-
-    /// Rows kept.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Memory of the columns, bytes, as Arrow estimates it; at most the room given.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self::new(RECENT_ROWS, RECENT_BYTES)
-    }
-}
 
 /// What a model would have said.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -219,17 +143,4 @@ impl<'a> Counter<'a> {
             ..found
         }
     }
-}
-
-/// Memory of a batch's columns and of what stands beside them per row.
-fn bytes_of(batch: &FeatureBatch) -> usize {
-    /// Offset, timestamp, kind and flags of a row.
-    const ROW_BYTES: usize = 24;
-    let events = &batch.events;
-    let joined = events.joined.as_ref();
-    events.columns.get_array_memory_size()
-        + joined.map_or(0, RecordBatch::get_array_memory_size)
-        + batch.keys.get_array_memory_size()
-        + batch.features.get_array_memory_size()
-        + batch.len() * ROW_BYTES
 }

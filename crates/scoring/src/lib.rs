@@ -17,6 +17,7 @@ mod lineup;
 mod loaded;
 mod model;
 pub mod models;
+mod recent;
 mod registry;
 mod runner;
 mod scope;
@@ -27,7 +28,7 @@ mod tests;
 mod text;
 mod values;
 
-pub use backtest::{BackTest, RECENT_BYTES, RECENT_ROWS, Recent, RuleCount, backtest};
+pub use backtest::{BackTest, RuleCount, backtest};
 pub use calibration::{Calibration, CalibrationTable};
 pub use describe::{OutputKind, OutputTable};
 pub use ensemble::Method;
@@ -39,6 +40,7 @@ pub use model::{
     Attribution, Baseline, Contributions, Depth, Explain, InputReason, Learner, LearningModel,
     Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Signal,
 };
+pub use recent::{RECENT_BYTES, RECENT_ROWS, Recent};
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use runner::{Effort, Runner, Source};
 pub use scope::{CatalogId, FeatureWords, InputScope};

@@ -17,6 +17,7 @@ mod backtest;
 mod learning;
 mod logistic;
 mod property;
+mod recent;
 mod rules;
 mod trees;
 

@@ -79,35 +79,3 @@ fn rules_of_one_code_are_counted_apart() {
     let counts: Vec<_> = found.rules.iter().map(|r| (r.severity, r.fired)).collect();
     assert_eq!(counts, [(Severity::Critical, 3), (Severity::Warning, 2)]);
 }
-
-#[test]
-fn the_last_rows_are_kept_whole_and_bounded() {
-    let one = batch(0, &ROWS[..4]);
-    let mut recent = Recent::new(10, usize::MAX);
-    for first in 0..50 {
-        recent.push(&batch(first * 4, &ROWS[..4]));
-        recent.push(&batch(0, &[]));
-        let wanted = (4 * (first as usize + 1)).min(12);
-        assert_eq!(recent.rows(), wanted);
-    }
-    let first: Vec<i64> = recent.batches().map(|b| b.events.offsets[0]).collect();
-    assert_eq!(first, [188, 192, 196]);
-    let mut single = Recent::new(10, usize::MAX);
-    single.push(&one);
-    let each = single.bytes();
-    let mut tight = Recent::new(1_000, each * 2 + each / 2);
-    for _ in 0..9 {
-        tight.push(&one);
-        assert!(tight.bytes() <= each * 2 + each / 2);
-    }
-    assert_eq!(tight.rows(), 8);
-    let mut none = Recent::new(1_000, each - 1);
-    none.push(&one);
-    assert_eq!((none.rows(), none.bytes()), (0, 0));
-    let mut off = Recent::new(0, usize::MAX);
-    off.push(&one);
-    assert_eq!(off.rows(), 0);
-    // Shared, not copied.
-    let kept = single.batches().next().unwrap();
-    assert!(Arc::ptr_eq(kept.features.column(0), one.features.column(0)));
-}

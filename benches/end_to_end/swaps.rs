@@ -1,0 +1,118 @@
+//! What changes of models do to latency: phases with and without them in one process.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::Place;
+use crate::latency::{self, Latencies, Load};
+use crate::process::{Running, configuration};
+use crate::report::Report;
+
+/// Length of a phase, with changes or without.
+const PHASE_SECONDS: u64 = 5;
+
+/// Changes in a phase that has them.
+pub const PHASE_SWAPS: u64 = 10;
+
+/// Phases before those that are measured: the windows and caches of the terminals fill.
+const WARM_UP_PHASES: u64 = 2;
+
+/// Members of both line-ups: the shipped default.
+const MEMBERS: [&str; 3] = ["terminal-rules", "terminal-gbdt", "terminal-hst"];
+
+/// Changes models between two ensembles of the shipped members under load, each of which is read, checked and
+/// compiled anew.
+pub fn measure(place: &Place, report: &mut Report) {
+    let pairs = place.options.swaps.div_ceil(PHASE_SWAPS);
+    let phases = WARM_UP_PHASES + 2 * pairs;
+    let rate = place.options.swap_rate;
+    let load = Load::new(place, rate * PHASE_SECONDS * phases);
+    let (from, to) = (place.topic("swaps"), place.topic("swaps-out"));
+    place.topic("swaps-out-alerts");
+    let files = TempDir::new().unwrap();
+    write_models(files.path());
+    promote(files.path(), 0);
+    let mut config = configuration(place, "examples/tillwatch.toml", &from, &to);
+    let lineup =
+        "lineup = 'lineup.toml'\nreload = '20ms'\naudit = 'audit.jsonl'\nbacktest_rows = 10000";
+    config.insert("models".to_owned(), lineup.parse::<Table>().unwrap().into());
+    config["http"]["listen"] = Value::from("off");
+    let mut running = Running::tillwatch(place, &config, files);
+    let directory = running.files().to_owned();
+    let promotions = |start: Instant| {
+        let mut swaps = 0;
+        for phase in (WARM_UP_PHASES..phases).filter(|phase| has_swaps(*phase)) {
+            for swap in 0..PHASE_SWAPS {
+                let due_ms = 1_000 * PHASE_SECONDS * (phase * PHASE_SWAPS + swap) / PHASE_SWAPS;
+                let due = start + Duration::from_millis(due_ms);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                swaps += 1;
+                promote(&directory, swaps);
+            }
+        }
+    };
+    let measured = latency::run(place, &mut running, &load, rate, [&from, &to], promotions);
+    let mut by_phase = vec![Vec::new(); phases as usize];
+    for (number, ms) in measured {
+        by_phase[number / (rate * PHASE_SECONDS) as usize].push(ms);
+    }
+    let audit = fs::read_to_string(running.files().join("audit.jsonl")).unwrap();
+    let taken = audit.matches("\"event\":\"in_force\"").count() as u64;
+    // The first line is of the start.
+    assert_eq!(taken, 1 + pairs * PHASE_SWAPS, "every change was taken");
+    let mut sides = [Vec::new(), Vec::new()];
+    for (phase, ms) in by_phase
+        .into_iter()
+        .enumerate()
+        .skip(WARM_UP_PHASES as usize)
+    {
+        let has_swaps = has_swaps(phase as u64);
+        let latencies = Latencies::of(ms);
+        println!(
+            "{rate:6} records/s, {} changes/s: p50 {:6.2} ms, p99 {:6.2} ms, max {:6.1} ms",
+            u64::from(has_swaps) * PHASE_SWAPS / PHASE_SECONDS,
+            latencies.p50,
+            latencies.p99,
+            latencies.max
+        );
+        sides[usize::from(has_swaps)].push(latencies);
+    }
+    let [without, with] = sides;
+    let both = without.into_iter().zip(with);
+    report.swaps = both.map(|(without, with)| [without, with]).collect();
+}
+
+/// In the order without, with, with, without, so that what only grows with time comes to both.
+fn has_swaps(phase: u64) -> bool {
+    matches!((phase - WARM_UP_PHASES) % 4, 1 | 2)
+}
+
+/// Two ensembles of the shipped models that differ in how they combine.
+fn write_models(directory: &Path) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for (number, method) in ["max", "noisy_or"].iter().enumerate() {
+        let mut text = format!(
+            "name = \"model-{number}\"\nversion = \"1\"\nkind = \"ensemble\"\n[ensemble]\nmethod = \"{method}\"\n"
+        );
+        for member in MEMBERS {
+            let member = shipped.join(member);
+            text += &format!(
+                "[[ensemble.member]]\nmodel = {:?}\n",
+                member.display().to_string()
+            );
+        }
+        let model = directory.join(format!("model-{number}"));
+        fs::create_dir(&model).unwrap();
+        fs::write(model.join("model.toml"), text).unwrap();
+    }
+}
+
+fn promote(directory: &Path, swap: u64) {
+    let beside = directory.join("lineup.new");
+    fs::write(&beside, format!("champion = \"model-{}\"\n", swap % 2)).unwrap();
+    fs::rename(beside, directory.join("lineup.toml")).unwrap();
+}
