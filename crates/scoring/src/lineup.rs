@@ -146,13 +146,15 @@ impl Lineup {
         fields
     }
 
-    fn inputs(&self) -> impl Iterator<Item = &str> {
+    /// Champion, challenger, shadows.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<LoadedModel>> {
         let challenger = self.challenger.iter().map(|(entrant, _)| entrant);
-        let entrants = [&self.champion]
-            .into_iter()
-            .chain(challenger)
-            .chain(&self.shadows);
-        let members = entrants.flat_map(|entrant| entrant.model.members());
+        let entrants = [&self.champion].into_iter().chain(challenger);
+        entrants.chain(&self.shadows).map(|entrant| &entrant.model)
+    }
+
+    fn inputs(&self) -> impl Iterator<Item = &str> {
+        let members = self.models().flat_map(|model| model.members());
         members.flat_map(|info| info.inputs.iter().map(String::as_str))
     }
 }

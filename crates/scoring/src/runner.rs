@@ -10,6 +10,7 @@ use tillwatch_records::{Attribution, FeatureBatch, Flags};
 
 use self::source::joined;
 use crate::error::ScoringError;
+use crate::learners::Learners;
 use crate::loaded::{LoadedModel, MemberKind};
 use crate::model::{
     Contributions, Depth, Explain, Learner, Model, ModelInfo, ModelInput, ModelOutput, Signal,
@@ -72,10 +73,19 @@ pub enum Effort {
 impl Runner {
     /// Puts a model to work; its learners have seen nothing.
     pub fn new(model: &Arc<LoadedModel>, scope: &InputScope) -> Self {
+        Self::with(model, scope, &mut Learners::default())
+    }
+
+    /// As [`Runner::new`], with those learners that are among `learners`.
+    pub(crate) fn with(
+        model: &Arc<LoadedModel>,
+        scope: &InputScope,
+        learners: &mut Learners,
+    ) -> Self {
         let members = model.members.iter();
         Self {
             members: members
-                .map(|member| Member::new(&member.kind, scope))
+                .map(|member| Member::new(&member.kind, scope, learners))
                 .collect(),
             model: Arc::clone(model),
             schema: None,
@@ -321,17 +331,11 @@ impl Runner {
         (how != Attribution::None).then_some(&self.contributions)
     }
 
-    /// Gives up the learners to one that goes on with them: by hash, so that only the same model does.
-    pub(crate) fn take_learners(&mut self, from: &mut Self) {
-        for member in &mut self.members {
-            let same = |other: &&mut Member| {
-                other.info.hash == member.info.hash && other.info.name == member.info.name
-            };
-            if let Instance::Learning(mine) = &mut member.instance
-                && let Some(other) = from.members.iter_mut().find(same)
-                && let Instance::Learning(theirs) = &mut other.instance
-            {
-                std::mem::swap(mine, theirs);
+    /// Gives up the learners, and with them its work.
+    pub(crate) fn end(&mut self, learners: &mut Learners) {
+        for member in self.members.drain(..) {
+            if let Instance::Learning(learner) = member.instance {
+                learners.push(member.info, learner);
             }
         }
     }
@@ -367,7 +371,7 @@ impl Runner {
 }
 
 impl Member {
-    fn new(kind: &MemberKind, scope: &InputScope) -> Self {
+    fn new(kind: &MemberKind, scope: &InputScope, learners: &mut Learners) -> Self {
         let info = kind.info();
         Self {
             sources: info
@@ -377,7 +381,7 @@ impl Member {
                 .collect(),
             instance: match kind {
                 MemberKind::Fixed(model) => Instance::Fixed(Arc::clone(model)),
-                MemberKind::Learning(model) => Instance::Learning(model.start()),
+                MemberKind::Learning(model) => Instance::Learning(learners.take(&**model)),
             },
             info: info.clone(),
             positions: Vec::new(),

@@ -13,6 +13,7 @@ use twox_hash::XxHash3_64;
 
 use crate::alerts::{Alerts, Fired, Row};
 use crate::error::ScoringError;
+use crate::learners::Learners;
 use crate::lineup::{Entrant, Lineup};
 use crate::model::{Depth, Signal};
 use crate::runner::{Effort, Runner};
@@ -44,13 +45,18 @@ struct Decided {
 impl Scorer {
     /// A scorer that has seen nothing.
     pub fn new(lineup: &Arc<Lineup>) -> Self {
+        Self::with(lineup, &mut Learners::default())
+    }
+
+    /// As [`Scorer::new`], with those learners that are among `learners`.
+    fn with(lineup: &Arc<Lineup>, learners: &mut Learners) -> Self {
         let challenger = lineup.challenger.as_ref().map(|(entrant, _)| entrant);
-        let runner = |entrant: &Entrant| Runner::new(&entrant.model, &lineup.scope);
+        let mut runner = |entrant: &Entrant| Runner::with(&entrant.model, &lineup.scope, learners);
         let second = challenger.unwrap_or(&lineup.champion);
         Self {
             champion: runner(&lineup.champion),
-            challenger: challenger.map(runner),
-            shadows: lineup.shadows.iter().map(runner).collect(),
+            challenger: challenger.map(&mut runner),
+            shadows: lineup.shadows.iter().map(&mut runner).collect(),
             versions: [&lineup.champion, second].map(|entrant| Arc::clone(&entrant.versions)),
             alerts: Alerts::new(&lineup.settings),
             effort: Effort::Full,
@@ -61,16 +67,19 @@ impl Scorer {
 
     /// Scores with `lineup` from the next batch on; whether it is another one. A learner whose model is in
     /// both goes on with what it knows, cool-downs of alerts go on as well.
-    pub fn set_lineup(&mut self, lineup: &Arc<Lineup>) -> bool {
+    ///
+    /// Other learners are taken from `learners`, or made anew where they are not there. Left there are those
+    /// that score no more, for the caller to drop when there is time.
+    pub fn set_lineup(&mut self, lineup: &Arc<Lineup>, learners: &mut Learners) -> bool {
         if Arc::ptr_eq(&self.lineup, lineup) {
             return false;
         }
-        let mut next = Self::new(lineup);
-        for to in next.runners_mut() {
-            for from in self.runners_mut() {
-                to.take_learners(from);
-            }
+        let fresh = std::mem::take(learners);
+        for runner in self.runners_mut() {
+            runner.end(learners);
         }
+        learners.append(fresh);
+        let mut next = Self::with(lineup, learners);
         let reference = self.versions[0].reference.clone();
         next.set_reference(reference.as_deref());
         next.effort = self.effort;

@@ -234,6 +234,7 @@ impl Core {
             chain: rest.fold(Chain::new(lane(&self.first)), Chain::then),
             scorer,
             models: Arc::clone(&self.models),
+            _counted: self.models.enter(),
             in_force,
             is_told: false,
             recent: self.models.memory().map(Memory::lane),

@@ -23,6 +23,8 @@ pub struct Lane {
     pub chain: Chain,
     pub scorer: Scorer,
     pub models: Arc<Models>,
+    /// Makes it one of those that models are prepared for.
+    pub _counted: Arc<()>,
     /// What the last batch was scored by.
     pub in_force: Arc<InForce>,
     /// Whether it was said from which record on that is.
@@ -78,7 +80,7 @@ impl Lane {
             if !Arc::ptr_eq(&in_force.decode, &self.in_force.decode) {
                 self.decoder = Decoder::new(Arc::clone(&in_force.decode));
             }
-            self.scorer.set_lineup(&in_force.lineup);
+            self.in_force.hand_over(&mut self.scorer, &in_force);
             self.in_force = in_force;
             self.is_told = false;
         }

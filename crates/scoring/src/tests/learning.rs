@@ -130,10 +130,64 @@ fn a_learner_goes_on_when_the_line_up_changes() {
     // Another version of the ensemble has the same learner.
     let mut scorer = Scorer::new(&with_rules("1"));
     let mut parts = show(&scorer.score(batch(0, &given[..50])));
-    assert!(scorer.set_lineup(&with_rules("2")));
+    let mut learners = Learners::fresh(&with_rules("2"), scorer.lineup());
+    assert!(learners.is_empty(), "it has what the other needs");
+    assert!(scorer.set_lineup(&with_rules("2"), &mut learners));
+    assert!(learners.is_empty(), "and goes on with it");
     parts += &show(&scorer.score(batch(0, &given[50..])));
     assert_eq!(parts, whole);
     assert_eq!(scorer.versions().model, "both@2");
+}
+
+#[test]
+fn a_learner_that_was_made_ahead_is_as_one_made_at_once() {
+    let given = rows(120);
+    let rules = || {
+        let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
+        Arc::new(lineup(rules))
+    };
+    let after = |ahead: bool| {
+        let next = with_rules("1");
+        let mut scorer = Scorer::new(&rules());
+        scorer.score(batch(0, &given[..50]));
+        let mut learners = Learners::default();
+        if ahead {
+            learners = Learners::fresh(&next, scorer.lineup());
+            assert_eq!(learners.len(), 1);
+        }
+        assert!(scorer.set_lineup(&next, &mut learners));
+        assert!(learners.is_empty());
+        let scored = show(&scorer.score(batch(50, &given[50..])));
+        let learnt = scorer.learned();
+        // Back to rules alone: what is left over knows what it knew, and nobody takes it for a fresh one.
+        assert!(!scorer.set_lineup(&next, &mut learners));
+        assert!(scorer.set_lineup(&rules(), &mut learners));
+        assert_eq!((learners.len(), scorer.learned().len()), (1, 0));
+        assert_eq!(Learners::fresh(&next, scorer.lineup()).len(), 1);
+        (scored, learnt)
+    };
+    assert_eq!(after(true), after(false));
+}
+
+#[test]
+fn every_entrant_has_a_learner_of_its_own() {
+    let strange = || Registry::standard().load(&strange(), &scope()).unwrap();
+    let one = Arc::new(lineup(strange()));
+    let two = Arc::new(lineup(strange()).with_shadow(strange()).unwrap());
+    let mut scorer = Scorer::new(&one);
+    scorer.score(batch(0, &rows(50)));
+    let learnt = scorer.learned();
+    let mut learners = Learners::fresh(&two, &one);
+    assert_eq!(learners.len(), 1, "the champion has one");
+    assert!(scorer.set_lineup(&two, &mut learners));
+    assert!(learners.is_empty());
+    let found = scorer.learned();
+    assert_eq!(found[0], learnt[0], "the champion goes on");
+    assert_eq!(
+        found[1],
+        Scorer::new(&one).learned()[0],
+        "the shadow begins"
+    );
 }
 
 #[test]

@@ -164,6 +164,7 @@ impl Reloader {
             changed,
             trial.as_ref(),
         );
+        next.prepare(&current, self.core.models().lanes());
         drop(current);
         self.retired.push(self.core.models().exchange(next));
         Look::Taken

@@ -357,8 +357,15 @@ fn what_a_learner_knows_survives_a_change_of_what_is_beside_it() {
     assert_ne!(lane.scorer.learned(), known);
     // Another learner begins anew.
     place.write("learner/trees.toml", &TREES.replace("seed = 1", "seed = 2"));
+    let before = running.core.models().current();
     assert_eq!(running.look(), Look::Taken);
+    // Made before either lane takes the line-up; what they knew is dropped where the line-up before is.
+    let now = running.core.models().current();
+    assert_eq!((now.waiting(), before.waiting()), ((2, 0), (0, 0)));
     assert_eq!(warming(&score(&mut lane, 11, 1)), 1);
+    assert_eq!((now.waiting(), before.waiting()), ((1, 0), (0, 1)));
+    drop(unchanged);
+    assert_eq!(running.core.models().lanes(), 1);
 }
 
 #[test]
