@@ -11,6 +11,7 @@ mod error;
 mod fan_out;
 mod file;
 mod kafka;
+mod lines;
 mod memory;
 mod open;
 mod settings;
@@ -26,14 +27,14 @@ pub use counters::{Counters, CountersSnapshot, REASONS_COUNTED_MAX};
 pub use encode::{ScoreEncoder, scores_to_record_batch};
 pub use error::SinkError;
 pub use fan_out::FanOut;
-pub use file::{JsonLinesSink, ParquetSink};
+pub use file::ParquetSink;
 pub use kafka::{KafkaSink, OutRecord, RecordWriter};
+pub use lines::LineSink;
 pub use memory::MemorySink;
 pub use open::{Clock, Surroundings, open, probe};
 pub use settings::{
     Compression, FileSettings, Output, SinkKind, SinkSettings, SinksSettings, Topics,
 };
-pub use stdout::StdoutSink;
 
 /// Where scores go. Called by several lanes at once; what one lane writes for one key stays in order.
 ///

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::file::{self, JsonLinesSink, ParquetSink};
+use crate::file::{self, ParquetSink};
 use crate::kafka::{self, KafkaSink};
-use crate::{FanOut, Sink, SinkError, SinkKind, SinkSettings, SinksSettings, StdoutSink};
+use crate::{FanOut, LineSink, Sink, SinkError, SinkKind, SinkSettings, SinksSettings};
 
 /// The time now, in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -54,8 +54,8 @@ fn open_one(settings: &SinkSettings, around: &Surroundings) -> Result<Arc<dyn Si
     Ok(match settings.kind {
         SinkKind::Kafka => Arc::new(KafkaSink::open(settings, around)?),
         SinkKind::Parquet => Arc::new(ParquetSink::open(settings, around)?),
-        SinkKind::Jsonl => Arc::new(JsonLinesSink::open(settings, around)?),
-        SinkKind::Stdout => Arc::new(StdoutSink::open(settings, around)?),
+        SinkKind::Jsonl => Arc::new(LineSink::in_directory(settings, around)?),
+        SinkKind::Stdout => Arc::new(LineSink::on_stdout(settings, around)?),
     })
 }
 

@@ -5,137 +5,37 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tillwatch_records::{ScoreBatch, Ticket};
-
 use super::names;
-use super::worker::{Target, Worker};
+use super::worker::Target;
 use super::{make_directory, sync_directory};
-use crate::encode::dead_letter_json;
-use crate::{
-    Clock, CountersSnapshot, DeadLetter, FileSettings, Output, ScoreEncoder, Sink, SinkError,
-    SinkSettings, Surroundings,
-};
+use crate::lines::{LineSink, Lines};
+use crate::{FileSettings, Output, SinkError, SinkSettings, Surroundings};
 
 /// Bytes written before a sync even though more is waiting.
 const UNSYNCED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Appends to `scores.jsonl`, `alerts.jsonl` and `dead-letters.jsonl` in a directory. A line is
-/// acknowledged after it was synced to disk; all that waits is synced together. A file that has
-/// reached its limit is renamed to `scores-00000001.jsonl` and so on, and a new one begun.
-///
-/// A crash may leave a last line without its end; it was not acknowledged and is written again, so
-/// readers should skip it. On opening, such a line is ended, so that it does not run into the next.
-pub struct JsonLinesSink {
-    worker: Worker<LineFiles>,
-    settings: SinkSettings,
-    clock: Option<Clock>,
-}
-
-/// Encoded lines of one kind.
-pub(crate) struct Lines {
-    pub(crate) output: Output,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) records: u64,
-}
-
-impl JsonLinesSink {
-    /// A sink in the directory of `settings`.
+impl LineSink {
+    /// Appends to `scores.jsonl`, `alerts.jsonl` and `dead-letters.jsonl` in the directory of `settings`. A
+    /// line is acknowledged after it was synced to disk; all that waits is synced together. A file that has
+    /// reached its limit is renamed to `scores-00000001.jsonl` and so on, and a new one begun.
+    ///
+    /// A crash may leave a last line without its end; it was not acknowledged and is written again, so
+    /// readers should skip it. On opening, such a line is ended, so that it does not run into the next.
     ///
     /// # Errors
     /// [`SinkError::Settings`] without `file`, [`SinkError::File`] when the directory cannot be used.
-    pub fn open(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
+    pub fn in_directory(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
         settings.validate()?;
-        Self::start(settings, around)
+        Self::beside(settings, around)
     }
 
-    pub(crate) fn start(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
-        Ok(Self {
-            worker: Worker::start("sink-jsonl", LineFiles::open(settings.file()?)?)?,
-            settings: settings.clone(),
-            clock: around.clock.clone(),
-        })
-    }
-
-    fn give(&self, lines: Lines, ticket: &Ticket) -> Result<(), SinkError> {
-        let (records, bytes) = (lines.records as usize, lines.bytes.len());
-        self.worker.give(lines, records, bytes, ticket)
-    }
-}
-
-impl Sink for JsonLinesSink {
-    fn write(&self, scores: &ScoreBatch, ticket: &Ticket) -> Result<(), SinkError> {
-        if self.settings.takes(Output::Scores) && !scores.is_empty() {
-            self.give(encode_scores(scores, self.settings.features), ticket)?;
-            self.worker.counters().batch(scores.len(), 0);
-        }
-        if self.settings.takes(Output::Alerts) && !scores.alerts.is_empty() {
-            self.give(encode_alerts(scores, self.clock.as_ref()), ticket)?;
-            self.worker.counters().batch(0, scores.alerts.len());
-        }
-        Ok(())
-    }
-
-    fn dead_letter(&self, letter: &DeadLetter<'_>, ticket: &Ticket) -> Result<(), SinkError> {
-        if self.settings.takes(Output::DeadLetters) {
-            self.give(encode_dead_letter(letter), ticket)?;
-            self.worker.counters().dead_letter(letter.reason);
-        }
-        Ok(())
-    }
-
-    fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
-        self.worker.flush(timeout)
-    }
-
-    fn close(&self) {
-        self.worker.close();
-    }
-
-    fn counters(&self) -> CountersSnapshot {
-        self.worker.counters().snapshot()
-    }
-}
-
-/// One line per score.
-pub(crate) fn encode_scores(scores: &ScoreBatch, features: bool) -> Lines {
-    let encoder = ScoreEncoder::new(scores, features);
-    let mut bytes = Vec::with_capacity(scores.len() * 384);
-    for row in 0..scores.len() {
-        encoder.score(row, &mut bytes);
-        bytes.push(b'\n');
-    }
-    Lines {
-        output: Output::Scores,
-        bytes,
-        records: scores.len() as u64,
-    }
-}
-
-/// One line per alert.
-pub(crate) fn encode_alerts(scores: &ScoreBatch, clock: Option<&Clock>) -> Lines {
-    let encoder = ScoreEncoder::new(scores, false);
-    let now = clock.map(|clock| clock());
-    let mut bytes = Vec::new();
-    for alert in &scores.alerts {
-        encoder.alert(alert, now, &mut bytes);
-        bytes.push(b'\n');
-    }
-    Lines {
-        output: Output::Alerts,
-        bytes,
-        records: scores.alerts.len() as u64,
-    }
-}
-
-/// A line for a dead letter.
-pub(crate) fn encode_dead_letter(letter: &DeadLetter<'_>) -> Lines {
-    let mut bytes = Vec::new();
-    dead_letter_json(letter, &mut bytes);
-    bytes.push(b'\n');
-    Lines {
-        output: Output::DeadLetters,
-        bytes,
-        records: 1,
+    /// As [`LineSink::in_directory`], for settings of another kind.
+    pub(crate) fn beside(
+        settings: &SinkSettings,
+        around: &Surroundings,
+    ) -> Result<Self, SinkError> {
+        let files = LineFiles::open(settings.file()?)?;
+        Self::start("sink-jsonl", files, settings, around)
     }
 }
 

@@ -11,8 +11,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::SinkError;
-pub use jsonl::JsonLinesSink;
-pub(crate) use jsonl::{Lines, encode_alerts, encode_dead_letter, encode_scores};
 pub use parquet::ParquetSink;
 
 /// Whether files can be written in `directory`; makes it when missing.

@@ -12,22 +12,23 @@ use parquet::file::properties::WriterProperties;
 use tillwatch_records::{ScoreBatch, Ticket};
 
 use super::names::{self, Reserved};
+use super::sync_directory;
 use super::worker::{Target, Worker};
-use super::{JsonLinesSink, sync_directory};
+use crate::lines::LineSink;
 use crate::{
     Compression, CountersSnapshot, DeadLetter, FileSettings, Output, Sink, SinkError, SinkSettings,
     Surroundings, scores_to_record_batch,
 };
 
 /// Writes `scores-00000001.parquet` and so on in a directory, in the columns of
-/// [`scores_to_record_batch`]; alerts and dead letters as [`JsonLinesSink`] beside them.
+/// [`scores_to_record_batch`]; alerts and dead letters as [`LineSink::in_directory`] writes them, beside.
 ///
 /// A file is written under a hidden temporary name, completed, synced and renamed at the first of its
 /// limits (records, bytes, age), at a flush, or when the columns change; only then are its rows
 /// acknowledged. A temporary file that a crash left behind holds nothing acknowledged.
 pub struct ParquetSink {
-    worker: Worker<ParquetFiles>,
-    lines: JsonLinesSink,
+    worker: Worker<RecordBatch>,
+    lines: LineSink,
     settings: SinkSettings,
 }
 
@@ -46,7 +47,7 @@ impl ParquetSink {
             next_number: 1,
         };
         Ok(Self {
-            lines: JsonLinesSink::start(&beside, around)?,
+            lines: LineSink::beside(&beside, around)?,
             worker: Worker::start("sink-parquet", files)?,
             settings: settings.clone(),
         })

@@ -14,7 +14,7 @@ use tillwatch_records::{RawBatch, Settled, TopicPartition};
 use super::*;
 use crate::test_support::{alert, batch, ticket};
 use crate::{
-    DeadLetter, FanOut, FileSettings, MemorySink, Output, Sink, SinkKind, SinkSettings, StdoutSink,
+    DeadLetter, FanOut, FileSettings, LineSink, MemorySink, Output, Sink, SinkKind, SinkSettings,
     Surroundings,
 };
 
@@ -56,8 +56,8 @@ fn score_ids(path: &Path) -> Vec<String> {
 fn lines_are_there_when_the_ticket_settles() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("deep/down");
-    let sink =
-        JsonLinesSink::open(&settings(SinkKind::Jsonl, &path), &Surroundings::default()).unwrap();
+    let sink = LineSink::in_directory(&settings(SinkKind::Jsonl, &path), &Surroundings::default())
+        .unwrap();
     let mut scores = batch(0, 100);
     scores.alerts = vec![alert(0)];
     let (held, settled) = ticket();
@@ -101,7 +101,7 @@ fn an_open_last_line_is_ended_and_full_files_are_set_aside() {
     let mut settings = settings(SinkKind::Jsonl, directory.path());
     settings.file.as_mut().unwrap().rotate_records = 10;
     settings.outputs = vec![Output::Scores];
-    let sink = JsonLinesSink::open(&settings, &Surroundings::default()).unwrap();
+    let sink = LineSink::in_directory(&settings, &Surroundings::default()).unwrap();
     for first in [0, 100] {
         let (held, settled) = ticket();
         sink.write(&batch(first, 10), &held).unwrap();
@@ -195,7 +195,7 @@ fn a_directory_that_cannot_be_used_is_an_error_and_nothing_is_acknowledged() {
     let file = directory.path().join("file");
     File::create(&file).unwrap();
     let settings_in_file = settings(SinkKind::Jsonl, &file.join("below"));
-    let error = JsonLinesSink::open(&settings_in_file, &Surroundings::default())
+    let error = LineSink::in_directory(&settings_in_file, &Surroundings::default())
         .err()
         .unwrap();
     assert!(error.to_string().contains("below"), "{error}");
@@ -239,7 +239,7 @@ impl std::io::Write for Closed {
 #[test]
 fn a_closed_output_is_said_so() {
     let settings = SinkSettings::new(SinkKind::Stdout);
-    let sink = StdoutSink::on(Box::new(Closed), &settings, &Surroundings::default()).unwrap();
+    let sink = LineSink::on(Box::new(Closed), &settings, &Surroundings::default()).unwrap();
     let (held, settled) = ticket();
     sink.write(&batch(0, 1), &held).unwrap();
     drop(held);

@@ -38,9 +38,9 @@ pub(crate) trait Target: Send + 'static {
 }
 
 /// A handle on the thread. Dropping it commits what was handed over and waits for that.
-pub(crate) struct Worker<T: Target> {
+pub(crate) struct Worker<I: Send + 'static> {
     /// `None` only while dropping.
-    jobs: Option<Sender<Job<T::Item>>>,
+    jobs: Option<Sender<Job<I>>>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -62,9 +62,9 @@ enum Job<I> {
     Commit(Sender<()>),
 }
 
-impl<T: Target> Worker<T> {
+impl<I: Send + 'static> Worker<I> {
     /// Starts a thread called `name` that writes to `target`.
-    pub(crate) fn start(name: &str, target: T) -> Result<Self, SinkError> {
+    pub(crate) fn start(name: &str, target: impl Target<Item = I>) -> Result<Self, SinkError> {
         let (jobs, waiting) = bounded(WAITING_MAX);
         let shared = Arc::new(Shared::default());
         let thread = std::thread::Builder::new()
@@ -84,7 +84,7 @@ impl<T: Target> Worker<T> {
     /// Hands `item` over; blocks while the thread is behind.
     pub(crate) fn give(
         &self,
-        item: T::Item,
+        item: I,
         records: usize,
         bytes: usize,
         ticket: &Ticket,
@@ -140,7 +140,7 @@ impl<T: Target> Worker<T> {
     }
 }
 
-impl<T: Target> Drop for Worker<T> {
+impl<I: Send + 'static> Drop for Worker<I> {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {

@@ -16,7 +16,7 @@ use jsonl::JsonLines;
 use parquet_rows::ParquetRows;
 pub use table::{Table, Wanted};
 pub use values::value_text;
-pub use written::ParquetFile;
+pub use written::{ParquetFile, WholeFile};
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::{KeySpec, Projection, RawBatch, RecordKind, TopicPartition};
@@ -18,7 +15,7 @@ use tillwatch_simulator::Emitted;
 use tillwatch_sink::{OutRecord, RecordWriter};
 
 use crate::cli::{SimulateArgs, TimestampSource};
-use crate::files::is_parquet;
+use crate::files::{ParquetFile, is_parquet};
 
 /// How long the last records may take to be acknowledged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -118,11 +115,10 @@ impl Output {
 
 /// Decodes the records and writes the canonical columns of a transaction.
 pub struct ParquetOutput {
-    path: PathBuf,
     decoder: Decoder,
     batch: RawBatch,
     rows: i64,
-    writer: ArrowWriter<File>,
+    file: ParquetFile,
 }
 
 impl ParquetOutput {
@@ -130,17 +126,11 @@ impl ParquetOutput {
         let projection = Arc::new(Projection::of_kind(RecordKind::Transaction));
         let schema = Arc::clone(projection.schema());
         let plan = DecodePlan::new(&DecodeSettings::default(), projection, &KeySpec::terminal())?;
-        let file =
-            File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-            .build();
         Ok(Self {
-            path: path.to_owned(),
             decoder: Decoder::new(Arc::new(plan)),
             batch: RawBatch::new(TopicPartition::new("simulation", 0)),
             rows: 0,
-            writer: ArrowWriter::try_new(file, schema, Some(properties))?,
+            file: ParquetFile::create(path, &schema)?,
         })
     }
 
@@ -161,14 +151,11 @@ impl ParquetOutput {
             anyhow::bail!("a simulated record is refused: {}", refusal.detail);
         }
         self.batch.clear();
-        let written = self.writer.write(&decoded.events.columns);
-        written.with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.write(&decoded.events.columns)
     }
 
     fn finish(mut self) -> Result<()> {
         self.write_batch()?;
-        let file = self.writer.into_inner()?;
-        file.sync_all()
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.finish()
     }
 }

@@ -1,45 +1,40 @@
 //! The fleet's registry as a file that `[registry]` reads.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_csv::WriterBuilder;
-use parquet::arrow::ArrowWriter;
 use tillwatch_simulator::{Fleet, RegistryEntry};
 
-use crate::files::is_parquet;
+use crate::files::{ParquetFile, WholeFile, is_parquet};
 
 /// Terminals written at once.
 const BATCH_ROWS: usize = 8192;
 
 /// Writes every terminal of `fleet` to `path`: Parquet when it is named `.parquet`, CSV otherwise.
 pub fn write(fleet: &Fleet, path: &Path) -> Result<()> {
-    let failed = || format!("cannot write {}", path.display());
-    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     let mut entries = fleet.registry().peekable();
     let batches = std::iter::from_fn(|| {
         entries.peek()?;
         let rows: Vec<RegistryEntry> = entries.by_ref().take(BATCH_ROWS).collect();
         Some(table(&rows))
     });
-    let file = if is_parquet(path) {
-        let schema = table(&[])?.schema();
-        let mut writer = ArrowWriter::try_new(file, schema, None).with_context(failed)?;
+    if is_parquet(path) {
+        let mut file = ParquetFile::create(path, table(&[])?.schema_ref())?;
         for batch in batches {
-            writer.write(&batch?).with_context(failed)?;
+            file.write(&batch?)?;
         }
-        writer.into_inner().with_context(failed)?
-    } else {
-        let mut writer = WriterBuilder::new().with_header(true).build(file);
-        for batch in batches {
-            writer.write(&batch?).with_context(failed)?;
-        }
-        writer.into_inner()
-    };
-    file.sync_all().with_context(failed)
+        return file.finish();
+    }
+    let (whole, file) = WholeFile::create(path)?;
+    let mut writer = WriterBuilder::new().with_header(true).build(file);
+    for batch in batches {
+        let written = writer.write(&batch?);
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    whole.complete(&writer.into_inner())
 }
 
 /// One row per entry. In a CSV file all but the places, the limits and `is_mobile` is text.
