@@ -32,6 +32,8 @@ mod run;
 mod score;
 mod signals;
 mod simulate;
+#[cfg(test)]
+mod test_support;
 mod truth;
 mod watch;
 

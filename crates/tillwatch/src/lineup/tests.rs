@@ -1,55 +1,24 @@
-use std::path::{Path, PathBuf};
+mod beside;
+mod commands;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use serde_json::Value;
-use tillwatch_records::{Flags, RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_records::{Flags, ScoreBatch};
 use tillwatch_scoring::Effort;
-use tillwatch_sink::ScoreEncoder;
 
 use super::reload::Look;
 use super::*;
-use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::core::Core;
-use crate::deadline::Deadline;
 use crate::lane::Lane;
-use crate::metrics::{Exporter, Metrics};
-use crate::models::{LineupArgs, PromoteArgs};
+use crate::metrics::Metrics;
+use crate::test_support;
 use crate::watch::{Occasion, Prepared};
 
-const CONFIG: &str = r#"
-[entity]
-key = ["merchant_id", "terminal_id"]
-[features]
-catalog = "catalog.toml"
-[models]
-lineup = "lineup.toml"
-audit = "audit.jsonl"
-"#;
-
-const CATALOG: &str = r#"
-name = "small"
-description = "Records of a terminal"
-[[feature]]
-name = "records_1h"
-aggregate = "count"
-window = "1h"
-description = "Transactions within an hour"
-"#;
-
-const RULES: &str = r#"
-prior = 0.001
-[[rule]]
-code = "MANY"
-severity = "warning"
-when = "CONDITION"
-probability = 0.6
-feature = "records_1h"
-words = "many"
-"#;
+const MODELS: &str = "[models]\nlineup = \"lineup.toml\"\naudit = \"audit.jsonl\"\n";
 
 const LEARNER: &str = r#"
 name = "learner"
@@ -71,14 +40,15 @@ window = 4
 inputs = [{ name = "records_1h", low = 0.0, high = 100.0 }]
 "#;
 
-/// A configuration with everything it names, in a directory of its own.
-struct Place(tempfile::TempDir);
+/// A configuration with everything it names.
+struct Place(test_support::Place);
 
 impl Place {
     fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.write("tillwatch.toml", CONFIG);
-        place.write("catalog.toml", CATALOG);
+        let place = Self(test_support::Place::new(&[
+            ("tillwatch.toml", &test_support::config(MODELS)),
+            ("catalog.toml", &test_support::catalog("records_1h", None)),
+        ]));
         place.rules("one", "1", "records_1h >= 1");
         place.rules("two", "2", "records_1h >= 3 AND amount_minor >= 0");
         place.write("lineup.toml", "champion = \"one\"\n");
@@ -86,24 +56,23 @@ impl Place {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // As an editor does that keeps a file whole: the stamp tells apart what a coarse clock does not.
-        let beside = path.with_extension("new");
-        std::fs::write(&beside, text).unwrap();
-        std::fs::rename(beside, path).unwrap();
+        self.0.write(name, text);
+    }
+
+    /// Adds to the configuration.
+    fn configure(&self, more: &str) {
+        let config = test_support::config(&format!("{MODELS}{more}"));
+        self.write("tillwatch.toml", &config);
     }
 
     fn rules(&self, directory: &str, version: &str, condition: &str) {
-        let model = format!(
-            "name = \"rules\"\nversion = \"{version}\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n"
-        );
+        let model = test_support::rules_model(version);
         self.write(&format!("{directory}/model.toml"), &model);
-        let rules = RULES.replace("CONDITION", condition);
+        let rules = test_support::rules("records_1h", &[("MANY", condition, 0.6)]);
         self.write(&format!("{directory}/rules.toml"), &rules);
     }
 
@@ -127,15 +96,6 @@ impl Place {
             core,
             metrics,
             reloader,
-        }
-    }
-
-    fn lineup(&self) -> LineupArgs {
-        LineupArgs {
-            config: ConfigArgs {
-                config: self.path("tillwatch.toml"),
-            },
-            stage: None,
         }
     }
 
@@ -174,17 +134,7 @@ fn score(lane: &mut Lane, first: i64, count: i64) -> ScoreBatch {
 }
 
 fn score_with(lane: &mut Lane, first: i64, count: i64, effort: Effort) -> ScoreBatch {
-    let mut raw = RawBatch::new(TopicPartition::new("t", 3));
-    for row in first..first + count {
-        let time = 1_700_000_000_000 + row;
-        let json = format!(
-            r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a","merchant_id":"m","terminal_id":"1","amount_minor":5,"currency":"EUR"}}"#
-        );
-        raw.push(row, None, None, Some(json.as_bytes()), []);
-    }
-    let processed = lane.process(&raw, |_| (), |_| effort);
-    assert_eq!(processed.refusals.len(), 0);
-    processed.scores
+    test_support::score(lane, first..first + count, ("1", 5), effort)
 }
 
 #[test]
@@ -369,168 +319,9 @@ fn what_a_learner_knows_survives_a_change_of_what_is_beside_it() {
 }
 
 #[test]
-fn shadows_are_written_beside_the_score_and_compared() {
-    let place = Place::new();
-    let mut running = place.start();
-    let mut lane = running.core.lane(0);
-    assert!(score(&mut lane, 0, 1).shadows.is_empty());
-    place.write("lineup.toml", "champion = \"one\"\nshadows = [\"two\"]\n");
-    assert_eq!(running.look(), Look::Taken);
-    let count = |lane: &mut Lane, first, effort| {
-        let scores = score_with(lane, first, 5, effort);
-        running.metrics.count_scores(&scores, &lane.in_force.lineup);
-        scores
-    };
-    let scores = count(&mut lane, 1, Effort::Full);
-    let mut json = Vec::new();
-    ScoreEncoder::new(&scores, false).score(0, &mut json);
-    let json: Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(json["shadows"]["rules@2"], 0.001);
-    assert_eq!(json["model"], "rules@1");
-    let table = tillwatch_sink::scores_to_record_batch(&scores, false).unwrap();
-    assert_eq!(
-        table.column_by_name("shadow_rules@2").unwrap().null_count(),
-        0
-    );
-    // `two` asks for three records in the hour, the champion for one: they differ on one row here.
-    let found = running.metrics.comparisons();
-    let recent = found[0].recent.unwrap();
-    assert_eq!((found[0].rows, found[0].left_out), (5, 0));
-    assert!((recent.agreement - 0.8).abs() < 1e-9, "{recent:?}");
-    assert!(recent.difference > 0.0 && recent.stability > 0.0);
-
-    let scores = count(&mut lane, 6, Effort::Reduced);
-    assert!(scores.shadows[0].probabilities.is_empty());
-    assert!(
-        !scores.flags[0].contains(Flags::DEGRADED),
-        "the score is whole"
-    );
-    let after = running.metrics.comparisons();
-    assert_eq!((after[0].rows, after[0].left_out), (5, 5));
-    assert_eq!(after[0].recent, Some(recent));
-}
-
-#[test]
-fn promotion_and_roll_back_rewrite_the_file() {
-    let place = Place::new();
-    let path = place.path("lineup.toml");
-    place.write(
-        "lineup.toml",
-        "# Agreed with the fraud desk.\nchampion = \"one\"\nshadows = [\"two\"]\n\n# A ramp.\n[challenger]\nmodel = \"one\"\nshare = 0.5\n",
-    );
-    let mut running = place.start();
-    let lineup = place.lineup();
-    let promote = |name: &str| {
-        commands::promote(&PromoteArgs {
-            directory: place.path(name),
-            lineup: lineup.clone(),
-        })
-    };
-    promote("two").unwrap();
-    let file = LineupFile::read(&path).unwrap();
-    assert_eq!(file.champion, Path::new("two"));
-    assert_eq!(file.previous, [Path::new("one")]);
-    assert!(
-        file.shadows.is_empty(),
-        "the champion is no shadow of itself"
-    );
-    assert_eq!(file.challenger.as_ref().unwrap().share, 0.5);
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        text.starts_with("# Agreed with") && text.contains("\n\n# A ramp.\n[challenger]"),
-        "{text}"
-    );
-    assert_eq!(running.look(), Look::Taken);
-    assert_eq!(running.champion(), "rules@2");
-
-    let error = promote("two").unwrap_err();
-    assert!(
-        error.to_string().ends_with("is the champion already"),
-        "{error}"
-    );
-    place.write("bad/model.toml", "name = \"bad\"\n");
-    let before = std::fs::read(&path).unwrap();
-    let error = promote("bad").unwrap_err();
-    assert_eq!(error.to_string(), "the line-up is left as it was");
-    assert_eq!(crate::exit::code(&error), crate::exit::MISCONFIGURED);
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-
-    commands::rollback(&lineup).unwrap();
-    assert_eq!(running.look(), Look::Taken);
-    assert_eq!(running.champion(), "rules@1");
-    let error = commands::rollback(&lineup).unwrap_err();
-    assert!(error.to_string().contains("`previous` is empty"), "{error}");
-    let left = std::fs::read_dir(place.0.path()).unwrap().flatten();
-    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
-    assert!(
-        !left
-            .iter()
-            .any(|name| name.to_string_lossy().ends_with(".new")),
-        "{left:?}"
-    );
-
-    place.write(
-        "tillwatch.toml",
-        &CONFIG.replace("lineup = \"lineup.toml\"", "champion = \"one\""),
-    );
-    let error = promote("two").unwrap_err();
-    assert!(
-        error.to_string().contains("lineup = \"lineup.toml\""),
-        "{error}"
-    );
-}
-
-#[test]
-fn of_changes_at_the_same_time_none_is_lost() {
-    let place = Place::new();
-    let names: Vec<String> = (0..8).map(|n| format!("m{n}")).collect();
-    for name in &names {
-        place.rules(name, name, "records_1h >= 1");
-    }
-    std::thread::scope(|scope| {
-        for name in &names {
-            let args = PromoteArgs {
-                directory: place.path(name),
-                lineup: place.lineup(),
-            };
-            scope.spawn(move || commands::promote(&args).unwrap());
-        }
-    });
-    let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
-    let mut all = file.previous;
-    assert_eq!(all.remove(0), Path::new("one"));
-    all.push(file.champion);
-    all.sort();
-    let expected: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
-    assert_eq!(all, expected);
-    for _ in &names {
-        commands::rollback(&place.lineup()).unwrap();
-    }
-    let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
-    assert_eq!(file.champion, Path::new("one"));
-}
-
-#[test]
-fn history_is_bounded_and_far_directories_are_written_in_full() {
-    let place = Place::new();
-    let path = place.path("lineup.toml");
-    let elsewhere = tempfile::tempdir().unwrap();
-    let mut file = LineupFile::read(&path).unwrap();
-    for n in 0..20 {
-        let directory = place.path(&format!("m{n}"));
-        std::fs::create_dir(&directory).unwrap();
-        file = file.promoted(&directory, &path).unwrap();
-    }
-    assert_eq!(file.previous.len(), 16);
-    assert_eq!(file.previous.last().unwrap(), Path::new("m18"));
-    let file = file.promoted(elsewhere.path(), &path).unwrap();
-    assert_eq!(file.champion, elsewhere.path().canonicalize().unwrap());
-}
-
-#[test]
 fn the_thread_follows_the_bell_alone_when_told_so() {
     let place = Place::new();
-    place.write("tillwatch.toml", &format!("{CONFIG}reload = \"off\"\n"));
+    place.configure("reload = \"off\"\n");
     let running = place.start();
     let prepared = Prepared::new();
     let bell = prepared.bell();
@@ -551,58 +342,9 @@ fn the_thread_follows_the_bell_alone_when_told_so() {
 }
 
 #[test]
-fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
-    let place = Place::new();
-    let model = "name = \"learnt\"\nversion = \"1\"\nkind = \"logistic\"\nartefact = \"a.toml\"\ninputs = [\"records_1h\"]\n";
-    place.write("learnt/model.toml", model);
-    place.write(
-        "learnt/a.toml",
-        "intercept = 5.0\n[[term]]\ninput = \"records_1h\"\ncoefficient = 1.0\n",
-    );
-    place.ensemble("both", &["one", "learnt"]);
-    place.write("lineup.toml", "champion = \"both\"\nshadows = [\"two\"]\n");
-    let running = place.start();
-    let mut lane = running.core.lane(0);
-    let mut deadline = Deadline::new(Duration::from_millis(50));
-    let mut at_age = |age_ms, first| {
-        let effort = deadline.effort(Duration::from_millis(age_ms), 4);
-        let scores = score_with(&mut lane, first, 4, effort);
-        deadline.learn(effort, 4, Duration::from_millis(20));
-        running.metrics.count_effort(effort);
-        running.metrics.count_scores(&scores, &lane.in_force.lineup);
-        let is_degraded = scores.flags[3].contains(Flags::DEGRADED);
-        (
-            scores.scores[3],
-            is_degraded,
-            scores.shadows[0].probabilities.len(),
-        )
-    };
-    assert_eq!(at_age(0, 0), (999, false, 4));
-    // Scoring took 20 ms for as many rows and is expected to take a quarter of that.
-    assert_eq!(at_age(46, 4), (999, false, 0));
-    assert_eq!(at_age(51, 8), (600, true, 0));
-    assert_eq!(at_age(0, 12), (999, false, 4));
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exporter(Arc::clone(&running.metrics))));
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
-    for line in [
-        "tillwatch_shortened_batches_total{effort=\"reduced\"} 1",
-        "tillwatch_shortened_batches_total{effort=\"least\"} 1",
-        "tillwatch_degraded_scores_total 4",
-        "tillwatch_shadow_rows_total{model=\"rules@2\",outcome=\"scored\"} 8",
-        "tillwatch_shadow_rows_total{model=\"rules@2\",outcome=\"left_out\"} 8",
-        "tillwatch_model_info{model=\"both@1\"",
-    ] {
-        assert!(text.contains(line), "{line} is not in\n{text}");
-    }
-    assert!(text.contains("tillwatch_shadow_stability_index{model=\"rules@2\"}"));
-}
-
-#[test]
 fn a_change_is_tried_on_the_last_rows_of_every_lane_first() {
     let place = Place::new();
-    place.write("tillwatch.toml", &format!("{CONFIG}backtest_rows = 20\n"));
+    place.configure("backtest_rows = 20\n");
     let mut running = place.start();
     place.write("lineup.toml", "champion = \"two\"\n");
     assert_eq!(running.look(), Look::Taken);
@@ -633,8 +375,7 @@ fn a_change_is_tried_on_the_last_rows_of_every_lane_first() {
 fn a_column_of_the_registry_that_is_not_joined_asks_for_a_restart() {
     let place = Place::new();
     place.write("terminals.csv", "merchant_id,terminal_id,model\nm,1,007\n");
-    let config = format!("{CONFIG}[registry]\npath = \"terminals.csv\"\nreload = \"off\"\n");
-    place.write("tillwatch.toml", &config);
+    place.configure("[registry]\npath = \"terminals.csv\"\nreload = \"off\"\n");
     let mut running = place.start();
     place.rules("two", "2", "registry_model = '007'");
     place.write("lineup.toml", "champion = \"two\"\n");

@@ -1,9 +1,8 @@
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arrow::array::{Int64Array, StringArray};
 use parquet::arrow::ArrowWriter;
-use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_records::ScoreBatch;
 use tillwatch_scoring::Effort;
 
 use super::*;
@@ -11,15 +10,9 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::test_support;
 
-const CONFIG: &str = r#"
-[entity]
-key = ["merchant_id", "terminal_id"]
-[features]
-catalog = "catalog.toml"
-[models]
-champion = "rules"
-"#;
+const MODELS: &str = "[models]\nchampion = \"rules\"\n";
 
 const REGISTRY: &str = r#"
 [registry]
@@ -27,114 +20,62 @@ path = "terminals.csv"
 types = { floor_limit_minor = "integer" }
 "#;
 
-const CATALOG: &str = r#"
-name = "small"
-description = "Records of a terminal, and those above its floor limit"
-[[feature]]
-name = "over_limit_1h"
-aggregate = "count"
-window = "1h"
-filter = "amount_minor > registry_floor_limit_minor"
-description = "Transactions above the floor limit within an hour"
-"#;
-
-const MODEL: &str = r#"
-name = "rules"
-version = "1"
-kind = "rules"
-artefact = "rules.toml"
-"#;
-
-const RULES: &str = r#"
-prior = 0.001
-[[rule]]
-code = "UNREGISTERED_TERMINAL"
-severity = "warning"
-when = "registry_known = 0"
-probability = 0.5
-feature = "registry_known"
-words = "not in the registry"
-[[rule]]
-code = "FLOOR_LIMIT"
-severity = "warning"
-when = "over_limit_1h >= 1"
-probability = 0.9
-feature = "over_limit_1h"
-words = "above the floor limit"
-[[rule]]
-code = "MODEL"
-severity = "warning"
-when = "registry_model = '007'"
-probability = 0.8
-feature = "registry_known"
-words = "of a model"
-"#;
-
 const TERMINALS: &str = "merchant_id,terminal_id,model,floor_limit_minor\nm,01,007,1000\n";
 
-/// A configuration with everything it names, in a directory of its own.
-struct Place(tempfile::TempDir);
+/// A configuration with everything it names.
+struct Place(test_support::Place);
 
 impl Place {
     fn new(terminals: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        std::fs::create_dir(place.0.path().join("rules")).unwrap();
-        for (name, text) in [
-            ("catalog.toml", CATALOG),
-            ("rules/model.toml", MODEL),
-            ("rules/rules.toml", RULES),
+        let filter = "amount_minor > registry_floor_limit_minor";
+        let rules = [
+            ("UNREGISTERED_TERMINAL", "registry_known = 0", 0.5),
+            ("FLOOR_LIMIT", "over_limit_1h >= 1", 0.9),
+            ("MODEL", "registry_model = '007'", 0.8),
+        ];
+        Self(test_support::Place::new(&[
+            (
+                "catalog.toml",
+                &test_support::catalog("over_limit_1h", Some(filter)),
+            ),
+            ("rules/model.toml", &test_support::rules_model("1")),
+            (
+                "rules/rules.toml",
+                &test_support::rules("over_limit_1h", &rules),
+            ),
             ("terminals.csv", terminals),
-        ] {
-            std::fs::write(place.0.path().join(name), text).unwrap();
-        }
-        place
+        ]))
     }
 
-    fn load(&self, config: &str) -> Result<Core, String> {
-        let path = self.0.path().join("tillwatch.toml");
-        std::fs::write(&path, config).unwrap();
-        let config = Config::load(&path).map_err(|error| error.to_string())?;
+    /// Loads a configuration that ends in `registry`.
+    fn load(&self, registry: &str) -> Result<Core, String> {
+        let config = test_support::config(&format!("{MODELS}{registry}"));
+        self.0.write("tillwatch.toml", &config);
+        let config = Config::load(&self.0.path("tillwatch.toml"));
+        let config = config.map_err(|error| error.to_string())?;
         Core::load(&config).map_err(|error| error.to_string())
     }
 
     fn core(&self) -> Core {
-        self.load(&format!("{CONFIG}{REGISTRY}")).unwrap()
+        self.load(REGISTRY).unwrap()
     }
 
     fn refusal(&self) -> String {
-        self.load(&format!("{CONFIG}{REGISTRY}"))
-            .map(|_| ())
-            .unwrap_err()
+        self.load(REGISTRY).map(|_| ()).unwrap_err()
     }
 
-    /// Writes the registry, a second later each time: clocks of file systems are coarse.
-    fn write(&self, terminals: &str, second: u64) {
-        let path = self.0.path().join("terminals.csv");
-        std::fs::write(&path, terminals).unwrap();
-        set_time(&path, second);
+    fn write(&self, terminals: &str) {
+        self.0.write("terminals.csv", terminals);
     }
-}
-
-fn set_time(path: &Path, second: u64) {
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
-    file.set_modified(time).unwrap();
 }
 
 /// Scores one transaction of a terminal; the codes of its reasons.
 fn score(lane: &mut Lane, row: i64, terminal: &str, amount: i64) -> (Vec<String>, ScoreBatch) {
-    let mut raw = RawBatch::new(TopicPartition::new("t", 0));
-    let time = 1_700_000_000_000 + row;
-    let json = format!(
-        r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a","merchant_id":"m","terminal_id":"{terminal}","amount_minor":{amount},"currency":"EUR"}}"#
-    );
-    raw.push(row, None, None, Some(json.as_bytes()), []);
-    let processed = lane.process(&raw, |_| (), |_| Effort::Full);
-    assert_eq!(processed.refusals.len(), 0);
-    let reasons = processed.scores.reasons.row(0).iter();
+    let scores = test_support::score(lane, row..row + 1, (terminal, amount), Effort::Full);
+    let reasons = scores.reasons.row(0).iter();
     let mut codes: Vec<String> = reasons.map(|r| r.definition.code.clone()).collect();
     codes.sort_unstable();
-    (codes, processed.scores)
+    (codes, scores)
 }
 
 /// Looks until the file has come to rest.
@@ -159,7 +100,7 @@ fn a_changed_file_takes_effect_between_two_batches_of_every_lane() {
 
     let mut last = None;
     assert!(matches!(look(reference, &mut last), Look::Same));
-    place.write(&TERMINALS.replace("01,007,1000", "1,008,2000"), 1);
+    place.write(&TERMINALS.replace("01,007,1000", "1,008,2000"));
     let Look::Taken(table) = look(reference, &mut last) else {
         panic!("a changed file is taken");
     };
@@ -181,7 +122,7 @@ fn a_bad_file_is_refused_and_the_old_table_stays() {
     let reference = core.reference().unwrap();
     let version = reference.current().version().to_owned();
     let mut last = None;
-    for (second, (text, words)) in (1..).zip([
+    for (text, words) in [
         (TERMINALS.replace("1000", "much"), "much"),
         (
             TERMINALS.replace("floor_limit_minor", "limit"),
@@ -197,8 +138,8 @@ fn a_bad_file_is_refused_and_the_old_table_stays() {
         ),
         (format!("{TERMINALS}m,02\n"), "incorrect number of fields"),
         (String::new(), "`floor_limit_minor`"),
-    ]) {
-        place.write(&text, second);
+    ] {
+        place.write(&text);
         let Look::Refused(error) = look(reference, &mut last) else {
             panic!("{text} is refused");
         };
@@ -209,11 +150,11 @@ fn a_bad_file_is_refused_and_the_old_table_stays() {
         );
         assert_eq!(reference.current().version(), version);
     }
-    std::fs::remove_file(place.0.path().join("terminals.csv")).unwrap();
+    std::fs::remove_file(place.0.path("terminals.csv")).unwrap();
     assert!(matches!(look(reference, &mut last), Look::Refused(_)));
     assert!(matches!(look(reference, &mut last), Look::Same));
     // Back with the same content: nothing to reload.
-    place.write(TERMINALS, 100);
+    place.write(TERMINALS);
     assert!(matches!(look(reference, &mut last), Look::Same));
     assert_eq!(score(&mut core.lane(0), 0, "01", 1).0, ["MODEL"]);
 }
@@ -224,9 +165,9 @@ fn a_file_that_is_still_being_written_waits() {
     let core = place.core();
     let reference = core.reference().unwrap();
     let mut last = None;
-    place.write(&format!("{TERMINALS}m,02,"), 1);
+    place.write(&format!("{TERMINALS}m,02,"));
     assert!(matches!(reference.look(&mut last), Look::Same));
-    place.write(&format!("{TERMINALS}m,02,x,5\n"), 2);
+    place.write(&format!("{TERMINALS}m,02,x,5\n"));
     assert!(matches!(reference.look(&mut last), Look::Same));
     assert!(matches!(reference.look(&mut last), Look::Taken(_)));
 }
@@ -234,31 +175,31 @@ fn a_file_that_is_still_being_written_waits() {
 #[test]
 fn what_is_missing_is_said_at_the_start() {
     let place = Place::new(TERMINALS);
-    let message = place.load(CONFIG).map(|_| ()).unwrap_err();
+    let message = place.load("").map(|_| ()).unwrap_err();
     assert!(message.contains("registry_floor_limit_minor"), "{message}");
     assert!(
         message.ends_with("name its file in [registry] path"),
         "{message}"
     );
-    place.write(&TERMINALS.replace("floor_limit_minor", "floor_limit"), 1);
+    place.write(&TERMINALS.replace("floor_limit_minor", "floor_limit"));
     let message = place.refusal();
     assert!(
         message.contains("no column `floor_limit_minor`") && message.contains("`floor_limit`?"),
         "{message}"
     );
-    place.write(&TERMINALS.replace(",model,", ",modell,"), 2);
+    place.write(&TERMINALS.replace(",model,", ",modell,"));
     let message = place.refusal();
     assert!(
         message.contains("did you mean `registry_modell`?"),
         "{message}"
     );
-    std::fs::remove_file(place.0.path().join("terminals.csv")).unwrap();
+    std::fs::remove_file(place.0.path("terminals.csv")).unwrap();
     assert!(
         place.refusal().contains("cannot read"),
         "{}",
         place.refusal()
     );
-    let wrong = format!("{CONFIG}{REGISTRY}reload = \"1ms\"\n");
+    let wrong = format!("{REGISTRY}reload = \"1ms\"\n");
     let message = place.load(&wrong).map(|_| ()).unwrap_err();
     assert!(
         message.contains("[registry] reload: `1ms` is not from 10ms to 24h"),
@@ -279,13 +220,13 @@ fn parquet_and_csv_give_the_same_table() {
         ("floor_limit_minor", limits as _),
     ])
     .unwrap();
-    let path = place.0.path().join("terminals.parquet");
+    let path = place.0.path("terminals.parquet");
     let file = std::fs::File::create(&path).unwrap();
     let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
     writer.write(&rows).unwrap();
     writer.close().unwrap();
     let named = "[registry]\npath = \"terminals.parquet\"\nreload = \"off\"\n";
-    let core = place.load(&format!("{CONFIG}{named}")).unwrap();
+    let core = place.load(named).unwrap();
     let reference = core.reference().unwrap();
     assert_eq!(reference.current().version(), csv.version());
     assert_eq!(reference.settings().reload, None);
@@ -301,7 +242,7 @@ fn the_watch_reloads_and_counts() {
     let before = reference.current().version().to_owned();
     let interval = Duration::from_millis(5);
     let watch = watch(Arc::clone(&reference), interval, Arc::clone(&metrics)).unwrap();
-    place.write(&TERMINALS.replace("1000", "2000"), 1);
+    place.write(&TERMINALS.replace("1000", "2000"));
     for _ in 0..2_000 {
         if reference.current().version() != before {
             break;
