@@ -11,6 +11,7 @@ use crate::feature::extreme::Queue;
 use crate::feature::holding;
 use crate::layout::Layout;
 
+mod formula;
 mod text;
 mod uses;
 mod words;

@@ -1,20 +1,22 @@
 //! [`Metrics`] as Prometheus reads them.
 
+mod scrape;
+
 use std::fmt::Result;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use tillwatch_consumer::PartitionStats;
-use tillwatch_records::{Band, TopicPartition};
+use tillwatch_records::Band;
 
+use self::scrape::{Place, Scrape, encode_histogram};
 use super::shadows::{Comparison, Recent};
 use super::{LaneGauges, Metrics, Outcome, Stage};
 use crate::clock;
-use crate::histogram::Snapshot;
 
 /// Serves [`Metrics`] to a scrape.
 #[derive(Debug)]
@@ -321,87 +323,11 @@ impl Exporter {
     }
 }
 
-/// A partition as label values.
-struct Place {
-    topic: String,
-    partition: String,
-}
-
-impl Place {
-    fn of(source: &TopicPartition) -> Self {
-        Self {
-            topic: source.topic.to_string(),
-            partition: source.partition.to_string(),
-        }
-    }
-
-    fn labels(&self) -> [(&'static str, &str); 2] {
-        [("topic", &self.topic), ("partition", &self.partition)]
-    }
-}
-
-/// Encodes families of samples.
-struct Scrape<'a>(DescriptorEncoder<'a>);
-
-impl Scrape<'_> {
-    fn family<'s>(
-        &'s mut self,
-        name: &'s str,
-        help: &str,
-        unit: Option<&'s Unit>,
-        kind: MetricType,
-    ) -> std::result::Result<MetricEncoder<'s>, std::fmt::Error> {
-        self.0.encode_descriptor(name, help, unit, kind)
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> Result {
-        let mut family = self.family(name, help, None, MetricType::Counter)?;
-        family.encode_counter::<NoLabelSet, _, u64>(&value, None)
-    }
-
-    fn counters<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = (L, u64)>,
-    ) -> Result {
-        let mut family = self.family(name, help, None, MetricType::Counter)?;
-        for (labels, value) in samples {
-            family
-                .encode_family(&labels)?
-                .encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        }
-        Ok(())
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: f64) -> Result {
-        self.family(name, help, unit, MetricType::Gauge)?
-            .encode_gauge(&value)
-    }
-
-    fn gauges<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        samples: impl IntoIterator<Item = (L, f64)>,
-    ) -> Result {
-        let mut family = self.family(name, help, unit, MetricType::Gauge)?;
-        for (labels, value) in samples {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-}
-
-fn encode_histogram(family: &mut MetricEncoder<'_>, snapshot: &Snapshot) -> Result {
-    family.encode_histogram::<NoLabelSet>(snapshot.sum_s, snapshot.count, &snapshot.buckets, None)
-}
-
 #[cfg(test)]
 mod tests {
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
+    use tillwatch_records::TopicPartition;
 
     use super::*;
 
