@@ -1,7 +1,7 @@
 //! Raw scores of tree models: `cargo bench -p tillwatch-trees --bench trees [-- part of a size's name]`.
 //!
 //! Prints microseconds of CPU time per row, the best of many short runs: what else runs on the machine
-//! can only add. Each size is measured with every backend that the CPU has, and with the definition,
+//! can only add. Each size is measured with every instruction set that the CPU has, and with the definition,
 //! [`Forest::raw_score`], as a control. Consecutive batches hold other rows.
 //!
 //! `benches/peers/trees.py` trains models of these sizes into `target/trees/` and measures their own
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::time::{ClockId, clock_gettime};
 use support::random::{Growth, Rng, Shape};
-use tillwatch_trees::{Backend, Forest, Format, Precision, Predictor, Scratch, load};
+use tillwatch_trees::{Forest, Format, InstructionSet, Precision, Predictor, Scratch, load};
 
 #[path = "../crates/trees/tests/support/mod.rs"]
 mod support;
@@ -25,7 +25,7 @@ const FEATURES: usize = 40;
 /// Rows that batches are taken from, one after the other.
 const ROWS: usize = 4096;
 
-const BATCHES: [usize; 3] = [1, 64, 256];
+const BATCHES: [usize; 5] = [1, 16, 64, 128, 256];
 
 /// Runs of which the best counts, and how long each is at least.
 const RUNS: usize = 300;
@@ -116,20 +116,11 @@ fn measure(size: &Size, folder: &Path, peers: &str) -> Result<(), Box<dyn Error>
         if let Some(peer) = peer {
             println!("  batch {batch:3}  its library {peer:9.3} us");
         }
-        for backend in [
-            Backend::Portable,
-            Backend::Avx2,
-            Backend::Avx512,
-            Backend::Neon,
-        ] {
-            if let Some(predictor) = Predictor::with_backend(forest, backend) {
-                let us = predict_us(&predictor, &model.columns, batch);
-                let ratio = peer.map_or(String::new(), |peer| format!("  1/{:.1}", peer / us));
-                println!(
-                    "  batch {batch:3}  {:11} {us:9.3} us{ratio}",
-                    format!("{backend:?}")
-                );
-            }
+        for set in InstructionSet::all() {
+            let predictor = Predictor::with_instruction_set(forest, set);
+            let us = predict_us(&predictor, &model.columns, batch);
+            let ratio = peer.map_or(String::new(), |peer| format!("  1/{:.1}", peer / us));
+            println!("  batch {batch:3}  {set:11} {us:9.3} us{ratio}");
         }
     }
     let rows: Vec<Vec<f64>> = (0..256)

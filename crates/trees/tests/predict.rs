@@ -1,32 +1,23 @@
-//! Every backend gives the bits of the definition.
+//! Every instruction set gives the bits of the definition.
 
 mod support;
 
 use support::random::{Growth, Rng, Shape, rows};
-use tillwatch_trees::{Backend, Forest, Precision, Predictor, Scratch};
-
-const BACKENDS: [Backend; 4] = [
-    Backend::Portable,
-    Backend::Avx2,
-    Backend::Avx512,
-    Backend::Neon,
-];
+use tillwatch_trees::{Forest, InstructionSet, Precision, Predictor, Scratch};
 
 const BATCH_SIZES: [usize; 20] = [
     0, 1, 2, 7, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 192, 255, 256, 257, 320, 1000,
 ];
 
-/// Fails if some backend scores `rows` of `forest` otherwise than the definition does.
+/// Fails if some instruction set scores `rows` of `forest` otherwise than the definition does.
 fn check(forest: &Forest, rows: &[Vec<f64>], sizes: &[usize], context: &str) {
     let expected: Vec<u64> = (rows.iter().map(|row| forest.raw_score(row).to_bits())).collect();
     let columns: Vec<Vec<f64>> = (0..forest.features().len())
         .map(|feature| rows.iter().map(|row| row[feature]).collect())
         .collect();
     let mut scratch = Scratch::default();
-    for backend in BACKENDS {
-        let Some(predictor) = Predictor::with_backend(forest, backend) else {
-            continue;
-        };
+    for set in InstructionSet::all() {
+        let predictor = Predictor::with_instruction_set(forest, set);
         for size in sizes.iter().filter(|size| **size <= rows.len()) {
             // The last rows, so that batches differ in content too.
             let first = rows.len() - size;
@@ -37,7 +28,7 @@ fn check(forest: &Forest, rows: &[Vec<f64>], sizes: &[usize], context: &str) {
                 assert_eq!(
                     out.to_bits(),
                     *expected,
-                    "{context}, {backend:?}, batch of {size}, row {row}: {out}, not {}; {:?}",
+                    "{context}, {set}, batch of {size}, row {row}: {out}, not {}; {:?}",
                     f64::from_bits(*expected),
                     rows[first + row],
                 );
@@ -55,6 +46,25 @@ fn random_forests_and_odd_rows() {
         let rows = rows(&mut rng, &forest, 320);
         let sizes = [1, 17, 40, 320];
         check(&forest, &rows, &sizes, &format!("seed {seed}, {shape:?}"));
+    }
+}
+
+/// Trees too large for masks, on few columns and on more than a register or a byte can name.
+#[test]
+fn walks_of_single_rows() {
+    let shapes = [(1, 70), (10, 65), (20, 64), (40, 130), (70, 3), (150, 10)];
+    for (seed, (features, trees)) in shapes.into_iter().enumerate() {
+        for odd in [false, true] {
+            let mut rng = Rng::new(seed as u64);
+            let shape = Shape {
+                odd,
+                ..Shape::of(features, trees, 100)
+            };
+            let forest = shape.forest(&mut rng);
+            let rows = rows(&mut rng, &forest, 60);
+            let context = format!("{features} features, {trees} trees, odd {odd}");
+            check(&forest, &rows, &[1, 60], &context);
+        }
     }
 }
 

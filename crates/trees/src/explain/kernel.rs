@@ -5,7 +5,7 @@ use super::chunk::{Chunk, LANES, LANES_FEW};
 use super::decide::{Plane, TILE_ROWS, Tile};
 use super::{ExplainScratch, Explainer, row_lanes, single};
 use crate::forest::Precision;
-use crate::simd::Kernel;
+use crate::instructions::Kernel;
 
 /// Fewer rows than this are explained one by one, with quadrature positions in the lanes of vectors;
 /// more of them together, with rows in the lanes. Both give the same bits.

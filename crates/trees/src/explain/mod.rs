@@ -48,7 +48,7 @@ mod single;
 
 use crate::error::TreeError;
 use crate::forest::{Forest, Precision};
-use crate::simd::InstructionSet;
+use crate::instructions::InstructionSet;
 pub use cheap::PathExplainer;
 use chunk::Chunk;
 use kernel::{Buffers, Contributions};

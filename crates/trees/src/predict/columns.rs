@@ -247,6 +247,13 @@ impl Columns {
     }
 }
 
+impl NumberInput {
+    /// Ascending and distinct, without NaN, lowered.
+    pub(super) fn bounds(&self) -> &[f64] {
+        &self.bounds
+    }
+}
+
 impl NumberColumn {
     /// Codes of a block from the ranks of its values, zeros being ranked as [`MISSING`] if they are.
     #[inline(always)]

@@ -17,11 +17,10 @@
 mod build;
 
 use crate::forest::Precision;
+use crate::predict::kernel::Isa;
 use crate::predict::number::Number;
+use crate::predict::search::{Search, Searches};
 use crate::predict::walk::{MISSING_CATEGORY, category};
-
-/// Features that are searched in lockstep.
-const SEARCHES: usize = 8;
 
 /// Lines that are intersected at once.
 const LINES: usize = 8;
@@ -37,11 +36,10 @@ const ALL: Line = Line([u64::MAX; 8]);
 #[derive(Debug)]
 pub(super) struct Masks<S> {
     input: Precision,
-    numbers: Vec<NumberInputs>,
+    numbers: Vec<NumberInput>,
     /// Their codes are after those of numbers.
     categories: Vec<CategoryInput>,
-    /// See [`NumberInputs::bounds`].
-    bounds: Vec<f64>,
+    searches: Searches,
     /// What lines of each block are intersected, padded to full [`LINES`].
     entries: Vec<Entry>,
     /// End of the entries of each block of trees.
@@ -55,16 +53,13 @@ pub(super) struct Masks<S> {
     leaf_bits: usize,
 }
 
-/// Features that are compared with bounds, searched in lockstep: each search waits for memory and
-/// comparisons, and the others pass meanwhile. Codes are ranks; missing values come after them.
+/// A feature that is compared with bounds. Codes are ranks.
 #[derive(Debug)]
-struct NumberInputs {
-    features: [u32; SEARCHES],
-    /// Their codes of missing values.
-    missing: [u32; SEARCHES],
-    /// First of the bounds, and end: those of each feature one after the other, ascending, padded with
-    /// infinity to the same power of two, which is at least one more than there are.
-    bounds: (u32, u32),
+struct NumberInput {
+    feature: u32,
+    search: Search,
+    /// Code of a missing value: after the ranks.
+    missing: u32,
 }
 
 /// A feature that is looked up in sets. Codes are categories; `end` stands for those in no set, and
@@ -87,11 +82,18 @@ struct Entry {
 impl<S: Number> Masks<S> {
     /// `start` and the leaves of one row, added in tree order. `codes` is memory to work in.
     #[inline(always)]
-    pub(super) fn sum(&self, start: S, columns: &[&[f64]], row: usize, codes: &mut Vec<u32>) -> S {
+    pub(super) fn sum<I: Isa>(
+        &self,
+        isa: I,
+        start: S,
+        columns: &[&[f64]],
+        row: usize,
+        codes: &mut Vec<u32>,
+    ) -> S {
         // The last is that of fillers.
         codes.clear();
         codes.resize(self.codes() + 1, 0);
-        self.encode(columns, row, codes);
+        self.encode(isa, columns, row, codes);
         match self.leaf_bits {
             16 => self.sum_leaves::<16>(start, codes),
             32 => self.sum_leaves::<32>(start, codes),
@@ -100,32 +102,12 @@ impl<S: Number> Masks<S> {
     }
 
     #[inline(always)]
-    fn encode(&self, columns: &[&[f64]], row: usize, codes: &mut [u32]) {
-        let (numbers, categories) = codes.split_at_mut(self.numbers.len() * SEARCHES);
-        let numbers = numbers.as_chunks_mut::<SEARCHES>().0;
-        for (codes, inputs) in numbers.iter_mut().zip(&self.numbers) {
-            let value = |feature: u32| self.input.round(columns[feature as usize][row]);
-            let values = inputs.features.map(value);
-            let bounds = &self.bounds[inputs.bounds.0 as usize..inputs.bounds.1 as usize];
-            let (size, mask) = (bounds.len() / SEARCHES, bounds.len().wrapping_sub(1));
-            let mut places: [usize; SEARCHES] = std::array::from_fn(|lane| lane * size);
-            for level in (0..size.trailing_zeros()).rev() {
-                for (place, value) in places.iter_mut().zip(&values) {
-                    // The mask changes nothing, and tells the compiler that the index is in bounds.
-                    let bound = bounds[(*place + (1 << level) - 1) & mask];
-                    // Not a branch: it would follow no pattern.
-                    *place += usize::from(*value > bound) << level;
-                }
-            }
-            for (lane, code) in codes.iter_mut().enumerate() {
-                let rank = (places[lane] - lane * size) as u32;
-                let is_missing = values[lane].is_nan();
-                *code = if is_missing {
-                    inputs.missing[lane]
-                } else {
-                    rank
-                };
-            }
+    fn encode<I: Isa>(&self, isa: I, columns: &[&[f64]], row: usize, codes: &mut [u32]) {
+        let (numbers, categories) = codes.split_at_mut(self.numbers.len());
+        for (code, input) in numbers.iter_mut().zip(&self.numbers) {
+            let value = self.input.round(columns[input.feature as usize][row]);
+            let rank = self.searches.rank(isa, &input.search, value);
+            *code = if value.is_nan() { input.missing } else { rank };
         }
         for (code, input) in categories.iter_mut().zip(&self.categories) {
             let value = self.input.round(columns[input.feature as usize][row]);

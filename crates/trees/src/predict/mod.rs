@@ -20,38 +20,44 @@
 //!
 //! Every step is exact: comparisons of ranks are those of values (`rank` has the proof for where bounds
 //! are lowered to singles), and additions are those of the definition in its order. So the scores depend
-//! neither on the batch's size nor on the backend.
+//! neither on the batch's size nor on the instruction set.
 //!
 //! # What is chosen
 //! Per tree: one with more than 1,024 leaves or very large sets is walked (`walk`), as evaluating it
-//! whole costs more. Per batch: rows that would fill little of a block are walked through all trees,
-//! eight trees in lockstep; where walks are dear, as with sets of categories, and trees are small, their
-//! leaves are looked up by feature instead (`masks`). Leaf numbers are paths where that takes no more bits than counting, which
-//! suits balanced trees, and otherwise counts.
+//! whole costs more. Leaf numbers are paths where that takes no more bits than counting, which suits
+//! balanced trees, and otherwise counts.
+//!
+//! Per batch: rows that would fill little of a block go one after the other, in one of three forms
+//! (`rows`). Leaves of small trees are looked up by feature (`masks`); other trees are walked in lockstep,
+//! comparing codes of one byte (`code_walk`) or, with sets of categories or hundreds of columns, the
+//! values themselves (`walk`). Only the form that a forest needs is made.
 //!
 //! # Instructions
 //! The steps are loops over arrays, compiled for every [`InstructionSet`]. With AVX-512, ranks are
-//! searched in registers, comparisons yield bits directly, and leaves are looked up byte by byte
-//! (`simd`, the one module with `unsafe`). On 64-bit Arm the portable loops are NEON, which is part of
-//! the baseline.
+//! searched in registers, comparisons yield bits directly, leaves are looked up byte by byte, and walks on
+//! codes are vectors of sixteen (`simd`, the one module here with `unsafe`). On 64-bit Arm the portable
+//! loops are NEON, which is part of the baseline.
 
+mod code_walk;
 mod columns;
 mod kernel;
 mod masks;
 mod number;
+mod numbering;
 mod program;
 mod rank;
+mod rows;
+mod search;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 mod walk;
 
 use crate::forest::{Forest, Precision, Sum};
-use crate::predict::kernel::{BLOCK_ROWS, Bits, Isa, Portable, block};
-use crate::predict::masks::Masks;
+use crate::instructions::{InstructionSet, Kernel};
+use crate::predict::kernel::{BLOCK_ROWS, Bits, Isa, Portable, ROW_BYTES, block};
 use crate::predict::number::Number;
-use crate::predict::program::{Program, ROWS};
-use crate::predict::walk::{GROUP, Walker};
-use crate::simd::{InstructionSet, Kernel};
+use crate::predict::program::{Conditions, Program, ROWS};
+use crate::predict::rows::Rows;
 use crate::tree::{Test, Tree};
 
 /// A forest compiled to score batches. Immutable, to be shared by threads.
@@ -60,32 +66,7 @@ pub struct Predictor {
     engine: Engine,
     sum: Sum,
     features: usize,
-    backend: Backend,
-    instructions: Instructions,
-}
-
-/// What a backend comes to on this CPU.
-#[derive(Debug, Clone, Copy)]
-enum Instructions {
-    /// Loops compiled for a set.
-    Loops(InstructionSet),
-    /// And parts of its own.
-    #[cfg(target_arch = "x86_64")]
-    Avx512(InstructionSet, simd::Avx512),
-}
-
-/// The instructions that a [`Predictor`] uses. The scores are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Backend {
-    /// Whatever every CPU of the architecture has.
-    Portable,
-    /// x86-64 with AVX2: 2013 and later.
-    Avx2,
-    /// x86-64 with AVX-512 as of Ice Lake and Zen 4 (VBMI).
-    Avx512,
-    /// 64-bit Arm.
-    Neon,
+    instructions: InstructionSet,
 }
 
 /// Memory that predictions work in. One for each thread; any predictor can use any of them.
@@ -100,6 +81,7 @@ pub struct Scratch {
     ranks: Vec<u32>,
     /// Codes of one row.
     inputs: Vec<u32>,
+    row_codes: code_walk::Codes,
     values: Values,
 }
 
@@ -109,9 +91,6 @@ struct Values {
     singles: Vec<f32>,
     doubles: Vec<f64>,
 }
-
-/// Rows that are walked at most: with more, a quarter of a block is faster.
-const WALKED_ROWS: usize = 16;
 
 /// Alignment of rows of bits: a cache line.
 const ALIGNMENT: usize = 64;
@@ -125,65 +104,48 @@ enum Engine {
     Double(Compiled<f64, f64>),
 }
 
-/// A forest in all forms that rows go through; sums are `S`, and walks compare `T`.
+/// A forest in the forms that rows go through; sums are `S`, and walks compare `T`.
 #[derive(Debug)]
 struct Compiled<S, T> {
     program: Program<S>,
-    walker: Walker<T>,
-    /// Where they cost less than walks.
-    masks: Option<Masks<S>>,
+    rows: Rows<S, T>,
 }
 
 impl<S: Number, T: Number> Compiled<S, T> {
-    fn new(forest: &Forest, sliced: bool) -> Self {
+    fn new(forest: &Forest, has_avx512: bool) -> Self {
+        let conditions = Conditions::new(forest);
         Self {
-            program: Program::new(forest, sliced),
-            walker: Walker::new(forest),
-            masks: Masks::new(forest),
+            rows: Rows::new(forest, &conditions, has_avx512),
+            program: Program::new(forest, conditions, has_avx512),
         }
     }
 }
 
 impl Predictor {
-    /// Compiles `forest` for the best backend of this CPU.
+    /// Compiles `forest` for the widest instructions of this machine.
     pub fn new(forest: &Forest) -> Self {
-        let best = [Backend::Avx512, Backend::Avx2, Backend::Neon];
-        let found = |backend: Backend| Some((backend, backend.instructions()?));
-        let portable = (
-            Backend::Portable,
-            Instructions::Loops(InstructionSet::BASELINE),
-        );
-        let (backend, instructions) = best.into_iter().find_map(found).unwrap_or(portable);
-        Self::compile(forest, backend, instructions)
+        Self::with_instruction_set(forest, InstructionSet::widest())
     }
 
-    /// Compiles `forest` for `backend`; `None` where the CPU lacks it.
-    pub fn with_backend(forest: &Forest, backend: Backend) -> Option<Self> {
-        let instructions = backend.instructions()?;
-        Some(Self::compile(forest, backend, instructions))
-    }
-
-    /// The instructions that it uses.
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
-
-    fn compile(forest: &Forest, backend: Backend, instructions: Instructions) -> Self {
-        let sliced = backend == Backend::Avx512;
+    /// Compiles `forest` for `instructions`.
+    pub fn with_instruction_set(forest: &Forest, instructions: InstructionSet) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let has_avx512 = instructions.avx512().is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        let has_avx512 = false;
         let nodes = || forest.trees().iter().flat_map(Tree::nodes);
         let has_sets = nodes().any(|node| matches!(node.test, Test::OneOf { .. }));
         let engine = match (forest.sum().precision, forest.input()) {
-            (Precision::Double, _) => Engine::Double(Compiled::new(forest, sliced)),
+            (Precision::Double, _) => Engine::Double(Compiled::new(forest, has_avx512)),
             (Precision::Single, Precision::Single) if !has_sets => {
-                Engine::Single(Compiled::new(forest, sliced))
+                Engine::Single(Compiled::new(forest, has_avx512))
             }
-            (Precision::Single, _) => Engine::Mixed(Compiled::new(forest, sliced)),
+            (Precision::Single, _) => Engine::Mixed(Compiled::new(forest, has_avx512)),
         };
         Self {
             engine,
             sum: forest.sum(),
             features: forest.features().len(),
-            backend,
             instructions,
         }
     }
@@ -215,43 +177,23 @@ impl Predictor {
         out: &mut [f64],
         scratch: &mut Scratch,
     ) {
-        match self.instructions {
-            Instructions::Loops(set) => set.run(Batch {
-                isa: Portable,
-                compiled,
-                columns,
-                out,
-                scratch,
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(set, isa) => set.run(Batch {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(isa) = self.instructions.avx512() {
+            return self.instructions.run(Batch {
                 isa,
                 compiled,
                 columns,
                 out,
                 scratch,
-            }),
+            });
         }
-    }
-}
-
-impl Backend {
-    /// What it comes to; `None` where the CPU lacks it.
-    fn instructions(self) -> Option<Instructions> {
-        match self {
-            Self::Portable => Some(Instructions::Loops(InstructionSet::BASELINE)),
-            Self::Avx2 => InstructionSet::avx2().map(Instructions::Loops),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => {
-                let set = InstructionSet::avx512()?;
-                Some(Instructions::Avx512(set, simd::Avx512::detect()?))
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 => None,
-            // Every 64-bit Arm has it, and the compiler uses it throughout.
-            Self::Neon => cfg!(target_arch = "aarch64")
-                .then_some(Instructions::Loops(InstructionSet::BASELINE)),
-        }
+        self.instructions.run(Batch {
+            isa: Portable,
+            compiled,
+            columns,
+            out,
+            scratch,
+        });
     }
 }
 
@@ -269,53 +211,24 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let engine = (&self.compiled.program, &self.compiled.walker);
+        let Compiled { program, rows } = self.compiled;
         let mut first = 0;
         while first < self.out.len() {
             let left = self.out.len() - first;
-            let rows = if left > BLOCK_ROWS / 2 {
-                let rows = left.min(BLOCK_ROWS);
-                let out = &mut self.out[first..first + rows];
-                block::<I, S, T, 32>(self.isa, engine, self.columns, first, out, self.scratch);
-                rows
-            } else if left > WALKED_ROWS {
-                let rows = left.min(BLOCK_ROWS / 4);
-                let out = &mut self.out[first..first + rows];
-                block::<I, S, T, 8>(self.isa, engine, self.columns, first, out, self.scratch);
-                rows
+            let count = if left > rows.rows_max::<I>() {
+                let count = left.min(BLOCK_ROWS);
+                let out = &mut self.out[first..first + count];
+                let engine = (program, rows.walker());
+                block(self.isa, engine, self.columns, first, out, self.scratch);
+                count
             } else {
-                self.out[first] = score_row(self.compiled, self.columns, first, self.scratch);
+                let sum = rows.sum(self.isa, program.start, self.columns, first, self.scratch);
+                self.out[first] = sum.double();
                 1
             };
-            first += rows;
+            first += count;
         }
     }
-}
-
-/// The sum of one row.
-#[inline(always)]
-fn score_row<S: Number, T: Number>(
-    compiled: &Compiled<S, T>,
-    columns: &[&[f64]],
-    row: usize,
-    scratch: &mut Scratch,
-) -> f64 {
-    let (program, walker) = (&compiled.program, &compiled.walker);
-    if let Some(masks) = &compiled.masks {
-        let sum = masks.sum(program.start, columns, row, &mut scratch.inputs);
-        return sum.double();
-    }
-    let values = T::buffer(&mut scratch.values);
-    values.resize(walker.width(), T::NAN);
-    walker.fill(columns, row, values);
-    let mut sum = program.start;
-    for first in (0..walker.trees()).step_by(GROUP) {
-        let leaves = walker.leaves_of_trees(first, values);
-        for leaf in &leaves[..GROUP.min(walker.trees() - first)] {
-            sum += S::of(leaf.double());
-        }
-    }
-    sum.double()
 }
 
 impl Scratch {
@@ -323,7 +236,7 @@ impl Scratch {
     fn reserve(&mut self, columns: usize) {
         // Only rows that are used become memory: fresh zeros are not written.
         if self.bits.is_empty() {
-            self.bits = vec![0; ROWS * BLOCK_ROWS / 8 + ALIGNMENT];
+            self.bits = vec![0; ROWS * ROW_BYTES + ALIGNMENT];
         }
         self.codes
             .resize(self.codes.len().max(columns * BLOCK_ROWS), 0);
@@ -332,9 +245,9 @@ impl Scratch {
     }
 
     /// Codes, bits and what walks look at.
-    fn parts<T: Number, const B: usize>(&mut self) -> (&[i8], &mut Bits<B>, &[T]) {
+    fn parts<T: Number>(&mut self) -> (&[i8], &mut Bits, &[T]) {
         let start = self.bits.as_ptr().align_offset(ALIGNMENT);
-        let rows = self.bits[start..].as_chunks_mut::<B>().0;
+        let rows = self.bits[start..].as_chunks_mut::<ROW_BYTES>().0;
         let Some(bits) = rows.first_chunk_mut::<ROWS>() else {
             unreachable!("room for all rows is reserved")
         };

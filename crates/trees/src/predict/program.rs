@@ -4,7 +4,8 @@ use crate::forest::{Forest, Precision};
 use crate::predict::columns::{CATEGORIES_MAX, Columns, Condition, Key, biased};
 use crate::predict::kernel::LeafTables;
 use crate::predict::number::Number;
-use crate::tree::{Child, Test, Tree};
+use crate::predict::numbering::Numbering;
+use crate::tree::{Test, Tree};
 
 /// Rows of bits that a segment can name, by 16 bits.
 pub(super) const ROWS: usize = 1 << 16;
@@ -34,8 +35,6 @@ pub(super) struct Program<S> {
     pub(super) segments: Vec<Segment<S>>,
     pub(super) input: Precision,
     pub(super) start: S,
-    /// Whether some tree is walked.
-    pub(super) walks: bool,
 }
 
 /// Trees in a row, and the conditions that they share.
@@ -109,19 +108,9 @@ pub(super) fn leaf_slots(bits: usize) -> usize {
 
 impl<S: Number> Program<S> {
     /// Compiles `forest`, whose sums and leaves fit `S`, with leaves byte by byte if `sliced`.
-    pub(super) fn new(forest: &Forest, sliced: bool) -> Self {
+    pub(super) fn new(forest: &Forest, conditions: Conditions, sliced: bool) -> Self {
         let trees = forest.trees();
-        let mut columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
-        let conditions: Vec<Vec<Condition>> = (trees.iter())
-            .map(|tree| match is_walked(tree) {
-                true => Vec::new(),
-                false => {
-                    let condition = |node| columns.condition(tree, node);
-                    tree.nodes().iter().map(condition).collect()
-                }
-            })
-            .collect();
-        columns.find_used(conditions.iter().flatten());
+        let Conditions { columns, of_trees } = conditions;
         let mut builder = Builder {
             rows: RowTable::new(columns.count),
             columns: &columns,
@@ -129,7 +118,7 @@ impl<S: Number> Program<S> {
             pending: Vec::new(),
             segments: Vec::new(),
         };
-        for (position, conditions) in conditions.into_iter().enumerate() {
+        for (position, conditions) in of_trees.into_iter().enumerate() {
             builder.add(position, conditions);
         }
         builder.finish_segment();
@@ -142,8 +131,32 @@ impl<S: Number> Program<S> {
             columns,
             input: forest.input(),
             start: S::of(forest.sum().start),
-            walks: trees.iter().any(is_walked),
         }
+    }
+}
+
+/// What nodes ask.
+#[derive(Debug)]
+pub(super) struct Conditions {
+    pub(super) columns: Columns,
+    /// Of the nodes of each tree; none of trees that are walked.
+    pub(super) of_trees: Vec<Vec<Condition>>,
+}
+
+impl Conditions {
+    pub(super) fn new(forest: &Forest) -> Self {
+        let trees = forest.trees();
+        let mut columns = Columns::new(forest, trees.iter().filter(|tree| !is_walked(tree)));
+        let of_tree = |tree: &Tree| match is_walked(tree) {
+            true => Vec::new(),
+            false => {
+                let condition = |node| columns.condition(tree, node);
+                tree.nodes().iter().map(condition).collect()
+            }
+        };
+        let of_trees: Vec<Vec<Condition>> = trees.iter().map(of_tree).collect();
+        columns.find_used(of_trees.iter().flatten());
+        Self { columns, of_trees }
     }
 }
 
@@ -334,130 +347,5 @@ impl<S: Number> Segment<S> {
             }
         }
         self.steps.push(step);
-    }
-}
-
-/// A number for every leaf of a tree.
-struct Numbering {
-    bits: usize,
-    /// By position of the leaf.
-    leaves: Vec<u16>,
-}
-
-impl Numbering {
-    fn new(tree: &Tree) -> Self {
-        let dense_bits = (usize::BITS - (tree.leaves().len() - 1).leading_zeros()) as usize;
-        Self::by_path(tree, dense_bits).unwrap_or_else(|| Self::dense(tree, dense_bits))
-    }
-
-    /// From 0 on without gaps, the larger subtree of a node before the smaller: most bits are then the
-    /// same throughout most subtrees.
-    fn dense(tree: &Tree, bits: usize) -> Self {
-        let mut sizes = vec![1_usize; tree.nodes().len()];
-        let size = |sizes: &[usize], child| match child {
-            Child::Node(node) => sizes[node as usize],
-            Child::Leaf(_) => 1,
-        };
-        for (position, node) in tree.nodes().iter().enumerate().rev() {
-            sizes[position] = size(&sizes, node.left) + size(&sizes, node.right);
-        }
-        let mut numbers = Numbers::new(tree);
-        for (position, node) in tree.nodes().iter().enumerate() {
-            let number = numbers.nodes[position];
-            let (left, right) = (size(&sizes, node.left), size(&sizes, node.right));
-            let (first, second, offset) = match left >= right {
-                true => (node.left, node.right, left),
-                false => (node.right, node.left, right),
-            };
-            numbers.set(first, number);
-            numbers.set(second, number + offset as u16);
-        }
-        Self {
-            bits,
-            leaves: numbers.leaves,
-        }
-    }
-
-    /// One bit for every level: fewest selections. `None` where that needs more than `bits_max`.
-    fn by_path(tree: &Tree, bits_max: usize) -> Option<Self> {
-        let mut depths = Numbers::new(tree);
-        let mut numbers = Numbers::new(tree);
-        for (position, node) in tree.nodes().iter().enumerate() {
-            let (depth, number) = (depths.nodes[position], numbers.nodes[position]);
-            if depth as usize >= bits_max {
-                return None;
-            }
-            for child in [node.left, node.right] {
-                depths.set(child, depth + 1);
-            }
-            numbers.set(node.left, number);
-            numbers.set(node.right, number | 1 << depth);
-        }
-        Some(Self {
-            bits: depths.leaves.iter().copied().max().unwrap_or(0) as usize,
-            leaves: numbers.leaves,
-        })
-    }
-
-    /// Adds to `segment` the selections that give the bits of the number of the leaf where each row ends,
-    /// and the rows of these bits, lowest first.
-    fn select<S>(
-        &self,
-        tree: &Tree,
-        conditions: &[u16],
-        free_row: usize,
-        segment: &mut Segment<S>,
-    ) {
-        let bits = self.bits;
-        let first = segment.selections.len();
-        let mut rows = vec![ZEROS; tree.nodes().len() * bits];
-        let row = |rows: &[u16], child, bit| match child {
-            Child::Node(node) => rows[node as usize * bits + bit],
-            Child::Leaf(leaf) if self.leaves[leaf as usize] >> bit & 1 == 1 => ONES,
-            Child::Leaf(_) => ZEROS,
-        };
-        // Children stand after parents, so all of a node's are done when its turn comes.
-        for (position, node) in tree.nodes().iter().enumerate().rev() {
-            for bit in 0..bits {
-                let (left, right) = (row(&rows, node.left, bit), row(&rows, node.right, bit));
-                rows[position * bits + bit] = match (left, right) {
-                    (left, right) if left == right => left,
-                    (ZEROS, ONES) => conditions[position],
-                    (left, right) => {
-                        let to = (free_row + segment.selections.len() - first) as u16;
-                        segment.selections.push(Selection {
-                            to,
-                            condition: conditions[position],
-                            right,
-                            left,
-                        });
-                        to
-                    }
-                };
-            }
-        }
-        segment.planes.extend(rows.get(..bits).unwrap_or_default());
-    }
-}
-
-/// A number for every node and leaf of a tree.
-struct Numbers {
-    nodes: Vec<u16>,
-    leaves: Vec<u16>,
-}
-
-impl Numbers {
-    fn new(tree: &Tree) -> Self {
-        Self {
-            nodes: vec![0; tree.nodes().len()],
-            leaves: vec![0; tree.leaves().len()],
-        }
-    }
-
-    fn set(&mut self, child: Child, number: u16) {
-        match child {
-            Child::Node(node) => self.nodes[node as usize] = number,
-            Child::Leaf(leaf) => self.leaves[leaf as usize] = number,
-        }
     }
 }

@@ -170,8 +170,29 @@ impl<T: Number> Walker<T> {
         }
     }
 
+    /// `start` and the leaves of one row, added in tree order. `values` is memory to work in.
+    #[inline(always)]
+    pub(super) fn sum<S: Number>(
+        &self,
+        start: S,
+        columns: &[&[f64]],
+        row: usize,
+        values: &mut Vec<T>,
+    ) -> S {
+        values.resize(self.width(), T::NAN);
+        self.fill(columns, row, values);
+        let mut sum = start;
+        for first in (0..self.trees()).step_by(GROUP) {
+            let leaves = self.leaves_of_trees(first, values);
+            for leaf in &leaves[..GROUP.min(self.trees() - first)] {
+                sum += S::of(leaf.double());
+            }
+        }
+        sum
+    }
+
     /// Number of trees.
-    pub(super) fn trees(&self) -> usize {
+    fn trees(&self) -> usize {
         self.roots.len() - 1
     }
 
@@ -217,7 +238,7 @@ impl<T: Number> Walker<T> {
     /// The leaves where one row ends in each of [`GROUP`] trees from `first` on; beyond the last tree
     /// those of the last.
     #[inline(always)]
-    pub(super) fn leaves_of_trees(&self, first: usize, values: &[T]) -> [T; GROUP] {
+    fn leaves_of_trees(&self, first: usize, values: &[T]) -> [T; GROUP] {
         let last = self.roots.len() - 2;
         let root = |lane: usize| self.roots[(first + lane).min(last)];
         self.walk(std::array::from_fn(root), |_, column| {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{ALL, CategoryInput, Entry, LINES, Line, Masks, NumberInputs, SEARCHES};
+use super::{ALL, CategoryInput, Entry, LINES, Line, Masks, NumberInput};
 use crate::forest::Forest;
+use crate::predict::code_walk::WALKS;
 use crate::predict::number::Number;
-use crate::predict::walk::GROUP;
+use crate::predict::search::Searches;
 use crate::tree::{Child, Node, Test, Tree, ZERO_BOUND};
 
 /// Bytes of lines at most, and of codes: what stays in a core's own cache beside other things.
@@ -18,13 +19,9 @@ const CATEGORIES_MAX: usize = 4096;
 /// Leaves of a tree at most: bits of a word.
 const LEAVES_MAX: usize = 64;
 
-/// Costs in tenths of a nanosecond: of a feature's code, of a line, and of a leaf; of a step of a group of
-/// walks, and of one where some node of the forest looks up a set. Measured; only ratios matter.
-const CODE_COST: usize = 80;
-const LINE_COST: usize = 22;
-const LEAF_COST: usize = 30;
-const STEP_COST: usize = 130;
-const SET_STEP_COST: usize = 340;
+/// Costs in tenths of a nanosecond: of a line and of a leaf, measured; see [`walk_cost`].
+const LINE_COST: usize = 10;
+const LEAF_COST: usize = 15;
 
 /// How a node looks at its feature: whether as a category, and if so whether that is cut towards zero.
 type View = (Option<bool>, u32);
@@ -39,10 +36,16 @@ fn view(node: &Node) -> View {
 }
 
 impl<S: Number> Masks<S> {
-    /// Tables for `forest`, whose leaves fit `S`; `None` where it exceeds them, or
-    /// where they would not save a quarter of what walks cost, which need less memory in caches.
-    pub(in crate::predict) fn new(forest: &Forest) -> Option<Self> {
+    /// Tables for `forest`, whose leaves fit `S`; `None` where it exceeds them, or where they would cost
+    /// more than walks at `step_cost`.
+    pub(in crate::predict) fn new(forest: &Forest, step_cost: usize) -> Option<Self> {
         let trees = forest.trees();
+        let nodes = trees.iter().flat_map(Tree::nodes);
+        let numeric = nodes.filter(|node| matches!(node.test, Test::AtMost { .. }));
+        // Each has a line of its own but for the few that share a bound.
+        if numeric.count() * size_of::<Line>() > LINE_BYTES_MAX {
+            return None;
+        }
         let leaves = trees.iter().map(|tree| tree.leaves().len()).max()?;
         if leaves > LEAVES_MAX {
             return None;
@@ -52,7 +55,7 @@ impl<S: Number> Masks<S> {
             input: forest.input(),
             numbers: Vec::new(),
             categories: Vec::new(),
-            bounds: Vec::new(),
+            searches: Searches::default(),
             entries: Vec::new(),
             blocks: Vec::new(),
             places: vec![0],
@@ -60,7 +63,7 @@ impl<S: Number> Masks<S> {
             leaves: Vec::new(),
             leaf_bits,
         };
-        if masks.cost(trees) * 4 > walk_cost(trees) * 3 {
+        if masks.cost(trees) > walk_cost(trees, step_cost) {
             return None;
         }
         let inputs = masks.add_inputs(trees)?;
@@ -78,19 +81,19 @@ impl<S: Number> Masks<S> {
 
     /// Codes of a row.
     pub(super) fn codes(&self) -> usize {
-        self.numbers.len() * SEARCHES + self.categories.len()
+        self.numbers.len() + self.categories.len()
     }
 
     fn cost(&self, trees: &[Tree]) -> usize {
-        let views = |trees: &[Tree]| {
+        let views_in = |trees: &[Tree]| {
             let nodes = trees.iter().flat_map(Tree::nodes);
             let mut views: Vec<View> = nodes.map(view).collect();
             views.sort_unstable();
             views.dedup();
             views.len()
         };
-        let lines: usize = trees.chunks(self.block_trees()).map(views).sum();
-        views(trees) * CODE_COST + lines * LINE_COST + trees.len() * LEAF_COST
+        let lines: usize = trees.chunks(self.block_trees()).map(views_in).sum();
+        lines * LINE_COST + trees.len() * LEAF_COST
     }
 
     /// Finds what nodes look at, with one value for every code.
@@ -121,16 +124,16 @@ impl<S: Number> Masks<S> {
             }
         }
         // Numbers come first, as their views are less.
-        let mut numbers = Vec::new();
         for ((_, feature), values) in values.iter_mut().take_while(|(view, _)| view.0.is_none()) {
             values.sort_unstable_by(f64::total_cmp);
             // Zeros of both signs are one bound.
             values.dedup_by(|a, b| a == b);
-            numbers.push((*feature, values.clone()));
+            self.numbers.push(NumberInput {
+                feature: *feature,
+                search: self.searches.add(values),
+                missing: values.len() as u32 + 1,
+            });
         }
-        numbers
-            .chunks(SEARCHES)
-            .for_each(|group| self.add_numbers(group));
         let mut inputs = BTreeMap::new();
         for ((cut_towards_zero, feature), mut values) in values {
             let position = match cut_towards_zero {
@@ -146,33 +149,13 @@ impl<S: Number> Masks<S> {
                         end,
                     });
                     values.push(f64::from(end));
-                    self.numbers.len() * SEARCHES + self.categories.len() - 1
+                    self.numbers.len() + self.categories.len() - 1
                 }
             };
             values.push(f64::NAN);
             inputs.insert((cut_towards_zero, feature), (position as u32, values));
         }
         Some(inputs)
-    }
-
-    /// Adds at most [`SEARCHES`] features with their bounds.
-    fn add_numbers(&mut self, group: &[(u32, Vec<f64>)]) {
-        let bounds_max = group.iter().map(|(_, bounds)| bounds.len()).max();
-        let size = (bounds_max.unwrap_or(0) + 1).next_power_of_two();
-        let first = self.bounds.len();
-        let end = first + SEARCHES * size;
-        for (lane, (_, bounds)) in group.iter().enumerate() {
-            self.bounds.resize(first + lane * size, f64::INFINITY);
-            self.bounds.extend(bounds);
-        }
-        self.bounds.resize(end, f64::INFINITY);
-        // Nothing looks at the codes of lanes that are left over.
-        let lane = |lane: usize| &group[lane.min(group.len() - 1)];
-        self.numbers.push(NumberInputs {
-            features: std::array::from_fn(|at| lane(at).0),
-            missing: std::array::from_fn(|at| lane(at).1.len() as u32 + 1),
-            bounds: (first as u32, end as u32),
-        });
     }
 
     fn add_block(
@@ -238,9 +221,9 @@ impl<S: Number> Masks<S> {
     }
 }
 
-/// What walking one row through `trees` costs: each group of walks takes as many steps as its deepest.
-/// Rows are taken to be spread over leaves evenly.
-fn walk_cost(trees: &[Tree]) -> usize {
+/// What walking one row through `trees` costs at `step_cost` for each step of [`WALKS`] trees, of which
+/// there are as many as the deepest takes. Rows are taken to be spread over leaves evenly.
+fn walk_cost(trees: &[Tree], step_cost: usize) -> usize {
     let depth_of_leaves = |tree: &Tree| {
         let mut depths = vec![1; tree.nodes().len()];
         let mut sum = 0_usize;
@@ -255,12 +238,7 @@ fn walk_cost(trees: &[Tree]) -> usize {
         sum.div_ceil(tree.leaves().len())
     };
     let steps = |group: &[Tree]| group.iter().map(depth_of_leaves).max().unwrap_or(0) + 1;
-    let mut nodes = trees.iter().flat_map(Tree::nodes);
-    let step_cost = match nodes.any(|node| matches!(node.test, Test::OneOf { .. })) {
-        true => SET_STEP_COST,
-        false => STEP_COST,
-    };
-    trees.chunks(GROUP).map(steps).sum::<usize>() * step_cost
+    trees.chunks(WALKS).map(steps).sum::<usize>() * step_cost
 }
 
 /// Leaves from left to right, and for every node, by position in that order, those on its left.
@@ -295,6 +273,7 @@ fn leaves_in_order(tree: &Tree) -> (Vec<u32>, Vec<u64>) {
 mod tests {
     use super::*;
     use crate::forest::{Link, Precision, Sum};
+    use crate::predict::kernel::Portable;
     use crate::tree::{CategorySet, Leaf};
 
     /// 16 chains of `leaves` leaves that look at a number and a category by turns.
@@ -345,7 +324,8 @@ mod tests {
         let mut codes = Vec::new();
         for leaves in [3, 16, 17, 32, 33, 64] {
             let forest = chains(leaves);
-            let masks = Masks::<f64>::new(&forest).expect("small trees with sets have tables");
+            let masks =
+                Masks::<f64>::new(&forest, 10_000).expect("small trees with sets have tables");
             for number in [
                 f64::NAN,
                 -1.0,
@@ -370,7 +350,7 @@ mod tests {
                     64.0,
                     1e300,
                 ] {
-                    let sum = masks.sum(0.5, &[&[number], &[category]], 0, &mut codes);
+                    let sum = masks.sum(Portable, 0.5, &[&[number], &[category]], 0, &mut codes);
                     let expected = forest.raw_score(&[number, category]);
                     let context = format!("{leaves} leaves, {number}, {category}");
                     assert_eq!(sum.to_bits(), expected.to_bits(), "{context}");
@@ -381,6 +361,6 @@ mod tests {
 
     #[test]
     fn larger_trees_have_none() {
-        assert!(Masks::<f64>::new(&chains(65)).is_none());
+        assert!(Masks::<f64>::new(&chains(65), 10_000).is_none());
     }
 }

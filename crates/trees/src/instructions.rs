@@ -16,9 +16,14 @@ pub(crate) trait Kernel {
     fn run(self) -> Self::Output;
 }
 
-/// An instruction set that this machine has.
+/// An instruction set that this machine has. Results are the same with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstructionSet(Kind);
+
+/// Proof that this machine has everything that [`InstructionSet::run`] compiles for AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(());
 
 /// Only [`InstructionSet::all`] makes those that not every machine of an architecture has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,47 +32,44 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512(Avx512),
 }
 
 impl InstructionSet {
     /// What every machine of the architecture has: SSE2 on x86-64, NEON on aarch64.
     pub const BASELINE: Self = Self(Kind::Baseline);
 
-    /// All that this machine has, narrow ones first.
+    /// All that this machine has, narrow ones first: AVX2 (2013 and later) and AVX-512 with VBMI (Ice Lake,
+    /// Zen 4 and later) on x86-64.
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::BASELINE];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
-                all.push(Self(Kind::Avx2));
-            }
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
+            if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("popcnt")
             {
-                all.push(Self(Kind::Avx512));
+                all.push(Self(Kind::Avx2));
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vbmi")
+                {
+                    all.push(Self(Kind::Avx512(Avx512(()))));
+                }
             }
         }
         all
     }
 
-    /// AVX2, where this machine has it.
-    pub(crate) fn avx2() -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        return Self::all().into_iter().find(|set| set.0 == Kind::Avx2);
-        #[cfg(not(target_arch = "x86_64"))]
-        None
-    }
-
-    /// AVX-512, where this machine has it.
-    pub(crate) fn avx512() -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        return Self::all().into_iter().find(|set| set.0 == Kind::Avx512);
-        #[cfg(not(target_arch = "x86_64"))]
-        None
+    /// The proof, if this is AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn avx512(self) -> Option<Avx512> {
+        match self.0 {
+            Kind::Avx512(proof) => Some(proof),
+            _ => None,
+        }
     }
 
     /// The widest that this machine has.
@@ -91,31 +93,31 @@ impl InstructionSet {
             Kind::Avx2 => unsafe { run_avx2(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { run_avx512(kernel) },
+            Kind::Avx512(_) => unsafe { run_avx512(kernel) },
         }
     }
 }
 
 impl fmt::Display for InstructionSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.pad(match self.0 {
             Kind::Baseline => "baseline",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => "avx512",
+            Kind::Avx512(_) => "avx512",
         })
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi2")]
+#[target_feature(enable = "avx2,bmi2,popcnt")]
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi2,popcnt")]
 fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
