@@ -51,7 +51,7 @@ pub fn models() -> LineupFiles {
         ),
         (
             "../terminal-hst".to_owned(),
-            model!("terminal-hst": "trees.toml"),
+            model!("terminal-hst": "trees.toml", "golden.json"),
         ),
         (
             "../terminal-gbdt".to_owned(),

@@ -1,8 +1,10 @@
 //! Models that learn, in a lane.
 
+use std::path::Path;
+
 use super::*;
 
-const STRANGE_TOML: &str = r#"
+pub(super) const STRANGE_TOML: &str = r#"
 name = "strange"
 version = "1"
 kind = "half_space_trees"
@@ -38,7 +40,7 @@ low = 0.0
 high = 1.0
 "#;
 
-fn strange() -> ModelFiles {
+pub(super) fn strange() -> ModelFiles {
     files(STRANGE_TOML, &[("trees.toml", TREES)])
 }
 
@@ -63,7 +65,7 @@ fn with_rules(version: &str) -> Arc<Lineup> {
 }
 
 /// Rows around the middle, every ninth far from it and declined.
-fn rows(count: usize) -> Vec<Given<'static>> {
+pub(super) fn rows(count: usize) -> Vec<Given<'static>> {
     let row = |n: usize| match n % 9 {
         8 => ("a", n as i64, Some(95.0), Some(0.95), 1000),
         rest => ("a", n as i64, Some(40.0 + rest as f64), Some(0.1), 1000),
@@ -271,5 +273,68 @@ fn less_effort_leaves_out_what_decides_nothing_first() {
             .flags
             .iter()
             .all(|flags| flags.contains(Flags::DEGRADED))
+    );
+}
+
+/// Golden vectors of a detector: a window of one row, then what it makes of rows near to it and far.
+#[test]
+fn golden_vectors_of_a_learner_are_a_sequence() {
+    let check = |golden: &str| {
+        let described = STRANGE_TOML.replacen("inputs", "golden = \"golden.json\"\ninputs", 1);
+        load(
+            &described,
+            &[("trees.toml", TREES), ("golden.json", golden)],
+        )
+    };
+    let rows = |window: &str, near: &str| {
+        format!(
+            r#"{{"rows": [
+                {{"inputs": [40, 0.1], "times": {window}, "raw": 0}},
+                {{"inputs": [40, 0.1], "raw": {near}}},
+                {{"inputs": [95, 0.95], "raw": 0.9}}]}}"#
+        )
+    };
+    let message = |rows: &str| check(rows).unwrap_err().to_string();
+    let found = message(&rows("16", "0.25"));
+    // All rows of the window are where this one is: it earns all there is to earn.
+    let expected = "golden.json: row 2: expected raw score 0.25, got 0.0; the model is not the one that made these vectors";
+    assert_eq!(found, expected);
+    let found = message(&rows("16", "0.0"));
+    assert!(
+        found.contains("row 3: expected raw score 0.9, got 0.9"),
+        "{found}"
+    );
+    // A window that is short has taught nothing yet.
+    let found = message(&rows("14", "0.0"));
+    assert!(
+        found.contains("row 3: expected raw score 0.9, got 0.0"),
+        "{found}"
+    );
+    let found = message(&rows("0", "0.0"));
+    assert_eq!(found, "golden.json: row 1: `times` is 0; use 1 or more");
+    let found = message(&rows("9999", "0.0"));
+    assert_eq!(
+        found,
+        "golden.json: has 10001 rows, with `times`; at most 10000 are checked"
+    );
+}
+
+/// The vectors were computed from the definition by models/terminal-hst/golden.py, in Python.
+#[test]
+fn the_shipped_detector_says_what_its_definition_says() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/terminal-hst");
+    let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    let (trees, golden) = (read("trees.toml"), read("golden.json"));
+    let load = |golden: &str| {
+        let named = [("trees.toml", trees.as_str()), ("golden.json", golden)];
+        Registry::standard().load_for_table(&files(&read("model.toml"), &named))
+    };
+    assert_eq!(load(&golden).unwrap().0.golden_rows(), 88);
+    let window = "\"times\": 64";
+    assert!(golden.contains(window));
+    let error = load(&golden.replacen(window, "\"times\": 63", 1)).unwrap_err();
+    assert!(
+        error.to_string().contains("row 65: expected raw score"),
+        "{error}"
     );
 }
