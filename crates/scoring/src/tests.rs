@@ -14,6 +14,7 @@ use tillwatch_records::{
 use crate::*;
 
 mod backtest;
+mod hostile;
 mod learning;
 mod logistic;
 mod property;
