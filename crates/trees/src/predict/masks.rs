@@ -119,6 +119,12 @@ impl<S: Number> Masks<S> {
     }
 
     #[inline(always)]
+    fn line(&self, entry: &Entry, codes: &[u32]) -> &Line {
+        let place = self.places[(entry.first + codes[entry.input as usize]) as usize];
+        &self.lines[place as usize]
+    }
+
+    #[inline(always)]
     fn sum_leaves<const LEAVES: usize>(&self, start: S, codes: &[u32]) -> S {
         let leaves = self.leaves.as_chunks::<LEAVES>().0;
         let mut sum = start;
@@ -127,11 +133,18 @@ impl<S: Number> Masks<S> {
             let entries = self.entries[from..*to as usize].as_chunks::<LINES>().0;
             from = *to as usize;
             let mut lines = [ALL; LINES];
-            for (line, entries) in lines.iter_mut().zip(entries) {
-                *line = intersection(entries.each_ref().map(|entry| {
-                    let place = self.places[(entry.first + codes[entry.input as usize]) as usize];
-                    &self.lines[place as usize]
-                }));
+            for (all, [a, b, c, d, e, f, g, h]) in lines.iter_mut().zip(entries) {
+                // One by one, as `map` of an array is a function that is called.
+                *all = intersection([
+                    self.line(a, codes),
+                    self.line(b, codes),
+                    self.line(c, codes),
+                    self.line(d, codes),
+                    self.line(e, codes),
+                    self.line(f, codes),
+                    self.line(g, codes),
+                    self.line(h, codes),
+                ]);
             }
             let left = intersection(lines.each_ref());
             sum = add_leaves(sum, &left.0, leaves);
