@@ -1,15 +1,15 @@
 //! The published features of the Fraud Detection Handbook's transactions, computed by one command. The
 //! data is beside the project, not in it: without it this test says so and passes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{AsArray as _, Float64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::root;
 use crate::support::{succeed, tillwatch};
+use crate::{data, root};
 
 /// All of the set.
 const ROWS: i64 = 1_754_155;
@@ -43,7 +43,10 @@ const CUSTOMER: [&str; 6] = [
 
 #[test]
 fn the_whole_set_has_the_published_features() {
-    let (Some(transactions), Some(published)) = (data("transactions"), data("features")) else {
+    let (Some(transactions), Some(published)) = (
+        data("handbook/transactions.parquet"),
+        data("handbook/features.parquet"),
+    ) else {
         return;
     };
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -91,16 +94,6 @@ fn the_whole_set_has_the_published_features() {
     println!("{counts}");
     assert!(different[..EXACT.len()].iter().all(|n| *n == 0), "{counts}");
     assert!(customer_rows <= SAME_SECOND_ROWS_MAX, "{counts}");
-}
-
-/// A file of the set, or nothing and a word about it.
-fn data(name: &str) -> Option<PathBuf> {
-    let path = root().join(format!("../shared/data/handbook/{name}.parquet"));
-    let is_here = path.exists();
-    if !is_here {
-        eprintln!("skipped: {} is not here", path.display());
-    }
-    is_here.then_some(path)
 }
 
 /// Columns of a file as doubles, null as NaN.

@@ -25,7 +25,7 @@ mod stages;
 mod swap;
 mod trees;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path)
@@ -34,4 +34,14 @@ fn read(path: &Path) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the data that lies beside the project where there is any, or nothing and a word about it.
+fn data(name: &str) -> Option<PathBuf> {
+    let path = root().join("../shared/data").join(name);
+    let is_here = path.exists();
+    if !is_here {
+        eprintln!("skipped: {} is not here", path.display());
+    }
+    is_here.then_some(path)
 }

@@ -2,7 +2,6 @@
 //! data is beside the project, not in it: without it these tests say so and pass.
 
 use std::fs::File;
-use std::path::PathBuf;
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::compute::cast;
@@ -10,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tillwatch_trees::{Forest, Format, load};
 
-use crate::root;
+use crate::data;
 
 /// Rows of the week.
 const ROWS: usize = 58_264;
@@ -46,8 +45,10 @@ fn xgboost_s_week_to_the_bit_from_ubjson() {
 
 /// Raw scores have `digest`; probabilities are those in column `expected`.
 fn check(model: &str, format: Format, expected: &str, digest: u64) {
-    let (Some(model), Some(table)) = (data(model), data("test_week_features_scores.parquet"))
-    else {
+    let (Some(model), Some(table)) = (
+        data(&format!("golden/{model}")),
+        data("golden/test_week_features_scores.parquet"),
+    ) else {
         return;
     };
     let bytes = std::fs::read(model).expect("a model");
@@ -92,13 +93,4 @@ fn column(batch: &RecordBatch, name: &str) -> Vec<f64> {
         .iter()
         .map(|value| value.unwrap_or(f64::NAN))
         .collect()
-}
-
-fn data(name: &str) -> Option<PathBuf> {
-    let path = root().join(format!("../shared/data/golden/{name}"));
-    let is_here = path.exists();
-    if !is_here {
-        eprintln!("skipped: {} is not here", path.display());
-    }
-    is_here.then_some(path)
 }

@@ -1,11 +1,13 @@
 //! The decoder as a whole: what is read, what is refused, and that a refusal stays alone.
 
+mod property;
+mod refusals;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow::util::display::array_value_to_string;
-use proptest::prelude::*;
 use tillwatch_records::limits::{JSON_DEPTH_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::{
     Column, EventBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
@@ -261,104 +263,6 @@ fn times_without_a_zone_are_utc() {
 }
 
 #[test]
-fn refuses_each_with_its_reason() {
-    use RefusalReason as R;
-    let deep = |depth: usize| with(&format!("\"x\":{}{}", "[".repeat(depth), "]".repeat(depth)));
-    let long = |length: usize| with(&format!("\"detail\":1,\"rrn\":\"{}\"", "a".repeat(length)));
-    let nothing_after = |text: &str| format!("{GOOD}{text}");
-    let mut bad_utf8 = with(r#""unmapped":"?""#).into_bytes();
-    let at = bad_utf8.iter().position(|byte| *byte == b'?').unwrap();
-    bad_utf8[at] = 0xff;
-    let cases: Vec<(Vec<u8>, Option<R>)> = vec![
-        (b"".to_vec(), Some(R::EmptyPayload)),
-        (b"  ".to_vec(), Some(R::BadJson)),
-        (vec![b' '; PAYLOAD_BYTES_MAX + 1], Some(R::PayloadTooLarge)),
-        (format!("\u{feff}{GOOD}").into(), Some(R::ByteOrderMark)),
-        (bad_utf8, Some(R::InvalidUtf8)),
-        (b"[1]".to_vec(), Some(R::NotAnObject)),
-        (b"null".to_vec(), Some(R::NotAnObject)),
-        (b"hello".to_vec(), Some(R::BadJson)),
-        (nothing_after(" \n\t").into(), None),
-        (nothing_after("x").into(), Some(R::BadJson)),
-        (nothing_after(GOOD).into(), Some(R::BadJson)),
-        (GOOD[..GOOD.len() - 1].into(), Some(R::BadJson)),
-        (with(r#""a":tru"#).into(), Some(R::BadJson)),
-        (with(r#""a":"\x""#).into(), Some(R::BadJson)),
-        (with(r#""a":01"#).into(), Some(R::BadJson)),
-        (with("\"a\":\"\u{1}\"").into(), Some(R::BadJson)),
-        (with(r#""rrn":"\ud800""#).into(), Some(R::BadJson)),
-        (deep(JSON_DEPTH_MAX - 1).into(), None),
-        (deep(JSON_DEPTH_MAX).into(), Some(R::TooDeep)),
-        (with(r#""terminal_id":"T""#).into(), Some(R::DuplicateField)),
-        (
-            with(r#""terminal\u005fid":"T""#).into(),
-            Some(R::DuplicateField),
-        ),
-        (with(r#""other":1,"other":2"#).into(), None),
-        (
-            replaced("terminal_id", "null").into(),
-            Some(R::MissingField),
-        ),
-        (
-            replaced("terminal_id", "\"\"").into(),
-            Some(R::MissingField),
-        ),
-        (replaced("terminal_id", "{}").into(), Some(R::WrongType)),
-        (replaced("event_time", "\"soon\"").into(), Some(R::BadTime)),
-        (with(r#""stan":1.5"#).into(), Some(R::BadNumber)),
-        (with(r#""atc":1e30"#).into(), Some(R::NumberOutOfRange)),
-        (with(r#""lat":90.1"#).into(), Some(R::NumberOutOfRange)),
-        (long(TEXT_BYTES_MAX).into(), None),
-        (long(TEXT_BYTES_MAX + 1).into(), Some(R::TextTooLong)),
-        (
-            replaced(
-                "terminal_id",
-                &format!("\"{}\"", "/".repeat(KEY_BYTES_MAX / 2)),
-            )
-            .into(),
-            Some(R::KeyTooLong),
-        ),
-        (
-            with(r#""card_token":"4111 1111 1111 1111""#).into(),
-            Some(R::PanInClear),
-        ),
-        (
-            with(r#""bin":4111111111111111"#).into(),
-            Some(R::PanInClear),
-        ),
-    ];
-    for (payload, expected) in &cases {
-        let text = String::from_utf8_lossy(&payload[..payload.len().min(200)]);
-        assert_eq!(reason("", payload), *expected, "{text}");
-    }
-    let type_field = "[record_type]\nfield = \"type\"";
-    assert_eq!(
-        reason(type_field, with(r#""type":"?""#)),
-        Some(R::UnknownRecordType)
-    );
-    let mut seen: Vec<R> = cases.iter().filter_map(|(_, reason)| *reason).collect();
-    seen.extend([
-        R::UnknownRecordType,
-        R::AmountPrecision,
-        R::AmountOutOfRange,
-        R::TimeOutOfRange,
-    ]);
-    let unseen: Vec<_> = R::ALL
-        .iter()
-        .filter(|reason| !seen.contains(reason))
-        .collect();
-    assert!(unseen.is_empty(), "causes without a case: {unseen:?}");
-}
-
-#[test]
-fn a_tombstone_is_refused() {
-    let mut raw = RawBatch::new(TopicPartition::new("payments", 0));
-    raw.push(0, None, Some(b"k"), None, []);
-    let decoded = decoder("", all_columns()).decode(&raw);
-    assert_eq!(decoded.refusals[0].reason, RefusalReason::EmptyPayload);
-}
-
-#[test]
 fn record_types_come_from_field_header_or_topic() {
     let event = r#"{"type":"STATUS","event_id":"e","event_time":1522540831250,"acquirer_id":"A","merchant_id":"M","terminal_id":"T","event_type":"BOOT","amount_minor":"not looked at"}"#;
     let settings = "[record_type]\nfield = \"type\"\nvalues = { STATUS = \"terminal_event\" }";
@@ -455,78 +359,6 @@ fn labels_name_their_transaction_one_way_or_the_other() {
 }
 
 #[test]
-fn settings_are_checked() {
-    let message = |settings: &str| plan_of(settings, all_columns()).unwrap_err().to_string();
-    expect_test::expect![[r#"
-        [
-            "decode: `amout_minor` is not a known column; did you mean `amount_minor`?",
-            "decode: column `card_token` may not be read from `card.PAN`: card numbers, track data, PIN blocks and verification values are never built; map a keyed token instead",
-            "decode: `card` is read as a value and as an object with fields; map only one of them",
-            "decode: the path `a..b` of column `rrn` has an empty name; write a literal dot as `\\.`",
-            "decode: column `event_id` cannot be the same in every record",
-            "decode: column `rrn` cannot be derived; only `event_id` can",
-            "decode: column `ingest_time` is the Kafka record timestamp; take it out of the mapping",
-            "decode: the constant of column `stan` is refused: not a number",
-            "decode: the constant of column `card_token` is refused: looks like a card number in clear; send a keyed token instead",
-            "decode: record_type names both a field and a header; keep one of them",
-            "decode: column `event_id` must be derived from at least one column of transactions",
-        ]
-    "#]]
-    .assert_debug_eq(
-        &[
-            "fields.amout_minor = \"amount\"",
-            "fields.card_token = \"card.PAN\"",
-            "fields = { card_token = \"card.token\", bin = \"card\" }",
-            "fields.rrn = \"a..b\"",
-            "fields.event_id = { constant = \"x\" }",
-            "fields.rrn = { from = [\"stan\"] }",
-            "fields.ingest_time = \"ts\"",
-            "fields.stan = { constant = \"x\" }",
-            "fields.card_token = { constant = \"4111111111111111\" }",
-            "record_type = { field = \"a\", header = \"b\" }",
-            "fields.event_id = { from = [] }",
-        ]
-        .map(message),
-    );
-    for unknown in [
-        "unit = {}",
-        "units.amout = \"minor\"",
-        "fields.rrn = { constnt = 1 }",
-        "record_type.x = 1",
-    ] {
-        assert!(
-            toml::from_str::<DecodeSettings>(unknown).is_err(),
-            "{unknown}"
-        );
-    }
-    assert!(Column::names().all(|name| !is_sensitive_name(name)));
-}
-
-#[test]
-fn no_detail_quotes_a_record() {
-    let secret = "4111111111111111";
-    for name in Column::names() {
-        for value in [
-            format!("\"{secret}\""),
-            secret.to_owned(),
-            format!("[{secret}]"),
-            format!("\"{secret}\\ud800\""),
-        ] {
-            let payload = format!("{{\"{secret}\":1,\"{name}\":{value}");
-            for payload in [
-                format!("{payload}}}"),
-                format!("{payload},{secret}}}"),
-                payload,
-            ] {
-                for refusal in decode("", &[&payload]).refusals {
-                    assert!(!refusal.detail.contains("1111"), "{}", refusal.detail);
-                }
-            }
-        }
-    }
-}
-
-#[test]
 fn field_order_never_matters() {
     // Fields that come, go and change places, so that predictions fail in every way.
     let members: Vec<&str> = GOOD[1..GOOD.len() - 1].split(',').collect();
@@ -576,105 +408,5 @@ fn types_are_those_of_the_schema() {
                     .is_some()
             ),
         }
-    }
-}
-
-/// JSON-like bytes: whole records, records with one edit, and noise.
-fn payload() -> impl Strategy<Value = Vec<u8>> {
-    let whole = with(r#""card":{"token":"t\u00e9","a":[1.5e-3,null]},"lat":"1.5","stan":"7""#);
-    let edited = {
-        let whole = whole.clone();
-        let pieces = prop::sample::select(vec![
-            "\"",
-            "\\",
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "0",
-            "-",
-            "e",
-            ".",
-            "\\u12",
-            "\\ud83d",
-            "é",
-            "true",
-            "null",
-            " ",
-            "\u{1}",
-            "4111111111111111",
-        ]);
-        (any::<prop::sample::Index>(), 0_usize..4, pieces).prop_map(move |(at, cut, piece)| {
-            let mut bytes = whole.clone().into_bytes();
-            let at = at.index(bytes.len());
-            let end = (at + cut).min(bytes.len());
-            bytes.splice(at..end, piece.bytes());
-            bytes
-        })
-    };
-    prop_oneof![
-        3 => Just(whole.into_bytes()),
-        6 => edited,
-        1 => prop::collection::vec(any::<u8>(), 0..64),
-        1 => "[\\[\\]{}:,\"\\\\a-c0-9.eE+ -]{0,40}".prop_map(String::into_bytes),
-    ]
-}
-
-const MAPPED: &str = "fields.card_token = \"card.token\"";
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::with_cases(256) })]
-
-    #[test]
-    fn a_bad_record_is_refused_alone(payloads in prop::collection::vec(payload(), 0..12)) {
-        let mut decoder = decoder(MAPPED, all_columns());
-        let together = decoder.decode(&batch(&payloads));
-        let refused: Vec<usize> = together.refusals.iter().map(|refusal| refusal.index).collect();
-        prop_assert_eq!(together.events.len() + refused.len(), payloads.len());
-        prop_assert_eq!(together.events.columns.num_rows(), together.events.len());
-        // Each alone, by a decoder that has seen nothing, gives the same row or the same refusal.
-        let mut row = 0;
-        for (index, payload) in payloads.iter().enumerate() {
-            let alone = decode(MAPPED, &[payload]);
-            if let Some(position) = refused.iter().position(|found| *found == index) {
-                prop_assert!(alone.events.is_empty(), "{:?}", together.refusals);
-                prop_assert_eq!(&alone.refusals[0].reason, &together.refusals[position].reason);
-                prop_assert_eq!(&alone.refusals[0].detail, &together.refusals[position].detail);
-            } else {
-                prop_assert_eq!(together.events.offsets[row], index as i64);
-                prop_assert_eq!(&alone.events.columns, &together.events.columns.slice(row, 1));
-                row += 1;
-            }
-        }
-        // And the good ones decode as if the others had never been there.
-        let good: Vec<&Vec<u8>> = (0..payloads.len())
-            .filter(|index| !refused.contains(index))
-            .map(|index| &payloads[index])
-            .collect();
-        prop_assert_eq!(decoder.decode(&batch(&good)).events.columns, together.events.columns);
-    }
-
-    #[test]
-    fn accepts_the_json_that_serde_json_accepts(payload in payload()) {
-        let Ok(text) = std::str::from_utf8(&payload) else { return Ok(()) };
-        let mut cursor = Cursor::new(&payload);
-        cursor.skip_blanks();
-        let ours = cursor.skip_value(0).is_ok() && {
-            cursor.skip_blanks();
-            cursor.at == payload.len()
-        };
-        prop_assert_eq!(ours, serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
-    }
-
-    #[test]
-    fn reads_what_serde_json_reads(text in "\\PC{0,20}", number in any::<i64>()) {
-        let member = serde_json::json!({ "rrn": text, "atc": number }).to_string();
-        let events = decode("", &[with(&member[1..member.len() - 1])]).events;
-        let read = events.text(Column::Rrn).unwrap();
-        prop_assert_eq!(read.iter().next().flatten().unwrap_or_default(), text);
-        let atc = events.column(Column::Atc).unwrap().as_primitive::<Int64Type>();
-        prop_assert_eq!(atc.value(0), number);
     }
 }

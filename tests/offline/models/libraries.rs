@@ -1,10 +1,10 @@
 //! What a library has written says as a model what the library says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{check_sums, column, models, refused, stdout, table};
-use crate::root;
 use crate::support::succeed;
+use crate::{data, root};
 
 /// Rows of the week.
 const WEEK_ROWS: usize = 58_264;
@@ -17,7 +17,10 @@ fn ulps(a: f64, b: f64) -> u64 {
 /// Makes a model of `file`, proven against `expected`, applies it to the week, and holds every
 /// probability against that column.
 fn a_week(file: &str, expected: &str) {
-    let (Some(from), Some(week)) = (data(file), data("test_week_features_scores.parquet")) else {
+    let (Some(from), Some(week)) = (
+        data(&format!("golden/{file}")),
+        data("golden/test_week_features_scores.parquet"),
+    ) else {
         return;
     };
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -141,13 +144,4 @@ fn every_format_says_what_the_library_says_to_the_bit() {
         let said = stdout(&succeed(models("verify").arg(&model)));
         assert!(said.contains(&format!("({kind})")), "{file}: {said}");
     }
-}
-
-fn data(name: &str) -> Option<PathBuf> {
-    let path = root().join(format!("../shared/data/golden/{name}"));
-    let is_here = path.exists();
-    if !is_here {
-        eprintln!("skipped: {} is not here", path.display());
-    }
-    is_here.then_some(path)
 }
