@@ -41,9 +41,13 @@ bench NAME="":
 lab *ARGS:
     cargo run --release -p tillwatch-lab -- {{ARGS}}
 
-# Fuzzes a target of fuzz/ for some seconds (nightly Rust, cargo-fuzz): `records`, `settings`, or a loader of models
+# Fuzzes a target of fuzz/ for some seconds (nightly Rust, cargo-fuzz): `records`, `settings`, or a loader of models or state
 fuzz TARGET="records" SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+
+# Runs the unsafe code of crates/trees under Miri and AddressSanitizer: `both`, `miri` or `address` (nightly Rust)
+sanitize WHAT="both":
+    scripts/sanitize.sh {{WHAT}}
 
 # Checks licences, bans, sources and advisories (cargo-deny)
 deny:

@@ -42,6 +42,10 @@ impl InstructionSet {
     /// All that this machine has, narrow ones first: AVX2 (2013 and later) and AVX-512 with VBMI (Ice Lake,
     /// Zen 4 and later) on x86-64.
     pub fn all() -> Vec<Self> {
+        #[cfg_attr(
+            not(target_arch = "x86_64"),
+            expect(unused_mut, reason = "the baseline is all there is")
+        )]
         let mut all = vec![Self::BASELINE];
         #[cfg(target_arch = "x86_64")]
         {

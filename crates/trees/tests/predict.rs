@@ -16,7 +16,7 @@ fn check(forest: &Forest, rows: &[Vec<f64>], sizes: &[usize], context: &str) {
         .map(|feature| rows.iter().map(|row| row[feature]).collect())
         .collect();
     let mut scratch = Scratch::default();
-    for set in InstructionSet::all() {
+    for set in sets() {
         let predictor = Predictor::with_instruction_set(forest, set);
         for size in sizes.iter().filter(|size| **size <= rows.len()) {
             // The last rows, so that batches differ in content too.
@@ -37,7 +37,20 @@ fn check(forest: &Forest, rows: &[Vec<f64>], sizes: &[usize], context: &str) {
     }
 }
 
+/// All; under Miri, which takes its time, that with most unsafe code.
+fn sets() -> Vec<InstructionSet> {
+    let mut sets = InstructionSet::all();
+    if cfg!(miri) {
+        sets.drain(..sets.len() - 1);
+    }
+    if cfg!(all(miri, target_feature = "avx512vbmi")) {
+        assert_eq!(sets[0].to_string(), "avx512", "some other feature is off");
+    }
+    sets
+}
+
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri, which has a test of its own")]
 fn random_forests_and_odd_rows() {
     for seed in 0..250 {
         let mut rng = Rng::new(seed);
@@ -51,6 +64,7 @@ fn random_forests_and_odd_rows() {
 
 /// Trees too large for masks, on few columns and on more than a register or a byte can name.
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri, which has a test of its own")]
 fn walks_of_single_rows() {
     let shapes = [(1, 70), (10, 65), (20, 64), (40, 130), (70, 3), (150, 10)];
     for (seed, (features, trees)) in shapes.into_iter().enumerate() {
@@ -69,6 +83,7 @@ fn walks_of_single_rows() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri, which has a test of its own")]
 fn every_batch_size() {
     for (seed, input) in [(1, Precision::Single), (2, Precision::Double)] {
         let mut rng = Rng::new(seed);
@@ -87,6 +102,7 @@ fn every_batch_size() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri, which has a test of its own")]
 fn trees_of_every_size() {
     for leaves in [
         1, 2, 31, 32, 33, 64, 65, 128, 129, 256, 257, 600, 1024, 1025, 3000,
@@ -105,5 +121,45 @@ fn trees_of_every_size() {
                 check(&forest, &rows, &[3, 20, 150], &format!("{shape:?}"));
             }
         }
+    }
+}
+
+/// Small enough for an interpreter, and through every loop that instructions have of their own: bounds that
+/// are searched at every depth, tables of 64, 128 and 256 leaves of either precision, categories, blocks that
+/// are full and not.
+#[test]
+fn few_rows_through_every_loop() {
+    for (leaves, categories) in [(20, 0.0), (40, 0.6), (70, 0.0), (130, 0.0)] {
+        for sum in [Precision::Single, Precision::Double] {
+            let mut rng = Rng::new(leaves as u64);
+            let shape = Shape {
+                categories,
+                categories_end: 70,
+                odd: true,
+                input: sum,
+                sum,
+                ..Shape::of(if categories > 0.0 { 3 } else { 1 }, 1, leaves)
+            };
+            let forest = shape.forest(&mut rng);
+            let rows = rows(&mut rng, &forest, 66);
+            check(&forest, &rows, &[66], &format!("{shape:?}"));
+        }
+    }
+}
+
+/// As [`few_rows_through_every_loop`], rows one by one: their bounds are counted and their trees walked in
+/// vectors, on few columns and on more than a register names.
+#[test]
+fn few_walks_of_single_rows() {
+    for (features, trees) in [(2, 9), (70, 3)] {
+        let mut rng = Rng::new(features as u64);
+        let forest = Shape::of(features, trees, 80).forest(&mut rng);
+        let rows = rows(&mut rng, &forest, 4);
+        check(
+            &forest,
+            &rows,
+            &[1, 4],
+            &format!("{features} features, {trees} trees"),
+        );
     }
 }

@@ -3,6 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::load_bytes;
+#[cfg(miri)]
+use super::miri::{_mm512_mask_permutexvar_epi8, _mm512_permutexvar_epi8};
 use crate::predict::kernel::RowBits;
 use crate::predict::number::Number;
 

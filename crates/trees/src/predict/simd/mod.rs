@@ -10,6 +10,8 @@
 )]
 
 mod leaves;
+#[cfg(miri)]
+mod miri;
 mod ranks;
 mod walks;
 

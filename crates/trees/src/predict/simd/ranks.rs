@@ -2,6 +2,11 @@
 
 use std::arch::x86_64::*;
 
+#[cfg(miri)]
+use super::miri::{
+    _mm512_cmp_pd_mask, _mm512_cmp_ps_mask, _mm512_cvt_roundpd_ps, _mm512_cvtpd_ps,
+    _mm512_permutex2var_ps,
+};
 use crate::predict::rank::{LANES, MISSING, Ranking, Tables};
 use crate::predict::search::Group;
 

@@ -3,6 +3,10 @@
 use std::arch::x86_64::*;
 
 use super::load_bytes;
+#[cfg(miri)]
+use super::miri::{
+    _mm512_i32gather_epi32, _mm512_maskz_permutex2var_epi8, _mm512_maskz_permutexvar_epi8,
+};
 use crate::predict::code_walk::{Codes, Nodes, WALKS};
 
 /// Walks of a vector.
