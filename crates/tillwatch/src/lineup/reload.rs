@@ -153,7 +153,7 @@ impl Reloader {
         let trial = memory
             .and_then(|memory| memory.try_out(&current.lineup, &next.lineup, self.core.scope()));
         if let Some(trial) = &trial {
-            trial.log();
+            trial.log(&next.lineup.champion().info().versioned_name());
         }
         self.metrics.models_taken(&next);
         // Before any lane can say that it has begun.

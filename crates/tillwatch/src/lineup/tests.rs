@@ -372,6 +372,50 @@ fn a_change_is_tried_on_the_last_rows_of_every_lane_first() {
 }
 
 #[test]
+fn challenger_and_shadows_are_tried_where_they_changed() {
+    let place = Place::new();
+    // On what the champion alone has decoded.
+    place.rules("two", "2", "records_1h >= 3");
+    let mut running = place.start();
+    let mut lane = running.core.lane(0);
+    score(&mut lane, 0, 10);
+    let tried = |lineup: &str, running: &mut Running| {
+        place.write("lineup.toml", lineup);
+        assert_eq!(running.look(), Look::Taken);
+        place.audit().last().unwrap()["trial"].clone()
+    };
+    let found = tried("champion = \"one\"\nshadows = [\"two\"]\n", &mut running);
+    assert_eq!(found["rules"]["rules/MANY"], serde_json::json!([10, 10]));
+    assert_eq!(found["others"].as_array().unwrap().len(), 1);
+    let shadow = &found["others"][0];
+    assert_eq!(
+        (&shadow["role"], &shadow["model"]),
+        (&"shadow".into(), &"rules@2".into())
+    );
+    assert_eq!(shadow["rules"]["rules/MANY"], serde_json::json!([0, 8]));
+    assert_eq!(shadow["approved"], serde_json::json!([0, 2]));
+    // The shadow as edited, beside a challenger; then that alone, and the shadow is as it was.
+    place.rules("two", "3", "records_1h >= 4");
+    place.rules("three", "4", "records_1h >= 6");
+    let lineup =
+        "champion = \"one\"\nshadows = [\"two\"]\n[challenger]\nmodel = \"three\"\nshare = 0.25\n";
+    let found = tried(lineup, &mut running);
+    let others = found["others"].as_array().unwrap();
+    let fired = |other: &Value| (other["role"].clone(), other["rules"]["rules/MANY"].clone());
+    assert_eq!(
+        others.iter().map(fired).collect::<Vec<_>>(),
+        [
+            ("challenger".into(), serde_json::json!([0, 5])),
+            ("shadow".into(), serde_json::json!([8, 7])),
+        ]
+    );
+    place.rules("three", "5", "records_1h >= 7");
+    let found = tried(lineup, &mut running);
+    assert_eq!(found["others"].as_array().unwrap().len(), 1);
+    assert_eq!(fired(&found["others"][0]).1, serde_json::json!([5, 4]));
+}
+
+#[test]
 fn a_column_of_the_registry_that_is_not_joined_asks_for_a_restart() {
     let place = Place::new();
     place.write("terminals.csv", "merchant_id,terminal_id,model\nm,1,007\n");

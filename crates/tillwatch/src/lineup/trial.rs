@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tillwatch_records::FeatureBatch;
-use tillwatch_scoring::{BackTest, InputScope, Lineup, RECENT_BYTES, Recent, backtest};
+use tillwatch_scoring::{
+    BackTest, InputScope, Lineup, LoadedModel, RECENT_BYTES, Recent, backtest,
+};
 
 /// Rows of all lanes together that a line-up is tried on: a rule that fires once in a thousand rows is seen
 /// firing, and the lanes do without some hundredths of a second of one core.
@@ -24,18 +26,47 @@ pub struct Memory {
 /// A count by the champion in force, and by the one that takes its place.
 type OldAndNew = [u64; 2];
 
-/// What two champions say of the same rows.
+/// What two line-ups say of the same rows.
 #[derive(Debug, Serialize)]
 pub struct Trial {
     rows: u64,
+    #[serde(flatten)]
+    champion: Said,
+    /// The challenger and the shadows that are not as they were. They are tried on all rows, whatever share
+    /// of keys a challenger has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Other>,
+}
+
+/// What a model and the one that takes its place say.
+#[derive(Debug, Serialize)]
+struct Said {
     approved: OldAndNew,
     reviewed: OldAndNew,
     declined: OldAndNew,
     /// How often each rule fires, `member/CODE` (rules of one code and member together).
     rules: BTreeMap<String, OldAndNew>,
-    /// What the new champion reads and these rows do not have: it may say more of new records.
+    /// What the new model reads and these rows do not have: it may say more of new records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
+}
+
+/// A model beside the champion.
+#[derive(Debug, Serialize)]
+struct Other {
+    role: Role,
+    /// `name@version`.
+    model: String,
+    #[serde(flatten)]
+    said: Said,
+}
+
+/// What a model is there for.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Challenger,
+    Shadow,
 }
 
 impl Memory {
@@ -56,8 +87,8 @@ impl Memory {
         recent
     }
 
-    /// Tries the champions of both line-ups on what is kept; `None` where that is nothing. A lane waits no
-    /// longer than it takes to list its batches, whose columns are shared.
+    /// Tries both line-ups on what is kept; `None` where that is nothing. A lane waits no longer than it takes
+    /// to list its batches, whose columns are shared.
     pub fn try_out(&self, before: &Lineup, after: &Lineup, scope: &InputScope) -> Option<Trial> {
         let lanes: Vec<_> = self.lanes.lock().iter().filter_map(Weak::upgrade).collect();
         let each = TRIAL_ROWS_MAX / lanes.len().max(1);
@@ -76,22 +107,53 @@ impl Memory {
         if batches.is_empty() {
             return None;
         }
-        let run = |lineup: &Lineup| backtest(lineup.champion(), scope, lineup.settings(), &batches);
-        Some(Trial::new(&run(before), run(after)))
+        let run = |lineup: &Lineup, model: &Arc<LoadedModel>| {
+            backtest(model, scope, lineup.settings(), &batches)
+        };
+        let champion = run(after, after.champion());
+        let others = changed(before, after).map(|(role, old, new)| Other {
+            role,
+            model: new.info().versioned_name(),
+            said: Said::new(old.map(|old| run(before, old)), run(after, new)),
+        });
+        let others = others.collect();
+        Some(Trial {
+            rows: champion.rows,
+            champion: Said::new(Some(run(before, before.champion())), champion),
+            others,
+        })
     }
 }
 
-impl Trial {
-    fn new(before: &BackTest, after: BackTest) -> Self {
+/// The challenger and the shadows of `after` that `before` has not as they are, each with the one whose place
+/// it takes: the challenger before, the shadow of its name.
+fn changed<'a>(
+    before: &'a Lineup,
+    after: &'a Lineup,
+) -> impl Iterator<Item = (Role, Option<&'a Arc<LoadedModel>>, &'a Arc<LoadedModel>)> {
+    let model = |(model, _share)| model;
+    let old = before.challenger().map(model);
+    let challenger = after.challenger().map(model).into_iter();
+    let challenger = challenger.map(move |new| (Role::Challenger, old, new));
+    let shadows = after.shadows().map(|new| {
+        let is_same = |old: &&Arc<LoadedModel>| old.info().name == new.info().name;
+        (Role::Shadow, before.shadows().find(is_same), new)
+    });
+    (challenger.chain(shadows))
+        .filter(|(_, old, new)| old.is_none_or(|old| old.info().hash != new.info().hash))
+}
+
+impl Said {
+    fn new(before: Option<BackTest>, after: BackTest) -> Self {
+        let before = before.unwrap_or_default();
         let mut rules: BTreeMap<String, OldAndNew> = BTreeMap::new();
-        for (side, found) in [before, &after].into_iter().enumerate() {
+        for (side, found) in [&before, &after].into_iter().enumerate() {
             for rule in &found.rules {
                 let name = format!("{}/{}", rule.member, rule.code);
                 rules.entry(name).or_default()[side] += rule.fired;
             }
         }
         Self {
-            rows: after.rows,
             approved: [before.approved, after.approved],
             reviewed: [before.reviewed, after.reviewed],
             declined: [before.declined, after.declined],
@@ -107,20 +169,35 @@ impl Trial {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// Says it in the log.
-    pub fn log(&self) {
+    fn log(&self, role: &str, model: &str, rows: u64) {
         let pair = |[old, new]: OldAndNew| format!("{old} → {new}");
         let fired: u64 = self.rules.values().map(|[_, new]| new).sum();
         tracing::info!(
             target: "audit",
-            rows = self.rows,
+            role,
+            model,
+            rows,
             approved = pair(self.approved),
             reviewed = pair(self.reviewed),
             declined = pair(self.declined),
             fired,
             differing = self.differing(),
             missing = ?self.missing,
-            "what the new champion says of the last rows, against the one in force"
+            "what the new model says of the last rows, against the one before it"
         );
+    }
+}
+
+impl Trial {
+    /// Says it in the log; `champion` is the new one's name and version.
+    pub fn log(&self, champion: &str) {
+        self.champion.log("champion", champion, self.rows);
+        for other in &self.others {
+            let role = match other.role {
+                Role::Challenger => "challenger",
+                Role::Shadow => "shadow",
+            };
+            other.said.log(role, &other.model, self.rows);
+        }
     }
 }
