@@ -105,26 +105,27 @@ impl Report {
              |---|---:|---:|---:|---:|---|",
             self.swaps.len()
         );
-        let figures: [(&str, fn(&Latencies) -> f64); 3] = [
-            ("p50 ms", |l| l.p50),
-            ("p99 ms", |l| l.p99),
-            ("max ms", |l| l.max),
-        ];
-        for (name, figure) in figures {
-            let side = |side: usize| median(self.swaps.iter().map(|pair| figure(&pair[side])));
-            let (without, with) = (side(0), side(1));
-            let ratios = self
-                .swaps
-                .iter()
-                .map(|[without, with]| figure(with) / figure(without));
-            let ratio = median(ratios);
-            let judged = match name {
-                "p99 ms" => format!("≤ 1.5 | {}", is_met(ratio <= 1.5)),
-                _ => "|".to_owned(),
-            };
-            println!("| {name} | {without:.2} | {with:.2} | {ratio:.2} | {judged} |");
-        }
+        let swaps = &self.swaps;
+        swaps_line("p50 ms", swaps, None, |l| l.p50);
+        swaps_line("p99 ms", swaps, Some(1.5), |l| l.p99);
+        swaps_line("max ms", swaps, None, |l| l.max);
     }
+}
+
+fn swaps_line(
+    name: &str,
+    pairs: &[[Latencies; 2]],
+    ratio_max: Option<f64>,
+    figure: impl Fn(&Latencies) -> f64,
+) {
+    let [without, with] = [0, 1].map(|side| median(pairs.iter().map(|pair| figure(&pair[side]))));
+    let ratios = (pairs.iter()).map(|[without, with]| figure(with) / figure(without));
+    let ratio = median(ratios);
+    let judged = match ratio_max {
+        Some(max) => format!("≤ {max} | {}", is_met(ratio <= max)),
+        None => "|".to_owned(),
+    };
+    println!("| {name} | {without:.2} | {with:.2} | {ratio:.2} | {judged} |");
 }
 
 fn line<T>(name: &str, rounds: &[Pair<T>], aim: Aim, figure: impl Fn(&T) -> f64) {
