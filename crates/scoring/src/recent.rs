@@ -1,6 +1,7 @@
 //! The records seen last, for models to be tried on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::buffer::NullBuffer;
@@ -26,7 +27,7 @@ const LOOSE_BATCHES_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Recent {
     /// Oldest first, each with its bytes; none is empty.
-    batches: VecDeque<(FeatureBatch, usize)>,
+    batches: VecDeque<(Arc<FeatureBatch>, usize)>,
     /// How many of the newest batches are to be merged: below [`LOOSE_BATCHES_MAX`], and of fewer than
     /// [`LOOSE_ROWS_MAX`] rows in all.
     loose: usize,
@@ -67,8 +68,8 @@ impl Recent {
         }
     }
 
-    /// The batches, oldest first.
-    pub fn batches(&self) -> impl Iterator<Item = &FeatureBatch> {
+    /// The batches, oldest first. Whoever wants to look at them for long clones the pointers and lets the lane go on.
+    pub fn batches(&self) -> impl Iterator<Item = &Arc<FeatureBatch>> {
         self.batches.iter().map(|(batch, _)| batch)
     }
 
@@ -86,7 +87,7 @@ impl Recent {
         let bytes = bytes_of(&batch);
         self.rows += batch.len();
         self.bytes += bytes;
-        self.batches.push_back((batch, bytes));
+        self.batches.push_back((Arc::new(batch), bytes));
     }
 
     fn loose_rows(&self) -> usize {
@@ -104,7 +105,7 @@ impl Recent {
             newest => (None, newest),
         };
         self.batches.extend(small);
-        let merged: Vec<&FeatureBatch> = self.batches.range(from..).map(|(b, _)| b).collect();
+        let merged: Vec<&FeatureBatch> = self.batches.range(from..).map(|(b, _)| &**b).collect();
         if merged.len() > 1
             && let Ok(merged) = FeatureBatch::concat(&merged)
         {

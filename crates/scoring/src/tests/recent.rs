@@ -52,12 +52,18 @@ fn large_batches_are_shared_and_small_ones_merged() {
         next += count as i64;
     }
     assert_eq!(offsets(&recent), (0..next).collect::<Vec<i64>>());
-    let lengths: Vec<usize> = recent.batches().map(FeatureBatch::len).collect();
+    let lengths: Vec<usize> = recent.batches().map(|batch| batch.len()).collect();
     assert_eq!(lengths[..3], [300, 4, 300]);
     assert!(lengths.len() < 64 + 8, "{} batches", lengths.len());
     let (scored, whole) = (
-        recent.batches().cloned().collect::<Vec<_>>(),
-        [FeatureBatch::concat(&recent.batches().collect::<Vec<_>>()).unwrap()],
+        recent
+            .batches()
+            .map(|batch| (**batch).clone())
+            .collect::<Vec<_>>(),
+        [
+            FeatureBatch::concat(&recent.batches().map(|batch| &**batch).collect::<Vec<_>>())
+                .unwrap(),
+        ],
     );
     let said = |batches: &[FeatureBatch]| {
         let model = Registry::standard()

@@ -26,7 +26,7 @@ pub struct ModelsTable {
     reload: String,
     /// File that gets a line for every change of what scores.
     audit: Option<PathBuf>,
-    /// Rows per lane that a changed line-up is tried on before it takes effect.
+    /// Last rows, of all lanes together, that a changed line-up is tried on before it takes effect.
     #[serde(default = "default_backtest_rows")]
     backtest_rows: usize,
 }
@@ -49,7 +49,7 @@ pub struct ModelSettings {
     pub reload: Option<Duration>,
     /// File that gets a line for every change.
     pub audit: Option<PathBuf>,
-    /// Rows per lane kept to try a changed line-up on; 0 for none.
+    /// Last rows, of all lanes together, to try a changed line-up on; 0 for none.
     pub backtest_rows: usize,
 }
 

@@ -10,14 +10,10 @@ use tillwatch_scoring::{
     BackTest, InputScope, Lineup, LoadedModel, RECENT_BYTES, Recent, backtest,
 };
 
-/// Rows of all lanes together that a line-up is tried on: a rule that fires once in a thousand rows is seen
-/// firing, and the lanes do without some hundredths of a second of one core.
-const TRIAL_ROWS_MAX: usize = 20_000;
-
 /// The last rows of each lane.
 #[derive(Debug)]
 pub struct Memory {
-    /// Rows kept per lane, above 0.
+    /// Rows that line-ups are tried on, above 0. Each lane keeps as many, since it may be the only one.
     rows: usize,
     /// Those of lanes that are no more are dropped when another one comes.
     lanes: Mutex<Vec<Weak<Mutex<Recent>>>>,
@@ -70,7 +66,7 @@ enum Role {
 }
 
 impl Memory {
-    /// Keeps so many rows of each lane.
+    /// Tries line-ups on about so many rows, the last ones of all lanes in equal parts.
     pub fn new(rows: usize) -> Self {
         Self {
             rows,
@@ -88,17 +84,19 @@ impl Memory {
     }
 
     /// Tries both line-ups on what is kept; `None` where that is nothing. A lane waits no longer than it takes
-    /// to list its batches, whose columns are shared.
+    /// to list its batches.
     pub fn try_out(&self, before: &Lineup, after: &Lineup, scope: &InputScope) -> Option<Trial> {
         let lanes: Vec<_> = self.lanes.lock().iter().filter_map(Weak::upgrade).collect();
-        let each = TRIAL_ROWS_MAX / lanes.len().max(1);
-        let mut batches: Vec<FeatureBatch> = Vec::new();
+        let each = self.rows.div_ceil(lanes.len().max(1));
+        let mut batches: Vec<Arc<FeatureBatch>> = Vec::new();
         for lane in lanes {
-            let kept: Vec<FeatureBatch> = lane.lock().batches().cloned().collect();
+            let kept: Vec<Arc<FeatureBatch>> = lane.lock().batches().cloned().collect();
             let mut rows = 0;
+            // One batch at least, whatever share of the rows it is.
             let newest = kept.into_iter().rev().take_while(|batch| {
+                let is_room = rows < each;
                 rows += batch.len();
-                rows <= each
+                is_room
             });
             let first = batches.len();
             batches.extend(newest);
@@ -108,7 +106,8 @@ impl Memory {
             return None;
         }
         let run = |lineup: &Lineup, model: &Arc<LoadedModel>| {
-            backtest(model, scope, lineup.settings(), &batches)
+            let batches = batches.iter().map(AsRef::as_ref);
+            backtest(model, scope, lineup.settings(), batches)
         };
         let champion = run(after, after.champion());
         let others = changed(before, after).map(|(role, old, new)| Other {
