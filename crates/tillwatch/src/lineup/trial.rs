@@ -10,6 +10,12 @@ use tillwatch_scoring::{
     BackTest, InputScope, Lineup, LoadedModel, RECENT_BYTES, Recent, backtest,
 };
 
+use crate::clock;
+
+/// How long a trial rests after each batch, in times of what that took. It is some tenths of a second of work,
+/// in which lanes would share a processor with it; nobody waits for it.
+const PAUSE_PER_WORK: u32 = 3;
+
 /// The last rows of each lane.
 #[derive(Debug)]
 pub struct Memory {
@@ -106,7 +112,12 @@ impl Memory {
             return None;
         }
         let run = |lineup: &Lineup, model: &Arc<LoadedModel>| {
-            let batches = batches.iter().map(AsRef::as_ref);
+            let mut since = clock::now();
+            let batches = batches.iter().map(|batch| {
+                clock::wait(PAUSE_PER_WORK * since.elapsed());
+                since = clock::now();
+                batch.as_ref()
+            });
             backtest(model, scope, lineup.settings(), batches)
         };
         let champion = run(after, after.champion());
