@@ -29,7 +29,7 @@ const RATE: u32 = 3_000;
 const LATENCY_MIN_MS: i64 = 2;
 
 /// Rows that a change is tried on: few, since there are five changes a second.
-const TRIAL_ROWS: u64 = 1_000;
+const TRIAL_ROWS: u64 = 250;
 
 /// Where a lane would be said to stall, unless phases without changes are as slow. Broker, load and models
 /// under test, which are not optimised, share the machine's cores: ratios are printed here, and measured by
