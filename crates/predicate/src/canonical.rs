@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::eval::code;
 use crate::node::{AnyNode, BoolNode, Choice, FloatNode, IntNode, TextNode};
 
 /// Writes a node as normalised SQL.
@@ -129,6 +130,12 @@ impl Canonical for BoolNode {
             Self::TestTexts(test, l, r) => pair(test.as_str(), l, r, names, out),
             Self::Case(choice) => choice.write(names, out),
             Self::Coalesce(items) => list("coalesce", items, names, out),
+            Self::InCodes(operand, codes) => {
+                around("(", &*operand.node, " IN (", names, out);
+                let texts = join(codes, |code| format!("'{}'", code::text(*code)));
+                let _ = write!(out, "{texts}))");
+            }
+            Self::Shared(shared) => shared.node.write(names, out),
         }
     }
 }
@@ -154,6 +161,7 @@ impl Canonical for IntNode {
             Self::Coalesce(items) => list("coalesce", items, names, out),
             Self::Greatest(items) => list("greatest", items, names, out),
             Self::Least(items) => list("least", items, names, out),
+            Self::Shared(shared) => shared.node.write(names, out),
         }
     }
 }
@@ -176,6 +184,7 @@ impl Canonical for FloatNode {
             Self::Coalesce(items) => list("coalesce", items, names, out),
             Self::Greatest(items) => list("greatest", items, names, out),
             Self::Least(items) => list("least", items, names, out),
+            Self::Shared(shared) => shared.node.write(names, out),
         }
     }
 }

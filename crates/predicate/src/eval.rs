@@ -13,11 +13,14 @@ use crate::node::{FloatNode, TextNode};
 
 mod arena;
 mod choose;
+pub(crate) mod code;
+pub(crate) mod memo;
 mod number;
 mod text;
 
 pub(crate) use self::arena::Arena;
 use self::choose::{case_logic, coalesce_logic};
+pub(crate) use self::memo::Memo;
 
 /// Rows in a block: the bits of a word.
 pub(crate) const LANES: usize = 64;
@@ -31,6 +34,8 @@ pub(crate) struct Block<'a> {
     inputs: &'a [ArrayRef],
     /// Texts that no input holds.
     arena: &'a Arena,
+    /// What a set keeps of shared nodes.
+    memo: Option<&'a Memo>,
     start: usize,
     /// 1 to 64.
     pub(crate) len: usize,
@@ -39,7 +44,7 @@ pub(crate) struct Block<'a> {
 }
 
 /// A truth value per row. Bits past the block's length are 0 in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Logic {
     /// Subset of `known`.
     pub(crate) truth: u64,
@@ -71,9 +76,19 @@ impl<'a> Block<'a> {
         Self {
             inputs,
             arena,
+            memo: None,
             start,
             len,
             all: low_bits(len),
+        }
+    }
+
+    /// The block with somewhere to keep what shared nodes give; forgets what another block left there.
+    pub(crate) fn with_memo(self, memo: &'a Memo) -> Self {
+        memo.next_block();
+        Self {
+            memo: Some(memo),
+            ..self
         }
     }
 
@@ -303,6 +318,8 @@ impl BoolNode {
             Self::TestTexts(test, l, r) => text::test_pair(*test, l, r, block),
             Self::Case(choice) => case_logic(choice, block),
             Self::Coalesce(operands) => coalesce_logic(operands, block),
+            Self::InCodes(operand, codes) => code::in_codes(operand, codes, block),
+            Self::Shared(shared) => memo::logic(shared, block),
         }
     }
 }

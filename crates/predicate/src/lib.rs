@@ -57,6 +57,7 @@ mod node;
 mod operand;
 mod parse;
 mod scalar;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +70,7 @@ use crate::eval::{Arena, Block, Evaluate, LANES};
 use crate::node::{BoolNode, FloatNode};
 use crate::operand::Typed;
 pub use crate::scalar::haversine_km;
+pub use crate::set::{Evaluated, PredicateSet};
 
 /// Longest text of one predicate or expression, in bytes. A list of some thousand card or merchant
 /// codes fits.
@@ -205,26 +207,49 @@ impl Expression {
     /// [`Predicate::evaluate`].
     pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> Float64Array {
         debug_assert_eq!(inputs.len(), self.inputs.len());
-        let blocks = rows.div_ceil(LANES);
-        let mut values = Vec::with_capacity(blocks * LANES);
-        let mut known = Vec::with_capacity(blocks);
-        let mut missing = 0;
+        let mut values = Values::with_capacity(rows);
         for start in Block::starts(rows) {
             let arena = Arena::default();
-            let block = Block::at(inputs, rows, start, &arena);
-            let mut lanes = [0.0; LANES];
-            let bits = self.root.evaluate(&block, &mut lanes);
-            values.extend_from_slice(&lanes[..block.len]);
-            missing |= block.all & !bits;
-            known.push(bits);
+            values.push(&self.root, &Block::at(inputs, rows, start, &arena));
         }
-        let nulls = (missing != 0)
-            .then(|| NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(known), 0, rows)));
-        Float64Array::new(values.into(), nulls)
+        values.finish(rows)
     }
 
     /// Normalised text, as [`Predicate::canonical`].
     pub fn canonical(&self) -> String {
         canonical::canonical(&self.root, &self.inputs)
+    }
+}
+
+/// The column of an expression, as far as it has been evaluated.
+struct Values {
+    values: Vec<f64>,
+    known: Vec<u64>,
+    /// Whether some row has no value.
+    is_missing: bool,
+}
+
+impl Values {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            values: Vec::with_capacity(rows),
+            known: Vec::with_capacity(rows.div_ceil(LANES)),
+            is_missing: false,
+        }
+    }
+
+    /// Adds the values of the next block.
+    fn push<'a>(&mut self, root: &'a FloatNode, block: &Block<'a>) {
+        let mut lanes = [0.0; LANES];
+        let known = root.evaluate(block, &mut lanes);
+        self.values.extend_from_slice(&lanes[..block.len]);
+        self.is_missing |= block.all & !known != 0;
+        self.known.push(known);
+    }
+
+    fn finish(self, rows: usize) -> Float64Array {
+        let known = || BooleanBuffer::new(Buffer::from_vec(self.known), 0, rows);
+        let nulls = self.is_missing.then(|| NullBuffer::new(known()));
+        Float64Array::new(self.values.into(), nulls)
     }
 }

@@ -1,5 +1,7 @@
 //! The compiled tree: one enum per type of value, so that evaluation never looks at types.
 
+use std::sync::Arc;
+
 use crate::like::LikePattern;
 
 /// A comparison operator.
@@ -115,6 +117,14 @@ pub(crate) struct Choice<T> {
     pub(crate) otherwise: Box<T>,
 }
 
+/// A node that a set evaluates once per block.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared<T> {
+    /// Where the set's memo keeps its values.
+    pub(crate) slot: usize,
+    pub(crate) node: Arc<T>,
+}
+
 /// True, false or NULL.
 #[derive(Debug, Clone)]
 pub(crate) enum BoolNode {
@@ -145,6 +155,10 @@ pub(crate) enum BoolNode {
     TestTexts(TextTest, TextNode, TextNode),
     Case(Choice<BoolNode>),
     Coalesce(Vec<BoolNode>),
+    /// `IN` of texts that have a code, sorted; in sets only.
+    InCodes(Shared<TextNode>, Vec<u64>),
+    /// In sets only.
+    Shared(Shared<BoolNode>),
 }
 
 /// A 64-bit integer, or a time in milliseconds since 1970.
@@ -165,6 +179,8 @@ pub(crate) enum IntNode {
     Coalesce(Vec<IntNode>),
     Greatest(Vec<IntNode>),
     Least(Vec<IntNode>),
+    /// In sets only.
+    Shared(Shared<IntNode>),
 }
 
 /// A double; NaN never leaves a node as a known value.
@@ -187,6 +203,8 @@ pub(crate) enum FloatNode {
     Coalesce(Vec<FloatNode>),
     Greatest(Vec<FloatNode>),
     Least(Vec<FloatNode>),
+    /// In sets only.
+    Shared(Shared<FloatNode>),
 }
 
 /// Text.

@@ -370,6 +370,7 @@ fn canonical_text_is_the_same_for_equal_filters() {
 }
 
 mod property;
+mod sets;
 
 #[test]
 fn hostile_text_is_refused_without_harm() {

@@ -1,7 +1,7 @@
 //! Integers, times and doubles.
 
 use super::choose::{case, coalesce, extreme};
-use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
+use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, Memo, memo};
 use super::{bits, compare_constant, compare_nodes, each_bit, empty_lanes};
 use crate::node::{Arithmetic, FloatNode, IntNode, TextNode};
 use crate::scalar;
@@ -150,6 +150,7 @@ impl Evaluate for IntNode {
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
             Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
+            Self::Shared(shared) => memo::lanes(shared, Memo::ints, block, lanes),
         }
     }
 }
@@ -266,6 +267,7 @@ impl Evaluate for FloatNode {
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
             Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
+            Self::Shared(shared) => memo::lanes(shared, Memo::floats, block, lanes),
         }
     }
 }

@@ -7,29 +7,29 @@ use super::*;
 
 /// One row; names are those of the columns.
 #[derive(Debug, Clone, Default)]
-struct Row {
-    i: Option<i64>,
-    j: Option<i64>,
-    f: Option<f64>,
-    g: Option<f64>,
-    s: Option<String>,
-    b: Option<bool>,
-    t: Option<i64>,
+pub(super) struct Row {
+    pub(super) i: Option<i64>,
+    pub(super) j: Option<i64>,
+    pub(super) f: Option<f64>,
+    pub(super) g: Option<f64>,
+    pub(super) s: Option<String>,
+    pub(super) b: Option<bool>,
+    pub(super) t: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Number {
+pub(super) enum Number {
     Int(i64),
     Float(f64),
 }
 
-type Naive<T> = Box<dyn Fn(&Row) -> Option<T>>;
+pub(super) type Naive<T> = Box<dyn Fn(&Row) -> Option<T>>;
 
 /// SplitMix64.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -37,11 +37,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())].clone()
     }
 }
@@ -85,7 +85,7 @@ const TIMES: [i64; 6] = [
     -86_400_001,
 ];
 
-fn row(random: &mut Random) -> Row {
+pub(super) fn row(random: &mut Random) -> Row {
     let some = |random: &mut Random| random.below(5) > 0;
     Row {
         i: some(random).then(|| random.pick(&INTS)),
@@ -156,7 +156,7 @@ fn arithmetic(op: &str, l: Number, r: Number) -> Option<Number> {
 }
 
 /// A numeric expression and whether its type is double.
-fn number(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
+pub(super) fn number(random: &mut Random, depth: usize) -> (String, bool, Naive<Number>) {
     if depth == 0 || random.below(4) == 0 {
         return leaf_number(random);
     }
@@ -399,7 +399,7 @@ fn not(value: Option<bool>) -> Option<bool> {
     value.map(|value| !value)
 }
 
-fn boolean(random: &mut Random, depth: usize) -> (String, Naive<bool>) {
+pub(super) fn boolean(random: &mut Random, depth: usize) -> (String, Naive<bool>) {
     if depth == 0 {
         return ("b".into(), Box::new(|row| row.b));
     }
@@ -525,7 +525,7 @@ fn text_test(random: &mut Random, depth: usize) -> (String, Naive<bool>) {
     }
 }
 
-fn scope() -> Schema {
+pub(super) fn scope() -> Schema {
     let field = |name: &str, data_type| Field::new(name, data_type, true);
     Schema::new(vec![
         field("i", DataType::Int64),
@@ -538,7 +538,7 @@ fn scope() -> Schema {
     ])
 }
 
-fn arrays(names: &[String], rows: &[Row]) -> Vec<ArrayRef> {
+pub(super) fn arrays(names: &[String], rows: &[Row]) -> Vec<ArrayRef> {
     let ints =
         |get: fn(&Row) -> Option<i64>| Arc::new(rows.iter().map(get).collect::<Int64Array>());
     let floats =
@@ -566,8 +566,8 @@ fn arrays(names: &[String], rows: &[Row]) -> Vec<ArrayRef> {
 }
 
 /// Expressions tried, and rows for each: more than two blocks, the last one partial.
-const EXPRESSIONS: u64 = 3_000;
-const ROWS: usize = 150;
+pub(super) const EXPRESSIONS: u64 = 3_000;
+pub(super) const ROWS: usize = 150;
 
 #[test]
 fn predicates_equal_the_naive_evaluator() {

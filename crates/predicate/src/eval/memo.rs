@@ -1,0 +1,138 @@
+//! What the shared nodes of a set gave for a block, so that each is evaluated once.
+
+use std::cell::Cell;
+
+use super::{Block, Evaluate, LANES, Logic};
+use crate::node::{BoolNode, Shared};
+
+/// How many shared nodes of each type a set has: the slots of its [`Memo`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slots {
+    pub(crate) logics: usize,
+    pub(crate) ints: usize,
+    pub(crate) floats: usize,
+    pub(crate) codes: usize,
+}
+
+/// The values of shared nodes in the block at hand.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    /// Number of the block, from 1: what was kept in another one is worth nothing.
+    block: Cell<usize>,
+    logics: Vec<Cell<(usize, Logic)>>,
+    ints: Vec<Kept<i64>>,
+    floats: Vec<Kept<f64>>,
+    codes: Vec<Kept<u64>>,
+}
+
+/// The values of one shared node.
+#[derive(Debug)]
+pub(crate) struct Kept<T: Copy> {
+    /// The block that they are of; 0 before the first.
+    block: Cell<usize>,
+    known: Cell<u64>,
+    lanes: [Cell<T>; LANES],
+}
+
+impl Memo {
+    pub(crate) fn new(slots: Slots) -> Self {
+        Self {
+            block: Cell::new(0),
+            logics: vec![Cell::default(); slots.logics],
+            ints: Kept::slots(slots.ints),
+            floats: Kept::slots(slots.floats),
+            codes: Kept::slots(slots.codes),
+        }
+    }
+
+    pub(super) fn next_block(&self) {
+        self.block.set(self.block.get() + 1);
+    }
+
+    pub(super) fn ints(&self, slot: usize) -> Option<&Kept<i64>> {
+        self.ints.get(slot)
+    }
+
+    pub(super) fn floats(&self, slot: usize) -> Option<&Kept<f64>> {
+        self.floats.get(slot)
+    }
+
+    pub(super) fn codes(&self, slot: usize) -> Option<&Kept<u64>> {
+        self.codes.get(slot)
+    }
+}
+
+impl<T: Copy + Default> Kept<T> {
+    fn slots(count: usize) -> Vec<Self> {
+        let empty = || Self {
+            block: Cell::new(0),
+            known: Cell::new(0),
+            lanes: std::array::from_fn(|_| Cell::default()),
+        };
+        std::iter::repeat_with(empty).take(count).collect()
+    }
+
+    /// Which lanes are known, and the lanes; `fill` writes them and says so the first time that a
+    /// block asks.
+    pub(super) fn get_or(
+        &self,
+        memo: &Memo,
+        fill: impl FnOnce(&[Cell<T>; LANES]) -> u64,
+    ) -> (u64, &[Cell<T>; LANES]) {
+        let block = memo.block.get();
+        if self.block.get() != block {
+            self.known.set(fill(&self.lanes));
+            self.block.set(block);
+        }
+        (self.known.get(), &self.lanes)
+    }
+}
+
+/// The truth values of a shared node.
+pub(super) fn logic<'a>(shared: &'a Shared<BoolNode>, block: &Block<'a>) -> Logic {
+    let slot = block
+        .memo
+        .and_then(|memo| Some((memo.block.get(), memo.logics.get(shared.slot)?)));
+    let Some((number, kept)) = slot else {
+        return shared.node.logic(block);
+    };
+    let (of, logic) = kept.get();
+    if of == number {
+        return logic;
+    }
+    let logic = shared.node.logic(block);
+    kept.set((number, logic));
+    logic
+}
+
+/// The values of a shared node, into `lanes`; `slots` says where its type is kept.
+pub(super) fn lanes<'a, T>(
+    shared: &'a Shared<T>,
+    slots: fn(&'a Memo, usize) -> Option<&'a Kept<T::Item<'a>>>,
+    block: &Block<'a>,
+    lanes: &mut [T::Item<'a>; LANES],
+) -> u64
+where
+    T: Evaluate,
+{
+    let kept = block
+        .memo
+        .and_then(|memo| Some((memo, slots(memo, shared.slot)?)));
+    let Some((memo, kept)) = kept else {
+        return shared.node.evaluate(block, lanes);
+    };
+    if kept.block.get() == memo.block.get() {
+        for (lane, value) in lanes.iter_mut().zip(&kept.lanes) {
+            *lane = value.get();
+        }
+        return kept.known.get();
+    }
+    let (known, _) = kept.get_or(memo, |kept| {
+        let known = shared.node.evaluate(block, lanes);
+        for (kept, lane) in kept.iter().zip(&*lanes) {
+            kept.set(*lane);
+        }
+        known
+    });
+    known
+}
