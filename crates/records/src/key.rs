@@ -1,8 +1,8 @@
 //! The entity key: what state is kept per.
 
-use std::fmt::Write as _;
-
-use arrow::array::{Array, StringArray, StringBuilder};
+use arrow::array::{Array, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use memchr::memchr2;
 
 use crate::column::{Column, ColumnType};
 use crate::event::EventBatch;
@@ -108,37 +108,83 @@ impl KeySpec {
             return (*only).clone();
         }
         let rows = parts.iter().copied().map(Array::len).min().unwrap_or(0);
-        let bytes = parts
-            .iter()
-            .map(|part| part.value_data().len() + part.len())
-            .sum();
-        let mut keys = StringBuilder::with_capacity(rows, bytes);
+        let parts: Vec<Part<'_>> = parts.iter().map(|part| Part::new(part, rows)).collect();
+        let nulls = parts.iter().fold(None, |all: Option<NullBuffer>, part| {
+            NullBuffer::union(all.as_ref(), part.nulls.as_ref())
+        });
+        let len: usize = parts.iter().map(|part| part.bytes().len() + rows).sum();
+        let mut keys: Vec<u8> = Vec::with_capacity(len);
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
         for row in 0..rows {
-            if parts.iter().any(|part| part.is_null(row)) {
-                keys.append_null();
-                continue;
+            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                for (position, part) in parts.iter().enumerate() {
+                    if position > 0 {
+                        keys.push(b'/');
+                    }
+                    part.write(row, &mut keys);
+                }
             }
-            for (position, part) in parts.iter().enumerate() {
-                let separator = if position == 0 { "" } else { "/" };
-                // Writing to a string builder cannot fail.
-                let _ = keys.write_str(separator);
-                write_escaped(&mut keys, part.value(row));
-            }
-            keys.append_value("");
+            ends.push(i32::try_from(keys.len()).unwrap_or(i32::MAX));
         }
-        keys.finish()
+        let keys = StringArray::try_new(OffsetBuffer::new(ends.into()), keys.into(), nulls);
+        debug_assert!(keys.is_ok(), "whole texts, and a batch is far below 2 GiB");
+        keys.unwrap_or_else(|_| StringArray::new_null(rows))
     }
 }
 
-fn write_escaped(out: &mut StringBuilder, part: &str) {
-    let mut rest = part;
-    while let Some(position) = rest.find(['~', '/']) {
-        let (before, after) = rest.split_at(position);
-        let _ = out.write_str(before);
-        let _ = out.write_str(if after.starts_with('~') { "~0" } else { "~1" });
-        rest = &after[1..];
+/// A column of a key.
+struct Part<'a> {
+    /// All texts of the column, also those of other rows.
+    data: &'a [u8],
+    /// Where the texts of the rows lie in it: one more than there are rows.
+    offsets: &'a [i32],
+    nulls: Option<NullBuffer>,
+    /// Whether some text holds what must be escaped.
+    is_escaped: bool,
+}
+
+impl<'a> Part<'a> {
+    /// The first `rows` rows of `array`.
+    fn new(array: &'a StringArray, rows: usize) -> Self {
+        let nulls = array.nulls().map(|nulls| nulls.slice(0, rows));
+        let mut part = Self {
+            data: array.value_data(),
+            offsets: array.value_offsets().get(..=rows).unwrap_or_default(),
+            nulls: nulls.filter(|nulls| nulls.null_count() > 0),
+            is_escaped: false,
+        };
+        part.is_escaped = memchr2(b'~', b'/', part.bytes()).is_some();
+        part
     }
-    let _ = out.write_str(rest);
+
+    /// The texts of all rows, one after the other.
+    fn bytes(&self) -> &'a [u8] {
+        match (self.offsets.first(), self.offsets.last()) {
+            (Some(from), Some(to)) => self.text(*from, *to),
+            _ => &[],
+        }
+    }
+
+    fn text(&self, from: i32, to: i32) -> &'a [u8] {
+        self.data
+            .get(from as usize..to as usize)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn write(&self, row: usize, out: &mut Vec<u8>) {
+        let mut rest = self.text(self.offsets[row], self.offsets[row + 1]);
+        if self.is_escaped {
+            while let Some(position) = memchr2(b'~', b'/', rest) {
+                let (before, after) = rest.split_at(position);
+                out.extend_from_slice(before);
+                out.extend_from_slice(if after[0] == b'~' { b"~0" } else { b"~1" });
+                rest = &after[1..];
+            }
+        }
+        out.extend_from_slice(rest);
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +238,63 @@ mod tests {
                 .iter()
                 .all(|key| key.is_none())
         );
+    }
+
+    /// The key of one row, as the documentation says.
+    fn naive(parts: &[&StringArray], row: usize) -> Option<String> {
+        let texts: Option<Vec<String>> = parts
+            .iter()
+            .map(|part| {
+                let text = part.is_valid(row).then(|| part.value(row))?;
+                Some(text.replace('~', "~0").replace('/', "~1"))
+            })
+            .collect();
+        Some(texts?.join("/"))
+    }
+
+    #[test]
+    fn joins_slices_as_it_joins_rows() {
+        let texts = [
+            "",
+            "a",
+            "/",
+            "~",
+            "a/~b",
+            "é~",
+            "longer than sixteen bytes",
+            "7",
+        ];
+        let column = |step: usize, words: &[&str]| -> StringArray {
+            let texts = (0..40).map(|row| (row * step) % 11);
+            texts
+                .map(|at| (at != 3).then(|| words[at % words.len()]))
+                .collect()
+        };
+        // Nothing to escape, something in every column, nothing null.
+        let plain = [column(1, &texts[..2]), column(3, &texts[6..])];
+        let escaped = [column(5, &texts), column(7, &texts)];
+        let full: StringArray = (0..40).map(|row| Some(row.to_string())).collect();
+        for parts in [
+            vec![&plain[0], &plain[1]],
+            vec![&plain[0], &escaped[0]],
+            vec![&escaped[0], &full, &escaped[1]],
+            vec![&full, &full],
+        ] {
+            for (from, len) in [(0, 40), (1, 0), (1, 1), (7, 30), (39, 1)] {
+                let slices: Vec<StringArray> = parts
+                    .iter()
+                    .map(|part| StringArray::slice(part, from, len))
+                    .collect();
+                let slices: Vec<&StringArray> = slices.iter().collect();
+                let keys = KeySpec::join(&slices);
+                let found: Vec<_> = keys.iter().map(|k| k.map(str::to_owned)).collect();
+                let wanted: Vec<_> = (0..len).map(|row| naive(&slices, row)).collect();
+                assert_eq!(found, wanted);
+            }
+        }
+        let short = full.slice(0, 3);
+        assert_eq!(KeySpec::join(&[&full, &short]).len(), 3);
+        assert_eq!(KeySpec::join(&[]).len(), 0);
     }
 
     #[test]
