@@ -5,27 +5,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, StringArray, new_null_array,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray, StringArray, new_null_array,
 };
-use arrow::buffer::BooleanBuffer;
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
 use foldhash::quality::FixedState;
-use tillwatch_predicate::Predicate;
+use tillwatch_predicate::PredicateSet;
 use tillwatch_records::column::ColumnType;
 use tillwatch_records::limits::{EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN};
 use tillwatch_records::{Column, EventBatch, RecordKind};
 
+use self::hash::{Hashes, VALUE_SEED};
 use crate::catalog::Source;
 use crate::feature::histogram::bucket_of;
 use crate::feature::place::Place;
 use crate::layout::{CountField, Layout, NumberField, RawField, set64, set128};
 use crate::plan::{Bit, BitId, Number, NumberId, Plan};
 
-/// Seed of the hash of values; part of the state's meaning, so it never changes.
-const VALUE_SEED: u64 = 0x7469_6c6c_7761_7463;
-
-/// Stands for null inside a tuple of values.
-const NULL_HASH: u64 = 0x9e37_79b9_7f4a_7c15;
+mod hash;
 
 /// A batch with every filter evaluated.
 pub(crate) struct Inputs<'a> {
@@ -34,13 +31,13 @@ pub(crate) struct Inputs<'a> {
     pub(crate) times_ms: Vec<i64>,
     /// Which rows count, one per bit of the plan.
     bits: Vec<BooleanBuffer>,
-    /// Arrays of the columns that fields read.
-    sums: Vec<ArrayRef>,
-    squares: Vec<ArrayRef>,
-    raws: Vec<Vec<ArrayRef>>,
-    hashes: Vec<Vec<ArrayRef>>,
-    /// Values of the plan's numbers.
-    numbers: Vec<Float64Array>,
+    /// The columns that are summed, and those whose squares are; nothing where one is missing.
+    sums: Vec<Option<Int64Array>>,
+    squares: Vec<Option<Int64Array>>,
+    /// Hashes of the plan's tuples of columns.
+    hashes: Vec<Hashes>,
+    /// Values of the plan's numbers, NaN where there is none.
+    numbers: Vec<ScalarBuffer<f64>>,
     event_ids: Option<&'a StringArray>,
     /// Which rows satisfy the plan's label predicates.
     labels: Vec<BooleanBuffer>,
@@ -53,54 +50,39 @@ impl<'a> Inputs<'a> {
     /// Evaluates filters and expressions over `events`. A column that is not there is null.
     pub(crate) fn new(plan: &'a Plan, events: &'a EventBatch) -> Self {
         let rows = events.len();
-        let inputs = |names: &[String]| -> Vec<ArrayRef> {
-            names
-                .iter()
-                .map(|name| array_named(plan, events, name))
-                .collect()
+        let evaluate = |set: &PredicateSet| {
+            let names = set.inputs().iter();
+            let arrays: Vec<ArrayRef> = names.map(|n| array_named(plan, events, n)).collect();
+            set.evaluate(&arrays, rows)
         };
-        let evaluate = |predicates: &[Arc<Predicate>]| -> Vec<BooleanBuffer> {
-            let evaluate = |p: &Arc<Predicate>| p.evaluate(&inputs(p.inputs()), rows);
-            predicates.iter().map(evaluate).collect()
-        };
-        let predicates = evaluate(&plan.predicates);
-        let arrays = |sources: &[Source]| -> Vec<ArrayRef> {
-            sources.iter().map(|s| array_of(events, s)).collect()
-        };
-        let sources = |fields: &[NumberField]| -> Vec<ArrayRef> {
-            fields.iter().map(|f| array_of(events, &f.source)).collect()
-        };
+        let filters = evaluate(&plan.filters);
+        let mut expressions = filters.expressions.into_iter();
         let numbers = plan.numbers.iter().map(|number| match number {
-            Number::Column(source) => as_floats(&array_of(events, source)),
-            Number::Expression(e) => e.evaluate(&inputs(e.inputs()), rows),
+            Number::Column(source) => as_floats(array_of(events, source), rows),
+            Number::Expression(_) => with_nan(expressions.next(), rows),
         });
-        let layout = &plan.layout;
+        let integers = |fields: &[NumberField]| {
+            let arrays = fields.iter().map(|f| array_of(events, &f.source));
+            arrays.map(|a| a?.as_primitive_opt().cloned()).collect()
+        };
+        let tuple = |sources: &Vec<Source>| {
+            let arrays: Vec<ArrayRef> = sources.iter().map(|s| any_array_of(events, s)).collect();
+            Hashes::new(&arrays, rows)
+        };
         let occurred = events.column(Column::OccurredTime);
         Self {
             plan,
             times_ms: times_of(events),
-            bits: plan
-                .bits
-                .iter()
-                .map(|bit| evaluate_bit(bit, &predicates, events))
-                .collect(),
-            sums: sources(&layout.sums),
-            squares: sources(&layout.squares),
-            raws: layout
-                .raws
-                .iter()
-                .map(|field| match field {
-                    RawField::Hash { sources, .. } => arrays(sources),
-                    _ => Vec::new(),
-                })
-                .collect(),
-            hashes: plan.hashes.iter().map(|sources| arrays(sources)).collect(),
+            bits: bits_of(plan, &filters.predicates, events),
+            sums: integers(&plan.layout.sums),
+            squares: integers(&plan.layout.squares),
+            hashes: plan.hashes.iter().map(tuple).collect(),
             numbers: numbers.collect(),
             event_ids: events.text(Column::EventId),
             labels: if events.all_transactions() {
                 Vec::new()
             } else {
-                evaluate(&plan.labels)
+                evaluate(&plan.label_filters).predicates
             },
             occurred_ms: occurred.and_then(|array| array.as_primitive_opt()),
             kinds: &events.kinds,
@@ -116,11 +98,7 @@ impl<'a> Inputs<'a> {
     /// A number of `row`, NaN where it has no value.
     #[inline]
     pub(crate) fn number(&self, number: NumberId, row: usize) -> f64 {
-        let values = &self.numbers[number];
-        if values.is_null(row) {
-            return f64::NAN;
-        }
-        values.value(row)
+        self.numbers[number][row]
     }
 
     /// The place that two numbers of `row` name.
@@ -135,11 +113,7 @@ impl<'a> Inputs<'a> {
     /// Hash of the columns of the plan's `hash` in `row`; 0 where one is null.
     #[inline]
     pub(crate) fn hash(&self, hash: usize, row: usize) -> u64 {
-        let arrays = &self.hashes[hash];
-        if arrays.iter().any(|array| array.is_null(row)) {
-            return 0;
-        }
-        hash_of(arrays, row)
+        self.hashes[hash].known(row)
     }
 
     /// What a label in `row` finds its transaction by: the hash of its event id, and when the
@@ -169,108 +143,84 @@ impl<'a> Inputs<'a> {
     /// What `rows` contribute, one row of the plan's layout after the other, into `deltas`.
     pub(crate) fn fill(&self, rows: Range<usize>, deltas: &mut Vec<u32>) {
         let layout = &self.plan.layout;
-        let stride = layout.stride;
         deltas.clear();
-        deltas.resize(rows.len() * stride, 0);
-        for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-            set64(delta, 0, self.times_ms[row].cast_unsigned());
+        deltas.resize(rows.len() * layout.stride, 0);
+        let times = &self.times_ms[rows.clone()];
+        for (delta, time) in deltas.chunks_exact_mut(layout.stride).zip(times) {
+            set64(delta, 0, time.cast_unsigned());
         }
-        for (index, field) in layout.counts.iter().enumerate() {
-            let at = Layout::COUNTS_AT + index;
-            match *field {
-                CountField::Bit(bit) => {
-                    let bits = &self.bits[bit];
-                    for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-                        delta[at] = u32::from(bits.value(row));
-                    }
-                }
-                CountField::Known {
-                    bit,
-                    number,
-                    is_log,
-                } => {
-                    for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-                        let is_known =
-                            self.bit(bit, row) && is_number(self.number(number, row), is_log);
-                        delta[at] = u32::from(is_known);
-                    }
-                }
-                // Found when the record meets its key.
-                CountField::Event(_) => {}
-            }
+        let mut rows = Rows {
+            first: rows.start,
+            stride: layout.stride,
+            deltas,
+        };
+        for (at, field) in (Layout::COUNTS_AT..).zip(&layout.counts) {
+            self.fill_count(field, at, &mut rows);
         }
         for (index, (field, array)) in layout.sums.iter().zip(&self.sums).enumerate() {
             let at = layout.sums_at + 2 * index;
-            let Some(array) = array.as_primitive_opt::<Int64Type>() else {
-                continue;
-            };
-            let (bits, values) = (&self.bits[field.bit], array.values());
-            for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-                let value = if bits.value(row) { values[row] } else { 0 };
+            let values = array.as_ref().map_or(&[][..], |array| array.values());
+            rows.each_set(&self.bits[field.bit], values, |delta, value| {
                 set64(delta, at, value.cast_unsigned());
-            }
+            });
         }
         for (index, (field, array)) in layout.squares.iter().zip(&self.squares).enumerate() {
             let at = layout.squares_at + 4 * index;
-            let Some(array) = array.as_primitive_opt::<Int64Type>() else {
-                continue;
-            };
-            let (bits, values) = (&self.bits[field.bit], array.values());
-            for (delta, row) in deltas.chunks_exact_mut(stride).zip(rows.clone()) {
-                let value = if bits.value(row) { values[row] } else { 0 };
+            let values = array.as_ref().map_or(&[][..], |array| array.values());
+            rows.each_set(&self.bits[field.bit], values, |delta, value| {
                 let magnitude = u128::from(value.unsigned_abs());
                 set128(delta, at, magnitude * magnitude);
-            }
+            });
         }
         let mut at = layout.raws_at;
-        for (field, arrays) in layout.raws.iter().zip(&self.raws) {
-            self.fill_raw(field, arrays, at, rows.clone(), deltas);
+        for (field, hash) in layout.raws.iter().zip(&self.plan.raw_hashes) {
+            self.fill_raw(field, *hash, at, &mut rows);
             at += field.words();
         }
     }
 
-    fn fill_raw(
-        &self,
-        field: &RawField,
-        arrays: &[ArrayRef],
-        at: usize,
-        rows: Range<usize>,
-        deltas: &mut [u32],
-    ) {
-        let stride = self.plan.layout.stride;
-        let rows = deltas.chunks_exact_mut(stride).zip(rows);
+    fn fill_count(&self, field: &CountField, at: usize, rows: &mut Rows<'_>) {
+        match *field {
+            CountField::Bit(bit) => rows.each(&self.bits[bit], |delta, is_set, _| {
+                delta[at] = u32::from(is_set);
+            }),
+            CountField::Known {
+                bit,
+                number,
+                is_log,
+            } => rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
+                delta[at] = u32::from(is_number(value, is_log));
+            }),
+            // Found when the record meets its key.
+            CountField::Event(_) => {}
+        }
+    }
+
+    fn fill_raw(&self, field: &RawField, hash: Option<usize>, at: usize, rows: &mut Rows<'_>) {
         match *field {
             RawField::Hash { bit, .. } => {
-                let bits = &self.bits[bit];
-                for (delta, row) in rows {
-                    if bits.value(row) {
-                        set64(delta, at, hash_of(arrays, row));
-                    }
-                }
+                let values = hash.map_or(&[][..], |hash| self.hashes[hash].values());
+                rows.each_set(&self.bits[bit], values, |delta, value| {
+                    set64(delta, at, value);
+                });
             }
             RawField::Float { bit, number } => {
-                for (delta, row) in rows {
-                    let value = if self.bit(bit, row) {
-                        self.number(number, row)
-                    } else {
-                        f64::NAN
-                    };
+                let values = &self.numbers[number];
+                rows.each(&self.bits[bit], |delta, is_set, row| {
+                    let value = if is_set { values[row] } else { f64::NAN };
                     set64(delta, at, value.to_bits());
-                }
+                });
             }
             RawField::Bucket {
                 bit,
                 number,
                 is_log,
-            } => {
-                for (delta, row) in rows {
-                    if self.bit(bit, row) {
-                        delta[at] = bucket_word(self.number(number, row), is_log);
-                    }
-                }
-            }
+            } => rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
+                delta[at] = bucket_word(value, is_log);
+            }),
             RawField::Id => {
-                for (delta, row) in rows {
+                let deltas = rows.deltas.chunks_exact_mut(rows.stride);
+                for (delta, row) in deltas.zip(rows.first..) {
                     if self.kinds[row] == RecordKind::Transaction {
                         set64(delta, at, self.id(row));
                     }
@@ -279,6 +229,49 @@ impl<'a> Inputs<'a> {
             // No label has arrived yet.
             RawField::Labels => {}
         }
+    }
+}
+
+/// Rows to be filled, column by column.
+struct Rows<'a> {
+    /// Number in the batch of the first of them.
+    first: usize,
+    stride: usize,
+    deltas: &'a mut [u32],
+}
+
+impl Rows<'_> {
+    /// Calls `each` with every row's words, whether its bit is set, and its number in the batch.
+    #[inline(always)]
+    fn each(&mut self, bits: &BooleanBuffer, mut each: impl FnMut(&mut [u32], bool, usize)) {
+        let bits = bits.slice(self.first, self.deltas.len() / self.stride);
+        let blocks = self.deltas.chunks_mut(64 * self.stride);
+        let starts = (self.first..).step_by(64);
+        for ((block, mut word), start) in blocks.zip(bits.bit_chunks().iter_padded()).zip(starts) {
+            for (delta, row) in block.chunks_exact_mut(self.stride).zip(start..) {
+                each(delta, word & 1 == 1, row);
+                word >>= 1;
+            }
+        }
+    }
+
+    /// Calls `each` with the words and the value of every row whose bit is set; of none when there are
+    /// no values.
+    #[inline(always)]
+    fn each_set<T: Copy>(
+        &mut self,
+        bits: &BooleanBuffer,
+        values: &[T],
+        mut each: impl FnMut(&mut [u32], T),
+    ) {
+        if values.is_empty() {
+            return;
+        }
+        self.each(bits, |delta, is_set, row| {
+            if is_set {
+                each(delta, values[row]);
+            }
+        });
     }
 }
 
@@ -325,24 +318,38 @@ fn array_named(plan: &Plan, events: &EventBatch, name: &str) -> ArrayRef {
     new_null_array(&data_type, events.len())
 }
 
-fn array_of(events: &EventBatch, source: &Source) -> ArrayRef {
-    let found = match source.column {
+fn array_of<'a>(events: &'a EventBatch, source: &Source) -> Option<&'a ArrayRef> {
+    match source.column {
         Some(column) => events.column(column),
         None => events.named(&source.name),
-    };
-    match found {
+    }
+}
+
+fn any_array_of(events: &EventBatch, source: &Source) -> ArrayRef {
+    match array_of(events, source) {
         Some(array) => Arc::clone(array),
         None => new_null_array(&source.kind.data_type(), events.len()),
     }
 }
 
-fn as_floats(array: &ArrayRef) -> Float64Array {
-    if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
-        return floats.clone();
-    }
-    match array.as_primitive_opt::<Int64Type>() {
-        Some(integers) => integers.unary(|value| value as f64),
-        None => Float64Array::new_null(array.len()),
+fn as_floats(array: Option<&ArrayRef>, rows: usize) -> ScalarBuffer<f64> {
+    let floats = array.and_then(|array| {
+        let integers = || array.as_primitive_opt::<Int64Type>();
+        let floats = array.as_primitive_opt::<Float64Type>().cloned();
+        floats.or_else(|| Some(integers()?.unary(|value| value as f64)))
+    });
+    with_nan(floats, rows)
+}
+
+/// The values, NaN where there is none.
+fn with_nan(array: Option<Float64Array>, rows: usize) -> ScalarBuffer<f64> {
+    match array {
+        Some(array) if array.null_count() == 0 => array.into_parts().1,
+        Some(array) => array
+            .iter()
+            .map(|value| value.unwrap_or(f64::NAN))
+            .collect(),
+        None => vec![f64::NAN; rows].into(),
     }
 }
 
@@ -357,56 +364,37 @@ fn times_of(events: &EventBatch) -> Vec<i64> {
         .collect()
 }
 
-fn evaluate_bit(bit: &Bit, predicates: &[BooleanBuffer], events: &EventBatch) -> BooleanBuffer {
+/// Which rows count, per bit of the plan; `filters` are those of the plan's predicates.
+fn bits_of(plan: &Plan, filters: &[BooleanBuffer], events: &EventBatch) -> Vec<BooleanBuffer> {
     let rows = events.len();
-    let mut set = if bit.kind == RecordKind::Transaction && events.all_transactions() {
-        BooleanBuffer::new_set(rows)
-    } else {
-        BooleanBuffer::collect_bool(rows, |row| events.kinds[row] == bit.kind)
+    let is_of = |kind: RecordKind| {
+        if kind == RecordKind::Transaction && events.all_transactions() {
+            return BooleanBuffer::new_set(rows);
+        }
+        BooleanBuffer::collect_bool(rows, |row| events.kinds[row] == kind)
     };
-    for predicate in &bit.predicates {
-        set = &set & &predicates[*predicate];
-    }
-    for source in &bit.not_null {
-        match events.named(&source.name) {
-            None => return BooleanBuffer::new_unset(rows),
-            Some(array) => {
-                if let Some(nulls) = array.nulls() {
-                    set = &set & nulls.inner();
+    let kinds: Vec<_> = plan
+        .kinds
+        .iter()
+        .map(|kind| (*kind, is_of(*kind)))
+        .collect();
+    let bit = |bit: &Bit| {
+        let known = kinds.iter().find(|(kind, _)| *kind == bit.kind);
+        let mut set = known.map_or_else(|| is_of(bit.kind), |(_, set)| set.clone());
+        for filter in &bit.predicates {
+            set = &set & &filters[*filter];
+        }
+        for source in &bit.not_null {
+            match array_of(events, source) {
+                None => return BooleanBuffer::new_unset(rows),
+                Some(array) => {
+                    if let Some(nulls) = array.nulls() {
+                        set = &set & nulls.inner();
+                    }
                 }
             }
         }
-    }
-    set
-}
-
-/// Hash of the values of `row`; never 0, which stands for "does not count".
-fn hash_of(arrays: &[ArrayRef], row: usize) -> u64 {
-    let mut hash = VALUE_SEED;
-    for array in arrays {
-        let value = if array.is_null(row) {
-            NULL_HASH
-        } else {
-            hash_value(array, row, hash)
-        };
-        hash = value;
-    }
-    hash.max(1)
-}
-
-fn hash_value(array: &ArrayRef, row: usize, seed: u64) -> u64 {
-    let state = FixedState::with_seed(seed);
-    if let Some(text) = array.as_string_opt::<i32>() {
-        state.hash_one(text.value(row).as_bytes())
-    } else if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
-        state.hash_one(numbers.value(row))
-    } else if let Some(times) = array.as_primitive_opt::<TimestampMillisecondType>() {
-        state.hash_one(times.value(row))
-    } else if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
-        // Adding zero makes one value of the two zeros.
-        state.hash_one((floats.value(row) + 0.0).to_bits())
-    } else {
-        debug_assert!(false, "a column of a type that no canonical column has");
-        NULL_HASH
-    }
+        set
+    };
+    plan.bits.iter().map(bit).collect()
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use tillwatch_predicate::{Expression, Predicate};
+use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
 use crate::catalog::{Catalog, Source};
@@ -53,8 +53,14 @@ pub struct Plan {
     /// At most [`LABELS_MAX`].
     pub(crate) labels: Vec<Arc<Predicate>>,
     pub(crate) numbers: Vec<Number>,
+    /// The predicates, and the expressions among the numbers, in order.
+    pub(crate) filters: PredicateSet,
+    /// The labels.
+    pub(crate) label_filters: PredicateSet,
     /// Tuples of columns whose hash is asked for.
     pub(crate) hashes: Vec<Vec<Source>>,
+    /// Which of them each raw field of the layout holds, if it holds one.
+    pub(crate) raw_hashes: Vec<Option<usize>>,
     pub(crate) bits: Vec<Bit>,
     pub(crate) layout: Layout,
     /// The first is the record itself; without repetition.

@@ -1,5 +1,6 @@
 //! From feature declarations to shared fields and operations.
 
+use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
 use super::{Bound, EventKind, FeatureInfo, LABELS_MAX, MemoryRead, Number, Op, Plan};
@@ -57,7 +58,32 @@ pub(super) fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Pl
         }
     }
     read_columns(&mut plan, catalog);
+    prepare_inputs(&mut plan);
     Ok(plan)
+}
+
+/// Notes what is found out about the records of a batch before any state is touched.
+fn prepare_inputs(plan: &mut Plan) {
+    let predicates: Vec<&Predicate> = plan.predicates.iter().map(AsRef::as_ref).collect();
+    let labels: Vec<&Predicate> = plan.labels.iter().map(AsRef::as_ref).collect();
+    let expressions: Vec<&Expression> = expressions(plan).collect();
+    let label_filters = PredicateSet::new(&labels, &[]);
+    plan.filters = PredicateSet::new(&predicates, &expressions);
+    plan.label_filters = label_filters;
+    let (raws, hashes) = (&plan.layout.raws, &mut plan.hashes);
+    let hash = |raw: &RawField| match raw {
+        RawField::Hash { sources, .. } => Some(intern(hashes, sources.clone())),
+        _ => None,
+    };
+    plan.raw_hashes = raws.iter().map(hash).collect();
+}
+
+/// The expressions among the numbers.
+fn expressions(plan: &Plan) -> impl Iterator<Item = &Expression> {
+    plan.numbers.iter().filter_map(|number| match number {
+        Number::Expression(expression) => Some(&**expression),
+        Number::Column(_) => None,
+    })
 }
 
 fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
@@ -74,7 +100,10 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         predicates: Vec::new(),
         labels: Vec::new(),
         numbers: Vec::new(),
+        filters: PredicateSet::default(),
+        label_filters: PredicateSet::default(),
         hashes: Vec::new(),
+        raw_hashes: Vec::new(),
         bits: Vec::new(),
         layout: Layout::default(),
         bounds: vec![Bound {
@@ -125,14 +154,10 @@ fn read_columns(plan: &mut Plan, catalog: &Catalog) {
     if !plan.labels.is_empty() {
         columns.push(Column::OccurredTime);
     }
-    let expressions = plan.numbers.iter().filter_map(|number| match number {
-        Number::Expression(expression) => Some(expression),
-        Number::Column(_) => None,
-    });
     let predicates = plan.predicates.iter().chain(&plan.labels);
     let names = predicates
         .flat_map(|predicate| predicate.inputs())
-        .chain(expressions.flat_map(|expression| expression.inputs()));
+        .chain(expressions(plan).flat_map(Expression::inputs));
     let of_joined = |name: &str| catalog.joined().iter().find(|s| *s.name == *name);
     for name in names {
         match Column::from_name(name) {
