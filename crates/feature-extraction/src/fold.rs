@@ -287,7 +287,7 @@ fn append(plan: &Plan, key: &mut KeyParts<'_>, record: &Record<'_>) {
     }
     // The cursors stand at the record already.
     key.history.watermark_ms = record.now_ms;
-    key.history.append(plan, record.delta);
+    key.history.append(plan, record.delta, key.holdings);
 }
 
 /// Remembers a late record: it enters the windows that end at the watermark where it lies in them.
@@ -310,7 +310,7 @@ fn insert(plan: &Plan, key: &mut KeyParts<'_>, record: &mut Record<'_>) {
     for index in 0..plan.layout.gaps.len() {
         set128(record.delta, plan.layout.gaps_at + 4 * index, 0);
     }
-    let place = key.history.insert(plan, now_ms, record.delta);
+    let place = key.history.insert(plan, now_ms, record.delta, key.holdings);
     if plan.label_words.is_some() {
         let at = plan.label_hint_at();
         let hint = key.history.fixed(at);

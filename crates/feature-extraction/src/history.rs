@@ -7,15 +7,18 @@
 //! O(1) amortised per record, whatever a window holds; a late record costs O(log n + records after
 //! it).
 //!
-//! A window with a resolution reaches back to rows that have been thinned out: of each pane only the
-//! first row is kept, and as it holds the totals of everything before it, nothing is lost but the
-//! records themselves.
+//! A window with a resolution reaches back to rows that have been thinned out: of each pane the first
+//! row is kept, and as it holds the totals of everything before it, nothing is lost but the records
+//! themselves; of those, the few stay that may still be the largest of a window, or the newest with
+//! their value.
 
+use crate::feature::holding;
 use crate::layout::{OPEN_MS, get_time, get64, set64};
 use crate::plan::{CountSource, Plan};
 
 mod compact;
 mod late;
+mod thin;
 mod words;
 
 /// Time that stands for "never".
@@ -32,7 +35,7 @@ pub(crate) struct History {
     words: Vec<u32>,
     /// Number of rows; the open row comes after them.
     rows: u32,
-    /// Number of rows at the start that stand for a pane each.
+    /// Number of rows at the start that were left when others were thinned out.
     thinned: u32,
     /// Newest event time of an accepted record; the cursors stand there. [`NEVER_MS`] at first.
     pub(crate) watermark_ms: i64,
@@ -113,7 +116,7 @@ impl History {
         self.rows
     }
 
-    /// Number of rows that stand for a pane each.
+    /// Number of rows at the start that were left when others were thinned out.
     #[inline]
     pub(crate) fn thinned(&self) -> u32 {
         self.thinned
@@ -335,10 +338,11 @@ impl History {
         (total > 0).then(|| self.risen(plan, (from, to), count, 1) - 1)
     }
 
-    /// Appends a record that is not older than any other. The cursors must stand at its time.
+    /// Appends a record that is not older than any other. The cursors must stand at its time, and
+    /// `holdings`, one per [`Plan::holdings`], must hold what lies between them.
     #[inline]
-    pub(crate) fn append(&mut self, plan: &Plan, delta: &[u32]) {
-        self.make_room(plan);
+    pub(crate) fn append(&mut self, plan: &Plan, delta: &[u32], holdings: &mut [holding::Slot]) {
+        self.make_room(plan, holdings);
         let stride = plan.layout.stride;
         let open = self.row_at(plan, self.rows);
         self.words.extend_from_within(open..open + stride);

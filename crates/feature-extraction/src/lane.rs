@@ -420,4 +420,6 @@ mod image_tests;
 mod join;
 mod judge;
 #[cfg(test)]
+mod pane_tests;
+#[cfg(test)]
 mod tests;

@@ -68,6 +68,8 @@ pub struct Plan {
     pub(crate) ends: Vec<End>,
     pub(crate) extremes: Vec<ExtremeSpec>,
     pub(crate) holdings: Vec<HoldingSpec>,
+    /// Without repetition.
+    pub(crate) lasting: Vec<Lasting>,
     pub(crate) labelled: Vec<LabelledSpec>,
     pub(crate) sinces: Vec<SinceSpec>,
     pub(crate) memories: Vec<MemorySpec>,
@@ -89,7 +91,7 @@ pub struct Plan {
     /// Longest window with its delay and resolution, and the longest that keeps single records.
     pub(crate) longest_ms: i64,
     pub(crate) exact_ms: i64,
-    /// Whether old rows are thinned out to one per pane.
+    /// Whether some window has a resolution, so that old rows are thinned out.
     pub(crate) has_panes: bool,
     /// Words of the fixed part of a key's state: cursors, then times, then counters, then memories.
     pub(crate) fixed_words: usize,

@@ -224,7 +224,14 @@ impl Aggregate {
             "label" => matches!(self, Self::Count | Self::Sum | Self::Mean | Self::Ratio),
             "resolution" => matches!(
                 self,
-                Self::Count | Self::Sum | Self::Mean | Self::Stddev | Self::Ratio
+                Self::Count
+                    | Self::Sum
+                    | Self::Mean
+                    | Self::Stddev
+                    | Self::Min
+                    | Self::Max
+                    | Self::Ratio
+                    | Self::Distinct
             ),
             "last" => {
                 self.span() != Span::Memory
@@ -261,6 +268,20 @@ impl Aggregate {
             }
             "filter" | "record_type" => self != Self::Value,
             _ => true,
+        }
+    }
+
+    /// What takes the place of a `resolution` where a window needs its records one by one; nothing for
+    /// an aggregate that has a resolution, or no window.
+    pub(super) fn instead_of_resolution(self) -> Option<&'static str> {
+        match self.span() {
+            Span::WindowOrMemory => {
+                Some("remove it and give a `half_life` in place of the window, or a shorter window")
+            }
+            Span::Window if !self.takes_key("resolution") => {
+                Some("remove it and give a shorter window")
+            }
+            _ => None,
         }
     }
 

@@ -191,9 +191,16 @@ fn refuse_key(aggregate: Aggregate, key: &str) -> Result<(), String> {
         return Ok(());
     }
     let name = aggregate.as_str();
+    let others = Aggregate::that_take(meant);
+    if key == "resolution"
+        && let Some(instead) = aggregate.instead_of_resolution()
+    {
+        return Err(format!(
+            "`{name}` needs every record of its window by itself and takes no `resolution`; {instead}, or use one of {others}"
+        ));
+    }
     Err(format!(
-        "`{name}` takes no `{key}`; remove it, or use one of {}",
-        Aggregate::that_take(meant)
+        "`{name}` takes no `{key}`; remove it, or use one of {others}"
     ))
 }
 
@@ -227,6 +234,12 @@ fn check(
     }
     if label.is_some() && (entry.last.is_some() || !entry.cohort.is_empty()) {
         return Err("`label` goes with neither `last` nor `cohort`; remove one of them".into());
+    }
+    if entry.last.is_some() && entry.resolution.is_some() {
+        return Err(
+            "`last` looks at single records, which a `resolution` does not keep; remove one of them"
+                .into(),
+        );
     }
     if aggregate == Aggregate::Ratio && entry.filter.is_none() && label.is_none() {
         return Err(

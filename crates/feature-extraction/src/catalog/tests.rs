@@ -67,6 +67,28 @@ fn errors_name_the_feature_and_the_nearest_name() {
             feature("aggregate = \"ratio\"\nwindow = \"1h\""),
             "feature `f`: `ratio` needs a filter or a label: the records that it counts over the base",
         ),
+        (
+            feature(
+                "aggregate = \"quantile\"\nquantile = 0.5\ncolumn = \"amount_minor\"\nwindow = \"30d\"\nresolution = \"1d\"",
+            ),
+            "feature `f`: `quantile` needs every record of its window by itself and takes no `resolution`; remove it and give a `half_life` in place of the window, or a shorter window, or use one of count,",
+        ),
+        (
+            feature(
+                "aggregate = \"entropy\"\ncolumn = \"bin\"\nwindow = \"30d\"\nresolution = \"1d\"",
+            ),
+            "feature `f`: `entropy` needs every record of its window by itself and takes no `resolution`; remove it and give a shorter window, or use one of count,",
+        ),
+        (
+            feature("aggregate = \"value\"\nexpression = \"amount_minor\"\nresolution = \"1d\""),
+            "feature `f`: `value` takes no `resolution`; remove it, or use one of count, sum, mean, stddev, min, max, ratio, distinct",
+        ),
+        (
+            feature(
+                "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"30d\"\nresolution = \"1d\"\nlast = 3",
+            ),
+            "feature `f`: `last` looks at single records, which a `resolution` does not keep; remove one of them",
+        ),
     ];
     for (text, expected) in cases {
         let error = error(&text);

@@ -209,6 +209,31 @@ impl HoldingSpec {
         }
     }
 
+    /// Lets the rows before `expired` leave that are not `needed` any more: the window still contains
+    /// their records, and knows of them by other rows.
+    pub(crate) fn thin(
+        &self,
+        plan: &Plan,
+        history: &History,
+        slot: &mut Slot,
+        needed: &[u32],
+        expired: u32,
+    ) {
+        let Some(held) = slot else { return };
+        let span = history.cursor(self.start_bound)..history.cursor(self.end_bound).min(expired);
+        let before = needed.partition_point(|row| *row < span.start);
+        let mut needed = needed[before..].iter().peekable();
+        for row in span {
+            if needed.next_if_eq(&&row).is_some() {
+                continue;
+            }
+            let value = self.value(plan, history, row);
+            if value != 0 {
+                held.leave(value);
+            }
+        }
+    }
+
     /// Lets one record enter.
     #[inline]
     pub(crate) fn enter(&self, slot: &mut Slot, value: u64) {

@@ -1,6 +1,7 @@
 //! Room for rows: what has expired goes, old panes are thinned out, the rest moves up.
 
-use super::{History, NEVER_MS, ROWS_AT_START};
+use super::{History, ROWS_AT_START};
+use crate::feature::holding;
 use crate::plan::Plan;
 
 /// Most words that there is room for beside `length` that are used: what is dropped leaves room behind,
@@ -14,18 +15,18 @@ impl History {
     /// so that moving the rest is paid for by records already gone, else by growing by a quarter: more
     /// at a time would leave a third of the memory unused.
     #[inline]
-    pub(super) fn make_room(&mut self, plan: &Plan) {
+    pub(super) fn make_room(&mut self, plan: &Plan, holdings: &mut [holding::Slot]) {
         if self.words.capacity() - self.words.len() < plan.layout.stride {
-            self.compact_or_grow(plan);
+            self.compact_or_grow(plan, holdings);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn compact_or_grow(&mut self, plan: &Plan) {
+    fn compact_or_grow(&mut self, plan: &Plan, holdings: &mut [holding::Slot]) {
         let expired = self.count_until(plan, self.forgotten_ms(plan));
-        let kept = (0..expired).filter(|row| self.is_pane(plan, *row)).count() as u32;
-        let dropped = expired - kept;
+        let needed = self.needed(plan, expired);
+        let dropped = expired - needed.len() as u32;
         if dropped == 0 || dropped * 6 < self.rows {
             let rows = self.rows as usize + 1;
             self.words
@@ -39,41 +40,22 @@ impl History {
                 self.set_fixed_time(plan.since_at(slot) + 2, time);
             }
         }
-        self.drop_expired(plan, expired);
+        for (spec, slot) in plan.holdings.iter().zip(holdings) {
+            spec.thin(plan, self, slot, &needed, expired);
+        }
+        self.drop_expired(plan, expired, &needed);
         if plan.label_words.is_some() {
             let at = plan.label_hint_at();
             self.set_fixed(at, self.fixed(at).saturating_sub(dropped));
         }
     }
 
-    /// Whether the row is the first of a pane that a window may still begin with. Whether the row
-    /// before is, does not matter: dropping it leaves this one the first.
-    fn is_pane(&self, plan: &Plan, row: u32) -> bool {
-        if !plan.has_panes {
-            return false;
-        }
-        let time = self.time(plan, row);
-        let previous = match row {
-            0 => NEVER_MS,
-            _ => self.time(plan, row - 1),
-        };
-        let oldest = self.watermark_ms.saturating_sub(plan.lateness_ms());
-        let mut sawtooth = plan.bounds.iter().filter(|bound| bound.resolution_ms > 0);
-        sawtooth.any(|bound| {
-            let pane = |time: i64| time.div_euclid(bound.resolution_ms);
-            time > bound.limit_ms(oldest) && (previous == NEVER_MS || pane(previous) != pane(time))
-        })
-    }
-
-    /// Drops the rows before `expired` but those that stand for a pane, and sets the cursors again.
-    fn drop_expired(&mut self, plan: &Plan, expired: u32) {
+    /// Drops the rows before `expired` but those needed, and sets the cursors again.
+    fn drop_expired(&mut self, plan: &Plan, expired: u32, needed: &[u32]) {
         let stride = plan.layout.stride;
         let mut kept = 0;
-        let panes: Vec<u32> = (0..expired)
-            .filter(|row| self.is_pane(plan, *row))
-            .collect();
-        for row in panes {
-            let (from, to) = (self.row_at(plan, row), self.row_at(plan, kept));
+        for row in needed {
+            let (from, to) = (self.row_at(plan, *row), self.row_at(plan, kept));
             self.words.copy_within(from..from + stride, to);
             kept += 1;
         }

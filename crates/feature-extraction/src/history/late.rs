@@ -1,13 +1,20 @@
 //! A record that comes late: the rows after it make room, and their totals count it.
 
 use super::{History, own_words, squared};
+use crate::feature::holding;
 use crate::layout::{add128, get128};
 use crate::plan::Plan;
 
 impl History {
-    /// Puts a late record at its place, which it gives back.
-    pub(crate) fn insert(&mut self, plan: &Plan, time_ms: i64, delta: &[u32]) -> u32 {
-        self.make_room(plan);
+    /// Puts a late record at its place, which it gives back. `holdings` are as for [`History::append`].
+    pub(crate) fn insert(
+        &mut self,
+        plan: &Plan,
+        time_ms: i64,
+        delta: &[u32],
+        holdings: &mut [holding::Slot],
+    ) -> u32 {
+        self.make_room(plan, holdings);
         let place = self.count_until(plan, time_ms);
         let stride = plan.layout.stride;
         let start = self.row_at(plan, place);

@@ -38,6 +38,7 @@ pub(super) fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Pl
     plan.layout.settle();
     plan.extremes.clear();
     plan.holdings.clear();
+    plan.lasting.clear();
     plan.labelled.clear();
     for spec in catalog.features() {
         let op = op(&mut plan, spec);
@@ -113,6 +114,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         ends: Vec::new(),
         extremes: Vec::new(),
         holdings: Vec::new(),
+        lasting: Vec::new(),
         labelled: Vec::new(),
         sinces: Vec::new(),
         memories: Vec::new(),

@@ -11,8 +11,8 @@ use crate::feature::cohort::COHORTS_MAX;
 use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
 use crate::feature::holding::{self, HELD_MIN, Held, SCAN_MAX};
-use crate::feature::table::distinct::HELD_MAX;
-use crate::plan::{Bound, Holding, HoldingSpec, Plan};
+use crate::feature::table::distinct::{EXACT_MAX, HELD_MAX};
+use crate::plan::{Bound, Holding, HoldingSpec, Lasting, Needed, Plan};
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -84,7 +84,8 @@ pub struct Estimate {
     pub bytes_per_key: f64,
     /// Of a row.
     pub bytes_per_record: usize,
-    /// Rows that are kept: single records, and one per pane beyond them.
+    /// Rows that are kept: single records, and beyond them one per pane and those that windows with a
+    /// resolution look at.
     pub rows_per_key: f64,
     /// Name, memories and rows.
     pub history: f64,
@@ -121,7 +122,7 @@ impl Plan {
         };
         let per_ms = (rates.transactions_per_day + events) / DAY_MS;
         let single = per_ms * self.retention_ms() as f64;
-        let panes = self.panes(per_ms);
+        let panes = self.panes(per_ms) + self.lasting_rows(per_ms, rates.distinct_share);
         let history = self.history_bytes(rates.key_bytes, single, panes);
         let extremes = self.extremes.iter();
         let queues = extremes
@@ -186,6 +187,31 @@ impl Plan {
         panes
     }
 
+    /// Rows beyond the single records that hold the newest of each value, or what may be an extreme.
+    fn lasting_rows(&self, per_ms: f64, distinct_share: f64) -> f64 {
+        let rows_of = |lasting: &Lasting| {
+            let bound = &self.bounds[lasting.bound];
+            let reach_ms = bound.before_ms + bound.resolution_ms / 2 + self.lateness_ms();
+            let records = per_ms * (reach_ms - self.retention_ms()).max(0) as f64;
+            match lasting.needed {
+                Needed::Values { .. } => sampled(records * distinct_share),
+                Needed::Extreme { .. } => unbeaten(records),
+            }
+        };
+        // Windows of the same values look at the same rows, as far as the longest needs.
+        let longest = |lasting: &Lasting| {
+            let same = |other: &&Lasting| other.needed == lasting.needed;
+            let others = self.lasting.iter().filter(same);
+            others.map(rows_of).fold(0.0, f64::max)
+        };
+        let first = |at: usize| {
+            let needed = self.lasting[at].needed;
+            self.lasting[..at].iter().all(|l| l.needed != needed)
+        };
+        let distinct = (0..self.lasting.len()).filter(|at| first(*at));
+        distinct.map(|at| longest(&self.lasting[at])).sum()
+    }
+
     /// Bytes of a key's name, memories and rows.
     fn history_bytes(&self, key_bytes: usize, single: f64, panes: f64) -> f64 {
         let fixed = key_bytes.div_ceil(size_of::<u32>()) + self.fixed_words;
@@ -218,8 +244,20 @@ fn doubled(entries: f64) -> f64 {
     libm::exp2(libm::ceil(libm::log2(entries.max(1.0))))
 }
 
-/// Bytes of the entries of a queue over `records`: the records that none after them beats are as many as
-/// the harmonic sum, and a few dead ones are waited for before they are cleared away.
+/// Records that none after them beats, of so many whose values come in random order: the harmonic sum.
+fn unbeaten(records: f64) -> f64 {
+    libm::log(1.0 + records) + 0.58 * (1.0 - libm::exp(-records))
+}
+
+/// Records that tell of so many distinct values, as [`Newest`](crate::feature::table::distinct::Newest)
+/// chooses them.
+fn sampled(values: f64) -> f64 {
+    let exact = EXACT_MAX as f64;
+    values.min(exact) + exact / 2.0 * libm::log2((values / exact).max(1.0))
+}
+
+/// Bytes of the entries of a queue over `records`: those that none after them beats, and a few dead ones
+/// are waited for before they are cleared away.
 fn queue_bytes(records: f64) -> f64 {
     const DEAD: f64 = 4.0;
     let live = libm::log(1.0 + records) + 0.58;

@@ -17,6 +17,7 @@ mod uses;
 mod words;
 
 use uses::Uses;
+use words::lasting_growth;
 
 /// Bytes of a word of a row.
 const WORD_BYTES: usize = size_of::<u32>();
@@ -37,7 +38,7 @@ pub struct Explanation {
     pub windows: Vec<WindowBound>,
     /// What records are filtered by.
     pub filters: Vec<Filter>,
-    /// What is kept besides rows.
+    /// What is kept besides the rows of single records.
     pub kept: Vec<Kept>,
     /// In catalog order.
     pub features: Vec<Explained>,
@@ -76,7 +77,7 @@ pub struct Filter {
     pub predicate: String,
 }
 
-/// State besides rows.
+/// State besides the rows of single records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Bytes, of what does not depend on the records.
@@ -254,6 +255,13 @@ impl Plan {
                     using(|uses| &uses.holdings, slot),
                     self.holding_words(spec),
                 )
+            });
+        }
+        for lasting in &self.lasting {
+            let features = uses.iter().filter(|uses| uses.look_at(self, lasting));
+            kept.push(Kept {
+                grows: lasting_growth(lasting.needed),
+                ..of_key(0, features.count(), self.lasting_words(lasting))
             });
         }
         for slot in 0..self.decayed.len() {

@@ -105,8 +105,25 @@ pub(crate) struct ExtremeSpec {
     pub(crate) smallest: bool,
     /// Index of the bound where its windows end.
     pub(crate) end_bound: usize,
-    /// Delay plus its longest window: what is older leaves the queue.
+    /// Delay plus its longest window, with its oldest pane: what is older leaves the queue.
     pub(crate) reach_ms: i64,
+}
+
+/// What windows with a resolution need of rows that are thinned out, besides totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lasting {
+    /// Index of the bound where they begin.
+    pub(crate) bound: usize,
+    pub(crate) needed: Needed,
+}
+
+/// Which records such windows look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// The newest of each value, whose hash is at this word.
+    Values { raw: usize },
+    /// Those that may be the extreme of a window: an index into [`super::Plan::extremes`].
+    Extreme { queue: usize },
 }
 
 /// What a window keeps when it is too large to be looked at record by record.

@@ -51,7 +51,8 @@ pub(super) fn time_since_last(feature: &OracleFeature, moment: &Moment<'_, '_>) 
 pub(super) fn hour_of_week_rate(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let counted = moment.remembered(feature);
     let now_ms = moment.now_ms();
-    let Some(first_ms) = counted.first().map(|event| event.event_time_ms) else {
+    // Records are in the order of their times, whenever they arrived.
+    let Some(first_ms) = counted.iter().map(|event| event.event_time_ms).min() else {
         return OracleValue::Exact(None);
     };
     let known_ms = now_ms - first_ms;

@@ -67,6 +67,18 @@ const EXPRESSIONS: [OracleExpression; 3] = [
     },
 ];
 
+/// Aggregates whose window may have a resolution.
+const SAWTOOTH: [OracleAggregate; 8] = [
+    OracleAggregate::Count,
+    OracleAggregate::Sum,
+    OracleAggregate::Mean,
+    OracleAggregate::Stddev,
+    OracleAggregate::Min,
+    OracleAggregate::Max,
+    OracleAggregate::Ratio,
+    OracleAggregate::Distinct,
+];
+
 /// What the features of one catalog draw from: little, so that they share much.
 pub(super) struct Palette {
     random: ChaCha8Rng,
@@ -74,6 +86,8 @@ pub(super) struct Palette {
     delays_ms: Vec<i64>,
     filters: Vec<Option<OracleFilter>>,
     panes_ms: &'static [i64],
+    /// Whether nearly all windows have a resolution.
+    is_sawtooth: bool,
     half_lives_ms: &'static [i64],
     /// Records of another kind that features may be about. Labels join transactions or are records
     /// themselves.
@@ -132,6 +146,7 @@ impl Palette {
             } else {
                 RecordKind::Label
             },
+            is_sawtooth: random.random_range(0..3) == 0,
             random,
         }
     }
@@ -151,7 +166,12 @@ impl Palette {
 
     fn feature(&mut self, number: usize) -> OracleFeature {
         use OracleAggregate as A;
-        let aggregate = self.one(OracleAggregate::ALL);
+        // An exact window as long keeps every record, and then no pane is needed.
+        let aggregate = if self.is_sawtooth && !self.chance(6) {
+            self.one(&SAWTOOTH)
+        } else {
+            self.one(OracleAggregate::ALL)
+        };
         let mut feature = OracleFeature::new(format!("f{number}"), aggregate);
         feature.columns = self.columns(aggregate);
         let takes_expression = matches!(
@@ -239,10 +259,7 @@ impl Palette {
         feature.window_ms = self.one(&windows_ms);
         feature.delay_ms = self.one(&delays_ms);
         feature.exclude_current = self.chance(4);
-        let takes_panes = matches!(
-            feature.aggregate,
-            A::Count | A::Sum | A::Mean | A::Stddev | A::Ratio
-        );
+        let takes_panes = SAWTOOTH.contains(&feature.aggregate);
         let takes_last = !matches!(
             feature.aggregate,
             A::Ratio
@@ -251,7 +268,7 @@ impl Palette {
                 | A::SequenceForks
                 | A::Changes
         );
-        if takes_panes && self.chance(4) {
+        if takes_panes && (self.is_sawtooth || self.chance(4)) {
             let panes_ms: Vec<i64> = self
                 .panes_ms
                 .iter()

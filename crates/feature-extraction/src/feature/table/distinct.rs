@@ -18,7 +18,7 @@
 use super::Table;
 
 /// Distinct values that are counted one by one, and most that an estimate is made of.
-const EXACT_MAX: usize = 2_048;
+pub(crate) const EXACT_MAX: usize = 2_048;
 
 /// Hashes held at most: what fits the table's 8,192 slots.
 pub(crate) const HELD_MAX: usize = 6_143;
@@ -192,6 +192,52 @@ impl Distinct {
         for (hash, _) in self.table.iter() {
             self.levels[hash.trailing_zeros() as usize] += 1;
         }
+    }
+}
+
+/// Which records [`distinct_of`] needs of those that every window which contains an older one contains
+/// as well. They are shown from the newest to the oldest.
+///
+/// Of each value that is the newest; and once more than [`EXACT_MAX`] newer values end in some number of
+/// zero bits, the estimate of no window with an older one is made of values that end in fewer than one
+/// more, so that a window of n values needs about `EXACT_MAX` · (1 + ½ log₂(n / `EXACT_MAX`)) records.
+#[derive(Debug)]
+pub(crate) struct Newest {
+    /// The values needed so far.
+    seen: Table,
+    /// Zero bits that an older value has to end in.
+    level: u32,
+    /// Values that end in so many zero bits, by the number of them.
+    levels: [usize; LEVELS],
+    /// Values that end in `level` zero bits.
+    held: usize,
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self {
+            seen: Table::default(),
+            level: 0,
+            levels: [0; LEVELS],
+            held: 0,
+        }
+    }
+}
+
+impl Newest {
+    /// Whether the next older record is needed, which has this hash; 0 is none.
+    pub(crate) fn needs(&mut self, hash: u64) -> bool {
+        let zeros = hash.trailing_zeros();
+        if hash == 0 || zeros < self.level || self.seen.enter(hash) != 1 {
+            return false;
+        }
+        self.levels[zeros as usize] += 1;
+        self.held += 1;
+        while self.held > EXACT_MAX {
+            self.held -= self.levels[self.level as usize];
+            self.level += 1;
+        }
+        true
     }
 }
 

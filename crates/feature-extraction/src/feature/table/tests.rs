@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::distinct::{Distinct, distinct_of};
+use super::distinct::{Distinct, Newest, distinct_of};
 use super::entropy::{Entropy, entropy_of};
 use super::*;
 
@@ -279,6 +279,34 @@ fn distinct_values_depend_on_the_window_alone() {
         }
     }
     assert!((4..40).contains(&rebuilt), "rebuilt {rebuilt} times");
+}
+
+#[test]
+fn few_records_tell_of_every_window_that_ends_after_them() {
+    const RECORDS: usize = 60_000;
+    let mut random = ChaCha8Rng::seed_from_u64(8);
+    let hashes: Vec<u64> = (0..RECORDS)
+        .map(|_| match random.random_range(0..10) {
+            0 => 0,
+            1..4 => hash_of(random.random_range(0..50)),
+            _ => hash_of(random.random_range(0..100_000)),
+        })
+        .collect();
+    let mut newest = Newest::default();
+    let mut needed: Vec<bool> = hashes.iter().rev().map(|h| newest.needs(*h)).collect();
+    needed.reverse();
+    let left = needed.iter().filter(|is_needed| **is_needed).count();
+    assert!(left < 2_048 * 4, "{left} of {RECORDS}");
+    for start in (0..RECORDS).step_by(997).chain(RECORDS - 50..RECORDS) {
+        let rows = hashes.iter().zip(&needed).skip(start);
+        let mut thinned: Vec<u64> = rows.filter(|row| *row.1).map(|row| *row.0).collect();
+        let mut whole = hashes[start..].to_vec();
+        assert_eq!(
+            distinct_of(&mut thinned),
+            distinct_of(&mut whole),
+            "{start}"
+        );
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::feature::decay::HalfLife;
 use crate::layout::{CountField, GapField, NumberField, RawField};
 use crate::plan::{
     CohortSpec, CountSource, DecayedSpec, ExtremeSpec, ExtremeValue, Holding, HoldingRead,
-    HoldingSpec, LabelledSpec, Op, Part, Plan, Shrink, Total, Window,
+    HoldingSpec, LabelledSpec, Lasting, Needed, Op, Part, Plan, Shrink, Total, Window,
 };
 
 pub(super) fn count_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
@@ -128,7 +128,8 @@ pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
     let source = newest_count(plan, spec, bit);
     let window = window(plan, spec, source);
     let is_integer = column_of(spec).is_some_and(|c| c.kind == ColumnType::Int64);
-    let value = if is_integer {
+    // The totals before a row that stands for several do not tell their values apart.
+    let value = if is_integer && spec.resolution_ms == 0 {
         ExtremeValue::Integer {
             sum: sum(plan, bit, spec),
             count: count_word(plan, CountField::Bit(bit)),
@@ -143,7 +144,7 @@ pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
         value,
         smallest: spec.aggregate == Aggregate::Min,
         end_bound: plan.ends[window.end].bound,
-        reach_ms: spec.delay_ms + spec.window_ms,
+        reach_ms: spec.delay_ms + spec.window_ms + spec.resolution_ms,
     };
     let shared = plan.extremes.iter_mut().position(|known| {
         let same = ExtremeSpec {
@@ -159,6 +160,7 @@ pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
         plan.extremes.push(wanted);
         plan.extremes.len() - 1
     });
+    note_lasting(plan, window, Needed::Extreme { queue });
     Op::Extreme { window, queue }
 }
 
@@ -189,8 +191,19 @@ pub(super) fn values_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
             (Holding::Counts, HoldingRead::Repeats { hash })
         }
     };
+    if holding == Holding::Distinct {
+        note_lasting(plan, window, Needed::Values { raw });
+    }
     let slot = holding_slot(plan, window, holding, raw);
     Op::Held { window, slot, read }
+}
+
+/// Notes what a window needs of rows that are thinned out, if it begins among them.
+fn note_lasting(plan: &mut Plan, window: Window, needed: Needed) {
+    let bound = window.start;
+    if plan.bounds[bound].resolution_ms > 0 {
+        intern(&mut plan.lasting, Lasting { bound, needed });
+    }
 }
 
 pub(super) fn ranks_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {

@@ -20,6 +20,42 @@ const BATCH_RECORDS: u64 = 2_000;
 /// Every aggregate, with windows that a test can fill.
 const EVERYTHING: &str = include_str!("everything.toml");
 
+/// Windows that look at values among rows that are thinned out.
+const SAWTOOTH: &str = r#"
+name = "sawtooth"
+
+[[feature]]
+name = "count_1h"
+aggregate = "count"
+window = "1h"
+
+[[feature]]
+name = "amount_max_20d"
+aggregate = "max"
+column = "amount_minor"
+window = "20d"
+resolution = "1d"
+
+[[feature]]
+name = "distinct_cards_{window}"
+aggregate = "distinct"
+column = "card_token"
+windows = ["10d", "20d"]
+resolution = "1d"
+"#;
+
+/// Without values: a row per pane, and the few that may be the largest.
+const PEAKS: &str = r#"
+name = "peaks"
+
+[[feature]]
+name = "amount_{window}"
+aggregate = "max"
+column = "amount_minor"
+windows = ["10d", "20d"]
+resolution = "1d"
+"#;
+
 fn plan(catalog: &str) -> Plan {
     let catalog = Catalog::parse(catalog).unwrap();
     Plan::compile(&catalog, &EngineSettings::default()).unwrap()
@@ -84,6 +120,12 @@ fn handbook() {
 #[test]
 fn every_aggregate() {
     check("everything", EVERYTHING, &[10.0, 100.0, 300.0]);
+}
+
+#[test]
+fn windows_with_a_resolution() {
+    check("sawtooth", SAWTOOTH, &[5.0, 50.0, 500.0]);
+    check("peaks", PEAKS, &[5.0, 50.0, 500.0]);
 }
 
 #[test]

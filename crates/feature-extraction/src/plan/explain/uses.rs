@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::layout::{CountField, Layout, RawField};
-use crate::plan::{BitId, CountSource, ExtremeValue, LabelledSpec, Op, Part, Plan, Total, Window};
+use crate::plan::{
+    BitId, CountSource, ExtremeValue, Holding, LabelledSpec, Lasting, Needed, Op, Part, Plan,
+    Total, Window,
+};
 
 /// What one feature reads, as indexes into the parts of the plan.
 #[derive(Debug, Default)]
@@ -79,6 +82,19 @@ impl Uses {
             }
         }
         uses
+    }
+
+    /// Whether the feature looks at rows that are left for the sake of `lasting`.
+    pub(super) fn look_at(&self, plan: &Plan, lasting: &Lasting) -> bool {
+        let begins_there = self.window.is_some_and(|w| w.start == lasting.bound);
+        begins_there
+            && match lasting.needed {
+                Needed::Extreme { queue } => self.queues.contains(&queue),
+                Needed::Values { raw } => {
+                    let mut holdings = self.holdings.iter().map(|slot| &plan.holdings[*slot]);
+                    holdings.any(|spec| spec.raw == raw && spec.holding == Holding::Distinct)
+                }
+            }
     }
 
     fn part(&mut self, plan: &Plan, part: Part) {

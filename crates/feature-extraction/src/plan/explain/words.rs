@@ -3,12 +3,13 @@
 use tillwatch_records::RecordKind;
 use tillwatch_records::units::DurationMs;
 
+use super::bound_words;
 use super::uses::{count_field, raw_field};
 use crate::catalog::Source;
 use crate::layout::{CountField, RawField};
 use crate::plan::{
-    BitId, CountSource, EventKind, ExtremeValue, Holding, HoldingSpec, Memory, Number, NumberId,
-    Part, Plan,
+    BitId, CountSource, EventKind, ExtremeValue, Holding, HoldingSpec, Lasting, Memory, Needed,
+    Number, NumberId, Part, Plan,
 };
 
 impl Plan {
@@ -193,14 +194,19 @@ impl Plan {
 
     /// A queue of extreme values.
     pub(super) fn queue_words(&self, slot: usize) -> String {
+        let (which, values) = self.extreme_words(slot);
+        let reach = DurationMs::from_ms(self.extremes[slot].reach_ms);
+        format!("queue of {which} {values}, of {reach}")
+    }
+
+    fn extreme_words(&self, slot: usize) -> (&'static str, String) {
         let spec = &self.extremes[slot];
         let which = if spec.smallest { "smallest" } else { "largest" };
         let values = match spec.value {
             ExtremeValue::Integer { sum, .. } => self.sum_words(sum),
             ExtremeValue::Float { raw } => self.raw_subject_at(raw),
         };
-        let reach = DurationMs::from_ms(spec.reach_ms);
-        format!("queue of {which} {values}, of {reach}")
+        (which, values)
     }
 
     /// What a window's values are kept as.
@@ -226,6 +232,21 @@ impl Plan {
         }
     }
 
+    /// What is left of old rows for windows with a resolution.
+    pub(super) fn lasting_words(&self, lasting: &Lasting) -> String {
+        let bound = bound_words(&self.bounds[lasting.bound]);
+        match lasting.needed {
+            Needed::Values { raw } => {
+                let subject = self.raw_subject_at(raw);
+                format!("newest old row of each {subject}, from {bound}")
+            }
+            Needed::Extreme { queue } => {
+                let (which, values) = self.extreme_words(queue);
+                format!("old rows with the {which} {values}, from {bound}")
+            }
+        }
+    }
+
     /// A decayed histogram.
     pub(super) fn decayed_words(&self, slot: usize) -> String {
         let spec = &self.decayed[slot];
@@ -245,6 +266,14 @@ impl Plan {
             tuple(&self.hashes[spec.hash]),
             DurationMs::from_ms(spec.half_life.as_ms())
         )
+    }
+}
+
+/// How many rows are left for the sake of windows with a resolution.
+pub(super) fn lasting_growth(needed: Needed) -> &'static str {
+    match needed {
+        Needed::Values { .. } => "a row per value, 1024 per doubling beyond 2048",
+        Needed::Extreme { .. } => "about ln n rows, at most one per pane",
     }
 }
 

@@ -1,0 +1,120 @@
+//! Windows with a resolution give what they would if no row had been thinned out.
+
+use super::tests::{bits, engine, fold, lane, whole};
+use super::*;
+use tillwatch_records::units::DurationMs;
+use tillwatch_testkit::oracle::{OracleRow, OracleSettings};
+use tillwatch_testkit::stream::{self, Event, StreamSettings};
+
+const SETTINGS: OracleSettings = OracleSettings {
+    allowed_lateness_ms: 600_000,
+    max_future_skew_ms: 5_000,
+    dedup_horizon_ms: 300_000,
+    // Longer than any window here, so that a longer one changes nothing else.
+    idle_ttl_ms: 500 * 86_400_000,
+};
+
+/// Windows that share bounds, columns and queues, and some that share nothing.
+const FEATURES: [&str; 12] = [
+    "aggregate = \"count\"\nwindow = \"2h\"\nresolution = \"10m\"",
+    "aggregate = \"sum\"\ncolumn = \"amount_minor\"\nwindow = \"5h\"\nresolution = \"1h\"",
+    "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"5h\"\nresolution = \"7m\"",
+    "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"2h\"\nresolution = \"1h\"",
+    "aggregate = \"min\"\ncolumn = \"amount_minor\"\nwindow = \"5h\"\nresolution = \"5h\"",
+    "aggregate = \"min\"\nexpression = \"lat - lon\"\nwindow = \"3h\"\nresolution = \"10m\"",
+    "aggregate = \"max\"\ncolumn = \"lat\"\nwindow = \"3h\"\nresolution = \"11m\"\ndelay = \"5m\"",
+    "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"10m\"",
+    "aggregate = \"distinct\"\ncolumn = \"card_token\"\nwindow = \"5h\"\nresolution = \"1h\"",
+    "aggregate = \"distinct\"\ncolumn = \"card_token\"\nwindow = \"90m\"\nresolution = \"13m\"\ndelay = \"5m\"",
+    "aggregate = \"distinct\"\ncolumns = [\"card_token\", \"amount_minor\"]\nwindow = \"4h\"\nresolution = \"10m\"\nexclude_current = true",
+    "aggregate = \"distinct\"\ncolumn = \"response_code\"\nfilter = \"amount_minor > 1000\"\nwindow = \"5h\"\nresolution = \"30m\"",
+];
+
+/// An exact window that keeps every record.
+const KEEPS_ALL: &str = "aggregate = \"count\"\nwindow = \"399d\"";
+
+fn catalog<'a>(features: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::from("name = \"c\"\n");
+    for (number, feature) in features.enumerate() {
+        text += &format!("[[feature]]\nname = \"f{number}\"\n{feature}\n");
+    }
+    text
+}
+
+fn run(catalog: &str, events: &[Event]) -> (Vec<OracleRow>, LaneStats) {
+    let mut engine = engine(&SETTINGS);
+    engine.time.allowed_lateness = DurationMs::from_ms(SETTINGS.allowed_lateness_ms);
+    let mut lane = lane(catalog, &engine, 0);
+    let rows = fold(&mut lane, events, &whole(events));
+    (rows, lane.stats())
+}
+
+/// Bytes of state with rows thinned out, and without.
+fn check(settings: &StreamSettings) -> (u64, u64) {
+    let events = stream::events(settings);
+    let features = || FEATURES.into_iter();
+    let (thinned, small) = run(&catalog(features()), &events);
+    let (whole, large) = run(&catalog(features().chain([KEEPS_ALL])), &events);
+    assert_eq!(thinned.len(), whole.len());
+    for (number, (thinned, mut whole)) in thinned.iter().zip(whole).enumerate() {
+        assert_eq!(thinned.flags, whole.flags);
+        // What comes too late sees what happens to be there.
+        if thinned.flags.contains(Flags::LATE) {
+            continue;
+        }
+        whole.values.pop();
+        let (thinned, whole) = (bits(thinned), bits(&whole));
+        let differs = thinned.iter().zip(&whole).position(|(a, b)| a != b);
+        assert!(
+            differs.is_none(),
+            "seed {}, record {number}: {}",
+            settings.seed,
+            FEATURES[differs.unwrap_or_default()]
+        );
+    }
+    (small.state_bytes, large.state_bytes)
+}
+
+fn settings(seed: u64, events: usize) -> StreamSettings {
+    StreamSettings {
+        events,
+        keys: 1,
+        step_ms_max: 6_000,
+        disorder_ms_max: 900_000,
+        disorder_percent: 10,
+        ..StreamSettings::random(seed)
+    }
+}
+
+#[test]
+fn thinning_changes_no_value() {
+    for seed in 0..12 {
+        let cards = [3, 40, 300][(seed % 3) as usize];
+        check(&StreamSettings {
+            cards,
+            keys: 1 + (seed % 2) as u32,
+            ..settings(seed, 2_500)
+        });
+    }
+}
+
+#[test]
+fn thinning_changes_no_estimate() {
+    // Windows with up to some six thousand cards, most of them among rows that are thinned out.
+    check(&StreamSettings {
+        cards: 200_000,
+        disorder_percent: 2,
+        step_ms_max: 4_000,
+        ..settings(1, 16_000)
+    });
+}
+
+#[test]
+fn few_rows_remain_of_few_values() {
+    let (thinned, whole) = check(&StreamSettings {
+        cards: 12,
+        ..settings(5, 8_000)
+    });
+    // What is left of five hours are the last twenty minutes, panes, and a row per card and amount.
+    assert!(thinned * 4 < whole, "{thinned} of {whole} bytes");
+}
