@@ -8,7 +8,7 @@ use super::*;
 use crate::image::ImageError;
 
 /// Everything that a lane holds.
-fn images(lane: &FeatureLane) -> Vec<Vec<u32>> {
+pub(super) fn images(lane: &FeatureLane) -> Vec<Vec<u32>> {
     let mut images: Vec<Vec<u32>> = (0..FeatureLane::BUCKETS)
         .map(|bucket| {
             let mut image = Vec::new();
@@ -22,7 +22,7 @@ fn images(lane: &FeatureLane) -> Vec<Vec<u32>> {
     images
 }
 
-fn restore(lane: &mut FeatureLane, images: &[Vec<u32>]) {
+pub(super) fn restore(lane: &mut FeatureLane, images: &[Vec<u32>]) {
     for (bucket, image) in images[..FeatureLane::BUCKETS].iter().enumerate() {
         lane.read_bucket(bucket, bytemuck::cast_slice(image))
             .unwrap();

@@ -1,8 +1,8 @@
 //! Windows with a resolution give what they would if no row had been thinned out.
 
+use super::image_tests::{images, restore};
 use super::tests::{bits, engine, fold, lane, whole};
 use super::*;
-use tillwatch_records::units::DurationMs;
 use tillwatch_testkit::oracle::{OracleRow, OracleSettings};
 use tillwatch_testkit::stream::{self, Event, StreamSettings};
 
@@ -42,9 +42,7 @@ fn catalog<'a>(features: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn run(catalog: &str, events: &[Event]) -> (Vec<OracleRow>, LaneStats) {
-    let mut engine = engine(&SETTINGS);
-    engine.time.allowed_lateness = DurationMs::from_ms(SETTINGS.allowed_lateness_ms);
-    let mut lane = lane(catalog, &engine, 0);
+    let mut lane = lane(catalog, &engine(&SETTINGS), 0);
     let rows = fold(&mut lane, events, &whole(events));
     (rows, lane.stats())
 }
@@ -107,6 +105,28 @@ fn thinning_changes_no_estimate() {
         step_ms_max: 4_000,
         ..settings(1, 16_000)
     });
+}
+
+#[test]
+fn an_interruption_changes_nothing_of_an_estimate() {
+    let events = stream::events(&StreamSettings {
+        cards: 200_000,
+        step_ms_max: 4_000,
+        ..settings(2, 9_000)
+    });
+    let catalog = catalog(FEATURES.into_iter());
+    let engine = engine(&SETTINGS);
+    let mut through = lane(&catalog, &engine, 0);
+    let expected = fold(&mut through, &events, &whole(&events));
+    for cut in [4_000, 7_777] {
+        let mut before = lane(&catalog, &engine, 0);
+        let mut rows = fold(&mut before, &events[..cut], &whole(&events[..cut]));
+        let mut after = lane(&catalog, &engine, 1);
+        restore(&mut after, &images(&before));
+        rows.extend(fold(&mut after, &events[cut..], &whole(&events[cut..])));
+        assert!(rows.iter().map(bits).eq(expected.iter().map(bits)), "{cut}");
+        assert!(images(&after) == images(&through), "{cut}");
+    }
 }
 
 #[test]
