@@ -46,28 +46,48 @@ impl PredicateSet {
 
     /// Evaluates all of them over `rows` rows; `inputs` as in [`Predicate::evaluate`].
     pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> Evaluated {
-        debug_assert_eq!(inputs.len(), self.inputs.len());
-        let blocks = rows.div_ceil(LANES);
-        let memo = Memo::new(self.slots);
-        let mut words = vec![Vec::with_capacity(blocks); self.predicates.len()];
+        let mut words = Vec::new();
         let mut values: Vec<Values> = Vec::with_capacity(self.expressions.len());
         values.resize_with(self.expressions.len(), || Values::with_capacity(rows));
-        for start in Block::starts(rows) {
-            let arena = Arena::default();
-            let block = Block::at(inputs, rows, start, &arena).with_memo(&memo);
-            for (root, words) in self.predicates.iter().zip(&mut words) {
-                words.push(root.logic(&block).truth);
-            }
-            for (root, values) in self.expressions.iter().zip(&mut values) {
-                values.push(root, &block);
-            }
-        }
+        self.evaluate_into(inputs, rows, &mut words, &mut values);
         Evaluated {
             predicates: words
                 .into_iter()
                 .map(|words| BooleanBuffer::new(Buffer::from_vec(words), 0, rows))
                 .collect(),
             expressions: values.into_iter().map(|v| v.finish(rows)).collect(),
+        }
+    }
+
+    /// Evaluates the predicates alone, into `words`: a list per predicate, as
+    /// [`Predicate::evaluate_words`] gives it.
+    pub fn evaluate_words(&self, inputs: &[ArrayRef], rows: usize, words: &mut Vec<Vec<u64>>) {
+        self.evaluate_into(inputs, rows, words, &mut []);
+    }
+
+    fn evaluate_into(
+        &self,
+        inputs: &[ArrayRef],
+        rows: usize,
+        words: &mut Vec<Vec<u64>>,
+        values: &mut [Values],
+    ) {
+        debug_assert_eq!(inputs.len(), self.inputs.len());
+        words.resize_with(self.predicates.len(), Vec::new);
+        for words in words.iter_mut() {
+            words.clear();
+            words.reserve_exact(rows.div_ceil(LANES));
+        }
+        let memo = Memo::new(self.slots);
+        for start in Block::starts(rows) {
+            let arena = Arena::default();
+            let block = Block::at(inputs, rows, start, &arena).with_memo(&memo);
+            for (root, words) in self.predicates.iter().zip(words.iter_mut()) {
+                words.push(root.logic(&block).truth);
+            }
+            for (root, values) in self.expressions.iter().zip(values.iter_mut()) {
+                values.push(root, &block);
+            }
         }
     }
 }

@@ -123,6 +123,12 @@ fn sets_give_what_their_members_give() {
         };
         let found = set.evaluate(&columns(set.inputs()), ROWS - shift);
         assert_eq!(found.predicates.len(), predicates.len());
+        let mut words = vec![vec![7]; 3];
+        set.evaluate_words(&columns(set.inputs()), ROWS - shift, &mut words);
+        assert_eq!(words.len(), predicates.len());
+        for (words, found) in words.into_iter().zip(&found.predicates) {
+            assert_eq!(BooleanBuffer::new(words.into(), 0, ROWS - shift), *found);
+        }
         for (predicate, found) in predicates.iter().zip(&found.predicates) {
             let wanted = predicate.evaluate(&columns(predicate.inputs()), ROWS - shift);
             assert_eq!(*found, wanted, "seed {seed}: {}", predicate.canonical());

@@ -19,11 +19,10 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use tillwatch_predicate::Predicate;
+use tillwatch_predicate::PredicateSet;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Reason, ReasonDefinition};
 
@@ -47,6 +46,10 @@ pub struct Rules {
     /// Probability where nothing fires, in (0, 1).
     prior: f64,
     prior_raw: f64,
+    /// What the rules ask, in the order of their conditions' numbers.
+    conditions: PredicateSet,
+    /// Where the inputs of the conditions are among the model's.
+    inputs: Vec<usize>,
     /// Those that are switched on.
     rules: Vec<Rule>,
     /// One per rule.
@@ -58,10 +61,10 @@ pub struct Rules {
 #[derive(Debug)]
 struct Rule {
     definition: Arc<ReasonDefinition>,
-    /// Each must hold; at least one, or `any` has.
-    all: Vec<Condition>,
-    /// One must hold, unless there is none.
-    any: Vec<Condition>,
+    /// Numbers of conditions of which each must hold; at least one, or `any` has.
+    all: Vec<usize>,
+    /// Those of which one must hold, unless there is none.
+    any: Vec<usize>,
     /// (1 − probability)^weight, below 1 − prior.
     miss: f64,
     /// −weight × ln(1 − probability).
@@ -74,13 +77,6 @@ struct Rule {
     feature: usize,
     /// Index of the input that is usual for the key.
     baseline: Option<usize>,
-}
-
-/// A predicate and where its inputs are among the model's.
-#[derive(Debug)]
-struct Condition {
-    predicate: Predicate,
-    inputs: Vec<usize>,
 }
 
 impl ModelFactory for Factory {
@@ -104,8 +100,13 @@ impl Model for Rules {
 
     fn score(&self, input: &ModelInput<'_>, output: &mut ModelOutput) {
         let mut scratch = Scratch::default();
+        let columns = self.inputs.iter().map(|slot| &input.columns[*slot]);
+        let columns: Vec<ArrayRef> = columns.cloned().collect();
+        let mut holds = Vec::new();
+        self.conditions
+            .evaluate_words(&columns, input.rows, &mut holds);
         for (number, rule) in self.rules.iter().enumerate() {
-            scratch.collect(number, rule, input);
+            scratch.collect(number, rule, &holds, input.rows);
         }
         output
             .raw
@@ -123,11 +124,9 @@ impl Model for Rules {
 /// Memory of one pass, reused from rule to rule.
 #[derive(Default)]
 struct Scratch {
-    /// Bits of rows: where a rule fires, where any of its alternatives holds, where one condition does.
+    /// Bits of rows: where a rule fires, where any of its alternatives holds.
     fires: Vec<u64>,
     either: Vec<u64>,
-    holds: Vec<u64>,
-    columns: Vec<ArrayRef>,
     /// (row, rule), rules in order within a row once sorted.
     fired: Vec<(u32, u32)>,
     /// Per group that combines by `max`, the rule that counts on the row at hand; none between rows.
@@ -135,20 +134,13 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// Adds the rows where `rule` fires.
-    fn collect(&mut self, number: usize, rule: &Rule, input: &ModelInput<'_>) {
-        let Self {
-            fires,
-            either,
-            holds,
-            columns,
-            ..
-        } = self;
+    /// Adds the rows where `rule` fires; `holds` has the bits of each condition.
+    fn collect(&mut self, number: usize, rule: &Rule, holds: &[Vec<u64>], rows: usize) {
+        let Self { fires, either, .. } = self;
         fires.clear();
-        fires.resize(input.rows.div_ceil(u64::BITS as usize), u64::MAX);
+        fires.resize(rows.div_ceil(u64::BITS as usize), u64::MAX);
         for condition in &rule.all {
-            condition.evaluate(input, columns, holds);
-            narrow(fires, holds);
+            narrow(fires, &holds[*condition]);
             if fires.iter().all(|word| *word == 0) {
                 return;
             }
@@ -157,8 +149,7 @@ impl Scratch {
             either.clear();
             either.resize(fires.len(), 0);
             for condition in &rule.any {
-                condition.evaluate(input, columns, holds);
-                let pairs = either.iter_mut().zip(&*holds);
+                let pairs = either.iter_mut().zip(&holds[*condition]);
                 pairs.for_each(|(either, holds)| *either |= holds);
             }
             narrow(fires, either);
@@ -178,30 +169,6 @@ impl Scratch {
 fn narrow(words: &mut [u64], by: &[u64]) {
     debug_assert_eq!(words.len(), by.len());
     words.iter_mut().zip(by).for_each(|(word, by)| *word &= by);
-}
-
-impl Rule {
-    fn info(&self) -> RuleInfo {
-        let conditions = self.all.iter().chain(&self.any);
-        let reads = conditions.flat_map(|condition| condition.predicate.inputs());
-        let reads: BTreeSet<String> = reads.cloned().collect();
-        RuleInfo {
-            definition: Arc::clone(&self.definition),
-            reads: reads.into_iter().collect(),
-        }
-    }
-}
-
-impl Condition {
-    fn evaluate(&self, input: &ModelInput<'_>, columns: &mut Vec<ArrayRef>, words: &mut Vec<u64>) {
-        columns.clear();
-        columns.extend(
-            self.inputs
-                .iter()
-                .map(|slot| Arc::clone(&input.columns[*slot])),
-        );
-        self.predicate.evaluate_words(columns, input.rows, words);
-    }
 }
 
 impl Rules {

@@ -1,16 +1,17 @@
 //! From rules.toml to rules.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tillwatch_predicate::{Predicate, Scope as _};
+use tillwatch_predicate::{Predicate, PredicateSet, Scope as _};
 use tillwatch_records::ReasonDefinition;
 use tillwatch_records::suggest::did_you_mean;
 
 use super::file::{Combine, Entry, File, Group};
-use super::{Condition, Rule, Rules};
+use super::{Rule, Rules};
 use crate::error::ScoringError;
 use crate::limits::{RULE_CONDITIONS_MAX, RULE_WEIGHT_MAX, RULES_MAX};
-use crate::model::ModelInfo;
+use crate::model::{ModelInfo, RuleInfo};
 use crate::models::log_odds;
 use crate::registry::LoadContext;
 use crate::text::{read_toml, utf8};
@@ -43,9 +44,20 @@ pub(super) fn load(artefact: &[u8], context: LoadContext<'_>) -> Result<Rules, S
         }
     }
     let mut rules = Vec::with_capacity(drafts.len());
+    let mut infos = Vec::with_capacity(drafts.len());
+    let mut conditions = Vec::new();
     for draft in drafts {
-        rules.push(draft.rule(&file.groups, &names, &context)?);
+        let reads = draft.reads();
+        let rule = draft.rule(&file.groups, &names, &mut conditions, &context)?;
+        infos.push(RuleInfo {
+            definition: Arc::clone(&rule.definition),
+            reads,
+        });
+        rules.push(rule);
     }
+    let conditions = PredicateSet::new(&conditions.iter().collect::<Vec<_>>(), &[]);
+    let index = |name: &String| names.iter().position(|known| known == name);
+    let inputs = conditions.inputs().iter().filter_map(index).collect();
     Ok(Rules {
         info: ModelInfo {
             inputs: names,
@@ -53,8 +65,10 @@ pub(super) fn load(artefact: &[u8], context: LoadContext<'_>) -> Result<Rules, S
         },
         prior: file.prior,
         prior_raw: log_odds(file.prior),
-        infos: rules.iter().map(Rule::info).collect(),
+        infos,
         rules,
+        inputs,
+        conditions,
         max_groups: file.groups.len(),
     })
 }
@@ -149,16 +163,24 @@ impl Draft {
         self.all.iter().chain(&self.any)
     }
 
+    /// What its conditions read, in the order of names.
+    fn reads(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.predicates().flat_map(Predicate::inputs).collect();
+        names.into_iter().cloned().collect()
+    }
+
     fn rule(
         self,
         groups: &[Group],
         names: &[String],
+        conditions: &mut Vec<Predicate>,
         context: &LoadContext<'_>,
     ) -> Result<Rule, ScoringError> {
         let index = |name: &String| names.iter().position(|known| known == name);
-        let condition = |predicate: Predicate| Condition {
-            inputs: predicate.inputs().iter().filter_map(index).collect(),
-            predicate,
+        let mut add = |predicates: Vec<Predicate>| -> Vec<usize> {
+            let first = conditions.len();
+            conditions.extend(predicates);
+            (first..conditions.len()).collect()
         };
         let entry = self.entry;
         let Some(feature) = index(&entry.feature) else {
@@ -166,8 +188,8 @@ impl Draft {
         };
         let is_max = |group: &usize| groups[*group].combine == Combine::Max;
         Ok(Rule {
-            all: self.all.into_iter().map(condition).collect(),
-            any: self.any.into_iter().map(condition).collect(),
+            all: add(self.all),
+            any: add(self.any),
             miss: self.miss,
             evidence: self.evidence,
             rivals: self.group.filter(is_max),
