@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 
 use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
-use crate::feature::holding::{self, Held};
+use crate::feature::holding;
 use crate::fold::KeyParts;
 use crate::history::{History, NEVER_MS};
 use crate::plan::Plan;
@@ -244,14 +244,17 @@ impl Bucket {
         let queues = &self.queues[at * queues..][..queues];
         let holdings = &self.holdings[at * holdings..][..holdings];
         let decayed = &self.decayed[at * decayed..][..decayed];
-        self.slots[at].history.bytes()
-            + queues.iter().map(Queue::bytes).sum::<usize>()
-            + holdings
-                .iter()
-                .flatten()
-                .map(|h| Held::bytes(h))
-                .sum::<usize>()
-            + decayed.iter().map(Decayed::bytes).sum::<usize>()
+        let mut bytes = self.slots[at].history.bytes();
+        for queue in queues {
+            bytes += queue.bytes();
+        }
+        for held in holdings {
+            bytes += held.as_ref().map_or(0, |held| held.bytes());
+        }
+        for decayed in decayed {
+            bytes += decayed.bytes();
+        }
+        bytes
     }
 
     /// Counts the slot's memory, once everything is in it.

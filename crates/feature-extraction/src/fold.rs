@@ -9,10 +9,15 @@ use crate::feature::{change, place};
 use crate::history::{History, NEVER_MS, squared};
 use crate::inputs::{Inputs, Label};
 use crate::layout::{CountField, Layout, set128};
-use crate::output::Columns;
-use crate::plan::{EventKind, Memory, MemorySpec, Plan};
+use crate::plan::{CountSource, End, EventKind, Memory, MemorySpec, Plan};
+pub(crate) use taken::Taken;
 
 mod read;
+mod taken;
+
+/// Records whose state is brought near together, and whose features are written together. Enough that
+/// many cache misses overlap, few enough that what was fetched is still there when it is used.
+pub(crate) const CHUNK_RECORDS: usize = 128;
 
 /// The state of one key.
 pub(crate) struct KeyParts<'a> {
@@ -57,45 +62,63 @@ pub(crate) struct Around<'a> {
     pub(crate) cohorts: &'a [Cohorts],
 }
 
-/// Where the features of a record go.
-pub(crate) struct Output<'a> {
-    pub(crate) columns: &'a mut Columns,
-    /// Index of the record within each feature.
-    pub(crate) row: usize,
+impl Record<'_> {
+    /// Whether it is in the windows that end with it.
+    #[inline]
+    fn is_current(&self) -> bool {
+        let refused = Course::Refused {
+            with_current: false,
+        };
+        self.course != refused
+    }
+
+    /// 1 where it is in windows with this end and counts.
+    #[inline]
+    fn own_count(&self, end: End, count: CountSource) -> u32 {
+        match count {
+            _ if !(end.with_current && self.is_current()) => 0,
+            CountSource::Rows => 1,
+            CountSource::Word(at) => self.delta[at],
+        }
+    }
 }
 
 /// Working memory, reused from record to record.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Where each bound stands for this record, and where it stood before.
+    /// Where each bound stands for this record, then where windows of the newest records begin.
     bounds: Vec<u32>,
+    /// Where each bound stood before.
     before: Vec<u32>,
-    /// Where in the history's words the row at each bound begins.
+    /// Where in the history's words the row at each of them begins.
     starts: Vec<usize>,
     /// One row per [`Plan::ends`]: the running totals at the end of the window.
     ends: Vec<u32>,
     values: holding::Scratch,
+    pub(crate) taken: Taken,
 }
 
 impl Scratch {
     pub(crate) fn new(plan: &Plan) -> Self {
+        let starts = plan.bounds.len() + plan.reads.newest.len();
         Self {
-            bounds: vec![0; plan.bounds.len()],
+            bounds: vec![0; starts],
             before: vec![0; plan.bounds.len()],
-            starts: vec![0; plan.bounds.len()],
+            starts: vec![0; starts],
             ends: vec![0; plan.ends.len() * plan.layout.stride],
             values: holding::Scratch::default(),
+            taken: Taken::new(plan),
         }
     }
 
-    /// Folds `record`. Features are read only when there is somewhere to put them.
+    /// Folds `record`. What features are made of is taken only where one is asked for them.
     pub(crate) fn fold(
         &mut self,
         plan: &Plan,
         mut key: KeyParts<'_>,
         mut record: Record<'_>,
         around: Around<'_>,
-        output: Option<Output<'_>>,
+        is_scored: bool,
     ) {
         if record.course == Course::InOrder {
             key.history
@@ -105,15 +128,17 @@ impl Scratch {
             key.history.search(plan, record.now_ms, &mut self.bounds);
         }
         self.meet(plan, key.history, &mut record, around.inputs);
-        if let Some(output) = output {
-            self.read(plan, &mut key, &record, around, output);
+        self.total_end(plan, key.history, &record, 0);
+        if is_scored {
+            self.take(plan, &mut key, &record, around);
         }
         if matches!(record.course, Course::Refused { .. }) {
             return;
         }
         remember(plan, &mut key, &record, around.inputs);
         if record.course == Course::InOrder {
-            append(plan, &mut key, &record);
+            let totals = &self.ends[..plan.layout.stride];
+            append(plan, &mut key, &record, totals);
         } else {
             insert(plan, &mut key, &mut record);
         }
@@ -270,9 +295,9 @@ fn remember(plan: &Plan, key: &mut KeyParts<'_>, record: &Record<'_>, inputs: &I
     }
 }
 
-/// Remembers a record in order.
+/// Remembers a record in order, after which the running totals are `totals`.
 #[inline]
-fn append(plan: &Plan, key: &mut KeyParts<'_>, record: &Record<'_>) {
+fn append(plan: &Plan, key: &mut KeyParts<'_>, record: &Record<'_>, totals: &[u32]) {
     for (spec, queue) in plan.extremes.iter().zip(&mut *key.queues) {
         if spec.end_bound == 0
             && let Some(rank) = spec.rank_of(record.delta)
@@ -287,7 +312,8 @@ fn append(plan: &Plan, key: &mut KeyParts<'_>, record: &Record<'_>) {
     }
     // The cursors stand at the record already.
     key.history.watermark_ms = record.now_ms;
-    key.history.append(plan, record.delta, key.holdings);
+    key.history
+        .append(plan, (record.delta, totals), key.holdings);
 }
 
 /// Remembers a late record: it enters the windows that end at the watermark where it lies in them.

@@ -338,17 +338,20 @@ impl History {
         (total > 0).then(|| self.risen(plan, (from, to), count, 1) - 1)
     }
 
-    /// Appends a record that is not older than any other. The cursors must stand at its time, and
-    /// `holdings`, one per [`Plan::holdings`], must hold what lies between them.
+    /// Appends a record that is not older than any other, and the open row that comes after it. The
+    /// cursors must stand at its time, and `holdings`, one per [`Plan::holdings`], must hold what lies
+    /// between them.
     #[inline]
-    pub(crate) fn append(&mut self, plan: &Plan, delta: &[u32], holdings: &mut [holding::Slot]) {
+    pub(crate) fn append(
+        &mut self,
+        plan: &Plan,
+        (delta, next): (&[u32], &[u32]),
+        holdings: &mut [holding::Slot],
+    ) {
         self.make_room(plan, holdings);
-        let stride = plan.layout.stride;
         let open = self.row_at(plan, self.rows);
-        self.words.extend_from_within(open..open + stride);
-        let (record, next) = self.words[open..].split_at_mut(stride);
-        plan.layout.add(next, delta);
-        own_words(plan, record, delta);
+        own_words(plan, &mut self.words[open..], delta);
+        self.words.extend_from_slice(next);
         self.rows += 1;
     }
 

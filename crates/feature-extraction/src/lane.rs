@@ -13,7 +13,7 @@ use crate::feature::cohort::Cohorts;
 use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
 use crate::feature::holding;
-use crate::fold::{Around, Course, KeyParts, Output, Record, Scratch};
+use crate::fold::{Around, CHUNK_RECORDS, Course, KeyParts, Record, Scratch};
 use crate::history::{History, NEVER_MS};
 use crate::inputs::Inputs;
 use crate::keys::{KeyIndex, Keys};
@@ -22,10 +22,6 @@ use crate::plan::Plan;
 
 /// Seed of the hashes of keys and event ids. Fixed, so that the same log gives the same state.
 pub(crate) const KEY_SEED: u64 = 0x6b65_7973;
-
-/// Records whose state is brought near together. Enough that many cache misses overlap, few enough
-/// that what was fetched is still there when it is used.
-const CHUNK_RECORDS: usize = 128;
 
 /// The features of one partition. Results do not depend on how records are batched.
 #[derive(Debug)]
@@ -189,6 +185,7 @@ impl FeatureLane {
         while start < events.len() {
             let end = (start + CHUNK_RECORDS).min(events.len());
             self.approach(&plan, &batch, start..end);
+            let first = flags.len();
             let epoch = self.keys.epoch;
             for row in start..end {
                 let hint = if self.keys.epoch == epoch {
@@ -196,16 +193,10 @@ impl FeatureLane {
                 } else {
                     None
                 };
-                self.fold(
-                    &plan,
-                    &batch,
-                    row,
-                    row - start,
-                    hint,
-                    &mut columns,
-                    &mut flags,
-                );
+                self.fold(&plan, &batch, row, row - start, hint, &mut flags);
             }
+            let taken = &mut self.scratch.taken;
+            taken.finish(&plan, batch.inputs, &mut columns, first);
             start = end;
         }
         let features = columns.finish(&plan);
@@ -257,10 +248,6 @@ impl FeatureLane {
         batch.inputs.fill(rows, deltas);
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the record and where its results go"
-    )]
     #[inline]
     fn fold(
         &mut self,
@@ -269,7 +256,6 @@ impl FeatureLane {
         row: usize,
         in_chunk: usize,
         hint: Option<KeyIndex>,
-        columns: &mut Columns,
         flags: &mut Vec<Flags>,
     ) {
         self.clock += 1;
@@ -333,10 +319,6 @@ impl FeatureLane {
             row,
         };
         let is_scored = kind == RecordKind::Transaction;
-        let output = is_scored.then_some(Output {
-            columns,
-            row: flags.len(),
-        });
         let around = Around {
             inputs: batch.inputs,
             cohorts: &self.cohorts,
@@ -344,12 +326,12 @@ impl FeatureLane {
         match index {
             Some(index) => {
                 let (before, parts) = self.keys.parts(plan, index, Some(self.clock));
-                self.scratch.fold(plan, parts, record, around, output);
+                self.scratch.fold(plan, parts, record, around, is_scored);
                 self.keys.settle(plan, index, before);
             }
             None => self
                 .scratch
-                .fold(plan, self.blank.parts(), record, around, output),
+                .fold(plan, self.blank.parts(), record, around, is_scored),
         }
         if !refused {
             self.join_cohorts(plan, batch, row, now_ms);

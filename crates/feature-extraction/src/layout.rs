@@ -118,18 +118,42 @@ impl Layout {
     /// Adds the running fields of `delta` to those of `row`.
     #[inline]
     pub(crate) fn add(&self, row: &mut [u32], delta: &[u32]) {
-        let (row, delta) = (&mut row[..self.stride], &delta[..self.stride]);
-        let (sums, squares, raws) = (self.sums_at, self.squares_at, self.raws_at);
-        for at in Self::COUNTS_AT..sums {
-            row[at] = row[at].wrapping_add(delta[at]);
+        let counts = Self::COUNTS_AT..self.sums_at;
+        for (total, own) in row[counts.clone()].iter_mut().zip(&delta[counts]) {
+            *total = total.wrapping_add(*own);
         }
-        for at in (sums..squares).step_by(2) {
-            set64(row, at, get64(row, at).wrapping_add(get64(delta, at)));
+        let sums = self.sums_at..self.squares_at;
+        let (totals, owns) = (&mut row[sums.clone()], &delta[sums]);
+        for (total, own) in totals
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(owns.as_chunks().0)
+        {
+            *total = halves(whole(*total).wrapping_add(whole(*own)));
         }
-        for at in (squares..raws).step_by(4) {
-            add128(row, at, get128(delta, at));
+        let wide = self.squares_at..self.raws_at;
+        let (totals, owns) = (&mut row[wide.clone()], &delta[wide]);
+        for (total, own) in totals
+            .as_chunks_mut::<4>()
+            .0
+            .iter_mut()
+            .zip(owns.as_chunks::<4>().0)
+        {
+            let sum = get128(total, 0).wrapping_add(get128(own, 0));
+            set128(total, 0, sum);
         }
     }
+}
+
+#[inline]
+fn whole([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+#[inline]
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
 }
 
 #[inline]

@@ -1,5 +1,6 @@
 //! Feature values into Arrow columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -21,11 +22,11 @@ const GROUP_BYTES: usize = 64 * 1024;
 /// The values of all features of a batch, feature after feature. NaN means "no value".
 pub(crate) struct Columns {
     /// `per_group` features each, the last one perhaps fewer.
-    pub(crate) groups: Vec<Vec<f64>>,
-    pub(crate) per_group: usize,
+    groups: Vec<Vec<f64>>,
+    per_group: usize,
     /// Values from one feature to the next: at least one, and one cache line more than the rows, so
     /// that the columns of a batch of 2ⁿ rows do not compete for the same cache lines.
-    pub(crate) stride: usize,
+    stride: usize,
     rows: usize,
 }
 
@@ -45,6 +46,14 @@ impl Columns {
         }
     }
 
+    /// Some rows of a feature.
+    #[inline]
+    pub(crate) fn run(&mut self, feature: usize, rows: Range<usize>) -> &mut [f64] {
+        let group = &mut self.groups[feature / self.per_group];
+        let start = feature % self.per_group * self.stride;
+        &mut group[start + rows.start..start + rows.end]
+    }
+
     /// One `Float64` column per feature.
     pub(crate) fn finish(self, plan: &Plan) -> RecordBatch {
         let (rows, stride) = (self.rows, self.stride);
@@ -53,7 +62,9 @@ impl Columns {
             let features = group.len() / size_of::<f64>() / stride;
             (0..features).map(move |feature| -> ArrayRef {
                 let values = ScalarBuffer::<f64>::new(group.clone(), feature * stride, rows);
-                let nulls = if values.iter().any(|value| value.is_nan()) {
+                // Without a way out of the loop, many are looked at at a time.
+                let has_nan = values.iter().fold(false, |any, value| any | value.is_nan());
+                let nulls = if has_nan {
                     let valid = BooleanBuffer::collect_bool(rows, |row| !values[row].is_nan());
                     Some(NullBuffer::new(valid))
                 } else {

@@ -15,11 +15,13 @@ use crate::settings::EngineSettings;
 mod compile;
 mod estimate;
 mod explain;
+mod reads;
 mod spec;
 
 pub use estimate::{Estimate, Rates};
 pub use explain::{Explained, Explanation, Filter, Kept, RowField, WindowBound};
 
+pub(crate) use reads::*;
 pub(crate) use spec::*;
 
 /// A number of a record, taken once per batch.
@@ -65,6 +67,7 @@ pub struct Plan {
     pub(crate) layout: Layout,
     /// The first is the record itself; without repetition.
     pub(crate) bounds: Vec<Bound>,
+    /// The first is that of a window that ends with the record itself.
     pub(crate) ends: Vec<End>,
     pub(crate) extremes: Vec<ExtremeSpec>,
     pub(crate) holdings: Vec<HoldingSpec>,
@@ -82,6 +85,8 @@ pub struct Plan {
     pub(crate) label_words: Option<(usize, usize)>,
     /// One per feature, in catalog order.
     pub(crate) ops: Vec<Op>,
+    /// The same, as they are carried out.
+    pub(crate) reads: Reads,
     /// Features whose value is divided in the end, and by what.
     pub(crate) divisors: Vec<(usize, f64)>,
     /// Kinds of record that move state: transactions, and what some feature reads.

@@ -1,42 +1,34 @@
-//! The features of a record, from the state of its key.
+//! What features need of a key, taken while a record meets it.
 
-use super::{Around, Course, KeyParts, Output, Record, Scratch};
+use super::{Around, Course, KeyParts, Record, Scratch};
 use crate::feature::decayed::Decayed;
 use crate::feature::extreme::Queue;
 use crate::feature::holding::{self, Own, Span};
 use crate::feature::inter_arrival::Arrivals;
-use crate::feature::moments::{mean, ratio, stddev};
 use crate::feature::{change, ewma, place};
 use crate::history::History;
 use crate::layout::{get64, get128};
-use crate::output::Columns;
 use crate::plan::{
-    CountSource, End, HoldingRead, Memory, MemoryRead, Op, Part, Plan, SinceSpec, Total, Window,
+    CountSource, Differences, End, HoldingRead, Labelled, Memory, MemoryRead, Plan, Prior,
+    SinceSpec, Single, Window,
 };
 
 impl Scratch {
-    /// Reads every feature.
-    pub(super) fn read(
+    /// Takes everything that features are made of.
+    pub(super) fn take(
         &mut self,
         plan: &Plan,
         key: &mut KeyParts<'_>,
         record: &Record<'_>,
         around: Around<'_>,
-        output: Output<'_>,
     ) {
-        let stride = plan.layout.stride;
-        let current = record.course
-            != Course::Refused {
-                with_current: false,
-            };
+        let current = record.is_current();
+        for end in 1..plan.ends.len() {
+            self.total_end(plan, key.history, record, end);
+        }
+        self.find_newest(plan, key.history, record);
         for (start, row) in self.starts.iter_mut().zip(&self.bounds) {
             *start = key.history.row_at(plan, *row);
-        }
-        for (end, totals) in plan.ends.iter().zip(self.ends.chunks_exact_mut(stride)) {
-            totals.copy_from_slice(key.history.row(plan, self.bounds[end.bound]));
-            if end.with_current && current {
-                plan.layout.add(totals, record.delta);
-            }
         }
         let mut view = View {
             plan,
@@ -51,21 +43,56 @@ impl Scratch {
             starts: &self.starts,
             ends: &self.ends,
         };
-        let Columns {
-            groups,
-            per_group,
-            stride,
-            ..
-        } = output.columns;
-        for (ops, group) in plan.ops.chunks(*per_group).zip(groups) {
-            for (op, run) in ops.iter().zip(group.chunks_exact_mut(*stride)) {
-                run[output.row] = view.value(op, &mut self.values);
-            }
+        let (reads, taken) = (&plan.reads, &mut self.taken);
+        for differences in &reads.differences {
+            view.subtract(differences, |slot, value| taken.put(slot, value));
         }
-        for (feature, divisor) in &plan.divisors {
-            let group = &mut output.columns.groups[feature / output.columns.per_group];
-            let at = feature % output.columns.per_group * output.columns.stride + output.row;
-            group[at] /= divisor;
+        for (labelled, slot) in &reads.labelled {
+            taken.put(*slot, view.labelled(*labelled).cast_unsigned());
+        }
+        for (prior, slot) in &reads.priors {
+            taken.put(*slot, view.prior(*prior).to_bits());
+        }
+        for (single, slot) in &reads.singles {
+            taken.put(*slot, view.value(single, &mut self.values).to_bits());
+        }
+        taken.next(record.row);
+    }
+
+    /// The running totals at one of the ends of windows, the record included where it is in them.
+    #[inline]
+    pub(super) fn total_end(
+        &mut self,
+        plan: &Plan,
+        history: &History,
+        record: &Record<'_>,
+        end: usize,
+    ) {
+        let stride = plan.layout.stride;
+        let totals = &mut self.ends[end * stride..][..stride];
+        let end = plan.ends[end];
+        totals.copy_from_slice(history.row(plan, self.bounds[end.bound]));
+        if end.with_current && record.is_current() {
+            plan.layout.add(totals, record.delta);
+        }
+    }
+
+    /// Where windows begin that hold so many of the newest records.
+    #[inline]
+    fn find_newest(&mut self, plan: &Plan, history: &History, record: &Record<'_>) {
+        let (bounds, newest) = self.bounds.split_at_mut(plan.bounds.len());
+        for (place, window) in newest.iter_mut().zip(&plan.reads.newest) {
+            let end = plan.ends[window.end];
+            let (from, to) = (bounds[window.start], bounds[end.bound]);
+            let counted = |row| history.counted(plan, row, window.counted);
+            let others = counted(to).wrapping_sub(counted(from));
+            let own = record.own_count(end, window.counted);
+            let wanted = window.last - own;
+            *place = if others > wanted {
+                history.risen(plan, (from, to), window.counted, others - wanted)
+            } else {
+                from
+            };
         }
     }
 }
@@ -88,43 +115,47 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// Differences of the running totals of a window.
     #[inline]
-    fn value(&mut self, op: &Op, scratch: &mut holding::Scratch) -> f64 {
-        match *op {
-            Op::Count { window, count } => self.part(window, count),
-            Op::Sum { window, sum } => self.total(window, sum) as f64,
-            Op::Mean { window, sum, count } => {
-                mean(self.part(window, count), self.total(window, sum))
-            }
-            Op::Stddev {
-                window,
-                sum,
-                squares,
-                count,
-            } => stddev(
-                self.count(window, count),
-                self.sum(window, sum),
-                self.squares(window, squares),
-            ),
-            Op::Ratio {
-                window,
-                part,
-                whole,
-                shrink,
-            } => {
-                let prior = shrink.map(|shrink| (shrink.strength, self.prior(&shrink)));
-                let whole = f64::from(self.count(window, whole));
-                ratio(self.part(window, part), whole, prior)
-            }
-            Op::Extreme { window, queue } => self.extreme(window, queue),
-            Op::Edge {
+    fn subtract(&self, differences: &Differences, mut put: impl FnMut(usize, u64)) {
+        let stride = self.plan.layout.stride;
+        let start = &self
+            .history
+            .row_from(self.plan, self.starts[differences.start])[..stride];
+        let end = &self.ends[differences.end * stride..][..stride];
+        if let Some(slot) = differences.rows {
+            let bound = self.plan.ends[differences.end].bound;
+            let others = self.bounds[bound] - self.bounds[differences.start];
+            let own = self.own_count(differences.end, CountSource::Rows);
+            put(slot, u64::from(others + own));
+        }
+        for count in &differences.counts {
+            let value = end[count.at].wrapping_sub(start[count.at]);
+            put(count.slot, u64::from(value));
+        }
+        for sum in &differences.sums {
+            let value = get64(end, sum.at).wrapping_sub(get64(start, sum.at));
+            put(sum.slot, value);
+        }
+        for squares in &differences.squares {
+            let value = get128(end, squares.at).wrapping_sub(get128(start, squares.at));
+            put(squares.slot, value as u64);
+            put(squares.slot + 1, (value >> 64) as u64);
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, single: &Single, scratch: &mut holding::Scratch) -> f64 {
+        match *single {
+            Single::Extreme { window, queue } => self.extreme(window, queue),
+            Single::Edge {
                 window,
                 raw,
                 count,
                 is_last,
             } => self.edge(window, raw, count, is_last),
-            Op::Held { window, slot, read } => self.held(window, slot, read, scratch),
-            Op::InterArrival {
+            Single::Held { window, slot, read } => self.held(window, slot, read, scratch),
+            Single::InterArrival {
                 window,
                 gaps,
                 count,
@@ -133,10 +164,9 @@ impl View<'_> {
                 let arrivals = self.arrivals(window, gaps, count);
                 arrivals.map_or(f64::NAN, |arrivals| arrivals.read(is_cv))
             }
-            Op::Since { slot } => self.since(slot),
-            Op::Value { number } => self.around.inputs.number(number, self.record.row),
-            Op::Memory { slot, read } => self.memory(slot, read),
-            Op::Decayed { slot, read } => self.decayed(slot, read),
+            Single::Since { slot } => self.since(slot),
+            Single::Memory { slot, read } => self.memory(slot, read),
+            Single::Decayed { slot, read } => self.decayed(slot, read),
         }
     }
 
@@ -165,96 +195,44 @@ impl View<'_> {
     /// Rows of the window, the record itself aside.
     #[inline]
     fn rows(&self, window: Window) -> Span {
-        let end = self.bounds[self.plan.ends[window.end].bound];
-        let start = self.bounds[window.start];
-        if window.last == 0 {
-            return Span { start, end };
-        }
-        let (history, plan) = (self.history, self.plan);
-        let counted = |row| history.counted(plan, row, window.counted);
-        let others = counted(end).wrapping_sub(counted(start));
-        let wanted = window.last - self.own_count(window, window.counted);
-        let start = if others > wanted {
-            history.risen(plan, (start, end), window.counted, others - wanted)
-        } else {
-            start
-        };
-        Span { start, end }
-    }
-
-    /// 1 where the record itself is in the window and counts.
-    #[inline]
-    fn own_count(&self, window: Window, count: CountSource) -> u32 {
-        if !self.has_current(self.plan.ends[window.end]) {
-            return 0;
-        }
-        match count {
-            CountSource::Rows => 1,
-            CountSource::Word(at) => self.record.delta[at],
+        Span {
+            start: self.bounds[window.start],
+            end: self.bounds[self.plan.ends[window.end].bound],
         }
     }
 
+    /// 1 where the record itself is in windows with this end and counts.
     #[inline]
-    fn start(&self, window: Window) -> &[u32] {
-        if window.last != 0 {
-            return self.history.row(self.plan, self.rows(window).start);
-        }
-        self.history.row_from(self.plan, self.starts[window.start])
+    fn own_count(&self, end: usize, count: CountSource) -> u32 {
+        self.record.own_count(self.plan.ends[end], count)
     }
 
     #[inline]
     fn count(&self, window: Window, count: CountSource) -> u32 {
         match count {
-            CountSource::Word(at) => self.end(window)[at].wrapping_sub(self.start(window)[at]),
+            CountSource::Word(at) => {
+                let start = self.history.row(self.plan, self.bounds[window.start]);
+                self.end(window)[at].wrapping_sub(start[at])
+            }
             CountSource::Rows => {
                 let rows = self.rows(window);
-                rows.end - rows.start + self.own_count(window, count)
+                rows.end - rows.start + self.own_count(window.end, count)
             }
         }
     }
 
-    #[inline]
-    fn sum(&self, window: Window, at: usize) -> i64 {
-        let (end, start) = (get64(self.end(window), at), get64(self.start(window), at));
-        end.wrapping_sub(start).cast_signed()
-    }
-
-    #[inline]
-    fn squares(&self, window: Window, at: usize) -> u128 {
-        get128(self.end(window), at).wrapping_sub(get128(self.start(window), at))
-    }
-
-    #[inline]
-    fn part(&self, window: Window, part: Part) -> f64 {
-        match part {
-            Part::Counted(count) => f64::from(self.count(window, count)),
-            Part::Labelled(slot) => self.labelled(window, slot) as f64,
-        }
-    }
-
-    #[inline]
-    fn total(&self, window: Window, total: Total) -> i64 {
-        match total {
-            Total::Word(at) => self.sum(window, at),
-            Total::Labelled(slot) => self.labelled(window, slot),
-        }
-    }
-
-    fn labelled(&self, window: Window, slot: usize) -> i64 {
-        let spec = &self.plan.labelled[slot];
+    fn labelled(&self, labelled: Labelled) -> i64 {
+        let Labelled { window, total } = labelled;
         if self.in_order() {
-            return self.history.fixed_time(self.plan.labelled_at(slot));
+            return self.history.fixed_time(self.plan.labelled_at(total));
         }
-        spec.scan(self.plan, self.history, self.rows(window))
+        self.plan.labelled[total].scan(self.plan, self.history, self.rows(window))
     }
 
-    fn prior(&self, shrink: &crate::plan::Shrink) -> f64 {
-        let Some(cohort) = shrink.cohort else {
-            return shrink.prior;
-        };
+    fn prior(&self, Prior { cohort, prior }: Prior) -> f64 {
         let hash = self.plan.cohorts[cohort].hash;
         let name = self.around.inputs.hash(hash, self.record.row);
-        self.around.cohorts[cohort].share(name, shrink.prior)
+        self.around.cohorts[cohort].share(name, prior)
     }
 
     #[inline]
@@ -279,7 +257,7 @@ impl View<'_> {
         let (plan, history) = (self.plan, self.history);
         let span = self.rows(window);
         let rows = (span.start, span.end);
-        let own = (self.own_count(window, count) > 0).then(|| get64(self.record.delta, raw));
+        let own = (self.own_count(window.end, count) > 0).then(|| get64(self.record.delta, raw));
         let kept = |row: Option<u32>| row.map(|row| history.raw(plan, row, raw, false));
         let found = if is_last {
             own.or_else(|| kept(history.last_counted(plan, rows, count)))
@@ -338,7 +316,7 @@ impl View<'_> {
         let span = self.rows(window);
         let rows = (span.start, span.end);
         let first = history.first_counted(plan, rows, count)?;
-        let last_ms = if self.own_count(window, count) > 0 {
+        let last_ms = if self.own_count(window.end, count) > 0 {
             self.record.now_ms
         } else {
             let last = history.last_counted(plan, rows, count)?;

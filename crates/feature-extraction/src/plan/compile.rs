@@ -3,7 +3,9 @@
 use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
-use super::{Bound, EventKind, FeatureInfo, LABELS_MAX, MemoryRead, Number, Op, Plan};
+use super::{
+    Bound, End, EventKind, FeatureInfo, LABELS_MAX, MemoryRead, Number, Op, Plan, Reads, Single,
+};
 use crate::catalog::{Aggregate, Catalog, FeatureSpec, Source};
 use crate::error::FeatureError;
 use crate::layout::{Layout, RawField};
@@ -16,7 +18,7 @@ use windowed::{
 };
 
 mod memory;
-mod shared;
+pub(super) mod shared;
 mod windowed;
 
 pub(super) fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Plan, FeatureError> {
@@ -44,6 +46,7 @@ pub(super) fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Pl
         let op = op(&mut plan, spec);
         plan.ops.push(op);
     }
+    plan.reads = Reads::of(&plan);
     let id = plan.layout.word_of(&RawField::Id);
     plan.label_words = id.zip(plan.layout.word_of(&RawField::Labels));
     let mut at = plan.label_hint_at() + usize::from(plan.label_words.is_some());
@@ -111,7 +114,10 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
             before_ms: 0,
             resolution_ms: 0,
         }],
-        ends: Vec::new(),
+        ends: vec![End {
+            bound: 0,
+            with_current: true,
+        }],
         extremes: Vec::new(),
         holdings: Vec::new(),
         lasting: Vec::new(),
@@ -124,6 +130,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         cohorts: Vec::new(),
         label_words: None,
         ops: Vec::new(),
+        reads: Reads::default(),
         divisors: catalog
             .features()
             .iter()
@@ -194,37 +201,37 @@ fn op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
         },
         A::TimeSinceLast => {
             let bit = counted(plan, spec);
-            Op::Since {
+            Op::Single(Single::Since {
                 slot: since(plan, bit),
-            }
+            })
         }
         A::Count => count_op(plan, spec),
         A::Sum | A::Mean => sum_op(plan, spec),
         A::Stddev => stddev_op(plan, spec),
         A::Ratio => ratio_op(plan, spec),
-        A::Min | A::Max => extreme_op(plan, spec),
-        A::First | A::Last => edge_op(plan, spec),
-        A::Distinct | A::Entropy | A::Repeats => values_op(plan, spec),
-        A::Quantile | A::RobustZ => ranks_op(plan, spec),
-        A::InterArrivalMean | A::InterArrivalCv => inter_arrival_op(plan, spec),
-        A::EwmaMean => ewma_op(plan, spec, MemoryRead::EwmaMean),
-        A::EwmaStddev => ewma_op(plan, spec, MemoryRead::EwmaStddev),
-        A::EwmaZ => ewma_op(plan, spec, MemoryRead::EwmaZ),
-        A::HourOfWeekRate => profile_op(plan, spec),
-        A::DistanceKm => place_op(plan, spec, MemoryRead::DistanceKm),
-        A::SpeedKmh => place_op(plan, spec, MemoryRead::SpeedKmh),
-        A::Changed => Op::Memory {
+        A::Min | A::Max => Op::Single(extreme_op(plan, spec)),
+        A::First | A::Last => Op::Single(edge_op(plan, spec)),
+        A::Distinct | A::Entropy | A::Repeats => Op::Single(values_op(plan, spec)),
+        A::Quantile | A::RobustZ => Op::Single(ranks_op(plan, spec)),
+        A::InterArrivalMean | A::InterArrivalCv => Op::Single(inter_arrival_op(plan, spec)),
+        A::EwmaMean => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaMean)),
+        A::EwmaStddev => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaStddev)),
+        A::EwmaZ => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaZ)),
+        A::HourOfWeekRate => Op::Single(profile_op(plan, spec)),
+        A::DistanceKm => Op::Single(place_op(plan, spec, MemoryRead::DistanceKm)),
+        A::SpeedKmh => Op::Single(place_op(plan, spec, MemoryRead::SpeedKmh)),
+        A::Changed => Op::Single(Single::Memory {
             slot: change(plan, spec),
             read: MemoryRead::Changed,
-        },
+        }),
         A::Changes => {
             let slot = change(plan, spec);
             event_op(plan, spec, slot, EventKind::Change)
         }
-        A::SequenceGap => Op::Memory {
+        A::SequenceGap => Op::Single(Single::Memory {
             slot: sequence(plan, spec),
             read: MemoryRead::Gap,
-        },
+        }),
         A::SequenceDuplicates => sequence_op(plan, spec, EventKind::Duplicate),
         A::SequenceRegressions => sequence_op(plan, spec, EventKind::Regression),
         A::SequenceForks => sequence_op(plan, spec, EventKind::Fork),

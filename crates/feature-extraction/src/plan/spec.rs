@@ -329,6 +329,15 @@ pub(crate) enum Op {
         whole: CountSource,
         shrink: Option<Shrink>,
     },
+    Value {
+        number: NumberId,
+    },
+    Single(Single),
+}
+
+/// How a feature is read that needs more of a key than its running totals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Single {
     Extreme {
         window: Window,
         queue: usize,
@@ -355,9 +364,6 @@ pub(crate) enum Op {
     Since {
         slot: usize,
     },
-    Value {
-        number: NumberId,
-    },
     Memory {
         slot: usize,
         read: MemoryRead,
@@ -366,4 +372,29 @@ pub(crate) enum Op {
         slot: usize,
         read: HoldingRead,
     },
+}
+
+impl Single {
+    /// The window of those that have one.
+    pub(crate) fn window(self) -> Option<Window> {
+        match self {
+            Self::Extreme { window, .. }
+            | Self::Edge { window, .. }
+            | Self::Held { window, .. }
+            | Self::InterArrival { window, .. } => Some(window),
+            Self::Since { .. } | Self::Memory { .. } | Self::Decayed { .. } => None,
+        }
+    }
+
+    /// The same in the window that `place` makes of its own.
+    pub(crate) fn in_window(mut self, place: impl FnOnce(Window) -> Window) -> Self {
+        match &mut self {
+            Self::Extreme { window, .. }
+            | Self::Edge { window, .. }
+            | Self::Held { window, .. }
+            | Self::InterArrival { window, .. } => *window = place(*window),
+            Self::Since { .. } | Self::Memory { .. } | Self::Decayed { .. } => {}
+        }
+        self
+    }
 }

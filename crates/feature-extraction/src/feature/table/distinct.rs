@@ -241,8 +241,15 @@ impl Newest {
     }
 }
 
+/// Hashes up to which comparing each with those before is faster than sorting.
+const FEW: usize = 12;
+
 /// [`Distinct::read`] of these hashes, which are sorted on the way; 0 is none.
 pub(crate) fn distinct_of(hashes: &mut Vec<u64>) -> f64 {
+    if hashes.len() <= FEW {
+        let is_new = |at: &usize| hashes[*at] != 0 && !hashes[..*at].contains(&hashes[*at]);
+        return (0..hashes.len()).filter(is_new).count() as f64;
+    }
     hashes.sort_unstable();
     hashes.dedup();
     let hashes = hashes.strip_prefix(&[0]).unwrap_or(hashes);

@@ -8,38 +8,38 @@ use crate::feature::profile::ProfileSpec;
 use crate::feature::sequence::SequenceSpec;
 use crate::layout::CountField;
 use crate::plan::{
-    CountSource, EventKind, EventSpec, Memory, MemoryRead, MemorySpec, Op, Part, Plan,
+    CountSource, EventKind, EventSpec, Memory, MemoryRead, MemorySpec, Op, Part, Plan, Single,
 };
 
-pub(super) fn ewma_op(plan: &mut Plan, spec: &FeatureSpec, read: MemoryRead) -> Op {
+pub(super) fn ewma_op(plan: &mut Plan, spec: &FeatureSpec, read: MemoryRead) -> Single {
     let memory = Memory::Ewma {
         spec: EwmaSpec {
             half_life: HalfLife::new(spec.half_life_ms),
         },
         number: number(plan, spec, 0),
     };
-    Op::Memory {
+    Single::Memory {
         slot: memory_slot(plan, spec, memory),
         read,
     }
 }
 
-pub(super) fn profile_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn profile_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let profile = ProfileSpec {
         half_life: HalfLife::new(spec.half_life_ms),
     };
-    Op::Memory {
+    Single::Memory {
         slot: memory_slot(plan, spec, Memory::Profile { spec: profile }),
         read: MemoryRead::Rate,
     }
 }
 
-pub(super) fn place_op(plan: &mut Plan, spec: &FeatureSpec, read: MemoryRead) -> Op {
+pub(super) fn place_op(plan: &mut Plan, spec: &FeatureSpec, read: MemoryRead) -> Single {
     let memory = Memory::Place {
         lat: number(plan, spec, 0),
         lon: number(plan, spec, 1),
     };
-    Op::Memory {
+    Single::Memory {
         slot: memory_slot(plan, spec, memory),
         read,
     }

@@ -160,7 +160,7 @@ pub(super) fn number(plan: &mut Plan, spec: &FeatureSpec, index: usize) -> Numbe
 }
 
 /// Index of `item` in `list`, where it is put if it is not there.
-pub(super) fn intern<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+pub(in crate::plan) fn intern<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter()
         .position(|known| *known == item)
         .unwrap_or_else(|| {

@@ -11,7 +11,7 @@ use crate::feature::decay::HalfLife;
 use crate::layout::{CountField, GapField, NumberField, RawField};
 use crate::plan::{
     CohortSpec, CountSource, DecayedSpec, ExtremeSpec, ExtremeValue, Holding, HoldingRead,
-    HoldingSpec, LabelledSpec, Lasting, Needed, Op, Part, Plan, Shrink, Total, Window,
+    HoldingSpec, LabelledSpec, Lasting, Needed, Op, Part, Plan, Shrink, Single, Total, Window,
 };
 
 pub(super) fn count_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
@@ -123,7 +123,7 @@ pub(super) fn label(plan: &mut Plan, spec: &FeatureSpec) -> Option<u32> {
     Some(predicate_id(&mut plan.labels, predicate) as u32)
 }
 
-pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let bit = counted(plan, spec);
     let source = newest_count(plan, spec, bit);
     let window = window(plan, spec, source);
@@ -161,15 +161,15 @@ pub(super) fn extreme_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
         plan.extremes.len() - 1
     });
     note_lasting(plan, window, Needed::Extreme { queue });
-    Op::Extreme { window, queue }
+    Single::Extreme { window, queue }
 }
 
-pub(super) fn edge_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn edge_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let bit = counted(plan, spec);
     let number = number(plan, spec, 0);
     let word = raw(plan, RawField::Float { bit, number });
     let count = known_count(plan, spec, bit);
-    Op::Edge {
+    Single::Edge {
         window: window(plan, spec, count),
         raw: word,
         count,
@@ -177,7 +177,7 @@ pub(super) fn edge_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
     }
 }
 
-pub(super) fn values_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn values_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let bit = counted(plan, spec);
     let count = newest_count(plan, spec, bit);
     let window = window(plan, spec, count);
@@ -195,7 +195,7 @@ pub(super) fn values_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
         note_lasting(plan, window, Needed::Values { raw });
     }
     let slot = holding_slot(plan, window, holding, raw);
-    Op::Held { window, slot, read }
+    Single::Held { window, slot, read }
 }
 
 /// Notes what a window needs of rows that are thinned out, if it begins among them.
@@ -206,7 +206,7 @@ fn note_lasting(plan: &mut Plan, window: Window, needed: Needed) {
     }
 }
 
-pub(super) fn ranks_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn ranks_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let bit = counted(plan, spec);
     let number = number(plan, spec, 0);
     let is_log = spec.is_log;
@@ -222,7 +222,7 @@ pub(super) fn ranks_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
             half_life: HalfLife::new(spec.half_life_ms),
         };
         let slot = intern(&mut plan.decayed, decayed);
-        return Op::Decayed { slot, read };
+        return Single::Decayed { slot, read };
     }
     let field = RawField::Bucket {
         bit,
@@ -233,7 +233,7 @@ pub(super) fn ranks_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
     let count = newest_count(plan, spec, bit);
     let window = window(plan, spec, count);
     let slot = holding_slot(plan, window, Holding::Histogram, raw);
-    Op::Held { window, slot, read }
+    Single::Held { window, slot, read }
 }
 
 pub(super) fn holding_slot(plan: &mut Plan, window: Window, holding: Holding, raw: usize) -> usize {
@@ -248,12 +248,12 @@ pub(super) fn holding_slot(plan: &mut Plan, window: Window, holding: Holding, ra
     intern(&mut plan.holdings, spec)
 }
 
-pub(super) fn inter_arrival_op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
+pub(super) fn inter_arrival_op(plan: &mut Plan, spec: &FeatureSpec) -> Single {
     let bit = counted(plan, spec);
     let count = count(plan, bit);
     let since = since(plan, bit);
     let index = intern(&mut plan.layout.gaps, GapField { count, since });
-    Op::InterArrival {
+    Single::InterArrival {
         window: window(plan, spec, count),
         gaps: plan.layout.gaps_at + 4 * index,
         count,

@@ -6,8 +6,8 @@ use super::WORD_BYTES;
 use super::uses::window_of;
 use super::words::tuple;
 use crate::plan::{
-    CountSource, FeatureInfo, HoldingRead, Memory, MemoryRead, Op, Part, Plan, Shrink, Total,
-    Window,
+    CountSource, FeatureInfo, HoldingRead, Memory, MemoryRead, Op, Part, Plan, Shrink, Single,
+    Total, Window,
 };
 
 impl Plan {
@@ -53,7 +53,7 @@ impl Plan {
                 shrink,
                 ..
             } => self.ratio_words(part, whole, shrink),
-            Op::Extreme { queue, .. } => {
+            Op::Single(Single::Extreme { queue, .. }) => {
                 let words = self.queue_words(queue);
                 let words = words.strip_prefix("queue of ").unwrap_or(&words);
                 // Its reach is that of the longest window, not of this one.
@@ -62,26 +62,26 @@ impl Plan {
                     .map_or(words, |(values, _)| values)
                     .to_owned()
             }
-            Op::Edge { raw, is_last, .. } => {
+            Op::Single(Single::Edge { raw, is_last, .. }) => {
                 let which = if is_last { "newest" } else { "oldest" };
                 format!("{which} {}", self.raw_subject_at(raw))
             }
-            Op::Held { slot, read, .. } => {
+            Op::Single(Single::Held { slot, read, .. }) => {
                 self.held_words(read, &self.raw_subject_at(self.holdings[slot].raw))
             }
-            Op::InterArrival { gaps, is_cv, .. } => {
+            Op::Single(Single::InterArrival { gaps, is_cv, .. }) => {
                 let gap = &self.layout.gaps[(gaps - self.layout.gaps_at) / 4];
                 let records = self.records(self.sinces[gap.since].bit, &[]);
                 let what = if is_cv { "variation" } else { "mean" };
                 format!("{what} of the times between {records}")
             }
-            Op::Since { slot } => {
+            Op::Single(Single::Since { slot }) => {
                 let records = self.records(self.sinces[slot].bit, &[]);
                 format!("time since the last of {records}")
             }
             Op::Value { number } => self.number_words(number),
-            Op::Memory { slot, read } => self.remembered_words(slot, read),
-            Op::Decayed { slot, read } => {
+            Op::Single(Single::Memory { slot, read }) => self.remembered_words(slot, read),
+            Op::Single(Single::Decayed { slot, read }) => {
                 let words = self.decayed_words(slot);
                 let subject = words.strip_prefix("histogram of ").unwrap_or(&words);
                 self.held_words(read, subject)
@@ -172,19 +172,23 @@ impl Plan {
             | Op::Mean { .. }
             | Op::Stddev { .. }
             | Op::Ratio { .. } => "difference of two rows".to_owned(),
-            Op::Extreme { .. } | Op::Held { .. } if newest > 0 => {
+            Op::Single(Single::Extreme { .. }) | Op::Single(Single::Held { .. }) if newest > 0 => {
                 format!("looks at each of {newest} records")
             }
-            Op::Extreme { .. } => "queue".to_owned(),
-            Op::Edge { .. } | Op::InterArrival { .. } => "search among the rows".to_owned(),
-            Op::Held { .. } => "holds values beyond 48 records, else looks at each".to_owned(),
-            Op::Since { .. } => "time kept per key".to_owned(),
+            Op::Single(Single::Extreme { .. }) => "queue".to_owned(),
+            Op::Single(Single::Edge { .. }) | Op::Single(Single::InterArrival { .. }) => {
+                "search among the rows".to_owned()
+            }
+            Op::Single(Single::Held { .. }) => {
+                "holds values beyond 48 records, else looks at each".to_owned()
+            }
+            Op::Single(Single::Since { .. }) => "time kept per key".to_owned(),
             Op::Value { .. } => "the record alone".to_owned(),
-            Op::Memory { slot, .. } => {
+            Op::Single(Single::Memory { slot, .. }) => {
                 let bytes = self.memories[slot].words() * WORD_BYTES;
                 format!("{bytes} bytes of memory per key")
             }
-            Op::Decayed { .. } => "histogram per key, at most 96 KiB".to_owned(),
+            Op::Single(Single::Decayed { .. }) => "histogram per key, at most 96 KiB".to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::layout::{CountField, Layout, RawField};
 use crate::plan::{
     BitId, CountSource, ExtremeValue, Holding, LabelledSpec, Lasting, Needed, Op, Part, Plan,
-    Total, Window,
+    Single, Total, Window,
 };
 
 /// What one feature reads, as indexes into the parts of the plan.
@@ -57,26 +57,26 @@ impl Uses {
                     uses.bits.extend([spec.part, spec.base]);
                 }
             }
-            Op::Extreme { queue, .. } => {
+            Op::Single(Single::Extreme { queue, .. }) => {
                 uses.queues.insert(queue);
                 match plan.extremes[queue].value {
                     ExtremeValue::Integer { sum, .. } => uses.sum(plan, sum),
                     ExtremeValue::Float { raw } => uses.raw(plan, raw),
                 }
             }
-            Op::Edge { raw, .. } => uses.raw(plan, raw),
-            Op::Held { slot, .. } => {
+            Op::Single(Single::Edge { raw, .. }) => uses.raw(plan, raw),
+            Op::Single(Single::Held { slot, .. }) => {
                 uses.holdings.insert(slot);
                 uses.raw(plan, plan.holdings[slot].raw);
             }
-            Op::InterArrival { gaps, .. } => {
+            Op::Single(Single::InterArrival { gaps, .. }) => {
                 let index = (gaps - plan.layout.gaps_at) / 4;
                 uses.since(plan, plan.layout.gaps[index].since);
             }
-            Op::Since { slot } => uses.since(plan, slot),
+            Op::Single(Single::Since { slot }) => uses.since(plan, slot),
             Op::Value { .. } => {}
-            Op::Memory { slot, .. } => uses.memory(plan, slot),
-            Op::Decayed { slot, .. } => {
+            Op::Single(Single::Memory { slot, .. }) => uses.memory(plan, slot),
+            Op::Single(Single::Decayed { slot, .. }) => {
                 uses.decayed.insert(slot);
                 uses.bits.insert(plan.decayed[slot].bit);
             }
@@ -169,12 +169,9 @@ pub(super) fn window_of(op: &Op) -> Option<Window> {
         | Op::Sum { window, .. }
         | Op::Mean { window, .. }
         | Op::Stddev { window, .. }
-        | Op::Ratio { window, .. }
-        | Op::Extreme { window, .. }
-        | Op::Edge { window, .. }
-        | Op::Held { window, .. }
-        | Op::InterArrival { window, .. } => Some(window),
-        Op::Since { .. } | Op::Value { .. } | Op::Memory { .. } | Op::Decayed { .. } => None,
+        | Op::Ratio { window, .. } => Some(window),
+        Op::Value { .. } => None,
+        Op::Single(single) => single.window(),
     }
 }
 

@@ -1,0 +1,127 @@
+//! What was taken of the records of a chunk, and the features that are made of it: one column after the
+//! other, in loops that do the same to every record.
+
+use super::CHUNK_RECORDS;
+use crate::feature::moments::{mean, ratio, stddev};
+use crate::inputs::Inputs;
+use crate::output::Columns;
+use crate::plan::{ColumnRead, Plan, Slot};
+
+/// Values from one slot to the next: one cache line more than there are records, so that the values of a
+/// record do not compete for the same cache lines.
+const STRIDE: usize = CHUNK_RECORDS + 8;
+
+/// Values of at most [`CHUNK_RECORDS`] records.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// [`STRIDE`] values per slot.
+    values: Vec<u64>,
+    /// Row of the batch of each record.
+    rows: Vec<usize>,
+}
+
+impl Taken {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            values: vec![0; plan.reads.slots * STRIDE],
+            rows: Vec::with_capacity(CHUNK_RECORDS),
+        }
+    }
+
+    /// A value of the record at hand.
+    #[inline]
+    pub(super) fn put(&mut self, slot: Slot, value: u64) {
+        self.values[slot * STRIDE + self.rows.len()] = value;
+    }
+
+    /// Goes on to the next record; this one was `row` of the batch.
+    #[inline]
+    pub(super) fn next(&mut self, row: usize) {
+        debug_assert!(self.rows.len() < CHUNK_RECORDS);
+        self.rows.push(row);
+    }
+
+    #[inline]
+    fn slot(&self, slot: Slot) -> &[u64] {
+        &self.values[slot * STRIDE..][..self.rows.len()]
+    }
+
+    #[inline]
+    fn floats(&self, slot: Slot) -> impl Iterator<Item = f64> + '_ {
+        self.slot(slot).iter().map(|bits| f64::from_bits(*bits))
+    }
+
+    #[inline]
+    fn integers(&self, slot: Slot) -> impl Iterator<Item = i64> + '_ {
+        self.slot(slot).iter().map(|bits| bits.cast_signed())
+    }
+
+    /// Writes the features of all records from row `first` of `columns` on, and forgets them.
+    pub(crate) fn finish(
+        &mut self,
+        plan: &Plan,
+        inputs: &Inputs<'_>,
+        columns: &mut Columns,
+        first: usize,
+    ) {
+        let rows = first..first + self.rows.len();
+        for (feature, read) in plan.reads.columns.iter().enumerate() {
+            self.column(read, inputs, columns.run(feature, rows.clone()));
+        }
+        for (feature, divisor) in &plan.divisors {
+            let run = columns.run(*feature, rows.clone());
+            run.iter_mut().for_each(|value| *value /= divisor);
+        }
+        self.rows.clear();
+    }
+
+    fn column(&self, read: &ColumnRead, inputs: &Inputs<'_>, run: &mut [f64]) {
+        match *read {
+            ColumnRead::Integer(slot) => fill(run, self.integers(slot).map(|value| value as f64)),
+            ColumnRead::Float(slot) => fill(run, self.floats(slot)),
+            ColumnRead::Mean { sum, count } => {
+                let pairs = self.integers(count).zip(self.integers(sum));
+                fill(run, pairs.map(|(count, sum)| mean(count as f64, sum)));
+            }
+            ColumnRead::Stddev {
+                count,
+                sum,
+                squares,
+            } => {
+                let halves = self.slot(squares).iter().zip(self.slot(squares + 1));
+                let squares = halves.map(|(low, high)| u128::from(*low) | u128::from(*high) << 64);
+                let counts = self.slot(count).iter().map(|count| *count as u32);
+                let all = counts.zip(self.integers(sum)).zip(squares);
+                fill(
+                    run,
+                    all.map(|((count, sum), squares)| stddev(count, sum, squares)),
+                );
+            }
+            ColumnRead::Ratio { part, whole, pull } => {
+                let parts = self.integers(part).map(|part| part as f64);
+                let pairs = parts.zip(self.integers(whole).map(|whole| whole as f64));
+                let Some(pull) = pull else {
+                    return fill(run, pairs.map(|(part, whole)| ratio(part, whole, None)));
+                };
+                let pulled = |part, whole, prior| ratio(part, whole, Some((pull.strength, prior)));
+                match pull.slot {
+                    None => fill(run, pairs.map(|(p, w)| pulled(p, w, pull.prior))),
+                    Some(slot) => {
+                        let priors = pairs.zip(self.floats(slot));
+                        fill(run, priors.map(|((p, w), prior)| pulled(p, w, prior)));
+                    }
+                }
+            }
+            ColumnRead::Number(number) => {
+                fill(run, self.rows.iter().map(|row| inputs.number(number, *row)));
+            }
+        }
+    }
+}
+
+#[inline]
+fn fill(run: &mut [f64], values: impl Iterator<Item = f64>) {
+    for (place, value) in run.iter_mut().zip(values) {
+        *place = value;
+    }
+}
