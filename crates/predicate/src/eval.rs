@@ -5,13 +5,14 @@
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::ArrowPrimitiveType;
 
 use crate::node::{AnyNode, BoolNode, Comparison};
 use crate::node::{FloatNode, TextNode};
 
 mod arena;
+mod bits;
 mod choose;
 pub(crate) mod code;
 pub(crate) mod memo;
@@ -19,6 +20,7 @@ mod number;
 mod text;
 
 pub(crate) use self::arena::Arena;
+use self::bits::{BITS, bits, each_bit, low_bits, word};
 use self::choose::{case_logic, coalesce_logic};
 pub(crate) use self::memo::Memo;
 
@@ -119,7 +121,12 @@ impl<'a> Block<'a> {
     /// The same of a column of doubles; NaN counts as null.
     pub(crate) fn floats(&self, slot: usize) -> Option<(&'a [f64], u64)> {
         let (values, known) = self.primitive::<arrow::datatypes::Float64Type>(slot)?;
-        Some((values, known & bits(values, |value| !value.is_nan())))
+        let numbers = || bits(values, |value| !value.is_nan());
+        let numbers = match self.memo {
+            Some(memo) => memo.numbers(slot, numbers),
+            None => numbers(),
+        };
+        Some((values, known & numbers))
     }
 
     /// A text column, the row it starts at, and which rows are not null.
@@ -149,48 +156,6 @@ pub(crate) fn empty_lanes<T: Copy + Default>() -> [T; LANES] {
     [T::default(); LANES]
 }
 
-fn low_bits(len: usize) -> u64 {
-    debug_assert!((1..=LANES).contains(&len));
-    u64::MAX >> (LANES - len)
-}
-
-/// The 64 bits from `start`; past the end, anything.
-fn word(bits: &BooleanBuffer, start: usize) -> u64 {
-    let from = bits.offset() + start;
-    let bytes = bits.values().get(from / 8..).unwrap_or_default();
-    let shift = from % 8;
-    if let Some((first, rest)) = bytes.split_first_chunk::<8>() {
-        let low = u64::from_le_bytes(*first) >> shift;
-        let next = rest.first().copied().unwrap_or_default();
-        return match shift {
-            0 => low,
-            _ => low | u64::from(next) << (LANES - shift),
-        };
-    }
-    let mut first = [0; 8];
-    first[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(first) >> shift
-}
-
-/// Bit `i` is `test(values[i])`; at most 64 values are looked at.
-#[inline(always)]
-pub(crate) fn bits<T: Copy>(values: &[T], test: impl Fn(T) -> bool) -> u64 {
-    let mut word = 0;
-    for (lane, value) in values.iter().take(LANES).enumerate() {
-        word |= u64::from(test(*value)) << lane;
-    }
-    word
-}
-
-/// Calls `each` with every set bit's position.
-#[inline(always)]
-pub(crate) fn each_bit(mut word: u64, mut each: impl FnMut(usize)) {
-    while word != 0 {
-        each(word.trailing_zeros() as usize);
-        word &= word - 1;
-    }
-}
-
 /// Bit `i` is `values[i] op constant`.
 fn compare_constant<T: PartialOrd + Copy>(op: Comparison, values: &[T], constant: T) -> u64 {
     match op {
@@ -200,6 +165,26 @@ fn compare_constant<T: PartialOrd + Copy>(op: Comparison, values: &[T], constant
         Comparison::LessEqual => bits(values, |v| v <= constant),
         Comparison::Greater => bits(values, |v| v > constant),
         Comparison::GreaterEqual => bits(values, |v| v >= constant),
+    }
+}
+
+/// Bit `i` is `l[i] op r[i]`.
+fn compare_lanes<T: PartialOrd + Copy>(op: Comparison, l: &[T; LANES], r: &[T; LANES]) -> u64 {
+    #[inline(always)]
+    fn pairs<T: Copy>(l: &[T; LANES], r: &[T; LANES], test: impl Fn(&T, &T) -> bool) -> u64 {
+        let mut word = 0;
+        for ((l, r), bit) in l.iter().zip(r).zip(&BITS) {
+            word |= if test(l, r) { *bit } else { 0 };
+        }
+        word
+    }
+    match op {
+        Comparison::Equal => pairs(l, r, T::eq),
+        Comparison::NotEqual => pairs(l, r, T::ne),
+        Comparison::Less => pairs(l, r, T::lt),
+        Comparison::LessEqual => pairs(l, r, T::le),
+        Comparison::Greater => pairs(l, r, T::gt),
+        Comparison::GreaterEqual => pairs(l, r, T::ge),
     }
 }
 

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use super::{Block, Evaluate, LANES, Logic};
 use crate::node::{BoolNode, Shared};
 
-/// How many shared nodes of each type a set has: the slots of its [`Memo`].
+/// How many inputs, and shared nodes of each type, a set has: the slots of its [`Memo`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Slots {
+    pub(crate) inputs: usize,
     pub(crate) logics: usize,
     pub(crate) ints: usize,
     pub(crate) floats: usize,
@@ -20,6 +21,8 @@ pub(crate) struct Memo {
     /// Number of the block, from 1: what was kept in another one is worth nothing.
     block: Cell<usize>,
     logics: Vec<Cell<(usize, Logic)>>,
+    /// Per input, of a column of doubles, which values are numbers.
+    numbers: Vec<Cell<(usize, u64)>>,
     ints: Vec<Kept<i64>>,
     floats: Vec<Kept<f64>>,
     codes: Vec<Kept<u64>>,
@@ -39,6 +42,7 @@ impl Memo {
         Self {
             block: Cell::new(0),
             logics: vec![Cell::default(); slots.logics],
+            numbers: vec![Cell::default(); slots.inputs],
             ints: Kept::slots(slots.ints),
             floats: Kept::slots(slots.floats),
             codes: Kept::slots(slots.codes),
@@ -47,6 +51,20 @@ impl Memo {
 
     pub(super) fn next_block(&self) {
         self.block.set(self.block.get() + 1);
+    }
+
+    /// Which values of the block in column `slot` are numbers; `find` says so the first time.
+    pub(super) fn numbers(&self, slot: usize, find: impl FnOnce() -> u64) -> u64 {
+        let Some(kept) = self.numbers.get(slot) else {
+            return find();
+        };
+        let (of, numbers) = kept.get();
+        if of == self.block.get() {
+            return numbers;
+        }
+        let numbers = find();
+        kept.set((self.block.get(), numbers));
+        numbers
     }
 
     pub(super) fn ints(&self, slot: usize) -> Option<&Kept<i64>> {

@@ -2,7 +2,7 @@
 
 use super::choose::{case, coalesce, extreme};
 use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, Memo, memo};
-use super::{bits, compare_constant, compare_nodes, each_bit, empty_lanes};
+use super::{bits, compare_constant, compare_lanes, each_bit, empty_lanes};
 use crate::node::{Arithmetic, FloatNode, IntNode, TextNode};
 use crate::scalar;
 use std::cmp::Ordering;
@@ -30,7 +30,7 @@ pub(super) fn compare_ints<'a>(
     block: &Block<'a>,
 ) -> Logic {
     let IntNode::Const(Some(constant)) = r else {
-        return compare_nodes(op, (l, r), block, |l, r| Some(l.cmp(&r)));
+        return compare_pair(op, l, r, block);
     };
     if let Some((values, known)) = int_column(l, block) {
         let truth = compare_constant(op, values, *constant) & known;
@@ -51,7 +51,7 @@ pub(super) fn compare_floats<'a>(
     block: &Block<'a>,
 ) -> Logic {
     let FloatNode::Const(Some(constant)) = r else {
-        return compare_nodes(op, (l, r), block, |l, r| l.partial_cmp(&r));
+        return compare_pair(op, l, r, block);
     };
     if let Some((values, known)) = float_column(l, block) {
         let truth = compare_constant(op, values, *constant) & known;
@@ -61,6 +61,19 @@ pub(super) fn compare_floats<'a>(
     let known = l.evaluate(block, &mut lanes);
     Logic {
         truth: compare_constant(op, &lanes[..block.len], *constant) & known,
+        known,
+    }
+}
+
+/// Two nodes whose known values have the order of their operators.
+fn compare_pair<'a, T: Evaluate>(op: Comparison, l: &'a T, r: &'a T, block: &Block<'a>) -> Logic {
+    let (mut left, mut right) = (empty_lanes(), empty_lanes());
+    let mut known = l.evaluate(block, &mut left);
+    if known != 0 {
+        known &= r.evaluate(block, &mut right);
+    }
+    Logic {
+        truth: compare_lanes(op, &left, &right) & known,
         known,
     }
 }

@@ -34,8 +34,11 @@ pub(super) fn set(predicates: &[&Predicate], expressions: &[&Expression]) -> Pre
     PredicateSet {
         predicates,
         expressions,
+        slots: Slots {
+            inputs: inputs.len(),
+            ..sharing.slots
+        },
         inputs,
-        slots: sharing.slots,
     }
 }
 

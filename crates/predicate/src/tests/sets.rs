@@ -158,7 +158,7 @@ fn a_set_asks_once() {
     let set = PredicateSet::new(&members.each_ref(), &[]);
     assert_eq!(set.inputs(), ["amount_minor", "flagged", "mcc"]);
     let shown = format!("{set:?}");
-    expect!["slots: Slots { logics: 1, ints: 1, floats: 0, codes: 1 }"]
+    expect!["slots: Slots { inputs: 3, logics: 1, ints: 1, floats: 0, codes: 1 }"]
         .assert_eq(&shown[shown.find("slots: ").unwrap()..shown.len() - 2]);
     let found = set.evaluate(&columns(set.inputs()), 4);
     let bits = |bits: &BooleanBuffer| -> String {
