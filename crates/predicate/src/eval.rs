@@ -169,9 +169,9 @@ fn compare_constant<T: PartialOrd + Copy>(op: Comparison, values: &[T], constant
 }
 
 /// Bit `i` is `l[i] op r[i]`.
-fn compare_lanes<T: PartialOrd + Copy>(op: Comparison, l: &[T; LANES], r: &[T; LANES]) -> u64 {
+fn compare_lanes<T: PartialOrd + Copy>(op: Comparison, l: &[T], r: &[T]) -> u64 {
     #[inline(always)]
-    fn pairs<T: Copy>(l: &[T; LANES], r: &[T; LANES], test: impl Fn(&T, &T) -> bool) -> u64 {
+    fn pairs<T: Copy>(l: &[T], r: &[T], test: impl Fn(&T, &T) -> bool) -> u64 {
         let mut word = 0;
         for ((l, r), bit) in l.iter().zip(r).zip(&BITS) {
             word |= if test(l, r) { *bit } else { 0 };

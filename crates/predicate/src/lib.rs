@@ -1,5 +1,6 @@
 //! SQL predicates and expressions over Arrow columns: parsed once, checked against a [`Scope`],
-//! compiled to a tree of typed operations that is walked once per block of 64 rows.
+//! compiled to a tree of typed operations that is walked once per block of 64 rows. A
+//! [`PredicateSet`] walks many of them together and does what they have in common once.
 //!
 //! # Language
 //! `AND`, `OR`, `NOT`; `= <> < <= > >=`, `IS [NOT] DISTINCT FROM`; `[NOT] IN`, `[NOT] BETWEEN`,

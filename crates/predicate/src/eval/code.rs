@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use arrow::array::StringArray;
 
-use super::{Block, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, bits, each_bit, empty_lanes};
+use super::{BITS, Block, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, each_bit, empty_lanes};
 use crate::node::{IntNode, Shared, TextNode};
 
 /// Longest text that has a code, in bytes: the eighth byte of the code is the length.
@@ -66,26 +66,35 @@ pub(super) fn in_codes<'a>(
     let Some((memo, kept)) = kept else {
         let lanes = [const { Cell::new(0) }; LANES];
         let known = fill(&operand.node, block, &lanes);
-        return test(codes, known, &lanes);
+        return test(codes, known, &lanes[..block.len]);
     };
     let (known, lanes) = kept.get_or(memo, |lanes| fill(&operand.node, block, lanes));
-    test(codes, known, lanes)
+    test(codes, known, &lanes[..block.len])
 }
 
-fn test(codes: &[u64], known: u64, lanes: &[Cell<u64>; LANES]) -> Logic {
-    let lanes = lanes.each_ref().map(Cell::get);
+fn test(codes: &[u64], known: u64, lanes: &[Cell<u64>]) -> Logic {
     let truth = if codes.len() <= LINEAR_SEARCH_MAX {
         let each = codes
             .iter()
-            .map(|code| bits(&lanes, |value| value == *code));
+            .map(|code| bits_of(lanes, |value| value == *code));
         each.fold(0, |all, one| all | one)
     } else {
-        bits(&lanes, |value| codes.binary_search(&value).is_ok())
+        bits_of(lanes, |value| codes.binary_search(&value).is_ok())
     };
     Logic {
         truth: truth & known,
         known,
     }
+}
+
+/// Bit `i` is `test` of the code in lane `i`.
+#[inline(always)]
+fn bits_of(lanes: &[Cell<u64>], test: impl Fn(u64) -> bool) -> u64 {
+    let mut word = 0;
+    for (lane, bit) in lanes.iter().zip(&BITS) {
+        word |= if test(lane.get()) { *bit } else { 0 };
+    }
+    word
 }
 
 /// Writes the code of each row's text into `lanes` and returns which rows have text.

@@ -140,14 +140,14 @@ where
         return shared.node.evaluate(block, lanes);
     };
     if kept.block.get() == memo.block.get() {
-        for (lane, value) in lanes.iter_mut().zip(&kept.lanes) {
+        for (lane, value) in lanes.iter_mut().zip(&kept.lanes).take(block.len) {
             *lane = value.get();
         }
         return kept.known.get();
     }
     let (known, _) = kept.get_or(memo, |kept| {
         let known = shared.node.evaluate(block, lanes);
-        for (kept, lane) in kept.iter().zip(&*lanes) {
+        for (kept, lane) in kept.iter().zip(&*lanes).take(block.len) {
             kept.set(*lane);
         }
         known

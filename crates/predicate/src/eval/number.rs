@@ -73,7 +73,7 @@ fn compare_pair<'a, T: Evaluate>(op: Comparison, l: &'a T, r: &'a T, block: &Blo
         known &= r.evaluate(block, &mut right);
     }
     Logic {
-        truth: compare_lanes(op, &left, &right) & known,
+        truth: compare_lanes(op, &left[..block.len], &right[..block.len]) & known,
         known,
     }
 }
