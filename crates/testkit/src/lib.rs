@@ -4,5 +4,8 @@ pub mod broker;
 pub mod forward;
 pub mod load;
 pub mod oracle;
+mod seeds;
 pub mod steady;
 pub mod stream;
+
+pub use seeds::seeds;

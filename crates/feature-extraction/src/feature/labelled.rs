@@ -2,9 +2,10 @@
 //!
 //! A label arrives long after its transaction and changes what its row says, so totals before each
 //! row would all have to be changed. Instead a total is kept per key and window, changed as rows
-//! enter, leave or are labelled. Cost: O(1) amortised per record; a label costs one look when labels
-//! arrive in the order of their transactions, O(log n) when it says when the transaction happened, else
-//! a look at each of the key's records. Space: 12 bytes per record, 8 per key and window.
+//! enter, leave or are labelled. Cost: O(1) amortised per record; a label that says when its transaction
+//! happened costs one look when such labels arrive in the order of their transactions, else O(log n); one
+//! that does not costs a look at each of the key's records since. Space: 12 bytes per record, 8 per key
+//! and window.
 
 use crate::feature::holding::Span;
 use crate::history::History;
@@ -103,17 +104,17 @@ fn find(plan: &Plan, history: &History, label: Label, id_at: usize) -> Option<u3
             .find(|row| id_of(*row) != 0);
     }
     let is_meant = |row: &u32| id_of(*row) == label.id;
-    // Labels mostly come in the order of their transactions.
-    let hint = history.fixed(plan.label_hint_at());
-    if rows.contains(&hint) && is_meant(&hint) {
-        return Some(hint);
-    }
     let by_time = label.occurred_ms.and_then(|time_ms| {
+        // Labels mostly come in the order of their transactions. Another one of the same id and time
+        // would come after it.
+        let hint = history.fixed(plan.label_hint_at());
+        let is_at = |row: u32| history.time(plan, row) == time_ms;
+        if rows.contains(&hint) && is_meant(&hint) && is_at(hint) && !is_at(hint + 1) {
+            return Some(hint);
+        }
         let after = history.count_until(plan, time_ms).max(rows.start);
-        (rows.start..after)
-            .rev()
-            .take_while(|row| history.time(plan, *row) == time_ms)
-            .find(is_meant)
+        let mut same_time = (rows.start..after).rev().take_while(|row| is_at(*row));
+        same_time.find(is_meant)
     });
     by_time.or_else(|| rows.rev().find(is_meant))
 }

@@ -43,11 +43,13 @@ impl ProfileSpec {
     /// Counted records per hour to expect in the hour of the week of `now_ms`; NaN in the first seven
     /// days after the first.
     ///
-    /// Weights are as of `now_ms`: for a late record, what came after it weighs more than 1.
+    /// Weights are as of `now_ms`, or of the watermark where that is later, so that none is above 1: long
+    /// before it, what counts by then has decayed further than a slot can tell.
     #[inline]
-    pub(crate) fn read(self, memory: &[u32], now_ms: i64) -> f64 {
+    pub(crate) fn read(self, memory: &[u32], now_ms: i64, watermark_ms: i64) -> f64 {
         let running = get_float(memory, RUNNING);
-        let age_ms = now_ms.saturating_sub(get_time(memory, FIRST));
+        let as_of_ms = now_ms.max(watermark_ms);
+        let age_ms = as_of_ms.saturating_sub(get_time(memory, FIRST));
         if running == 0.0 || age_ms < WEEK_MS {
             return f64::NAN;
         }
@@ -59,7 +61,7 @@ impl ProfileSpec {
         // Weeks since the first record, weighted like the records: the integral of 2^(−age/half-life).
         let decayed = 1.0 - libm::exp2(-self.half_life.count(age_ms));
         let weeks = self.half_life.as_ms() as f64 / (LN_2 * WEEK_MS as f64) * decayed;
-        sum * self.half_life.weight(now_ms, get_time(memory, LANDMARK)) / weeks
+        sum * self.half_life.weight(as_of_ms, get_time(memory, LANDMARK)) / weeks
     }
 
     /// Takes in a counted record, in order or late.
@@ -142,13 +144,18 @@ mod tests {
         );
     }
 
+    fn newest(times: &[i64]) -> i64 {
+        times.iter().copied().max().unwrap_or(i64::MIN)
+    }
+
     fn naive(times: &[i64], half_life_ms: i64, now_ms: i64) -> f64 {
         let first = times.iter().copied().min().unwrap_or(now_ms);
-        if now_ms - first < WEEK_MS {
+        let as_of_ms = now_ms.max(newest(times));
+        if as_of_ms - first < WEEK_MS {
             return f64::NAN;
         }
         let half_life = half_life_ms as f64;
-        let weigh = |ms: i64| (-(now_ms - ms) as f64 / half_life).exp2();
+        let weigh = |ms: i64| (-(as_of_ms - ms) as f64 / half_life).exp2();
         let same = |ms: &&i64| hour_of(**ms) % 168 == hour_of(now_ms) % 168;
         let sum: f64 = times.iter().filter(same).map(|&ms| weigh(ms)).sum();
         let weeks = half_life / (LN_2 * WEEK_MS as f64) * (1.0 - weigh(first));
@@ -162,15 +169,15 @@ mod tests {
         let mut memory = [0; WORDS];
         for day in 0..70 {
             let now_ms = day * DAY_MS;
-            assert_eq!(spec.read(&memory, now_ms).is_nan(), day < 7);
+            assert_eq!(spec.read(&memory, now_ms, now_ms).is_nan(), day < 7);
             for n in 0..10 {
                 spec.update(&mut memory, now_ms + n * 60_000);
             }
         }
         // Just before the eleventh week: each week counted at its end would be 10 · 2^(−1/8)…
-        let rate = spec.read(&memory, 70 * DAY_MS);
+        let rate = spec.read(&memory, 70 * DAY_MS, 69 * DAY_MS);
         assert!((8.5..10.0).contains(&rate), "{rate}");
-        assert_eq!(spec.read(&memory, 70 * DAY_MS + HOUR_MS), 0.0);
+        assert_eq!(spec.read(&memory, 70 * DAY_MS + HOUR_MS, 0), 0.0);
     }
 
     #[test]
@@ -183,7 +190,9 @@ mod tests {
                 if n % 5 == 0 {
                     let expected = naive(&times, half_life_ms, sample.time_ms);
                     if expected.is_nan() || expected > 1e-12 {
-                        assert_near(spec(half_life_ms).read(&memory, sample.time_ms), expected);
+                        let found =
+                            spec(half_life_ms).read(&memory, sample.time_ms, newest(&times));
+                        assert_near(found, expected);
                     }
                 }
                 spec(half_life_ms).update(&mut memory, sample.time_ms);
@@ -207,7 +216,7 @@ mod tests {
                 let now_ms = week * WEEK_MS + 13 * HOUR_MS + WEEK_MS;
                 let expected = naive(&times, half_life_ms, now_ms);
                 if expected > 1e-12 {
-                    assert_near(spec.read(&memory, now_ms), expected);
+                    assert_near(spec.read(&memory, now_ms, now_ms), expected);
                 }
             }
         }
@@ -226,7 +235,7 @@ mod tests {
         }
         let now_ms = 3 * WEEK_MS;
         let expected = naive(&times, 28 * DAY_MS, now_ms);
-        let error = spec.read(&memory, now_ms) / expected - 1.0;
+        let error = spec.read(&memory, now_ms, now_ms) / expected - 1.0;
         assert!(error.abs() < 3e-7, "{error}");
     }
 
@@ -236,8 +245,26 @@ mod tests {
         let mut memory = [0; WORDS];
         spec.update(&mut memory, 0);
         spec.update(&mut memory, 10 * WEEK_MS);
-        assert_eq!(spec.read(&memory, 10 * WEEK_MS + HOUR_MS), 0.0);
-        let expected = naive(&[0, 10 * WEEK_MS], 1000, 10 * WEEK_MS + 1);
-        assert_near(spec.read(&memory, 10 * WEEK_MS + 1), expected);
+        let end_ms = 10 * WEEK_MS;
+        assert_eq!(spec.read(&memory, end_ms + HOUR_MS, end_ms), 0.0);
+        let expected = naive(&[0, end_ms], 1000, end_ms + 1);
+        assert_near(spec.read(&memory, end_ms + 1, end_ms), expected);
+    }
+
+    #[test]
+    fn what_comes_late_is_told_what_is_usual_by_now() {
+        let spec = spec(DAY_MS / 4);
+        let mut memory = [0; WORDS];
+        for now_ms in [0, 2 * DAY_MS, 14 * DAY_MS] {
+            spec.update(&mut memory, now_ms);
+        }
+        // In the hour of the newest record, weeks before it: as at the newest, which weighs 1.
+        let rate = 28.0 * LN_2;
+        assert_near(spec.read(&memory, 14 * DAY_MS, 14 * DAY_MS), rate);
+        assert_near(spec.read(&memory, 7 * DAY_MS, 14 * DAY_MS), rate);
+        // A week before the first record too: that began two weeks before the newest.
+        assert_near(spec.read(&memory, -7 * DAY_MS, 14 * DAY_MS), rate);
+        let faded = spec.read(&memory, 2 * DAY_MS, 14 * DAY_MS);
+        assert!((0.0..1e-12).contains(&faded), "{faded}");
     }
 }

@@ -353,7 +353,7 @@ impl View<'_> {
                 MemoryRead::EwmaStddev => ewma::stddev(words),
                 _ => ewma::z(words, inputs.number(number, row)),
             },
-            Memory::Profile { spec } => spec.read(words, now_ms),
+            Memory::Profile { spec } => spec.read(words, now_ms, self.history.watermark_ms),
             // What follows looks at the record's place among the others.
             _ if self.is_late() => f64::NAN,
             Memory::Place { lat, lon } => {

@@ -5,6 +5,7 @@ use arrow::datatypes::Float64Type;
 use tillwatch_records::units::{ByteSize, DurationMs};
 use tillwatch_records::{FeatureBatch, Flags, KeySpec, RecordKind};
 use tillwatch_testkit::oracle::{self, Case, OracleRow, OracleSettings};
+use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
 use super::*;
@@ -92,9 +93,10 @@ fn check(case: &Case) {
     }
 }
 
+/// `TILLWATCH_SEED` and `TILLWATCH_CASES` in the environment ask for others, and for more.
 #[test]
 fn equals_the_definition() {
-    for seed in 0..500 {
+    for seed in seeds(0..500) {
         check(&Case::random(seed));
     }
 }
@@ -305,6 +307,53 @@ fn an_empty_batch_and_missing_columns_are_fine() {
     batch.projection = Arc::new(projection);
     let out = lane.process(batch);
     assert_eq!(rows(&out)[0].values[0], Some(1.0));
+}
+
+#[test]
+fn a_label_finds_its_transaction_among_those_of_one_id() {
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"labelled\"\naggregate = \"sum\"\n\
+         column = \"amount_minor\"\nlabel = \"label_kind = 'TC40'\"\nwindow = \"1h\"\n";
+    let mut settings = EngineSettings::default();
+    settings.time.dedup_horizon = DurationMs::from_ms(10_000);
+    let sold = |id: &str, seconds: i64, amount| Event {
+        amount_minor: Some(amount),
+        ..Event::sale("a", id, START_MS + seconds * 1_000)
+    };
+    let label = |occurred_seconds: Option<i64>| Event {
+        label_kind: Some("TC40"),
+        occurred_time_ms: occurred_seconds.map(|seconds| START_MS + seconds * 1_000),
+        ..Event::bare(RecordKind::Label, "a", "x", START_MS + 100_000)
+    };
+    let sales = [
+        sold("x", 0, 1),
+        sold("y", 20, 2),
+        sold("x", 30, 4),
+        sold("z", 70, 8),
+        // Late: the newest to arrive, but not the newest.
+        sold("x", 15, 16),
+    ];
+    let labelled = |labels: &[Option<i64>]| {
+        let mut events = sales.to_vec();
+        events.extend(labels.iter().map(|occurred| label(*occurred)));
+        events.push(sold("end", 80, 0));
+        let mut lane = lane(catalog, &settings, 0);
+        let rows = fold(&mut lane, &events, &whole(&events));
+        assert!(rows.iter().all(|row| row.flags.is_empty()), "{rows:?}");
+        rows[rows.len() - 1].values[0]
+    };
+    for (seconds, amount) in [(0, 1.0), (15, 16.0), (30, 4.0)] {
+        assert_eq!(labelled(&[Some(seconds)]), Some(amount));
+        // Whichever was labelled before.
+        for (before, other) in [(0, 1.0), (15, 16.0), (30, 4.0)] {
+            let both = if before == seconds { 0.0 } else { other } + amount;
+            assert_eq!(labelled(&[Some(before), Some(seconds)]), Some(both));
+        }
+    }
+    // Nothing of that id happened then, or nobody says when it did: the newest.
+    assert_eq!(labelled(&[Some(20)]), Some(4.0));
+    assert_eq!(labelled(&[None]), Some(4.0));
+    assert_eq!(labelled(&[Some(0), None]), Some(5.0));
+    assert_eq!(labelled(&[Some(15), Some(7), None]), Some(20.0));
 }
 
 #[test]

@@ -55,7 +55,9 @@ pub(super) fn hour_of_week_rate(feature: &OracleFeature, moment: &Moment<'_, '_>
     let Some(first_ms) = counted.iter().map(|event| event.event_time_ms).min() else {
         return OracleValue::Exact(None);
     };
-    let known_ms = now_ms - first_ms;
+    // Ages are those at the watermark for what is behind it.
+    let as_of_ms = now_ms.max(moment.key.watermark_ms.unwrap_or(now_ms));
+    let known_ms = as_of_ms - first_ms;
     if known_ms < WEEK_MS {
         return OracleValue::Exact(None);
     }
@@ -64,7 +66,7 @@ pub(super) fn hour_of_week_rate(feature: &OracleFeature, moment: &Moment<'_, '_>
     let records: f64 = counted
         .iter()
         .filter(|event| hour(event.event_time_ms) == hour(now_ms))
-        .map(|event| weight(now_ms - event.event_time_ms, half_life_ms))
+        .map(|event| weight(as_of_ms - event.event_time_ms, half_life_ms))
         .sum();
     let half_life_weeks = half_life_ms as f64 / WEEK_MS as f64;
     let weeks = half_life_weeks / std::f64::consts::LN_2 * (1.0 - weight(known_ms, half_life_ms));

@@ -58,22 +58,25 @@ pub(super) fn idle_ttl_ms(features: &[OracleFeature], settings: &OracleSettings)
 }
 
 impl<'a> Key<'a> {
-    /// Gives `label` to the transaction it speaks of, if that is remembered: the newest-arrived one
-    /// with its event id, or without an id the newest-arrived one that happened when the label says.
+    /// Gives `label` to the transaction it speaks of, if that is remembered: one with its event id,
+    /// where it has an id; the one that happened when the label says, which without an id there must be,
+    /// before any other; else the newest one; the newest-arrived among those of one time.
     pub(super) fn join(&mut self, label: &'a Event, forgotten_ms: i64) {
-        let speaks_of = |event: &Event| {
-            if label.event_id.is_empty() {
-                label.occurred_time_ms == Some(event.event_time_ms)
-            } else {
-                label.event_id == event.event_id
-            }
-        };
-        let labelled = self.accepted.iter_mut().rev().find(|record| {
-            record.event.kind == RecordKind::Transaction
-                && record.event.event_time_ms > forgotten_ms
-                && speaks_of(record.event)
+        let has_id = !label.event_id.is_empty();
+        let meant = self.accepted.iter_mut().filter(|record| {
+            let event = record.event;
+            let is_at = label.occurred_time_ms == Some(event.event_time_ms);
+            let is_named = has_id && event.event_id == label.event_id;
+            event.kind == RecordKind::Transaction
+                && event.event_time_ms > forgotten_ms
+                && (is_named || (!has_id && is_at))
         });
-        if let Some(record) = labelled {
+        // Of equal ones it is the last.
+        let meant = meant.max_by_key(|record| {
+            let time_ms = record.event.event_time_ms;
+            (label.occurred_time_ms == Some(time_ms), time_ms)
+        });
+        if let Some(record) = meant {
             record.label = Some(label);
         }
     }

@@ -204,6 +204,52 @@ fn labels_join_by_id_or_time_and_the_latest_holds() {
 }
 
 #[test]
+fn a_label_finds_its_transaction_among_those_of_one_id() {
+    let fraud = OracleFilter {
+        sql: "label_kind = 'TC40'",
+        holds: |label| label.label_kind == Some("TC40"),
+    };
+    let sum = OracleFeature {
+        label: Some(fraud),
+        ..windowed(A::Sum, AMOUNT)
+    };
+    let settings = OracleSettings {
+        dedup_horizon_ms: 10_000,
+        ..SETTINGS
+    };
+    let sold = |id: &str, seconds, minor| Event {
+        event_id: id.to_owned(),
+        ..amount(seconds, minor)
+    };
+    let told = |occurred_s: Option<i64>| Event {
+        event_id: "x".to_owned(),
+        occurred_time_ms: occurred_s.map(|seconds| START_MS + seconds * 1000),
+        ..label(100, 0, "TC40")
+    };
+    // The last is late: the newest to arrive, but not the newest. Those between let the horizon pass.
+    let sales = [
+        sold("x", 0, 1),
+        sold("y", 20, 2),
+        sold("x", 30, 4),
+        sold("z", 45, 8),
+        sold("x", 15, 16),
+    ];
+    let cases = [
+        (Some(0), 1.0),
+        (Some(15), 16.0),
+        (Some(30), 4.0),
+        (Some(20), 4.0),
+        (None, 4.0),
+    ];
+    for (occurred_s, expected) in cases {
+        let mut events = sales.to_vec();
+        events.extend([told(occurred_s), sold("end", 50, 0)]);
+        let expected = [0.0, 0.0, 0.0, 0.0, 0.0, expected].map(Some);
+        check_with(&settings, &sum, &events, &expected);
+    }
+}
+
+#[test]
 fn a_ratio_is_shrunk_to_its_prior_or_cohort() {
     let large = OracleFilter {
         sql: "amount_minor > 10",
