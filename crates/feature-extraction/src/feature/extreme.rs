@@ -95,6 +95,7 @@ impl Queue {
             self.entries.pop();
         }
         self.entries.push(Entry { time_ms, rank });
+        self.give_back();
     }
 
     /// Adds a late value: it stays only if nothing later beats it, and beats what came before.
@@ -107,6 +108,7 @@ impl Queue {
         let beaten = live[..place].partition_point(|entry| entry.rank > rank);
         let (from, to) = (self.head + beaten, self.head + place);
         self.entries.splice(from..to, [Entry { time_ms, rank }]);
+        self.give_back();
     }
 
     /// Drops entries at or before `limit_ms`.
@@ -122,9 +124,15 @@ impl Queue {
         if self.head >= DEAD_MIN && self.head * 2 >= self.entries.len() {
             self.entries.drain(..self.head);
             self.head = 0;
-            if self.entries.capacity() > most_capacity(self.entries.len()) {
-                self.entries.shrink_to(self.entries.len() * 2);
-            }
+            self.give_back();
+        }
+    }
+
+    /// Gives back room that is not used, where it is most of it.
+    #[inline]
+    fn give_back(&mut self) {
+        if self.entries.capacity() > most_capacity(self.entries.len()) {
+            self.entries.shrink_to(self.entries.len() * 2);
         }
     }
 
@@ -219,6 +227,26 @@ mod tests {
         assert_eq!(queue.highest_after(2), Some(5));
         queue.expire(2);
         assert_eq!(queue.highest_after(0), Some(5));
+    }
+
+    #[test]
+    fn what_was_long_is_read_back() {
+        for late in [false, true] {
+            let mut queue = Queue::default();
+            for time in 0..1_000 {
+                queue.push(time, -time);
+            }
+            let time_ms = if late { 999 } else { 1_000 };
+            if late {
+                queue.insert(time_ms, 1);
+            } else {
+                queue.push(time_ms, 1);
+            }
+            let mut written = Vec::new();
+            queue.write(&mut written);
+            let read = Queue::read_from(&mut written.as_slice()).unwrap();
+            assert_eq!(read.bytes(), queue.bytes());
+        }
     }
 
     #[test]
