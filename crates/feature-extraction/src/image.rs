@@ -12,6 +12,7 @@ use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
 use tillwatch_records::KeySpec;
+use tillwatch_records::limits::{EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN};
 use twox_hash::XxHash3_64;
 
 use crate::bucket::{Bucket, Slot};
@@ -147,6 +148,12 @@ pub(crate) fn damaged(reason: &'static str) -> ImageError {
     ImageError::Damaged { reason }
 }
 
+/// Whether records are folded at this time: differences of such times are far from overflow.
+#[inline]
+pub(crate) fn is_event_time(time_ms: i64) -> bool {
+    (EVENT_TIME_MS_MIN..=EVENT_TIME_MS_MAX).contains(&time_ms)
+}
+
 #[inline]
 pub(crate) fn push64(out: &mut Vec<u32>, value: u64) {
     out.extend([value as u32, (value >> 32) as u32]);
@@ -221,13 +228,15 @@ impl Bucket {
         let capacity = take(words).ok_or(damaged("no capacity"))? as usize;
         let free = take(words).ok_or(damaged("no free slots"))? as usize;
         let free = take_run(words, free).ok_or(damaged("free slots are cut short"))?;
-        // Slots are free or take at least a row each, and grow by an eighth.
-        let most = free.len() + words.len() / plan.layout.stride;
-        if slots > most || capacity > slots + (slots / 8).max(4) || capacity < slots {
-            return Err(damaged("more slots than it can have"));
+        // Slots are free or take so much at least, and grow by an eighth.
+        let parts = plan.extremes.len() + plan.holdings.len() + plan.decayed.len();
+        let keys_max = words.len() / (plan.fixed_words + plan.layout.stride + parts);
+        let keys = slots.checked_sub(free.len());
+        let keys = keys.filter(|keys| *keys <= keys_max);
+        let keys = keys.ok_or(damaged("more slots than it can have"))?;
+        if !(slots..=slots + (slots / 8).max(4)).contains(&capacity) {
+            return Err(damaged("room for more slots than it can have"));
         }
-        bucket.reserve(plan, capacity);
-        bucket.reserve_index(slots - free.len().min(slots));
         let mut is_free = vec![false; slots];
         for number in free {
             let seen = is_free.get_mut(*number as usize);
@@ -236,6 +245,8 @@ impl Bucket {
                 return Err(damaged("a slot that is free twice"));
             }
         }
+        bucket.reserve(plan, capacity);
+        bucket.reserve_index(keys);
         bucket.free.extend_from_slice(free);
         for (slot, is_free) in is_free.into_iter().enumerate() {
             bucket.push(plan, Slot::vacant());
@@ -280,7 +291,7 @@ impl Bucket {
         for (spec, held) in plan.holdings.iter().zip(&mut self.holdings[at..]) {
             *held = match take(words)? {
                 0 => None,
-                1 => Some(Box::new(Held::read_from(spec.holding, words)?)),
+                1 if spec.is_kept => Some(Box::new(Held::read_from(spec.holding, words)?)),
                 _ => return None,
             };
         }

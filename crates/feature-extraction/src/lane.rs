@@ -396,6 +396,8 @@ fn id_of(batch: &Batch<'_>, row: usize, key_hash: u64) -> u64 {
         .max(1)
 }
 
+#[cfg(test)]
+mod damage_tests;
 mod image;
 #[cfg(test)]
 mod image_tests;

@@ -9,7 +9,7 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::feature::decay::HalfLife;
+use crate::feature::decay::{HalfLife, is_landmark};
 use crate::layout::{get_float, get_time, get64};
 
 /// Most cohorts that are kept apart. A cohort is meant to gather keys (a category of merchants, an
@@ -135,7 +135,7 @@ impl Cohort {
 
     fn is_sound(&self) -> bool {
         let is_positive = self.base > 0.0 && self.base.is_finite();
-        is_positive && (0.0..=self.base).contains(&self.part)
+        is_positive && is_landmark(self.landmark_ms) && (0.0..=self.base).contains(&self.part)
     }
 }
 

@@ -77,6 +77,13 @@ impl HalfLife {
     }
 }
 
+/// Whether the time from a landmark to any record can be told: one that was read back may be anywhere.
+#[inline]
+pub(crate) fn is_landmark(time_ms: i64) -> bool {
+    const FARTHEST_MS: u64 = 1 << 62;
+    time_ms.unsigned_abs() < FARTHEST_MS
+}
+
 /// 2^−`times`; 0 where that is below every normal number.
 fn halved(times: i64) -> f64 {
     const BIAS: i64 = 1023;

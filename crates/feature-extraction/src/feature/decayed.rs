@@ -17,7 +17,7 @@
 //! Space: 12 bytes per bucket and room for up to half as many more, for four times as many after much was
 //! forgotten, at most 96 KiB per key.
 
-use crate::feature::decay::HalfLife;
+use crate::feature::decay::{HalfLife, is_landmark};
 use crate::feature::histogram::{Bin, Middle, Ranked, bucket_of};
 use crate::layout::{get_time, get64};
 
@@ -255,7 +255,9 @@ impl Decayed {
             weight: [words[1], words[2]],
         }));
         let bounds = bucket_of(f64::NEG_INFINITY)..=bucket_of(f64::INFINITY);
-        let is_sound = entries.is_sorted_by(|a, b| a.bucket < b.bucket)
+        let landmark_ms = get_time(head, 0);
+        let is_sound = is_landmark(landmark_ms)
+            && entries.is_sorted_by(|a, b| a.bucket < b.bucket)
             && entries
                 .iter()
                 .all(|e| bounds.contains(&e.bucket) && e.weight() > 0);
@@ -263,7 +265,7 @@ impl Decayed {
         let total = weights.try_fold(0, |sum: u64, weight| sum.checked_add(weight))?;
         (is_sound && total < TOTAL_MAX).then_some(Self {
             entries,
-            landmark_ms: get_time(head, 0),
+            landmark_ms,
             total,
             middle: Middle::default(),
         })

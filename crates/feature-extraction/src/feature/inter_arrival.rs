@@ -38,7 +38,9 @@ impl Arrivals {
         }
         let gaps = u128::from(self.records - 1);
         let span = u128::from(self.span_ms.unsigned_abs());
-        let spread = (gaps * self.squared_gaps).saturating_sub(span * span);
+        // Only state that was read back damaged holds gaps that do not fit.
+        let squared = gaps.saturating_mul(self.squared_gaps);
+        let spread = squared.saturating_sub(span * span);
         (spread as f64).sqrt() / span as f64
     }
 }

@@ -35,7 +35,8 @@ impl LabelledSpec {
                 let labels = history.row(plan, row)[labels_at];
                 self.contribution(plan, history, row, labels)
             })
-            .sum()
+            // Sums wrap as the running totals do that they are made of.
+            .fold(0, i64::wrapping_add)
     }
 
     /// Moves the window from `old` to `new`, which begins and ends no earlier.
@@ -55,12 +56,19 @@ impl LabelledSpec {
             start: old.start,
             end: new.start.min(old.end),
         };
-        let change = self.scan(plan, history, entered) - self.scan(plan, history, left);
+        let left = self.scan(plan, history, left);
+        let change = self.scan(plan, history, entered).wrapping_sub(left);
         if change != 0 {
-            let at = plan.labelled_at(slot);
-            history.set_fixed_time(at, history.fixed_time(at) + change);
+            add(plan, history, slot, change);
         }
     }
+}
+
+/// Changes the total of the [`LabelledSpec`] at `slot`.
+#[inline]
+fn add(plan: &Plan, history: &mut History, slot: usize, change: i64) {
+    let at = plan.labelled_at(slot);
+    history.set_fixed_time(at, history.fixed_time(at).wrapping_add(change));
 }
 
 /// Puts `label` on the row of its transaction; gives whether there is one.
@@ -78,10 +86,9 @@ pub(crate) fn relabel(plan: &Plan, history: &mut History, label: Label) -> bool 
         let lies_in =
             (history.cursor(spec.start_bound)..history.cursor(spec.end_bound)).contains(&row);
         if lies_in {
-            let change = spec.contribution(plan, history, row, label.bits)
-                - spec.contribution(plan, history, row, before);
-            let at = plan.labelled_at(slot);
-            history.set_fixed_time(at, history.fixed_time(at) + change);
+            let before = spec.contribution(plan, history, row, before);
+            let after = spec.contribution(plan, history, row, label.bits);
+            add(plan, history, slot, after.wrapping_sub(before));
         }
     }
     true

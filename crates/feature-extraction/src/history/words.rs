@@ -1,8 +1,10 @@
 //! A key's history as words, and back.
 
+use tillwatch_records::limits::EVENT_TIME_MS_MIN;
+
 use super::compact::most_capacity;
 use super::{History, NEVER_MS};
-use crate::image::{push64, take, take_run, take64};
+use crate::image::{is_event_time, push64, take, take_run, take64};
 use crate::layout::OPEN_MS;
 use crate::plan::Plan;
 
@@ -50,19 +52,57 @@ impl History {
         history.is_sound(plan).then_some(history)
     }
 
-    /// Whether rows are sorted and cursors point at rows.
+    /// Whether everything is as folding takes it for granted: times can be subtracted, rows are sorted,
+    /// and what points at rows points where it must. Totals and values may be any.
     fn is_sound(&self, plan: &Plan) -> bool {
-        let mut previous = NEVER_MS;
-        let sorted = (0..=self.rows).all(|row| {
+        self.rows_are_sound(plan)
+            && self.cursors_are_sound(plan)
+            && self.times_are_sound(plan)
+            && (plan.label_words.is_none() || self.fixed(plan.label_hint_at()) <= self.rows)
+    }
+
+    /// Whether rows are sorted by time, none is newer than the watermark, and those that are left of
+    /// others are old enough.
+    fn rows_are_sound(&self, plan: &Plan) -> bool {
+        let mut previous = EVENT_TIME_MS_MIN;
+        let sorted = (0..self.rows).all(|row| {
             let time = self.time(plan, row);
             let is_later = time >= previous;
             previous = time;
             is_later
         });
-        let bounds = 1..plan.bounds.len();
-        let cursors_fit = bounds
-            .into_iter()
-            .all(|bound| self.cursor(bound) <= self.rows);
-        sorted && cursors_fit && self.time(plan, self.rows) == OPEN_MS
+        let thinned = self.thinned.checked_sub(1);
+        sorted
+            && is_event_time(self.watermark_ms)
+            && previous <= self.watermark_ms
+            && self.time(plan, self.rows) == OPEN_MS
+            && thinned.is_none_or(|row| self.time(plan, row) <= self.forgotten_ms(plan))
+    }
+
+    /// Whether each cursor stands where the watermark says, so that no window ends before it begins.
+    /// Rows must be sound.
+    fn cursors_are_sound(&self, plan: &Plan) -> bool {
+        plan.bounds
+            .iter()
+            .enumerate()
+            .skip(1)
+            .all(|(index, bound)| {
+                let cursor = self.cursor(index);
+                let limit = bound.limit_ms(self.watermark_ms);
+                let is_after = |row: u32| self.time(plan, row) > limit;
+                cursor <= self.rows && is_after(cursor) && (cursor == 0 || !is_after(cursor - 1))
+            })
+    }
+
+    /// Whether the times of the newest records are times.
+    fn times_are_sound(&self, plan: &Plan) -> bool {
+        let is_sound = |at: usize| {
+            let time = self.fixed_time(at);
+            time == NEVER_MS || is_event_time(time)
+        };
+        (0..plan.sinces.len()).all(|slot| {
+            let at = plan.since_at(slot);
+            is_sound(at) && is_sound(at + 2)
+        })
     }
 }

@@ -4,8 +4,11 @@ use super::{FeatureLane, Warmth};
 use crate::bucket::Bucket;
 use crate::feature::cohort::Cohorts;
 use crate::history::NEVER_MS;
-use crate::image::{self, ImageError, LANE, push64, take, take64};
+use crate::image::{self, ImageError, LANE, is_event_time, push64, take, take64};
 use crate::keys::BUCKETS;
+
+/// Most records or keys that are read back as counted, so that more can still come.
+const COUNT_MAX: u64 = u64::MAX / 2;
 
 impl FeatureLane {
     /// Number of buckets that the keys of every lane are spread over by their hash.
@@ -79,7 +82,10 @@ impl FeatureLane {
         let cohorts = (0..cohorts)
             .map(|_| Cohorts::read_from(words))
             .collect::<Option<Vec<_>>>()?;
-        words.is_empty().then_some(())?;
+        let is_time = |time_ms: i64| time_ms == NEVER_MS || is_event_time(time_ms);
+        let is_sound = is_time(watermark_ms) && is_time(evicted_ms);
+        let is_countable = clock.max(evicted) <= COUNT_MAX;
+        (is_sound && is_countable && words.is_empty()).then_some(())?;
         self.watermark_ms = watermark_ms;
         self.warm_at_ms = warm_at_ms;
         self.clock = clock;
