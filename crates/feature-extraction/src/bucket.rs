@@ -202,70 +202,39 @@ impl Bucket {
         &self.slots[number as usize]
     }
 
-    /// The key's state to be changed, and its bytes now, for [`Bucket::settle`] afterwards. `seen` is
-    /// the number of the record that asks.
+    /// The key's state to be changed; [`Bucket::settle`] wants to know of it afterwards. `seen` is the
+    /// number of the record that asks.
     #[inline]
-    pub(crate) fn parts(
-        &mut self,
-        plan: &Plan,
-        number: u32,
-        seen: Option<u64>,
-    ) -> (usize, KeyParts<'_>) {
-        let bytes = self.changing_bytes(plan, number);
+    pub(crate) fn parts(&mut self, plan: &Plan, number: u32, seen: Option<u64>) -> KeyParts<'_> {
         let at = number as usize;
         let (queues, holdings) = (plan.extremes.len(), plan.holdings.len());
         let decayed = plan.decayed.len();
         let slot = &mut self.slots[at];
         slot.seen = seen.unwrap_or(slot.seen);
-        let parts = KeyParts {
+        KeyParts {
             history: &mut slot.history,
             queues: &mut self.queues[at * queues..][..queues],
             holdings: &mut self.holdings[at * holdings..][..holdings],
             decayed: &mut self.decayed[at * decayed..][..decayed],
-        };
-        (bytes, parts)
+        }
     }
 
-    /// Counts what a change of the key's state allocated or freed since it had `before` bytes; gives
-    /// what it has now.
+    /// Counts what a change of a key's state allocated or freed: its [`KeyParts::bytes`] before and
+    /// after.
     #[inline]
-    pub(crate) fn settle(&mut self, plan: &Plan, number: u32, before: usize) -> usize {
-        let after = self.changing_bytes(plan, number);
+    pub(crate) fn settle(&mut self, before: usize, after: usize) {
         self.heap_bytes = self.heap_bytes + after - before;
-        after
-    }
-
-    /// Bytes of what the slot points to and that may change.
-    #[inline]
-    fn changing_bytes(&self, plan: &Plan, number: u32) -> usize {
-        let at = number as usize;
-        let (queues, holdings) = (plan.extremes.len(), plan.holdings.len());
-        let decayed = plan.decayed.len();
-        let queues = &self.queues[at * queues..][..queues];
-        let holdings = &self.holdings[at * holdings..][..holdings];
-        let decayed = &self.decayed[at * decayed..][..decayed];
-        let mut bytes = self.slots[at].history.bytes();
-        for queue in queues {
-            bytes += queue.bytes();
-        }
-        for held in holdings {
-            bytes += held.as_ref().map_or(0, |held| held.bytes());
-        }
-        for decayed in decayed {
-            bytes += decayed.bytes();
-        }
-        bytes
     }
 
     /// Counts the slot's memory, once everything is in it.
     pub(super) fn count_slot(&mut self, plan: &Plan, number: u32) {
-        self.heap_bytes += self.changing_bytes(plan, number) + ALLOCATION_BYTES;
+        self.heap_bytes += self.parts(plan, number, None).bytes() + ALLOCATION_BYTES;
     }
 
     /// Frees a slot whose key has this hash; gives the key's watermark.
     pub(crate) fn evict(&mut self, plan: &Plan, hash: u64, number: u32) -> i64 {
-        let before = self.changing_bytes(plan, number) + ALLOCATION_BYTES;
-        let (_, parts) = self.parts(plan, number, None);
+        let parts = self.parts(plan, number, None);
+        let before = parts.bytes() + ALLOCATION_BYTES;
         let watermark_ms = parts.history.watermark_ms;
         parts.queues.fill_with(Queue::default);
         parts.holdings.fill_with(|| None);

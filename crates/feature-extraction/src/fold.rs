@@ -17,7 +17,7 @@ mod taken;
 
 /// Records whose state is brought near together, and whose features are written together. Enough that
 /// many cache misses overlap, few enough that what was fetched is still there when it is used.
-pub(crate) const CHUNK_RECORDS: usize = 128;
+pub(crate) const CHUNK_RECORDS: usize = 64;
 
 /// The state of one key.
 pub(crate) struct KeyParts<'a> {
@@ -28,6 +28,24 @@ pub(crate) struct KeyParts<'a> {
     pub(crate) holdings: &'a mut [holding::Slot],
     /// One per [`Plan::decayed`].
     pub(crate) decayed: &'a mut [Decayed],
+}
+
+impl KeyParts<'_> {
+    /// Bytes allocated.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        let mut bytes = self.history.bytes();
+        for queue in &*self.queues {
+            bytes += queue.bytes();
+        }
+        for held in &*self.holdings {
+            bytes += held.as_ref().map_or(0, |held| held.bytes());
+        }
+        for decayed in &*self.decayed {
+            bytes += decayed.bytes();
+        }
+        bytes
+    }
 }
 
 /// What is done with a record.
@@ -84,10 +102,12 @@ impl Record<'_> {
 }
 
 /// Working memory, reused from record to record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scratch {
     /// Where each bound stands for this record, then where windows of the newest records begin.
     bounds: Vec<u32>,
+    /// The time of each bound, for a record in order.
+    limits_ms: Vec<i64>,
     /// Where each bound stood before.
     before: Vec<u32>,
     /// Where in the history's words the row at each of them begins.
@@ -103,6 +123,7 @@ impl Scratch {
         let starts = plan.bounds.len() + plan.reads.newest.len();
         Self {
             bounds: vec![0; starts],
+            limits_ms: vec![0; plan.bounds.len()],
             before: vec![0; plan.bounds.len()],
             starts: vec![0; starts],
             ends: vec![0; plan.ends.len() * plan.layout.stride],
@@ -115,32 +136,33 @@ impl Scratch {
     pub(crate) fn fold(
         &mut self,
         plan: &Plan,
-        mut key: KeyParts<'_>,
+        key: &mut KeyParts<'_>,
         mut record: Record<'_>,
         around: Around<'_>,
         is_scored: bool,
     ) {
         if record.course == Course::InOrder {
+            let (limits, bounds) = (&mut self.limits_ms, &mut self.bounds);
             key.history
-                .advance(plan, record.now_ms, &mut self.bounds, &mut self.before);
-            self.advance_windows(plan, &mut key, &record);
+                .advance(plan, record.now_ms, limits, bounds, &mut self.before);
+            self.advance_windows(plan, key, &record);
         } else {
             key.history.search(plan, record.now_ms, &mut self.bounds);
         }
         self.meet(plan, key.history, &mut record, around.inputs);
         self.total_end(plan, key.history, &record, 0);
         if is_scored {
-            self.take(plan, &mut key, &record, around);
+            self.take(plan, key, &record, around);
         }
         if matches!(record.course, Course::Refused { .. }) {
             return;
         }
-        remember(plan, &mut key, &record, around.inputs);
+        remember(plan, key, &record, around.inputs);
         if record.course == Course::InOrder {
             let totals = &self.ends[..plan.layout.stride];
-            append(plan, &mut key, &record, totals);
+            append(plan, key, &record, totals);
         } else {
-            insert(plan, &mut key, &mut record);
+            insert(plan, key, &mut record);
         }
         for (slot, since) in plan.sinces.iter().enumerate() {
             let at = plan.since_at(slot);

@@ -27,6 +27,9 @@ pub(crate) const NEVER_MS: i64 = i64::MIN;
 /// Rows of a new key: the open one and room for two records.
 const ROWS_AT_START: usize = 3;
 
+/// Words of a cache line.
+const LINE_WORDS: usize = 16;
+
 /// The records of a key.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -207,39 +210,51 @@ impl History {
     /// processor can fetch for many keys at once.
     #[inline]
     pub(crate) fn touch(&self, plan: &Plan) -> u32 {
-        let mut seen = self.row(plan, self.rows)[0];
-        let fixed = &self.words[..self.base() + plan.fixed_words];
-        seen ^= fixed.last().copied().unwrap_or(0);
-        for bound in 1..plan.bounds.len() {
+        let (base, stride) = (self.base(), plan.layout.stride);
+        let (fixed, rows) = self.words.split_at(base + plan.fixed_words);
+        let lines = |words: &[u32]| {
+            let first = words
+                .iter()
+                .step_by(LINE_WORDS)
+                .fold(0, |all, word| all ^ word);
+            first ^ words.last().copied().unwrap_or(0)
+        };
+        let row = |row: u32| &rows[row as usize * stride..][..stride];
+        let mut seen = lines(&fixed[base..]) ^ lines(row(self.rows));
+        for cursor in &fixed[base..][..plan.bounds.len() - 1] {
             // A cursor seldom moves by more than one row.
-            let cursor = self.fixed(Plan::cursor_at(bound));
-            let next = self.rows.min(cursor + 1);
-            seen ^= self.row(plan, cursor)[0] ^ self.row(plan, next)[0];
+            seen ^= row(*cursor)[0] ^ lines(row(self.rows.min(cursor + 1)));
         }
         seen
     }
 
     /// Moves every cursor to `now_ms`, not before the watermark. Afterwards `bounds[i]` is the number
-    /// of rows before the plan's bound `i`; `before` is where the cursors stood.
+    /// of rows before the plan's bound `i`, which is at `limits_ms[i]`; `before` is where the cursors
+    /// stood.
     #[inline]
     pub(crate) fn advance(
         &mut self,
         plan: &Plan,
         now_ms: i64,
+        limits_ms: &mut [i64],
         bounds: &mut [u32],
         before: &mut [u32],
     ) {
+        let (base, stride) = (self.base(), plan.layout.stride);
+        let (fixed, rows) = self.words.split_at_mut(base + plan.fixed_words);
         bounds[0] = self.rows;
         before[0] = self.rows;
-        for (index, bound) in plan.bounds.iter().enumerate().skip(1) {
-            let limit = bound.limit_ms(now_ms);
-            let mut cursor = self.fixed(Plan::cursor_at(index));
-            before[index] = cursor;
-            while self.time(plan, cursor) <= limit {
-                cursor += 1;
+        limits_ms[0] = now_ms;
+        let cursors = fixed[base..].iter_mut().zip(&plan.bounds[1..]);
+        let known = bounds[1..].iter_mut().zip(&mut before[1..]);
+        let places = known.zip(&mut limits_ms[1..]);
+        for ((cursor, bound), ((place, before), limit_ms)) in cursors.zip(places) {
+            *limit_ms = bound.limit_ms(now_ms);
+            *before = *cursor;
+            while get_time(rows, *cursor as usize * stride) <= *limit_ms {
+                *cursor += 1;
             }
-            self.set_fixed(Plan::cursor_at(index), cursor);
-            bounds[index] = cursor;
+            *place = *cursor;
         }
     }
 

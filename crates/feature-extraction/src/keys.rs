@@ -167,30 +167,32 @@ impl Keys {
 
     /// Forgets the key's records, but not the key.
     pub(crate) fn reset(&mut self, plan: &Plan, index: KeyIndex) {
-        let (bytes, parts) = self.parts(plan, index, None);
+        let parts = self.parts(plan, index, None);
+        let before = parts.bytes();
         parts.history.reset(plan);
         parts.queues.iter_mut().for_each(Queue::clear);
         parts.holdings.iter_mut().for_each(|held| *held = None);
         parts.decayed.iter_mut().for_each(Decayed::clear);
-        self.settle(plan, index, bytes);
+        let after = parts.bytes();
+        self.settle(index, before, after);
     }
 
-    /// The key's state to be changed, and its bytes now, for [`Keys::settle`] afterwards. `seen` is
-    /// the number of the record that asks.
+    /// The key's state to be changed; [`Keys::settle`] wants to know of it afterwards. `seen` is the
+    /// number of the record that asks.
     #[inline]
     pub(crate) fn parts(
         &mut self,
         plan: &Plan,
         index: KeyIndex,
         seen: Option<u64>,
-    ) -> (usize, KeyParts<'_>) {
+    ) -> KeyParts<'_> {
         self.buckets[index.bucket as usize].parts(plan, index.slot, seen)
     }
 
-    /// Counts what a change of the key's state allocated or freed since it had `before` bytes.
+    /// As [`Bucket::settle`].
     #[inline]
-    pub(crate) fn settle(&mut self, plan: &Plan, index: KeyIndex, before: usize) {
-        let after = self.buckets[index.bucket as usize].settle(plan, index.slot, before);
+    pub(crate) fn settle(&mut self, index: KeyIndex, before: usize, after: usize) {
+        self.buckets[index.bucket as usize].settle(before, after);
         self.bytes = self.bytes + after - before;
     }
 

@@ -325,13 +325,16 @@ impl FeatureLane {
         };
         match index {
             Some(index) => {
-                let (before, parts) = self.keys.parts(plan, index, Some(self.clock));
-                self.scratch.fold(plan, parts, record, around, is_scored);
-                self.keys.settle(plan, index, before);
+                let mut parts = self.keys.parts(plan, index, Some(self.clock));
+                let before = parts.bytes();
+                self.scratch
+                    .fold(plan, &mut parts, record, around, is_scored);
+                let after = parts.bytes();
+                self.keys.settle(index, before, after);
             }
             None => self
                 .scratch
-                .fold(plan, self.blank.parts(), record, around, is_scored),
+                .fold(plan, &mut self.blank.parts(), record, around, is_scored),
         }
         if !refused {
             self.join_cohorts(plan, batch, row, now_ms);

@@ -15,6 +15,9 @@ use crate::plan::{ExtremeSpec, ExtremeValue, Plan};
 /// Entries at the front that may be dead before the rest is moved up.
 const DEAD_MIN: usize = 8;
 
+/// Entries that are looked at one by one before the rest is halved.
+const NEAR: usize = 4;
+
 /// The records of a key that may still be the largest of some window.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -136,12 +139,43 @@ impl Queue {
         }
     }
 
+    /// Looks at it from its oldest value on.
+    #[inline]
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        Walk {
+            live: &self.entries[self.head..],
+            at: 0,
+            limit_ms: i64::MIN,
+        }
+    }
+}
+
+/// A queue asked for one window after the other: most often each is shorter than the one before.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    live: &'a [Entry],
+    /// The first entry after `limit_ms`.
+    at: usize,
+    limit_ms: i64,
+}
+
+impl Walk<'_> {
     /// Highest rank after `limit_ms`.
     #[inline]
-    pub(crate) fn highest_after(&self, limit_ms: i64) -> Option<i64> {
-        let live = &self.entries[self.head..];
-        let first = live.partition_point(|entry| entry.time_ms <= limit_ms);
-        live.get(first).map(|entry| entry.rank)
+    pub(crate) fn highest_after(&mut self, limit_ms: i64) -> Option<i64> {
+        if limit_ms < self.limit_ms {
+            self.at = 0;
+        }
+        self.limit_ms = limit_ms;
+        let is_before = |entry: &Entry| entry.time_ms <= limit_ms;
+        let rest = &self.live[self.at..];
+        // Most windows begin with the same entry as the one before, or a few entries later.
+        let near = rest.iter().take(NEAR).take_while(|entry| is_before(entry));
+        self.at += match near.count() {
+            NEAR => rest.partition_point(is_before),
+            passed => passed,
+        };
+        self.live.get(self.at).map(|entry| entry.rank)
     }
 }
 
@@ -217,16 +251,29 @@ mod tests {
         for (time, rank) in [(1, 9), (2, 3), (3, 5), (4, 1)] {
             queue.push(time, rank);
         }
-        assert_eq!(queue.highest_after(0), Some(9));
-        assert_eq!(queue.highest_after(1), Some(5));
-        assert_eq!(queue.highest_after(3), Some(1));
-        assert_eq!(queue.highest_after(4), None);
+        assert_eq!(queue.walk().highest_after(0), Some(9));
+        assert_eq!(queue.walk().highest_after(1), Some(5));
+        assert_eq!(queue.walk().highest_after(3), Some(1));
+        assert_eq!(queue.walk().highest_after(4), None);
         queue.insert(2, 7);
-        assert_eq!(queue.highest_after(1), Some(7));
+        assert_eq!(queue.walk().highest_after(1), Some(7));
         queue.insert(2, 4);
-        assert_eq!(queue.highest_after(2), Some(5));
+        assert_eq!(queue.walk().highest_after(2), Some(5));
         queue.expire(2);
-        assert_eq!(queue.highest_after(0), Some(5));
+        assert_eq!(queue.walk().highest_after(0), Some(5));
+    }
+
+    #[test]
+    fn walks_from_window_to_window() {
+        let mut queue = Queue::default();
+        (0..1_000).for_each(|time| queue.push(time, -time));
+        let mut walk = queue.walk();
+        for limit in [-1, 0, 3, 4, 9, 9, 500, 501, 20, 998] {
+            assert_eq!(walk.highest_after(limit), Some(-(limit + 1)), "{limit}");
+        }
+        assert_eq!(walk.highest_after(999), None);
+        assert_eq!(walk.highest_after(5_000), None);
+        assert_eq!(walk.highest_after(998), Some(-999));
     }
 
     #[test]

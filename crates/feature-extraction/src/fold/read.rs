@@ -9,8 +9,8 @@ use crate::feature::{change, ewma, place};
 use crate::history::History;
 use crate::layout::{get64, get128};
 use crate::plan::{
-    CountSource, Differences, End, HoldingRead, Labelled, Memory, MemoryRead, Plan, Prior,
-    SinceSpec, Single, Window,
+    CountSource, Difference, Differences, End, ExtremeSpec, Extremes, HoldingRead, Labelled,
+    Memory, MemoryRead, Plan, Prior, SinceSpec, Single, Window,
 };
 
 impl Scratch {
@@ -27,8 +27,9 @@ impl Scratch {
             self.total_end(plan, key.history, record, end);
         }
         self.find_newest(plan, key.history, record);
+        let (rows_at, stride) = (key.history.row_at(plan, 0), plan.layout.stride);
         for (start, row) in self.starts.iter_mut().zip(&self.bounds) {
-            *start = key.history.row_at(plan, *row);
+            *start = rows_at + *row as usize * stride;
         }
         let mut view = View {
             plan,
@@ -43,20 +44,22 @@ impl Scratch {
             starts: &self.starts,
             ends: &self.ends,
         };
-        let (reads, taken) = (&plan.reads, &mut self.taken);
+        let (reads, taken) = (&plan.reads, self.taken.next(record.row));
         for differences in &reads.differences {
-            view.subtract(differences, |slot, value| taken.put(slot, value));
+            view.subtract(differences, taken);
+        }
+        for extremes in &reads.extremes {
+            view.extremes(extremes, &self.limits_ms, taken);
         }
         for (labelled, slot) in &reads.labelled {
-            taken.put(*slot, view.labelled(*labelled).cast_unsigned());
+            taken[*slot] = view.labelled(*labelled).cast_unsigned();
         }
         for (prior, slot) in &reads.priors {
-            taken.put(*slot, view.prior(*prior).to_bits());
+            taken[*slot] = view.prior(*prior).to_bits();
         }
         for (single, slot) in &reads.singles {
-            taken.put(*slot, view.value(single, &mut self.values).to_bits());
+            taken[*slot] = view.value(single, &mut self.values).to_bits();
         }
-        taken.next(record.row);
     }
 
     /// The running totals at one of the ends of windows, the record included where it is in them.
@@ -117,30 +120,28 @@ struct View<'a> {
 impl View<'_> {
     /// Differences of the running totals of a window.
     #[inline]
-    fn subtract(&self, differences: &Differences, mut put: impl FnMut(usize, u64)) {
+    fn subtract(&self, differences: &Differences, taken: &mut [u64]) {
         let stride = self.plan.layout.stride;
-        let start = &self
-            .history
-            .row_from(self.plan, self.starts[differences.start])[..stride];
+        let start = self.starts[differences.start];
+        let start = self.history.row_from(self.plan, start);
         let end = &self.ends[differences.end * stride..][..stride];
         if let Some(slot) = differences.rows {
             let bound = self.plan.ends[differences.end].bound;
             let others = self.bounds[bound] - self.bounds[differences.start];
             let own = self.own_count(differences.end, CountSource::Rows);
-            put(slot, u64::from(others + own));
+            taken[slot] = u64::from(others + own);
         }
-        for count in &differences.counts {
-            let value = end[count.at].wrapping_sub(start[count.at]);
-            put(count.slot, u64::from(value));
+        for &Difference { at, slot } in &differences.counts {
+            taken[slot] = u64::from(end[at].wrapping_sub(start[at]));
         }
-        for sum in &differences.sums {
-            let value = get64(end, sum.at).wrapping_sub(get64(start, sum.at));
-            put(sum.slot, value);
+        for &Difference { at, slot } in &differences.sums {
+            taken[slot] = get64(end, at).wrapping_sub(get64(start, at));
         }
-        for squares in &differences.squares {
-            let value = get128(end, squares.at).wrapping_sub(get128(start, squares.at));
-            put(squares.slot, value as u64);
-            put(squares.slot + 1, (value >> 64) as u64);
+        for &Difference { at, slot } in &differences.squares {
+            let value = get128(end, at).wrapping_sub(get128(start, at));
+            let halves = &mut taken[slot..slot + 2];
+            halves[0] = value as u64;
+            halves[1] = (value >> 64) as u64;
         }
     }
 
@@ -235,22 +236,42 @@ impl View<'_> {
         self.around.cohorts[cohort].share(name, prior)
     }
 
+    /// The extremes of windows that share a queue.
     #[inline]
+    fn extremes(&self, extremes: &Extremes, limits_ms: &[i64], taken: &mut [u64]) {
+        let spec = &self.plan.extremes[extremes.queue];
+        let end = self.plan.ends[extremes.end];
+        let own = self.own_rank(spec, end);
+        let mut walk = self.queues[extremes.queue].walk();
+        for (start, slot) in &extremes.starts {
+            let others = if self.in_order() {
+                walk.highest_after(limits_ms[*start])
+            } else {
+                let rows = self.bounds[*start]..self.bounds[end.bound];
+                spec.scan(self.plan, self.history, rows)
+            };
+            let highest = others.max(own);
+            let value = highest.map_or(f64::NAN, |rank| spec.value(rank));
+            taken[*slot] = value.to_bits();
+        }
+    }
+
+    /// The extreme of a few newest records.
     fn extreme(&self, window: Window, queue: usize) -> f64 {
         let (spec, end) = (&self.plan.extremes[queue], self.plan.ends[window.end]);
-        let others = if self.in_order() && window.last == 0 {
-            let limit = self.plan.bounds[window.start].limit_ms(self.record.now_ms);
-            self.queues[queue].highest_after(limit)
-        } else {
-            let rows = self.rows(window);
-            spec.scan(self.plan, self.history, rows.start..rows.end)
-        };
-        let own = if self.has_current(end) {
+        let rows = self.rows(window);
+        let others = spec.scan(self.plan, self.history, rows.start..rows.end);
+        let highest = others.max(self.own_rank(spec, end));
+        highest.map_or(f64::NAN, |rank| spec.value(rank))
+    }
+
+    #[inline]
+    fn own_rank(&self, spec: &ExtremeSpec, end: End) -> Option<i64> {
+        if self.has_current(end) {
             spec.rank_of(self.record.delta)
         } else {
             None
-        };
-        others.max(own).map_or(f64::NAN, |rank| spec.value(rank))
+        }
     }
 
     fn edge(&self, window: Window, raw: usize, count: CountSource, is_last: bool) -> f64 {

@@ -7,15 +7,12 @@ use crate::inputs::Inputs;
 use crate::output::Columns;
 use crate::plan::{ColumnRead, Plan, Slot};
 
-/// Values from one slot to the next: one cache line more than there are records, so that the values of a
-/// record do not compete for the same cache lines.
-const STRIDE: usize = CHUNK_RECORDS + 8;
-
 /// Values of at most [`CHUNK_RECORDS`] records.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Taken {
-    /// [`STRIDE`] values per slot.
+    /// Record after record, one value per slot.
     values: Vec<u64>,
+    slots: usize,
     /// Row of the batch of each record.
     rows: Vec<usize>,
 }
@@ -23,37 +20,36 @@ pub(crate) struct Taken {
 impl Taken {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
-            values: vec![0; plan.reads.slots * STRIDE],
+            values: vec![0; plan.reads.slots * CHUNK_RECORDS],
+            slots: plan.reads.slots,
             rows: Vec::with_capacity(CHUNK_RECORDS),
         }
     }
 
-    /// A value of the record at hand.
+    /// The values of the next record, which is `row` of the batch.
     #[inline]
-    pub(super) fn put(&mut self, slot: Slot, value: u64) {
-        self.values[slot * STRIDE + self.rows.len()] = value;
-    }
-
-    /// Goes on to the next record; this one was `row` of the batch.
-    #[inline]
-    pub(super) fn next(&mut self, row: usize) {
+    pub(super) fn next(&mut self, row: usize) -> &mut [u64] {
         debug_assert!(self.rows.len() < CHUNK_RECORDS);
+        let start = self.rows.len() * self.slots;
         self.rows.push(row);
+        &mut self.values[start..start + self.slots]
     }
 
     #[inline]
-    fn slot(&self, slot: Slot) -> &[u64] {
-        &self.values[slot * STRIDE..][..self.rows.len()]
+    fn slot(&self, slot: Slot) -> impl Iterator<Item = u64> + '_ {
+        // Without a slot there are no features to be made of one.
+        let records = self.values.chunks_exact(self.slots.max(1));
+        records.map(move |values| values[slot])
     }
 
     #[inline]
     fn floats(&self, slot: Slot) -> impl Iterator<Item = f64> + '_ {
-        self.slot(slot).iter().map(|bits| f64::from_bits(*bits))
+        self.slot(slot).map(f64::from_bits)
     }
 
     #[inline]
     fn integers(&self, slot: Slot) -> impl Iterator<Item = i64> + '_ {
-        self.slot(slot).iter().map(|bits| bits.cast_signed())
+        self.slot(slot).map(u64::cast_signed)
     }
 
     /// Writes the features of all records from row `first` of `columns` on, and forgets them.
@@ -88,9 +84,9 @@ impl Taken {
                 sum,
                 squares,
             } => {
-                let halves = self.slot(squares).iter().zip(self.slot(squares + 1));
-                let squares = halves.map(|(low, high)| u128::from(*low) | u128::from(*high) << 64);
-                let counts = self.slot(count).iter().map(|count| *count as u32);
+                let halves = self.slot(squares).zip(self.slot(squares + 1));
+                let squares = halves.map(|(low, high)| u128::from(low) | u128::from(high) << 64);
+                let counts = self.slot(count).map(|count| count as u32);
                 let all = counts.zip(self.integers(sum)).zip(squares);
                 fill(
                     run,

@@ -20,11 +20,13 @@ impl FeatureLane {
         let hash = self.chunk.key_hashes[in_chunk];
         let index = hint.or_else(|| self.keys.find(hash, key_of(batch, row)));
         let is_joined = index.is_some_and(|index| {
-            let (before, mut parts) = self.keys.parts(plan, index, None);
+            let mut parts = self.keys.parts(plan, index, None);
+            let before = parts.bytes();
             let is_joined = self
                 .scratch
                 .label(plan, &mut parts, batch.inputs.label(row));
-            self.keys.settle(plan, index, before);
+            let after = parts.bytes();
+            self.keys.settle(index, before, after);
             is_joined
         });
         self.stats.labels_unmatched += u64::from(!is_joined);

@@ -4,6 +4,8 @@
 //! Most features are differences of running totals. Differences that several features share are taken
 //! once; dispatching on the kind of a feature happens once per column, not once per value.
 
+use std::cmp::Reverse;
+
 use super::compile::shared::intern;
 use super::{CountSource, NumberId, Op, Part, Plan, Single, Total, Window};
 
@@ -19,6 +21,8 @@ pub(crate) struct Reads {
     pub(crate) differences: Vec<Differences>,
     /// Totals of labelled records.
     pub(crate) labelled: Vec<(Labelled, Slot)>,
+    /// Largest and smallest values, of a queue each.
+    pub(crate) extremes: Vec<Extremes>,
     /// Shares of cohorts.
     pub(crate) priors: Vec<(Prior, Slot)>,
     /// What needs more of a key than totals.
@@ -47,6 +51,16 @@ pub(crate) struct Differences {
 pub(crate) struct Difference {
     pub(crate) at: usize,
     pub(crate) slot: Slot,
+}
+
+/// Windows that end at the same place and share a queue.
+#[derive(Debug)]
+pub(crate) struct Extremes {
+    /// Index into [`Plan::extremes`].
+    pub(crate) queue: usize,
+    pub(crate) end: usize,
+    /// Where each window begins, the longest first.
+    pub(crate) starts: Vec<(usize, Slot)>,
 }
 
 /// An entry of [`Plan::labelled`] in a window.
@@ -146,6 +160,9 @@ impl Reads {
                 }),
             },
             Op::Value { number } => ColumnRead::Number(number),
+            Op::Single(Single::Extreme { window, queue }) if window.last == 0 => {
+                ColumnRead::Float(self.extreme(plan, window, queue))
+            }
             Op::Single(single) => {
                 let single = single.in_window(|window| self.window(plan, window));
                 ColumnRead::Float(taken(&mut self.singles, single, &mut self.slots))
@@ -202,6 +219,25 @@ impl Reads {
     fn squares(&mut self, plan: &Plan, window: Window, at: usize) -> Slot {
         let index = self.differences(plan, window);
         difference(&mut self.differences[index].squares, at, &mut self.slots, 2)
+    }
+
+    fn extreme(&mut self, plan: &Plan, window: Window, queue: usize) -> Slot {
+        let known = self
+            .extremes
+            .iter()
+            .position(|e| e.queue == queue && e.end == window.end);
+        let index = known.unwrap_or_else(|| {
+            self.extremes.push(Extremes {
+                queue,
+                end: window.end,
+                starts: Vec::new(),
+            });
+            self.extremes.len() - 1
+        });
+        let starts = &mut self.extremes[index].starts;
+        let slot = taken(starts, window.start, &mut self.slots);
+        starts.sort_by_key(|(start, _)| Reverse(plan.bounds[*start].before_ms));
+        slot
     }
 
     /// Index of the differences of a window.
