@@ -1,0 +1,244 @@
+//! The state of a lane with arbitrary words changed, behind a right header and checksum: it is refused, or
+//! the lane goes on from it.
+//!
+//! The first byte chooses what is damaged: the keys of a bucket, or what the lane keeps besides. Every eight
+//! that follow are a change: what, where (3) and by what (4). So every input begins at state that is right,
+//! whatever its format, and needs no corpus.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+};
+use libfuzzer_sys::fuzz_target;
+use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, ImageError, Plan};
+use tillwatch_records::units::DurationMs;
+use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
+use twox_hash::XxHash3_64;
+
+/// Every aggregate.
+const CATALOG: &str =
+    include_str!("../../crates/feature-extraction/src/plan/estimate/everything.toml");
+
+const COLUMNS: [Column; 13] = [
+    Column::EventId,
+    Column::EventTime,
+    Column::OccurredTime,
+    Column::TerminalId,
+    Column::Mcc,
+    Column::CardToken,
+    Column::Bin,
+    Column::AmountMinor,
+    Column::ResponseCode,
+    Column::Stan,
+    Column::Lat,
+    Column::Lon,
+    Column::LabelKind,
+];
+
+/// Words before what is written, the last two of them its length, and of the checksum behind it.
+const HEADER: usize = 7;
+const CHECKSUM: usize = 2;
+
+/// Records of the state: two days, so that windows are large and panes are thinned out.
+const BEFORE: usize = 300;
+
+/// Records that a lane goes on with: a day and a half, so that most of the windows is exchanged.
+const AFTER: usize = 60;
+
+const MINUTE_MS: i64 = 60_000;
+const STEP_MS: i64 = 10 * MINUTE_MS;
+const STEP_AFTER_MS: i64 = 40 * MINUTE_MS;
+const LATE_MS: i64 = 50 * MINUTE_MS;
+
+/// A label is that of the record so many before, which has the same key.
+const LABELLED_BEFORE: usize = 8;
+
+/// 2023-11-14, 22:13:20 UTC.
+const START_MS: i64 = 1_700_000_000_000;
+
+static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+    let catalog = Catalog::parse(CATALOG).expect("the catalog is right");
+    let mut settings = EngineSettings::default();
+    settings.time.allowed_lateness = DurationMs::from_ms(60 * MINUTE_MS);
+    Arc::new(Plan::compile(&catalog, &settings).expect("the catalog fits"))
+});
+
+/// Each part of a lane that holds something, and its image; the lane's own is the last.
+static WRITTEN: LazyLock<Vec<(usize, Vec<u32>)>> = LazyLock::new(|| {
+    let mut lane = lane();
+    lane.process(batch(0..BEFORE));
+    let mut parts: Vec<_> = (0..=FeatureLane::BUCKETS)
+        .map(|part| (part, image(&lane, part)))
+        .collect();
+    let empty = parts.iter().map(|(_, image)| image.len()).min();
+    parts.retain(|(_, image)| Some(image.len()) > empty);
+    for (_, image) in &parts {
+        let (checked, sum) = image.split_at(image.len() - CHECKSUM);
+        assert_eq!(
+            sum,
+            checksum(checked),
+            "the checksum here is that of the crate"
+        );
+    }
+    parts
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((choice, changes)) = bytes.split_first() else {
+        return;
+    };
+    let mut lane = lane();
+    for (part, image) in &*WRITTEN {
+        read(&mut lane, *part, image).expect("its own state");
+    }
+    let (part, written) = &WRITTEN[usize::from(*choice) % WRITTEN.len()];
+    let image = damaged(written, changes);
+    if read(&mut lane, *part, &image).is_err() {
+        for (part, written) in &*WRITTEN {
+            assert!(self::image(&lane, *part) == *written, "it is as it was");
+        }
+        return;
+    }
+    lane.process(batch(BEFORE..BEFORE + AFTER));
+    for part in 0..=FeatureLane::BUCKETS {
+        self::image(&lane, part);
+    }
+});
+
+fn lane() -> FeatureLane {
+    let key = KeySpec::from_names(&["terminal_id"]).expect("the column exists");
+    FeatureLane::new(Arc::clone(&PLAN), key, 0)
+}
+
+fn image(lane: &FeatureLane, part: usize) -> Vec<u32> {
+    let mut image = Vec::new();
+    if part == FeatureLane::BUCKETS {
+        lane.write_own(&mut image);
+    } else {
+        lane.write_bucket(part, &mut image);
+    }
+    image
+}
+
+fn read(lane: &mut FeatureLane, part: usize, image: &[u32]) -> Result<(), ImageError> {
+    let bytes: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
+    if part == FeatureLane::BUCKETS {
+        lane.read_own(&bytes)
+    } else {
+        lane.read_bucket(part, &bytes)
+    }
+}
+
+/// The image `written` with `changes` to what is between header and checksum.
+fn damaged(written: &[u32], changes: &[u8]) -> Vec<u32> {
+    let mut payload = written[HEADER..written.len() - CHECKSUM].to_vec();
+    for change in changes.as_chunks::<8>().0 {
+        let [what, at @ .., a, b, c, d] = *change;
+        let [x, y, z] = at;
+        let value = u32::from_le_bytes([a, b, c, d]);
+        let place = |number: u32| number as usize % payload.len().max(1);
+        let (at, other) = (place(u32::from_le_bytes([x, y, z, 0])), place(value));
+        if payload.is_empty() {
+            break;
+        }
+        match what % 8 {
+            0 => payload[at] = value,
+            1 => payload[at] = payload[at].wrapping_add(value),
+            2 => payload[at] ^= 1 << (value % u32::BITS),
+            3 => payload[at] = payload[other],
+            // A small or large number of 64 bits, and one shifted up.
+            4 | 5 => {
+                let wide = i64::from(value.cast_signed()) << (what % 2 * 40);
+                let halves = [wide as u32, (wide >> 32) as u32];
+                payload[at..]
+                    .iter_mut()
+                    .zip(halves)
+                    .for_each(|(w, half)| *w = half);
+            }
+            6 => payload.insert(at, value),
+            _ if value.is_multiple_of(8) => payload.truncate(at),
+            _ => drop(payload.remove(at)),
+        }
+    }
+    let mut image = written[..HEADER - 2].to_vec();
+    let words = payload.len() as u64;
+    image.extend([words as u32, (words >> 32) as u32]);
+    image.extend(payload);
+    let sum = checksum(&image);
+    image.extend(sum);
+    image
+}
+
+fn checksum(words: &[u32]) -> [u32; CHECKSUM] {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let sum = XxHash3_64::oneshot(&bytes);
+    [sum as u32, (sum >> 32) as u32]
+}
+
+fn kind(number: usize) -> RecordKind {
+    match number % 10 {
+        9 => RecordKind::Label,
+        4 => RecordKind::TerminalEvent,
+        _ => RecordKind::Transaction,
+    }
+}
+
+fn time_ms(number: usize) -> i64 {
+    let (before, after) = (number.min(BEFORE), number.saturating_sub(BEFORE));
+    let late_ms = if number % 7 == 3 { LATE_MS } else { 0 };
+    START_MS + before as i64 * STEP_MS + after as i64 * STEP_AFTER_MS - late_ms
+}
+
+/// The records with these numbers.
+fn batch(numbers: std::ops::Range<usize>) -> EventBatch {
+    let projection = Projection::new(COLUMNS);
+    let columns = projection.columns().iter();
+    let columns = columns.map(|column| array(*column, numbers.clone()));
+    let columns = RecordBatch::try_new(Arc::clone(projection.schema()), columns.collect());
+    EventBatch {
+        source: TopicPartition::new("fuzz", 0),
+        offsets: numbers.clone().map(|number| number as i64).collect(),
+        record_timestamps_ms: numbers.clone().map(time_ms).collect(),
+        kinds: numbers.map(kind).collect(),
+        projection: Arc::new(projection),
+        columns: columns.expect("the arrays are as the schema says"),
+        joined: None,
+    }
+}
+
+fn array(column: Column, numbers: std::ops::Range<usize>) -> ArrayRef {
+    let is_label = |number: usize| kind(number) == RecordKind::Label;
+    let meant = |number: usize| match kind(number) {
+        RecordKind::Label => number - LABELLED_BEFORE,
+        _ => number,
+    };
+    let times = |values: TimestampMillisecondArray| Arc::new(values.with_timezone("UTC"));
+    let texts = |text: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+        Arc::new(numbers.clone().map(text).collect::<StringArray>())
+    };
+    match column {
+        Column::EventTime => times(numbers.map(|n| Some(time_ms(n))).collect()),
+        Column::OccurredTime => times(
+            numbers
+                .map(|n| is_label(n).then(|| time_ms(meant(n))))
+                .collect(),
+        ),
+        Column::AmountMinor | Column::Stan => {
+            let modulus = if column == Column::Stan { 40 } else { 5_000 };
+            let values = numbers.map(|n| (n * n * 7_919 % modulus) as i64 - 3);
+            Arc::new(values.collect::<Int64Array>())
+        }
+        Column::Lat | Column::Lon => {
+            let values = numbers.map(|n| (n % 3) as f64 * 0.5);
+            Arc::new(values.collect::<Float64Array>())
+        }
+        Column::EventId => texts(&|n| Some(format!("id {}", meant(n)))),
+        // Most are of one key.
+        Column::TerminalId => texts(&|n| Some(["a", "b", "c"][(n % 8).saturating_sub(5)].into())),
+        Column::LabelKind => texts(&|n| is_label(n).then(|| "fraud".into())),
+        Column::ResponseCode => texts(&|n| Some(["05", "00", "00", "00"][n % 4].into())),
+        _ => texts(&|n| Some((n % 19).to_string())),
+    }
+}
