@@ -4,14 +4,13 @@
 //! name says, keys drawn uniformly at random, which is the worst case for the processor's caches.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use job_w::{BATCH_RECORDS, lane, plan, report};
 use simulated::Simulated;
-use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
-use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
+use tillwatch_feature_extraction::FeatureLane;
+use tillwatch_records::KeySpec;
 
 /// The binary's allocator.
 #[global_allocator]
@@ -19,145 +18,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[path = "support/cpu_time.rs"]
 mod cpu_time;
+#[path = "support/job_w.rs"]
+mod job_w;
 #[path = "support/simulated.rs"]
 mod simulated;
-
-/// Records in a batch: what a lane gets when it is busy.
-const BATCH_RECORDS: usize = 2048;
-
-const DAY_MS: f64 = 86_400_000.0;
-
-/// An endless stream of transactions.
-struct Source {
-    projection: Arc<Projection>,
-    keys: u64,
-    step_ms: f64,
-    number: u64,
-    random: u64,
-}
-
-impl Source {
-    /// `live` records of each of `keys` keys in 24 hours.
-    fn new(keys: u64, live: u64) -> Self {
-        let columns = [
-            Column::EventId,
-            Column::EventTime,
-            Column::AcquirerId,
-            Column::MerchantId,
-            Column::TerminalId,
-            Column::CardToken,
-            Column::AmountMinor,
-            Column::ResponseCode,
-        ];
-        Self {
-            projection: Arc::new(Projection::new(columns)),
-            keys,
-            step_ms: DAY_MS / (keys * live) as f64,
-            number: 0,
-            random: 42,
-        }
-    }
-
-    /// SplitMix64.
-    fn draw(&mut self, below: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-
-    fn batch(&mut self, records: usize) -> EventBatch {
-        let first = self.number;
-        let numbers = first..first + records as u64;
-        self.number = numbers.end;
-        let times: Vec<i64> = numbers
-            .clone()
-            .map(|n| 1_704_067_200_000 + (n as f64 * self.step_ms) as i64)
-            .collect();
-        let keys: Vec<u64> = numbers.clone().map(|_| self.draw(self.keys)).collect();
-        let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
-        let cards = (0..records).map(|_| format!("card-{:016x}", self.draw(200_000)));
-        let cards = text(cards.collect());
-        let amounts = (0..records).map(|_| self.draw(50_000) as i64 + 100);
-        let amounts = Int64Array::from_iter_values(amounts);
-        let codes = ["00", "00", "00", "00", "00", "00", "00", "00", "51", "05"];
-        let codes: StringArray = (0..records)
-            .map(|_| Some(codes[self.draw(10) as usize]))
-            .collect();
-        let arrays: Vec<ArrayRef> = vec![
-            text(numbers.map(|n| format!("event-{n:012}")).collect()),
-            Arc::new(TimestampMillisecondArray::from(times.clone()).with_timezone("UTC")),
-            text(vec!["400001".to_owned(); records]),
-            text(keys.iter().map(|k| format!("M{:09}", k / 4)).collect()),
-            text(keys.iter().map(|k| format!("T{k:07}")).collect()),
-            cards,
-            Arc::new(amounts),
-            Arc::new(codes),
-        ];
-        let schema = self.projection.schema().clone();
-        let order = self.projection.columns().iter();
-        let named = [
-            Column::EventId,
-            Column::EventTime,
-            Column::AcquirerId,
-            Column::MerchantId,
-            Column::TerminalId,
-            Column::CardToken,
-            Column::AmountMinor,
-            Column::ResponseCode,
-        ];
-        let columns = order
-            .filter_map(|column| named.iter().position(|name| name == column))
-            .map(|position| Arc::clone(&arrays[position]))
-            .collect();
-        EventBatch {
-            joined: None,
-            source: TopicPartition::new("bench", 0),
-            offsets: (first as i64..).take(records).collect(),
-            record_timestamps_ms: times,
-            kinds: vec![RecordKind::Transaction; records],
-            columns: RecordBatch::try_new(schema, columns).unwrap_or_else(|error| {
-                eprintln!("batch of the bench: {error}");
-                std::process::exit(1)
-            }),
-            projection: Arc::clone(&self.projection),
-        }
-    }
-}
-
-fn plan(catalog: &str) -> Arc<Plan> {
-    let catalog = Catalog::parse(catalog);
-    let mut settings = EngineSettings::default();
-    settings.state.max_bytes = tillwatch_records::units::ByteSize(4 << 30);
-    let plan = catalog.and_then(|catalog| Plan::compile(&catalog, &settings));
-    let plan = plan.unwrap_or_else(|error| {
-        eprintln!("catalog of the bench: {error}");
-        std::process::exit(1)
-    });
-    Arc::new(plan)
-}
-
-fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
-    let plan = plan(include_str!("../models/features/job-w.toml"));
-    let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
-    let mut source = Source::new(keys, live);
-    for _ in 0..keys * live * 5 / 4 / BATCH_RECORDS as u64 + 1 {
-        black_box(lane.process(source.batch(BATCH_RECORDS)));
-    }
-    report(&lane);
-    (source, lane)
-}
-
-fn report(lane: &FeatureLane) {
-    let stats = lane.stats();
-    eprintln!(
-        "{} keys: {} MiB of state, {} bytes per key",
-        stats.keys,
-        stats.state_bytes >> 20,
-        stats.state_bytes / stats.keys.max(1),
-    );
-}
 
 fn features(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("features/job-w");
