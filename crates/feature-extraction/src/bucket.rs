@@ -98,25 +98,43 @@ impl Bucket {
         found.map(|(_, slot)| *slot)
     }
 
-    /// Something of every cache line that says where the slot's queues and holdings are, so that the
-    /// processor can fetch for many keys at once.
+    /// Something of every cache line that says where the slot's queues, holdings and decayed values
+    /// are, so that the processor can fetch for many keys at once.
     #[inline]
     pub(crate) fn touch_parts(&self, plan: &Plan, number: u32) -> u32 {
-        let (at, queues) = (number as usize, plan.extremes.len());
-        let queues = &self.queues[at * queues..][..queues];
-        let holdings = plan.holdings.len();
-        let holdings = &self.holdings[at * holdings..][..holdings];
+        let (queues, holdings, decayed) = self.slices(plan, number);
         let lengths = queues.iter().fold(0, |seen, queue| seen ^ queue.bytes());
         let held = holdings.iter().filter(|held| held.is_some()).count();
-        (lengths ^ held) as u32
+        let room = decayed
+            .iter()
+            .fold(0, |seen, decayed| seen ^ decayed.bytes());
+        (lengths ^ held ^ room) as u32
     }
 
-    /// As [`Bucket::touch_parts`], of the queues' own values.
+    /// As [`Bucket::touch_parts`], of what these point to.
     #[inline]
     pub(crate) fn touch_values(&self, plan: &Plan, number: u32) -> u32 {
-        let (at, queues) = (number as usize, plan.extremes.len());
-        let queues = &self.queues[at * queues..][..queues];
-        queues.iter().fold(0, |seen, queue| seen ^ queue.touch())
+        let (queues, holdings, decayed) = self.slices(plan, number);
+        let mut seen = queues.iter().fold(0, |seen, queue| seen ^ queue.touch());
+        for held in holdings.iter().flatten() {
+            seen ^= held.bytes() as u32;
+        }
+        decayed
+            .iter()
+            .fold(seen, |seen, decayed| seen ^ decayed.touch())
+    }
+
+    /// What the slot has besides its history.
+    #[inline]
+    fn slices(&self, plan: &Plan, number: u32) -> (&[Queue], &[holding::Slot], &[Decayed]) {
+        let at = number as usize;
+        let (queues, holdings) = (plan.extremes.len(), plan.holdings.len());
+        let decayed = plan.decayed.len();
+        (
+            &self.queues[at * queues..][..queues],
+            &self.holdings[at * holdings..][..holdings],
+            &self.decayed[at * decayed..][..decayed],
+        )
     }
 
     /// Gives `key`, which has no state, a slot.

@@ -69,7 +69,7 @@ impl Dedup {
     }
 
     /// Drops what is past the horizon; at the limit, halves the span that is kept until enough is
-    /// free. Looks again when there are a third more.
+    /// free. Looks again when there are a third more, or no room for more.
     #[cold]
     fn forget(&mut self, watermark_ms: i64) {
         let mut span_ms = self.horizon_ms;
@@ -86,7 +86,8 @@ impl Dedup {
             span_ms /= 2;
         }
         let more = (self.seen.len() / 3).max(IDS_MIN);
-        self.full_at = (self.seen.len() + more).min(self.ids_max);
+        let full_at = (self.seen.len() + more).max(self.seen.room());
+        self.full_at = full_at.min(self.ids_max);
     }
 
     /// Appends everything as words.

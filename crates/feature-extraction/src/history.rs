@@ -27,6 +27,10 @@ pub(crate) const NEVER_MS: i64 = i64::MIN;
 /// Rows of a new key: the open one and room for two records.
 const ROWS_AT_START: usize = 3;
 
+/// Rows that are looked at one by one, where the wanted one most often is, before it is searched for by
+/// halves.
+const LOOKS: usize = 8;
+
 /// Words of a cache line.
 const LINE_WORDS: usize = 16;
 
@@ -328,6 +332,37 @@ impl History {
         low
     }
 
+    /// A row from `from` on such that `count` counts `wanted` of those from there to `to`; it counts more
+    /// of all.
+    ///
+    /// Near the end most often: looks back from there first. Takes nothing for granted of counts, which
+    /// may be any in state that was read back.
+    #[inline]
+    pub(crate) fn newest_counted(
+        &self,
+        plan: &Plan,
+        (from, to): (u32, u32),
+        count: CountSource,
+        wanted: u32,
+    ) -> u32 {
+        let total = self.counted(plan, to, count);
+        let newer = |row| total.wrapping_sub(self.counted(plan, row, count));
+        // No row counts twice, so it lies as far back as counts are missing, or farther.
+        let mut row = to.saturating_sub(wanted);
+        for _ in 0..LOOKS {
+            let missing = wanted.saturating_sub(newer(row));
+            if missing == 0 && row >= from {
+                return row;
+            }
+            row = row.saturating_sub(missing);
+            if row <= from {
+                break;
+            }
+        }
+        let rise = newer(from).wrapping_sub(wanted);
+        self.risen(plan, (from, to), count, rise)
+    }
+
     /// The last row in `from..to` that `count` counts.
     pub(crate) fn last_counted(
         &self,
@@ -335,6 +370,10 @@ impl History {
         (from, to): (u32, u32),
         count: CountSource,
     ) -> Option<u32> {
+        let mut near = (from..to).rev().take(LOOKS);
+        if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
+            return Some(row);
+        }
         let first = self.counted(plan, from, count);
         let total = self.counted(plan, to, count).wrapping_sub(first);
         // The smallest row before which all of them lie is the one after the last.
@@ -348,6 +387,10 @@ impl History {
         (from, to): (u32, u32),
         count: CountSource,
     ) -> Option<u32> {
+        let mut near = (from..to).take(LOOKS);
+        if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
+            return Some(row);
+        }
         let first = self.counted(plan, from, count);
         let total = self.counted(plan, to, count).wrapping_sub(first);
         (total > 0).then(|| self.risen(plan, (from, to), count, 1) - 1)

@@ -92,7 +92,7 @@ impl Scratch {
             let own = record.own_count(end, window.counted);
             let wanted = window.last - own;
             *place = if others > wanted {
-                history.risen(plan, (from, to), window.counted, others - wanted)
+                history.newest_counted(plan, (from, to), window.counted, wanted)
             } else {
                 from
             };

@@ -134,16 +134,40 @@ impl<V: Value> PodMap<V> {
         Some(old)
     }
 
-    /// Keeps the entries that `keep` wants, in place; it may be asked twice about the same one.
+    /// Number of keys that fit without growing.
+    #[inline]
+    pub(crate) fn room(&self) -> usize {
+        self.slots() * 3 / 4
+    }
+
+    /// Keeps the entries that `keep` wants, in place.
+    ///
+    /// One pass: entries stand in the order of their homes, so each moves back to its home or as near to it as
+    /// the one before it lets it. Starts behind a free slot, where no run goes on.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, V) -> bool) {
-        let mut slot = 0;
-        while slot < self.slots() {
+        let slots = self.slots();
+        let Some(free) = (0..slots).find(|slot| self.key_at(*slot) == 0) else {
+            return;
+        };
+        let mut nearest = free + 1;
+        // Slots behind the last one are those at the front.
+        for at in free + 1..free + slots {
+            let slot = at & (slots - 1);
             let key = self.key_at(slot);
-            if key != 0 && !keep(key, self.value_at(slot)) {
-                self.close(slot);
+            if key == 0 {
+                continue;
+            }
+            let value = self.value_at(slot);
+            if !keep(key, value) {
+                self.vacate(slot);
                 self.len -= 1;
-            } else {
-                slot += 1;
+                continue;
+            }
+            let place = nearest.max(at - self.distance(slot, key));
+            nearest = place + 1;
+            if place != at {
+                self.vacate(slot);
+                self.put(place & (slots - 1), key, value);
             }
         }
         self.shrink();
@@ -241,7 +265,7 @@ impl<V: Value> PodMap<V> {
 
     /// Adds a key that is not there; `slot` is where it would stand.
     pub(super) fn insert_at(&mut self, mut slot: usize, key: u64, value: V) {
-        if (self.len + 1) * 4 > self.slots() * 3 {
+        if self.len >= self.room() {
             self.resize((self.bits + 1).max(BITS_MIN));
             slot = self.find(key).unwrap_or_else(|free| free);
         }
@@ -288,6 +312,11 @@ impl<V: Value> PodMap<V> {
         value.put(&mut words[KEY_WORDS..]);
     }
 
+    #[inline]
+    fn vacate(&mut self, slot: usize) {
+        self.words[slot * Self::STRIDE..][..Self::STRIDE].fill(0);
+    }
+
     /// Writes an entry to `slot` and moves the rest of the run there one slot on.
     #[inline]
     fn open(&mut self, mut slot: usize, mut key: u64, mut value: V) {
@@ -309,7 +338,7 @@ impl<V: Value> PodMap<V> {
             let next = self.next(slot);
             let key = self.key_at(next);
             if key == 0 || self.distance(next, key) == 0 {
-                self.words[slot * Self::STRIDE..][..Self::STRIDE].fill(0);
+                self.vacate(slot);
                 return;
             }
             self.put(slot, key, self.value_at(next));
