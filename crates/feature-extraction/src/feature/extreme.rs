@@ -2,7 +2,8 @@
 //!
 //! The queue holds the records that no later one beats, so values fall from front to back; the
 //! largest of a window is the first entry inside it. Cost: O(1) amortised to keep, O(log q) to ask,
-//! with q entries (about ln n for values in random order, n at worst). Space, shared by all windows
+//! with q entries (about ln n for values in random order, n at worst); for a record that is not in order a
+//! look at each of its rows, where the answer is newer than its window. Space, shared by all windows
 //! of the same values and delay: 16 bytes per entry, none per record.
 
 use bytemuck::{Pod, Zeroable};
@@ -28,10 +29,10 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct Entry {
-    time_ms: i64,
+pub(crate) struct Entry {
+    pub(crate) time_ms: i64,
     /// Orders values so that the wanted one is the largest.
-    rank: i64,
+    pub(crate) rank: i64,
 }
 
 /// Words of an entry.
@@ -160,9 +161,9 @@ pub(crate) struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Highest rank after `limit_ms`.
+    /// The entry of the highest rank after `limit_ms`.
     #[inline]
-    pub(crate) fn highest_after(&mut self, limit_ms: i64) -> Option<i64> {
+    pub(crate) fn first_after(&mut self, limit_ms: i64) -> Option<Entry> {
         if limit_ms < self.limit_ms {
             self.at = 0;
         }
@@ -175,7 +176,7 @@ impl Walk<'_> {
             NEAR => rest.partition_point(is_before),
             passed => passed,
         };
-        self.live.get(self.at).map(|entry| entry.rank)
+        self.live.get(self.at).copied()
     }
 }
 
@@ -245,22 +246,30 @@ fn total_order(bits: i64) -> i64 {
 mod tests {
     use super::*;
 
+    fn rank(entry: Option<Entry>) -> Option<i64> {
+        entry.map(|entry| entry.rank)
+    }
+
+    fn highest(queue: &Queue, limit_ms: i64) -> Option<i64> {
+        rank(queue.walk().first_after(limit_ms))
+    }
+
     #[test]
     fn answers_shorter_windows_from_the_same_queue() {
         let mut queue = Queue::default();
         for (time, rank) in [(1, 9), (2, 3), (3, 5), (4, 1)] {
             queue.push(time, rank);
         }
-        assert_eq!(queue.walk().highest_after(0), Some(9));
-        assert_eq!(queue.walk().highest_after(1), Some(5));
-        assert_eq!(queue.walk().highest_after(3), Some(1));
-        assert_eq!(queue.walk().highest_after(4), None);
+        assert_eq!(highest(&queue, 0), Some(9));
+        assert_eq!(highest(&queue, 1), Some(5));
+        assert_eq!(highest(&queue, 3), Some(1));
+        assert_eq!(highest(&queue, 4), None);
         queue.insert(2, 7);
-        assert_eq!(queue.walk().highest_after(1), Some(7));
+        assert_eq!(highest(&queue, 1), Some(7));
         queue.insert(2, 4);
-        assert_eq!(queue.walk().highest_after(2), Some(5));
+        assert_eq!(highest(&queue, 2), Some(5));
         queue.expire(2);
-        assert_eq!(queue.walk().highest_after(0), Some(5));
+        assert_eq!(highest(&queue, 0), Some(5));
     }
 
     #[test]
@@ -269,11 +278,11 @@ mod tests {
         (0..1_000).for_each(|time| queue.push(time, -time));
         let mut walk = queue.walk();
         for limit in [-1, 0, 3, 4, 9, 9, 500, 501, 20, 998] {
-            assert_eq!(walk.highest_after(limit), Some(-(limit + 1)), "{limit}");
+            assert_eq!(rank(walk.first_after(limit)), Some(-(limit + 1)), "{limit}");
         }
-        assert_eq!(walk.highest_after(999), None);
-        assert_eq!(walk.highest_after(5_000), None);
-        assert_eq!(walk.highest_after(998), Some(-999));
+        assert_eq!(rank(walk.first_after(999)), None);
+        assert_eq!(rank(walk.first_after(5_000)), None);
+        assert_eq!(rank(walk.first_after(998)), Some(-999));
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //!
 //! A small window is looked at record by record whenever it is asked; a larger one keeps a
 //! [`Held`], which records enter and leave. Cost: at most [`SCAN_MAX`] looks per record, or O(1)
-//! amortised to keep and what the structure says to ask. Space: 8 bytes per record for a value's hash,
-//! 4 for its bucket, shared by all windows, and that of the structure for a larger window.
+//! amortised to keep and what the structure says to ask; for a record that is not in order, a move to
+//! its window and back, O(1) per row in which that differs from the newest, or a look at each of its
+//! rows. Space: 8 bytes per record for a value's hash, 4 for its bucket, shared by all windows, and
+//! that of the structure for a larger window.
+
+use std::ops::Range;
 
 use crate::feature::histogram::{Histogram, quantile_of, robust_z_of};
 use crate::feature::table::Table;
@@ -16,6 +20,10 @@ use crate::plan::{Holding, HoldingRead, HoldingSpec, Plan};
 
 /// Records that are looked at one by one; beyond, the window's values are kept.
 pub(crate) const SCAN_MAX: u32 = 48;
+
+/// A record that is not in order has what is held moved to its window where the rows in which the two differ
+/// are less than this part of it.
+const MOVE_PART: usize = 8;
 
 /// Records below which they are given up again.
 pub(crate) const HELD_MIN: u32 = 12;
@@ -37,6 +45,28 @@ pub(crate) type Slot = Option<Box<Held>>;
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn len(self) -> u32 {
+        self.end - self.start
+    }
+
+    /// Its rows that are not in `other`: those before it, and those behind it.
+    #[inline]
+    pub(crate) fn without(self, other: Self) -> [Range<u32>; 2] {
+        [
+            self.start..self.end.min(other.start),
+            self.start.max(other.end)..self.end,
+        ]
+    }
+
+    /// Number of rows that are in one of the two only.
+    pub(crate) fn apart(self, other: Self) -> usize {
+        let [before, behind] = self.without(other);
+        let [other_before, other_behind] = other.without(self);
+        before.len() + behind.len() + other_before.len() + other_behind.len()
+    }
 }
 
 /// What the record at hand adds to what is asked.
@@ -162,6 +192,52 @@ impl HoldingSpec {
         }
     }
 
+    /// What is asked of the window `rows` of a record that is not in order, by moving what is held there
+    /// and back; `None` where it is faster to look at each row.
+    pub(crate) fn read_at(
+        &self,
+        plan: &Plan,
+        history: &History,
+        held: &mut Held,
+        rows: Span,
+        (read, own): (HoldingRead, Own),
+    ) -> Option<f64> {
+        let now = Span {
+            start: history.cursor(self.start_bound),
+            end: history.cursor(self.end_bound),
+        };
+        if now.apart(rows) > rows.len() as usize / MOVE_PART {
+            return None;
+        }
+        self.shift(plan, history, held, (now, rows));
+        let value = held.read(read, own);
+        self.shift(plan, history, held, (rows, now));
+        Some(value)
+    }
+
+    /// Moves what is held of the window `old` to `new`. What comes and goes in one step does neither.
+    #[inline]
+    fn shift(&self, plan: &Plan, history: &History, held: &mut Held, (old, new): (Span, Span)) {
+        for row in new.without(old).into_iter().flatten() {
+            let value = self.value(plan, history, row);
+            if value != 0 {
+                held.enter(value);
+            }
+        }
+        for row in old.without(new).into_iter().flatten() {
+            let value = self.value(plan, history, row);
+            if value != 0 {
+                held.leave(value);
+            }
+        }
+        if let Held::Distinct(distinct) = held
+            && distinct.is_thin()
+        {
+            let values = (new.start..new.end).map(|row| self.value(plan, history, row));
+            distinct.rebuild(values.filter(|value| *value != 0));
+        }
+    }
+
     /// Moves the window from `old` to `new`, which begins and ends no earlier.
     #[inline]
     pub(crate) fn advance(
@@ -174,25 +250,7 @@ impl HoldingSpec {
         let size = new.end - new.start;
         match slot {
             Some(held) if size >= HELD_MIN => {
-                // What comes and goes in one step does neither.
-                for row in old.end.max(new.start)..new.end {
-                    let value = self.value(plan, history, row);
-                    if value != 0 {
-                        held.enter(value);
-                    }
-                }
-                for row in old.start..new.start.min(old.end) {
-                    let value = self.value(plan, history, row);
-                    if value != 0 {
-                        held.leave(value);
-                    }
-                }
-                if let Held::Distinct(distinct) = held.as_mut()
-                    && distinct.is_thin()
-                {
-                    let values = (new.start..new.end).map(|row| self.value(plan, history, row));
-                    distinct.rebuild(values.filter(|value| *value != 0));
-                }
+                self.shift(plan, history, held, (old, new));
             }
             Some(_) => *slot = None,
             None if size > SCAN_MAX => {

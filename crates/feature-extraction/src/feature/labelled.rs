@@ -7,6 +7,8 @@
 //! that does not costs a look at each of the key's records since. Space: 12 bytes per record, 8 per key
 //! and window.
 
+use std::ops::Range;
+
 use crate::feature::holding::Span;
 use crate::history::History;
 use crate::inputs::{Label, NAMELESS_ID};
@@ -23,6 +25,26 @@ impl LabelledSpec {
         let next = get64(history.row(plan, row + 1), at);
         next.wrapping_sub(get64(history.row(plan, row), at))
             .cast_signed()
+    }
+
+    /// The total of the window `rows` of a record that is not in order: that of the newest window, changed by
+    /// the rows in which the two differ.
+    pub(crate) fn read_at(&self, plan: &Plan, history: &History, slot: usize, rows: Span) -> i64 {
+        let now = Span {
+            start: history.cursor(self.start_bound),
+            end: history.cursor(self.end_bound),
+        };
+        if now.apart(rows) > rows.len() as usize {
+            return self.scan(plan, history, rows);
+        }
+        let total = |rows: [Range<u32>; 2]| {
+            let spans = rows.map(|Range { start, end }| Span { start, end });
+            let totals = spans.map(|span| self.scan(plan, history, span));
+            totals[0].wrapping_add(totals[1])
+        };
+        let known = history.fixed_time(plan.labelled_at(slot));
+        let more = known.wrapping_add(total(rows.without(now)));
+        more.wrapping_sub(total(now.without(rows)))
     }
 
     /// The total of `rows`, by looking at each.

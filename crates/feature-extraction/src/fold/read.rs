@@ -2,7 +2,7 @@
 
 use super::{Around, Course, KeyParts, Record, Scratch};
 use crate::feature::decayed::Decayed;
-use crate::feature::extreme::Queue;
+use crate::feature::extreme::{Queue, Walk};
 use crate::feature::holding::{self, Own, Span};
 use crate::feature::inter_arrival::Arrivals;
 use crate::feature::{change, ewma, place};
@@ -105,7 +105,8 @@ struct View<'a> {
     plan: &'a Plan,
     history: &'a History,
     queues: &'a [Queue],
-    holdings: &'a [holding::Slot],
+    /// Moved to the window of a record that is not in order, and back.
+    holdings: &'a mut [holding::Slot],
     /// Reading one moves the place at which it is read next.
     decayed: &'a mut [Decayed],
     record: &'a Record<'a>,
@@ -227,7 +228,7 @@ impl View<'_> {
         if self.in_order() {
             return self.history.fixed_time(self.plan.labelled_at(total));
         }
-        self.plan.labelled[total].scan(self.plan, self.history, self.rows(window))
+        self.plan.labelled[total].read_at(self.plan, self.history, total, self.rows(window))
     }
 
     fn prior(&self, Prior { cohort, prior }: Prior) -> f64 {
@@ -245,15 +246,45 @@ impl View<'_> {
         let mut walk = self.queues[extremes.queue].walk();
         for (start, slot) in &extremes.starts {
             let others = if self.in_order() {
-                walk.highest_after(limits_ms[*start])
+                walk.first_after(limits_ms[*start]).map(|entry| entry.rank)
             } else {
-                let rows = self.bounds[*start]..self.bounds[end.bound];
-                spec.scan(self.plan, self.history, rows)
+                self.extreme_at(spec, &mut walk, *start, end.bound)
             };
             let highest = others.max(own);
             let value = highest.map_or(f64::NAN, |rank| spec.value(rank));
             taken[*slot] = value.to_bits();
         }
+    }
+
+    /// Highest rank in a window of a record that is not in order. The queue tells where its answer is not newer
+    /// than that window, and nothing of the window is forgotten.
+    fn extreme_at(
+        &self,
+        spec: &ExtremeSpec,
+        walk: &mut Walk<'_>,
+        start: usize,
+        end: usize,
+    ) -> Option<i64> {
+        let (plan, history, now_ms) = (self.plan, self.history, self.record.now_ms);
+        let (start_ms, end_ms) = (
+            plan.bounds[start].limit_ms(now_ms),
+            plan.bounds[end].limit_ms(now_ms),
+        );
+        let rows = self.bounds[start]..self.bounds[end];
+        let watermark_ms = history.watermark_ms;
+        let is_kept = now_ms >= watermark_ms.saturating_sub(plan.lateness_ms());
+        if is_kept && rows.end <= history.cursor(end) {
+            // What the queue has given up already is looked at.
+            let oldest_ms = watermark_ms.saturating_sub(spec.reach_ms).max(start_ms);
+            let known = history.count_until(plan, oldest_ms);
+            let older = spec.scan(plan, history, rows.start..known.min(rows.end));
+            match walk.first_after(oldest_ms) {
+                None => return older,
+                Some(entry) if entry.time_ms <= end_ms => return older.max(Some(entry.rank)),
+                Some(_) => {}
+            }
+        }
+        spec.scan(plan, history, rows)
     }
 
     /// The extreme of a few newest records.
@@ -289,7 +320,7 @@ impl View<'_> {
     }
 
     fn held(
-        &self,
+        &mut self,
         window: Window,
         slot: usize,
         read: HoldingRead,
@@ -319,17 +350,14 @@ impl View<'_> {
                 number: f64::NAN,
             },
         };
-        let held = match &self.holdings[slot] {
-            Some(held) if self.in_order() && spec.is_kept => Some(held.as_ref()),
-            _ => None,
-        };
-        match held {
-            Some(held) => held.read(read, own),
-            None => {
-                let rows = self.rows(window);
-                spec.scan(self.plan, self.history, rows, (read, own), scratch)
-            }
-        }
+        let (in_order, rows) = (self.in_order(), self.rows(window));
+        let (plan, history) = (self.plan, self.history);
+        let held = self.holdings[slot].as_mut().filter(|_| spec.is_kept);
+        let value = held.and_then(|held| match in_order {
+            true => Some(held.read(read, own)),
+            false => spec.read_at(plan, history, held, rows, (read, own)),
+        });
+        value.unwrap_or_else(|| spec.scan(plan, history, rows, (read, own), scratch))
     }
 
     fn arrivals(&self, window: Window, gaps: usize, count: CountSource) -> Option<Arrivals> {

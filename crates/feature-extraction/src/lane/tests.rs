@@ -126,6 +126,48 @@ fn many_distinct_values_are_estimated() {
     }
 }
 
+/// A window with an estimate is moved to where a record that comes again had it, and back.
+#[test]
+fn what_comes_again_is_told_what_it_was_told_before() {
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"distinct\"\nwindow = \"10s\"\ncolumn = \"card_token\"\n\
+        [[feature]]\nname = \"z\"\naggregate = \"robust_z\"\nwindow = \"10s\"\ncolumn = \"amount_minor\"\n";
+    let once: Vec<Event> = (0..25_000)
+        .map(|number| Event {
+            // Many are new, then few are, then many again.
+            card_token: Some(match number / 8_000 {
+                1 => format!("card {}", number % 1_500),
+                _ => format!("card {number}"),
+            }),
+            amount_minor: Some(number as i64 * 7_919 % 10_007),
+            ..sale("a", number, START_MS + number as i64)
+        })
+        .collect();
+    let mut settings = EngineSettings::default();
+    settings.time.allowed_lateness = DurationMs::from_ms(10_000);
+    let run = |events: &[Event]| fold(&mut lane(catalog, &settings, 0), events, &whole(events));
+    let first = run(&once);
+    let back = [0, 1, 5, 50, 400, 600, 700, 3_000, 9_000];
+    let (mut events, mut numbers) = (Vec::new(), Vec::new());
+    for (number, event) in once.iter().enumerate() {
+        events.push(event.clone());
+        numbers.push((number, false));
+        if number % 97 == 0
+            && let Some(again) = number.checked_sub(back[number / 97 % back.len()])
+        {
+            events.push(once[again].clone());
+            numbers.push((again, true));
+        }
+    }
+    for ((number, is_again), row) in numbers.iter().zip(run(&events)) {
+        assert_eq!(row.flags.contains(Flags::DUPLICATE), *is_again);
+        let same = [0, 1].map(|at| (row.values[at], first[*number].values[at]));
+        assert!(
+            same.iter().all(|(a, b)| a == b),
+            "{number} {is_again}: {same:?}"
+        );
+    }
+}
+
 #[test]
 fn same_seed_same_bytes_whatever_the_batching() {
     let settings = StreamSettings {
