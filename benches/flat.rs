@@ -29,6 +29,13 @@ fn main() {
         lane(50, 10_000),
         lane(50, 10),
     );
+    let (mut source, lane_of_repeats) = lane(50, 10_000);
+    source.repeat();
+    compare(
+        "one of ten comes again 201 records later, 10,000 live records, against none",
+        (source, lane_of_repeats),
+        lane(50, 10_000),
+    );
     compare(
         "5 live records of each of 1,000,000 keys, against 1,000 keys",
         lane(1_000_000, 5),

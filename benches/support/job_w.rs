@@ -3,12 +3,17 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
+};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 
 /// Records in a batch: what a lane gets when it is busy.
 pub const BATCH_RECORDS: usize = 2048;
+
+/// Records from one to the same one again; not a multiple of ten, so that none comes a third time.
+const REPEATED_AFTER: usize = 201;
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -19,6 +24,8 @@ pub struct Source {
     step_ms: f64,
     number: u64,
     random: u64,
+    /// Whether records come again.
+    repeats: bool,
 }
 
 impl Source {
@@ -40,6 +47,25 @@ impl Source {
             step_ms: DAY_MS / (keys * live) as f64,
             number: 0,
             random: 42,
+            repeats: false,
+        }
+    }
+
+    /// From now on one record of ten is one that came some 200 records before, as from a producer that
+    /// tries again.
+    #[allow(
+        dead_code,
+        reason = "not every bench that shares this file asks for it"
+    )]
+    pub fn repeat(&mut self) {
+        self.repeats = true;
+    }
+
+    /// Which record of a batch is in `row`, where each would be in its own.
+    fn origin(&self, row: usize) -> usize {
+        match row.checked_sub(REPEATED_AFTER) {
+            Some(origin) if self.repeats && row % 10 == 9 => origin,
+            _ => row,
         }
     }
 
@@ -81,6 +107,9 @@ impl Source {
             Arc::new(amounts),
             Arc::new(codes),
         ];
+        let origins: Vec<usize> = (0..records).map(|row| self.origin(row)).collect();
+        let times = origins.iter().map(|row| times[*row]).collect();
+        let origins = UInt64Array::from_iter_values(origins.iter().map(|row| *row as u64));
         let schema = self.projection.schema().clone();
         let order = self.projection.columns().iter();
         let named = [
@@ -95,8 +124,12 @@ impl Source {
         ];
         let columns = order
             .filter_map(|column| named.iter().position(|name| name == column))
-            .map(|position| Arc::clone(&arrays[position]))
-            .collect();
+            .map(|position| arrow::compute::take(&arrays[position], &origins, None))
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| {
+                eprintln!("column of the bench: {error}");
+                std::process::exit(1)
+            });
         EventBatch {
             joined: None,
             source: TopicPartition::new("bench", 0),
