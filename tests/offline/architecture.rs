@@ -391,7 +391,8 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
         .unwrap_or_else(|error| panic!("cannot list {}: {error}", directory.display()));
     for entry in entries {
         let path = entry.expect("a directory entry").path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_test = stem == "tests" || stem.ends_with("_tests");
         if is_test {
             continue;
         }
