@@ -14,7 +14,9 @@ use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
 use tillwatch_records::{
     Column, FeatureBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
-use tillwatch_scoring::{InputScope, Lineup, ModelFiles, Registry, Scorer, ScoringSettings};
+use tillwatch_scoring::{
+    InputScope, Lineup, ModelFiles, Registry, ScoreContext, Scorer, ScoringSettings,
+};
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
 /// Records that pass before the batch that is scored, so that windows hold something.
@@ -129,7 +131,7 @@ fn scoring(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("batch", records), |bencher| {
                 bencher.iter_batched(
                     || batch.clone(),
-                    |batch| scorer.score(batch),
+                    |batch| scorer.score(batch, &ScoreContext::default()),
                     BatchSize::SmallInput,
                 );
             });

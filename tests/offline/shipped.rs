@@ -13,7 +13,7 @@ use tillwatch_records::{
     Column, KeySpec, Projection, RawBatch, ScoreBatch, TopicPartition, Typology,
 };
 use tillwatch_scoring::{
-    InputScope, Lineup, LoadedModel, ModelFiles, Registry, Scorer, ScoringSettings,
+    InputScope, Lineup, LoadedModel, ModelFiles, Registry, ScoreContext, Scorer, ScoringSettings,
 };
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings, TruthRecord};
 
@@ -169,7 +169,8 @@ impl Chain {
         }
         let decoded = self.decoder.decode(&raw);
         assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
-        self.scorer.score(self.lane.process(decoded.events))
+        let features = self.lane.process(decoded.events);
+        self.scorer.score(features, &ScoreContext::default())
     }
 }
 

@@ -46,6 +46,6 @@ pub use recent::{RECENT_BYTES, RECENT_ROWS, Recent};
 pub use registry::{LoadContext, ModelFactory, ModelFiles, Registry};
 pub use runner::{Effort, Runner, Source};
 pub use scope::{CatalogId, FeatureWords, InputScope};
-pub use scorer::{Scorer, score_of};
+pub use scorer::{ScoreContext, Scorer, score_of};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};
 pub use values::doubles;

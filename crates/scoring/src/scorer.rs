@@ -30,9 +30,17 @@ pub struct Scorer {
     /// What is on the champion's scores, and on the challenger's.
     versions: [Arc<Versions>; 2],
     alerts: Alerts,
-    effort: Effort,
     /// Reused.
     signals: Vec<Signal>,
+}
+
+/// What a batch does not say of itself, and its scoring depends on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScoreContext<'a> {
+    /// How much of the models is asked of the batch.
+    pub effort: Effort,
+    /// Version of the reference table that is joined to the batch; see [`Versions::reference`].
+    pub reference: Option<&'a str>,
 }
 
 /// The score of every row, whoever gave it.
@@ -59,7 +67,6 @@ impl Scorer {
             shadows: lineup.shadows.iter().map(&mut runner).collect(),
             versions: [&lineup.champion, second].map(|entrant| Arc::clone(&entrant.versions)),
             alerts: Alerts::new(&lineup.settings),
-            effort: Effort::Full,
             signals: Vec::new(),
             lineup: Arc::clone(lineup),
         }
@@ -80,9 +87,6 @@ impl Scorer {
         }
         learners.append(fresh);
         let mut next = Self::with(lineup, learners);
-        let reference = self.versions[0].reference.clone();
-        next.set_reference(reference.as_deref());
-        next.effort = self.effort;
         next.alerts = std::mem::replace(&mut self.alerts, Alerts::new(&lineup.settings));
         next.alerts.set_settings(&lineup.settings);
         *self = next;
@@ -94,36 +98,20 @@ impl Scorer {
         &self.lineup
     }
 
-    /// What is on every score of the champion.
+    /// What is on the champion's scores. Which reference table they name is known once a batch was scored.
     pub fn versions(&self) -> &Arc<Versions> {
         &self.versions[0]
     }
 
-    /// How much is asked of the batches that come.
-    pub fn set_effort(&mut self, effort: Effort) {
-        self.effort = effort;
-    }
-
-    /// Says which version of the reference data is joined to the batches that come; see
-    /// [`Versions::reference`].
-    pub fn set_reference(&mut self, version: Option<&str>) {
-        for versions in &mut self.versions {
-            if versions.reference.as_deref() != version {
-                *versions = Arc::new(Versions {
-                    reference: version.map(str::to_owned),
-                    ..Versions::clone(versions)
-                });
-            }
-        }
-    }
-
     /// Scores one batch. An input that the batch lacks counts as missing on every row.
-    pub fn score(&mut self, batch: FeatureBatch) -> ScoreBatch {
+    pub fn score(&mut self, batch: FeatureBatch, context: &ScoreContext<'_>) -> ScoreBatch {
         let rows = batch.len();
+        let effort = context.effort;
+        self.note_reference(context.reference);
         let mut signals = std::mem::take(&mut self.signals);
-        let decided = self.decide(&batch, &mut signals);
-        let attributions = self.attribute(&decided, &mut signals);
-        let shadows = self.watch(&batch);
+        let decided = self.decide(&batch, effort, &mut signals);
+        let attributions = self.attribute(&decided, effort, &mut signals);
+        let shadows = self.watch(&batch, effort);
         // Stable, so that equals keep the order of members and rules.
         signals.sort_by(|a, b| {
             let by_share = || b.reason.contribution.total_cmp(&a.reason.contribution);
@@ -152,12 +140,28 @@ impl Scorer {
         }
     }
 
+    /// Puts the version of the reference table on the scores.
+    fn note_reference(&mut self, version: Option<&str>) {
+        for versions in &mut self.versions {
+            if versions.reference.as_deref() != version {
+                *versions = Arc::new(Versions {
+                    reference: version.map(str::to_owned),
+                    ..Versions::clone(versions)
+                });
+            }
+        }
+    }
+
     /// Scores with the models that decide.
-    fn decide(&mut self, batch: &FeatureBatch, signals: &mut Vec<Signal>) -> Decided {
+    fn decide(
+        &mut self,
+        batch: &FeatureBatch,
+        effort: Effort,
+        signals: &mut Vec<Signal>,
+    ) -> Decided {
         let from = self.explain_from();
         self.champion.bind_batch(batch);
-        self.champion
-            .score(&batch.flags, self.effort, from, signals);
+        self.champion.score(&batch.flags, effort, from, signals);
         let mut probabilities = self.champion.probability().to_vec();
         let mut challenge = None;
         if let (Some(runner), Some((_, share))) = (&mut self.challenger, &self.lineup.challenger) {
@@ -165,7 +169,7 @@ impl Scorer {
             signals.retain(|signal| !theirs[signal.row as usize]);
             let first = signals.len();
             runner.bind_batch(batch);
-            runner.score(&batch.flags, self.effort, from, signals);
+            runner.score(&batch.flags, effort, from, signals);
             let added = signals.split_off(first);
             signals.extend(
                 added
@@ -209,9 +213,14 @@ impl Scorer {
     }
 
     /// Adds what contributions say, as deep as the policy wants for each row.
-    fn attribute(&mut self, decided: &Decided, signals: &mut Vec<Signal>) -> Vec<Attribution> {
+    fn attribute(
+        &mut self,
+        decided: &Decided,
+        effort: Effort,
+        signals: &mut Vec<Signal>,
+    ) -> Vec<Attribution> {
         let settings = self.lineup.settings.attribution;
-        let is_late = self.effort > Effort::Full && settings.policy == AttributionPolicy::Deadline;
+        let is_late = effort > Effort::Full && settings.policy == AttributionPolicy::Deadline;
         let mut found = vec![Attribution::None; decided.probabilities.len()];
         // By runner and depth: champion exact, champion cheap, challenger exact, challenger cheap.
         let mut asked: [Vec<u32>; 4] = Default::default();
@@ -251,8 +260,7 @@ impl Scorer {
     }
 
     /// Asks the models that decide nothing.
-    fn watch(&mut self, batch: &FeatureBatch) -> Vec<ShadowScores> {
-        let effort = self.effort;
+    fn watch(&mut self, batch: &FeatureBatch, effort: Effort) -> Vec<ShadowScores> {
         let mut unused = Vec::new();
         let entrants = self.lineup.shadows.iter();
         entrants

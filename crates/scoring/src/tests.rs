@@ -23,6 +23,16 @@ mod recent;
 mod rules;
 mod trees;
 
+/// Everything is asked, nothing is joined.
+pub(crate) const FULL: ScoreContext<'static> = asked(Effort::Full);
+
+pub(crate) const fn asked(effort: Effort) -> ScoreContext<'static> {
+    ScoreContext {
+        effort,
+        reference: None,
+    }
+}
+
 pub(crate) fn scope() -> InputScope {
     InputScope {
         parts: Vec::new(),
@@ -259,7 +269,7 @@ words = "above the floor limit"
         batch(first, &rows)
     };
     // Without the columns the rule has nothing to go by.
-    assert_eq!(scorer.score(given(0)).probabilities, vec![0.001; 3]);
+    assert_eq!(scorer.score(given(0), &FULL).probabilities, vec![0.001; 3]);
     let mut joined = given(3);
     joined.events.joined = Some(
         RecordBatch::try_new(
@@ -271,8 +281,13 @@ words = "above the floor limit"
         )
         .unwrap(),
     );
-    scorer.set_reference(Some("abc"));
-    let scores = scorer.score(joined);
+    let scores = scorer.score(
+        joined,
+        &ScoreContext {
+            reference: Some("abc"),
+            ..FULL
+        },
+    );
     assert_eq!(scores.probabilities, vec![0.001, 0.5, 0.001]);
     assert_eq!(scores.versions.reference.as_deref(), Some("abc"));
     assert_eq!(scores.reasons.row(1)[0].value, 1_000.0);
@@ -309,17 +324,17 @@ fn scores_decide_explain_and_alert() {
         999 0.999089 decline [VOLUME_SPIKE 40 None 10.000]
           alert None warning 0
     "#]];
-    expected.assert_eq(&show(&scorer().score(batch(0, &ROWS))));
+    expected.assert_eq(&show(&scorer().score(batch(0, &ROWS), &FULL)));
 }
 
 #[test]
 fn results_do_not_depend_on_batching() {
-    let whole = show(&scorer().score(batch(0, &ROWS)));
+    let whole = show(&scorer().score(batch(0, &ROWS), &FULL));
     for cut in 1..ROWS.len() {
         let mut scorer = scorer();
         let parts: Vec<String> = ROWS
             .chunks(cut)
-            .map(|rows| show(&scorer.score(batch(0, rows))))
+            .map(|rows| show(&scorer.score(batch(0, rows), &FULL)))
             .collect();
         assert_eq!(parts.concat(), whole, "batches of {cut}");
     }
@@ -343,8 +358,14 @@ fn a_clock_ahead_does_not_silence_a_terminal() {
     let mut skewed = batch(0, &fires(i64::MAX / 2));
     skewed.flags[0] |= Flags::CLOCK_SKEW;
     skewed.events.record_timestamps_ms[0] = 0;
-    assert_eq!(scorer.score(skewed).alerts.len(), 1);
-    assert_eq!(scorer.score(batch(1, &fires(3_600_000))).alerts.len(), 1);
+    assert_eq!(scorer.score(skewed, &FULL).alerts.len(), 1);
+    assert_eq!(
+        scorer
+            .score(batch(1, &fires(3_600_000)), &FULL)
+            .alerts
+            .len(),
+        1
+    );
 }
 
 #[test]

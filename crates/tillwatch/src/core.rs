@@ -225,14 +225,11 @@ impl Core {
         };
         let rest = self.rest.iter().map(lane);
         let in_force = self.models.current();
-        let joiner = self.reference.as_ref().map(Joiner::new);
-        let mut scorer = Scorer::new(&in_force.lineup);
-        scorer.set_reference(joiner.as_ref().map(Joiner::version));
         Lane {
             decoder: Decoder::new(Arc::clone(&in_force.decode)),
-            joiner,
+            joiner: self.reference.as_ref().map(Joiner::new),
             chain: rest.fold(Chain::new(lane(&self.first)), Chain::then),
-            scorer,
+            scorer: Scorer::new(&in_force.lineup),
             models: Arc::clone(&self.models),
             _counted: self.models.enter(),
             in_force,

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tillwatch_decode::{Decoder, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, ScoreBatch};
-use tillwatch_scoring::{Effort, Recent, Scorer};
+use tillwatch_scoring::{Effort, Recent, ScoreContext, Scorer};
 
 use crate::chain::Chain;
 use crate::metrics::Stage;
@@ -57,15 +57,17 @@ impl Lane {
         over(Stage::Decode);
         if let Some(joiner) = &mut self.joiner {
             joiner.join(&mut decoded.events);
-            self.scorer.set_reference(Some(joiner.version()));
         }
         let features = self.chain.process(decoded.events);
         over(Stage::Features);
         if let Some(recent) = &self.recent {
             recent.lock().push(&features);
         }
-        self.scorer.set_effort(effort(features.len()));
-        let scores = self.scorer.score(features);
+        let context = ScoreContext {
+            effort: effort(features.len()),
+            reference: self.joiner.as_ref().map(Joiner::version),
+        };
+        let scores = self.scorer.score(features, &context);
         over(Stage::Scoring);
         Processed {
             scores,

@@ -10,6 +10,7 @@ use std::thread::Scope;
 use anyhow::{Context as _, Result};
 use tillwatch_decode::Refusal;
 use tillwatch_records::{RawBatch, ScoreBatch};
+use tillwatch_scoring::{Effort, ScoreContext};
 
 use crate::chain::Staged;
 use crate::cli::ScoreArgs;
@@ -86,6 +87,7 @@ fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> 
         mut scorer,
         ..
     } = core.lane(0);
+    let reference = joiner.as_ref().map(|joiner| joiner.version().to_owned());
     let key = config.stages.key_columns();
     let labels = config.labels.as_ref();
     let mut labels = labels.map(|labels| LabelMerge::new(labels, &config.decode, &key));
@@ -112,7 +114,11 @@ fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> 
         }
         let mut last = chain.last;
         let scored = relay(scope, staged, move |batch| {
-            Ok(batch.map(|staged| scorer.score(last.fold(staged))))
+            let context = ScoreContext {
+                effort: Effort::Full,
+                reference: reference.as_deref(),
+            };
+            Ok(batch.map(|staged| scorer.score(last.fold(staged), &context)))
         });
         write(scored, args)
     })

@@ -32,7 +32,7 @@ fn counts_what_a_scorer_would_have_said() {
         assert!(found.rules.iter().all(|rule| rule.rows == found.rows));
         assert_eq!(found.rules[0].member, "terminal-rules");
         let mut scorer = scorer();
-        let scored = batches.into_iter().map(|batch| scorer.score(batch));
+        let scored = batches.into_iter().map(|batch| scorer.score(batch, &FULL));
         let bands: Vec<Band> = scored.flat_map(|scores| scores.bands).collect();
         let rows_in = |band| bands.iter().filter(|found| **found == band).count() as u64;
         assert_eq!(found.approved, rows_in(Band::Approve));

@@ -166,7 +166,7 @@ fn damaged_directories_are_refused_or_score() {
                 continue;
             };
             read += 1;
-            let scored = Scorer::new(&Arc::new(lineup(model))).score(batch(0, &ROWS));
+            let scored = Scorer::new(&Arc::new(lineup(model))).score(batch(0, &ROWS), &FULL);
             for probability in &scored.probabilities {
                 let is_one = probability.is_nan() || (0.0..=1.0).contains(probability);
                 assert!(is_one, "{what}: {probability} by {files:?}");
@@ -182,7 +182,7 @@ fn damaged_state_of_a_learner_is_refused_and_changes_nothing() {
     let mut rng = Rng(52);
     let model = Registry::standard().load(&learning::strange(), &scope());
     let mut scorer = Scorer::new(&Arc::new(lineup(model.unwrap())));
-    scorer.score(batch(0, &learning::rows(50)));
+    scorer.score(batch(0, &learning::rows(50)), &FULL);
     let before = scorer.learned();
     let (name, hash, state) = before[0].clone();
     for _ in 0..2_000 {

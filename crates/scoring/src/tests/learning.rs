@@ -76,7 +76,7 @@ pub(super) fn rows(count: usize) -> Vec<Given<'static>> {
 #[test]
 fn a_learner_warms_up_then_tells_what_is_strange() {
     let mut scorer = Scorer::new(&with_rules("1"));
-    let scored = scorer.score(batch(0, &rows(90)));
+    let scored = scorer.score(batch(0, &rows(90)), &FULL);
     for row in 0..90 {
         let is_warming = scored.flags[row].contains(Flags::MODEL_WARMING);
         assert_eq!(is_warming, row < 16, "row {row}");
@@ -96,12 +96,12 @@ fn a_learner_warms_up_then_tells_what_is_strange() {
 #[test]
 fn learning_does_not_depend_on_batching() {
     let given = rows(120);
-    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given), &FULL));
     for cut in [1, 7, 16, 50] {
         let mut scorer = Scorer::new(&with_rules("1"));
         let parts = given
             .chunks(cut)
-            .map(|rows| show(&scorer.score(batch(0, rows))));
+            .map(|rows| show(&scorer.score(batch(0, rows), &FULL)));
         assert_eq!(parts.collect::<String>(), whole, "batches of {cut}");
     }
 }
@@ -112,12 +112,12 @@ fn what_changes_no_state_is_not_learnt() {
         let mut scorer = Scorer::new(&with_rules("1"));
         let mut first = batch(0, &rows(60));
         first.flags[40..].fill(flag);
-        scorer.score(first);
+        scorer.score(first, &FULL);
         scorer.learned()
     };
     let short = {
         let mut scorer = Scorer::new(&with_rules("1"));
-        scorer.score(batch(0, &rows(40)));
+        scorer.score(batch(0, &rows(40)), &FULL);
         scorer.learned()
     };
     assert_eq!(scored(Flags::DUPLICATE), short);
@@ -128,15 +128,15 @@ fn what_changes_no_state_is_not_learnt() {
 #[test]
 fn a_learner_goes_on_when_the_line_up_changes() {
     let given = rows(120);
-    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given), &FULL));
     // Another version of the ensemble has the same learner.
     let mut scorer = Scorer::new(&with_rules("1"));
-    let mut parts = show(&scorer.score(batch(0, &given[..50])));
+    let mut parts = show(&scorer.score(batch(0, &given[..50]), &FULL));
     let mut learners = Learners::fresh(&with_rules("2"), scorer.lineup());
     assert!(learners.is_empty(), "it has what the other needs");
     assert!(scorer.set_lineup(&with_rules("2"), &mut learners));
     assert!(learners.is_empty(), "and goes on with it");
-    parts += &show(&scorer.score(batch(0, &given[50..])));
+    parts += &show(&scorer.score(batch(0, &given[50..]), &FULL));
     assert_eq!(parts, whole);
     assert_eq!(scorer.versions().model, "both@2");
 }
@@ -151,7 +151,7 @@ fn a_learner_that_was_made_ahead_is_as_one_made_at_once() {
     let after = |ahead: bool| {
         let next = with_rules("1");
         let mut scorer = Scorer::new(&rules());
-        scorer.score(batch(0, &given[..50]));
+        scorer.score(batch(0, &given[..50]), &FULL);
         let mut learners = Learners::default();
         if ahead {
             learners = Learners::fresh(&next, scorer.lineup());
@@ -159,7 +159,7 @@ fn a_learner_that_was_made_ahead_is_as_one_made_at_once() {
         }
         assert!(scorer.set_lineup(&next, &mut learners));
         assert!(learners.is_empty());
-        let scored = show(&scorer.score(batch(50, &given[50..])));
+        let scored = show(&scorer.score(batch(50, &given[50..]), &FULL));
         let learnt = scorer.learned();
         // Back to rules alone: what is left over knows what it knew, and nobody takes it for a fresh one.
         assert!(!scorer.set_lineup(&next, &mut learners));
@@ -177,7 +177,7 @@ fn every_entrant_has_a_learner_of_its_own() {
     let one = Arc::new(lineup(strange()));
     let two = Arc::new(lineup(strange()).with_shadow(strange()).unwrap());
     let mut scorer = Scorer::new(&one);
-    scorer.score(batch(0, &rows(50)));
+    scorer.score(batch(0, &rows(50)), &FULL);
     let learnt = scorer.learned();
     let mut learners = Learners::fresh(&two, &one);
     assert_eq!(learners.len(), 1, "the champion has one");
@@ -195,17 +195,17 @@ fn every_entrant_has_a_learner_of_its_own() {
 #[test]
 fn what_was_learnt_is_written_and_read() {
     let given = rows(120);
-    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given)));
+    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given), &FULL));
     for cut in [0, 10, 16, 61] {
         let mut before = Scorer::new(&with_rules("1"));
-        let mut parts = show(&before.score(batch(0, &given[..cut])));
+        let mut parts = show(&before.score(batch(0, &given[..cut]), &FULL));
         let mut after = Scorer::new(&with_rules("1"));
         for (name, hash, state) in before.learned() {
             assert!(after.restore_learned(&name, &hash, &state).unwrap());
             assert!(!after.restore_learned(&name, "other", &state).unwrap());
             assert!(after.restore_learned(&name, &hash, &state[..3]).is_err());
         }
-        parts += &show(&after.score(batch(cut as i64, &given[cut..])));
+        parts += &show(&after.score(batch(cut as i64, &given[cut..]), &FULL));
         // Alerts cool down in the scorer, which is another one.
         let scores = |text: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| !line.starts_with("  alert"));
@@ -227,7 +227,7 @@ fn a_shadow_and_a_challenger_see_the_same_rows() {
     let line = load(LOGISTIC_TOML, &line).unwrap();
     let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
     let alone = |model| {
-        let scored = Scorer::new(&Arc::new(lineup(model))).score(batch(0, &given));
+        let scored = Scorer::new(&Arc::new(lineup(model))).score(batch(0, &given), &FULL);
         scored.probabilities
     };
     let (by_line, by_rules) = (alone(Arc::clone(&line)), alone(Arc::clone(&rules)));
@@ -235,7 +235,7 @@ fn a_shadow_and_a_challenger_see_the_same_rows() {
         .with_challenger(Arc::clone(&line), 0.25)
         .and_then(|lineup| lineup.with_shadow(line))
         .unwrap();
-    let scored = Scorer::new(&Arc::new(joint)).score(batch(0, &given));
+    let scored = Scorer::new(&Arc::new(joint)).score(batch(0, &given), &FULL);
     assert_eq!(scored.shadows[0].probabilities, by_line);
     let mut challenged = 0;
     for row in 0..200 {
@@ -257,16 +257,14 @@ fn less_effort_leaves_out_what_decides_nothing_first() {
     let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
     let lineup = lineup(both).with_shadow(load(LOGISTIC_TOML, &line).unwrap());
     let mut scorer = Scorer::new(&Arc::new(lineup.unwrap()));
-    let full = scorer.score(batch(0, &ROWS));
-    scorer.set_effort(Effort::Reduced);
-    let reduced = scorer.score(batch(7, &ROWS));
+    let full = scorer.score(batch(0, &ROWS), &FULL);
+    let reduced = scorer.score(batch(7, &ROWS), &asked(Effort::Reduced));
     assert_eq!(reduced.probabilities, full.probabilities);
     assert_eq!(full.shadows[0].probabilities.len(), ROWS.len());
     assert!(reduced.shadows[0].probabilities.is_empty());
     assert!(reduced.flags.iter().all(Flags::is_empty));
-    scorer.set_effort(Effort::Least);
-    let least = scorer.score(batch(14, &ROWS));
-    let alone = Scorer::new(&Arc::new(super::lineup(rules))).score(batch(0, &ROWS));
+    let least = scorer.score(batch(14, &ROWS), &asked(Effort::Least));
+    let alone = Scorer::new(&Arc::new(super::lineup(rules))).score(batch(0, &ROWS), &FULL);
     assert_eq!(least.probabilities, alone.probabilities);
     assert!(
         least

@@ -25,7 +25,7 @@ fn alerts_of(rules: &str, first_ms: i64) -> Vec<u32> {
     let rows: Vec<Given<'_>> = (0..30)
         .map(|n| ("a", first_ms + n * 5 * MINUTE_MS, Some(10.0), None, 1))
         .collect();
-    let scores = scorer_of(rules).score(batch(0, &rows));
+    let scores = scorer_of(rules).score(batch(0, &rows), &FULL);
     scores.alerts.iter().map(|alert| alert.row * 5).collect()
 }
 
@@ -50,8 +50,8 @@ fn a_rule_fires_within_its_times_only() {
 #[test]
 fn scores_carry_the_hash_of_the_rules() {
     let model = load(RULES_TOML, &[("rules.toml", RULE)]).unwrap();
-    let scores = scorer_of(RULE).score(batch(0, &ROWS));
+    let scores = scorer_of(RULE).score(batch(0, &ROWS), &FULL);
     assert_eq!(scores.versions.model_hash, model.info().hash);
-    let other = scorer_of(&RULE.replace("10", "11")).score(batch(0, &ROWS));
+    let other = scorer_of(&RULE.replace("10", "11")).score(batch(0, &ROWS), &FULL);
     assert_ne!(other.versions.model_hash, model.info().hash);
 }
