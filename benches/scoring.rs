@@ -15,7 +15,7 @@ use tillwatch_records::{
     Column, FeatureBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
 use tillwatch_scoring::{
-    InputScope, Lineup, ModelFiles, Registry, ScoreContext, Scorer, ScoringSettings,
+    InputScope, Lineup, ModelFiles, ModelKinds, ScoreContext, Scorer, ScoringSettings,
 };
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
@@ -47,7 +47,7 @@ impl Case {
             columns: transaction.columns().to_vec(),
             ..InputScope::default()
         };
-        let model = Registry::standard().load(&files(&root.join(model))?, &scope)?;
+        let model = ModelKinds::standard().load(&files(&root.join(model))?, &scope)?;
         let lineup = Lineup::new(model, ScoringSettings::default(), Arc::new(scope))?;
         let lineup = Arc::new(lineup);
         let key = KeySpec::terminal();

@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMil
 use arrow::datatypes::{DataType, Field};
 use libfuzzer_sys::fuzz_target;
 use tillwatch_records::{Column, Flags};
-use tillwatch_scoring::{Depth, Effort, InputScope, ModelFiles, Registry, Runner};
+use tillwatch_scoring::{Depth, Effort, InputScope, ModelFiles, ModelKinds, Runner};
 
 const MARK: &str = "=== ";
 
@@ -31,13 +31,13 @@ fuzz_target!(|bytes: &[u8]| {
     if text.contains("trees") && has_large_number(text) {
         return;
     }
-    let registry = Registry::standard().with_flags(&["pilot".to_owned()]);
+    let kinds = ModelKinds::standard().with_flags(&["pilot".to_owned()]);
     let scope = scope();
-    if let Ok(model) = registry.load(&files, &scope) {
+    if let Ok(model) = kinds.load(&files, &scope) {
         score(&mut Runner::new(&model, &scope));
     }
     // As `models predict` loads it: what the model names is all that there is.
-    if let Ok((model, scope)) = registry.load_for_table(&files) {
+    if let Ok((model, scope)) = kinds.load_for_table(&files) {
         score(&mut Runner::new(&model, &scope));
     }
 });

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tillwatch_feature_extraction::{Aggregate, Catalog, EngineSettings, FeatureInfo, Plan};
 
 use tillwatch_scoring::{
-    FeatureWords, InputScope, LoadedModel, ModelFiles, Registry, ScoringError,
+    FeatureWords, InputScope, LoadedModel, ModelFiles, ModelKinds, ScoringError,
 };
 
 use crate::{read, root, shipped};
@@ -94,7 +94,7 @@ fn load_shown(
         }
     }
     let (catalog, plan) = shipped::plan("card-present.toml");
-    let registry = Registry::standard().with_flags(&["pilot".to_owned()]);
+    let kinds = ModelKinds::standard().with_flags(&["pilot".to_owned()]);
     let files = files(models, directory, changed);
     let words = |info: &FeatureInfo| {
         let words = FeatureWords {
@@ -107,7 +107,7 @@ fn load_shown(
         words: plan.features().iter().map(words).collect(),
         ..shipped::scope(&catalog, &plan)
     };
-    registry.load(&files, &scope)
+    kinds.load(&files, &scope)
 }
 
 /// Names in backticks, the first of which is the stranger.

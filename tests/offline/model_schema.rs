@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tillwatch_records::Typology;
-use tillwatch_scoring::{InputScope, ModelFiles, Registry};
+use tillwatch_scoring::{InputScope, ModelFiles, ModelKinds};
 
 use crate::{read, root};
 
@@ -22,7 +22,7 @@ fn refusal(text: &str) -> String {
         description: format!("{head}{text}"),
         ..ModelFiles::default()
     };
-    let loaded = Registry::standard().load(&files, &InputScope::default());
+    let loaded = ModelKinds::standard().load(&files, &InputScope::default());
     loaded.expect_err("it is refused").to_string()
 }
 
@@ -130,8 +130,8 @@ fn the_schema_has_the_names_of_every_enumeration() {
         ),
         typologies.into()
     );
-    let registry = Registry::standard();
-    let kinds = registry.kinds().chain(["ensemble"]).chain(OPTIONAL_KINDS);
+    let registry = ModelKinds::standard();
+    let kinds = registry.names().chain(["ensemble"]).chain(OPTIONAL_KINDS);
     let kinds: BTreeSet<String> = kinds.map(str::to_owned).collect();
     assert_eq!(names(&schema, "/properties/kind/enum"), kinds);
 }

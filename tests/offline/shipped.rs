@@ -13,7 +13,7 @@ use tillwatch_records::{
     Column, KeySpec, Projection, RawBatch, ScoreBatch, TopicPartition, Typology,
 };
 use tillwatch_scoring::{
-    InputScope, Lineup, LoadedModel, ModelFiles, Registry, ScoreContext, Scorer, ScoringSettings,
+    InputScope, Lineup, LoadedModel, ModelFiles, ModelKinds, ScoreContext, Scorer, ScoringSettings,
 };
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings, TruthRecord};
 
@@ -63,7 +63,7 @@ fn files(directory: &Path) -> ModelFiles {
 
 fn model(name: &str, scope: &InputScope) -> Arc<LoadedModel> {
     let files = files(&root().join("models").join(name));
-    let loaded = Registry::standard().load(&files, scope);
+    let loaded = ModelKinds::standard().load(&files, scope);
     loaded.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 

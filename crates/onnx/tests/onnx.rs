@@ -17,7 +17,7 @@ use arrow::array::{ArrayRef, Float64Array};
 use serde_json::Value;
 use tillwatch_onnx::Factory;
 use tillwatch_records::Flags;
-use tillwatch_scoring::{Effort, LoadedModel, ModelFiles, Registry, Runner, ScoringError};
+use tillwatch_scoring::{Effort, LoadedModel, ModelFiles, ModelKinds, Runner, ScoringError};
 
 const MODELS: [&str; 5] = ["logistic", "boosting", "columns", "margin", "single"];
 
@@ -89,14 +89,14 @@ fn load_files(
     description: String,
     files: BTreeMap<String, Vec<u8>>,
 ) -> Result<Arc<LoadedModel>, ScoringError> {
-    let mut registry = Registry::empty();
-    registry.register(factory);
+    let mut kinds = ModelKinds::empty();
+    kinds.register(factory);
     let files = ModelFiles {
         description,
         files,
         members: BTreeMap::new(),
     };
-    registry.load_for_table(&files).map(|(model, _)| model)
+    kinds.load_for_table(&files).map(|(model, _)| model)
 }
 
 fn artefact(path: &str) -> Vec<u8> {

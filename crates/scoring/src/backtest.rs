@@ -9,9 +9,9 @@ use hashbrown::HashMap;
 use tillwatch_records::{Band, FeatureBatch, ReasonDefinition, Severity};
 
 use crate::loaded::LoadedModel;
+use crate::math::score_of;
 use crate::runner::{Effort, Runner, Source};
 use crate::scope::InputScope;
-use crate::scorer::score_of;
 use crate::settings::ScoringSettings;
 
 /// What a model would have said.
@@ -49,7 +49,7 @@ pub struct RuleCount {
     pub unknown: bool,
 }
 
-/// Scores `batches` with `model` as if it had been in force, in their order.
+/// Scores `batches` with `model` as if it had been the active model, in their order.
 ///
 /// Detectors start with nothing learnt, so where they would have spoken the bands say less than they will.
 pub fn backtest<'a>(

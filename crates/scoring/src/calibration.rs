@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::math::logistic;
+
 /// Points of an isotonic table.
 const POINTS_MAX: usize = 10_000;
 
@@ -66,9 +68,7 @@ impl Calibration {
     /// The probability of a raw score; NaN for NaN.
     pub fn probability(&self, score: f64) -> f64 {
         match &self.0 {
-            CalibrationTable::Platt { slope, intercept } => {
-                crate::models::logistic(slope * score + intercept)
-            }
+            CalibrationTable::Platt { slope, intercept } => logistic(slope * score + intercept),
             CalibrationTable::Isotonic { raw, probability } => {
                 if score.is_nan() {
                     return f64::NAN;

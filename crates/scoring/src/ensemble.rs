@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::models::{log_odds, logistic};
+use crate::math::{log_odds, logistic};
+
+/// The kind, as in model.toml.
+pub(crate) const KIND: &str = "ensemble";
 
 /// Members of one ensemble: each costs a pass over the batch.
 pub(crate) const MEMBERS_MAX: usize = 32;

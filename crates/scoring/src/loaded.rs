@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::calibration::Calibration;
-use crate::ensemble::Combine;
+use crate::ensemble::{Combine, KIND as ENSEMBLE};
 use crate::model::{LearningModel, Model, ModelInfo, RuleInfo};
-use crate::registry::ENSEMBLE;
 
 /// A model with all its members, checked and immutable. A model that is no ensemble is its only member.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Flags, Reason, ReasonDefinition};
-
 use tillwatch_trees::{ExplainScratch, Scratch};
 
 use crate::error::ScoringError;
@@ -39,11 +38,27 @@ pub trait Model: fmt::Debug + Send + Sync {
         Attribution::None
     }
 
+    /// When the model may be skipped to keep a deadline. Asked once, when a lane puts the model to work.
+    fn shedding(&self) -> Shedding {
+        Shedding::UnderLoad
+    }
+
     /// The rules that are switched on, where the model is made of rules. A signal of one that fired carries
     /// the same allocation of the definition.
     fn rules(&self) -> &[RuleInfo] {
         &[]
     }
+}
+
+/// When a model may be skipped to keep a deadline. A model that learns never is: what it knows must not
+/// depend on how busy the machine was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shedding {
+    /// It is cheap enough to answer always. An ensemble under load is scored by such members and by those that
+    /// learn, where it has such members.
+    Never,
+    /// Under load it is skipped in an ensemble of which another member is never skipped.
+    UnderLoad,
 }
 
 /// What is known of a rule before it fires.

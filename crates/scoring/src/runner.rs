@@ -12,15 +12,17 @@ use self::source::joined;
 use crate::error::ScoringError;
 use crate::learners::Learners;
 use crate::loaded::{LoadedModel, MemberKind};
+use crate::math::log_odds;
 use crate::model::{
-    Contributions, Depth, Explain, Learner, Model, ModelInfo, ModelInput, ModelOutput, Signal,
+    Contributions, Depth, Explain, Learner, Model, ModelInfo, ModelInput, ModelOutput, Shedding,
+    Signal,
 };
-use crate::models::{log_odds, push_contributions, rules};
+use crate::reasons::push_contributions;
 use crate::scope::InputScope;
 use crate::values::value_at;
 pub use source::Source;
 
-/// A model with what one lane keeps for it: the learners' state, and memory that is used again.
+/// A model with what one lane keeps for it: the learners' state, and buffers that are used again.
 ///
 /// Per batch: [`Runner::bind`], [`Runner::score`], and if wanted [`Runner::explain`] or
 /// [`Runner::contributions`] for some of its rows.
@@ -46,8 +48,9 @@ struct Member {
     positions: Vec<Option<usize>>,
     columns: Vec<ArrayRef>,
     output: ModelOutput,
-    /// Whether it was left out of the batch.
-    is_left_out: bool,
+    shedding: Shedding,
+    /// Whether the batch was scored without it.
+    is_skipped: bool,
 }
 
 #[derive(Debug)]
@@ -62,11 +65,10 @@ pub enum Effort {
     /// Everything.
     #[default]
     Full,
-    /// The score itself, but nothing that decides nothing: no shadows, cheap contributions where the
-    /// policy allows them.
+    /// The score itself, without shadows, and with cheap contributions where the policy allows them.
     Reduced,
-    /// Rules and learners alone, where the model has rules. Learners stay: what they know must not depend
-    /// on how busy the machine was.
+    /// Only members that are never skipped ([`Shedding::Never`]) and learners, where the model has a member
+    /// that is never skipped. Rules are such members.
     Least,
 }
 
@@ -154,10 +156,7 @@ impl Runner {
         explain_from: f64,
         signals: &mut Vec<Signal>,
     ) {
-        let has_rules = self
-            .members
-            .iter()
-            .any(|member| member.info.kind == rules::KIND);
+        let sheds = effort == Effort::Least && self.has_unshed();
         for (position, member) in self.members.iter_mut().enumerate() {
             member.output.clear();
             let Instance::Fixed(model) = &member.instance else {
@@ -165,9 +164,8 @@ impl Runner {
                 member.output.probability.resize(self.rows, f64::NAN);
                 continue;
             };
-            let is_rules = member.info.kind == rules::KIND;
-            member.is_left_out = effort == Effort::Least && has_rules && !is_rules;
-            if member.is_left_out {
+            member.is_skipped = sheds && member.shedding == Shedding::UnderLoad;
+            if member.is_skipped {
                 member.output.raw.resize(self.rows, f64::NAN);
                 member.output.probability.resize(self.rows, f64::NAN);
                 continue;
@@ -194,6 +192,13 @@ impl Runner {
             }));
         }
         self.combine();
+    }
+
+    /// Whether some member answers however little is asked, learners aside.
+    fn has_unshed(&self) -> bool {
+        let members = self.members.iter();
+        let mut fixed = members.filter(|member| matches!(member.instance, Instance::Fixed(_)));
+        fixed.any(|member| member.shedding == Shedding::Never)
     }
 
     /// Asks the learners, which are told what the others say: what is suspicious to those, they explain.
@@ -266,9 +271,9 @@ impl Runner {
         })
     }
 
-    /// Whether a member was left out of the last batch.
+    /// Whether the last batch was scored without one of the members.
     pub fn is_degraded(&self) -> bool {
-        self.members.iter().any(|member| member.is_left_out)
+        self.members.iter().any(|member| member.is_skipped)
     }
 
     /// Appends the reasons that contributions to the score of `rows` stand for; says how they were found.
@@ -283,7 +288,7 @@ impl Runner {
             let Instance::Fixed(model) = &member.instance else {
                 continue;
             };
-            if rows.is_empty() || member.is_left_out || !member.info.has_reasons() {
+            if rows.is_empty() || member.is_skipped || !member.info.has_reasons() {
                 continue;
             }
             let input = ModelInput {
@@ -379,6 +384,10 @@ impl Member {
                 .iter()
                 .map(|name| Source::of(name, scope))
                 .collect(),
+            shedding: match kind {
+                MemberKind::Fixed(model) => model.shedding(),
+                MemberKind::Learning(_) => Shedding::Never,
+            },
             instance: match kind {
                 MemberKind::Fixed(model) => Instance::Fixed(Arc::clone(model)),
                 MemberKind::Learning(model) => Instance::Learning(learners.take(&**model)),
@@ -387,7 +396,7 @@ impl Member {
             positions: Vec::new(),
             columns: Vec::new(),
             output: ModelOutput::default(),
-            is_left_out: false,
+            is_skipped: false,
         }
     }
 }

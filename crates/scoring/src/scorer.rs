@@ -1,23 +1,24 @@
 //! One lane's scoring: a fold of batches into scores and alerts.
 
+mod explain;
+mod share;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray};
-use tillwatch_records::limits::REASONS_MAX;
-use tillwatch_records::score::ReasonLists;
-use tillwatch_records::units::DurationMs;
 use tillwatch_records::{
-    Alert, Attribution, Challenge, FeatureBatch, Flags, Reason, ScoreBatch, ShadowScores, Versions,
+    Attribution, Challenge, FeatureBatch, Flags, ScoreBatch, ShadowScores, Versions,
 };
-use twox_hash::XxHash3_64;
 
-use crate::alerts::{Alerts, Fired, Row};
+use crate::alerts::Alerts;
 use crate::error::ScoringError;
 use crate::learners::Learners;
 use crate::lineup::{Entrant, Lineup};
+use crate::math::score_of;
 use crate::model::{Depth, Signal};
 use crate::runner::{Effort, Runner};
 use crate::settings::{AttributionPolicy, Below};
+use explain::explain;
+use share::challenged;
 
 /// Scores the batches of one lane, in order. The same batches give the same scores and alerts,
 /// however the records were cut into batches.
@@ -120,7 +121,7 @@ impl Scorer {
         let settings = &self.lineup.settings;
         let scores: Vec<u16> = decided.probabilities.iter().map(|p| score_of(*p)).collect();
         let bands = scores.iter().map(|score| settings.band(*score)).collect();
-        let (reasons, alerts) = self.explain(&batch, &scores, &mut signals);
+        let (reasons, alerts) = explain(&mut self.alerts, &batch, &scores, &mut signals);
         self.signals = signals;
         debug_assert_eq!(scores.len(), rows);
         ScoreBatch {
@@ -285,52 +286,6 @@ impl Scorer {
             .collect()
     }
 
-    /// The reasons of every row and the alerts they raise.
-    fn explain(
-        &mut self,
-        batch: &FeatureBatch,
-        scores: &[u16],
-        signals: &mut Vec<Signal>,
-    ) -> (ReasonLists, Vec<Alert>) {
-        let mut lists = ReasonLists::with_capacity(scores.len());
-        let mut alerts = Vec::new();
-        let mut fired = Vec::new();
-        let mut rest = signals.drain(..).peekable();
-        for (row, score) in scores.iter().enumerate() {
-            fired.clear();
-            let mut reasons: Vec<Reason> = Vec::new();
-            while let Some(signal) = rest.next_if(|signal| signal.row as usize == row) {
-                let definition = &signal.reason.definition;
-                if signal.fired && self.alerts.wants(definition.severity) {
-                    fired.push(Fired {
-                        typology: definition.typology,
-                        severity: definition.severity,
-                        cooldown_ms: signal.cooldown.map(DurationMs::as_ms),
-                    });
-                }
-                // The strongest of a code speaks for it.
-                let told = reasons.iter().any(|r| r.definition.code == definition.code);
-                if !told && reasons.len() < REASONS_MAX {
-                    reasons.push(signal.reason);
-                }
-            }
-            lists.push_row(reasons);
-            if fired.is_empty() && !self.alerts.wants_score(*score) {
-                continue;
-            }
-            let key = batch.keys.is_valid(row).then(|| batch.keys.value(row));
-            let about = Row {
-                row: row as u32,
-                key: key.unwrap_or_default(),
-                time_ms: time_of(batch, row),
-                score: *score,
-                reasons: lists.row(row),
-            };
-            self.alerts.raise(&about, &fired, &mut alerts);
-        }
-        (lists, alerts)
-    }
-
     fn runners(&self) -> impl Iterator<Item = &Runner> {
         [&self.champion]
             .into_iter()
@@ -371,33 +326,4 @@ impl Scorer {
         }
         Ok(any)
     }
-}
-
-/// Which rows are the challenger's: those of keys whose hash falls into its share.
-fn challenged(keys: &StringArray, share: f64) -> Vec<bool> {
-    /// Doubles count whole numbers up to 2^53.
-    const UNUSED_BITS: u32 = u64::BITS - f64::MANTISSA_DIGITS;
-    let scale = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    keys.iter()
-        .map(|key| {
-            let hash = XxHash3_64::oneshot(key.unwrap_or_default().as_bytes());
-            ((hash >> UNUSED_BITS) as f64) < share * scale
-        })
-        .collect()
-}
-
-/// The score of a probability: `min(999, floor(1000 p))`. NaN gives 0.
-pub fn score_of(probability: f64) -> u16 {
-    (1000.0 * probability).floor().clamp(0.0, 999.0) as u16
-}
-
-/// Event time of a row; the record's own time where the event's runs ahead, since one such record
-/// would silence its terminal for as long as its clock is wrong.
-fn time_of(batch: &FeatureBatch, row: usize) -> i64 {
-    let record_time = batch.events.record_timestamps_ms[row];
-    if batch.flags[row].contains(Flags::CLOCK_SKEW) {
-        return record_time;
-    }
-    let times = batch.events.event_times_ms();
-    times.map_or(record_time, |times| times[row])
 }

@@ -65,7 +65,7 @@ pub(crate) fn load(
     description: &str,
     artefacts: &[(&str, &str)],
 ) -> Result<Arc<LoadedModel>, ScoringError> {
-    Registry::standard().load(&files(description, artefacts), &scope())
+    ModelKinds::standard().load(&files(description, artefacts), &scope())
 }
 
 const RULES_TOML: &str = r#"
@@ -212,7 +212,7 @@ fn lineup(model: Arc<LoadedModel>) -> Lineup {
 }
 
 fn scorer() -> Scorer {
-    let model = Registry::standard().load(&both(BOTH_TOML), &scope());
+    let model = ModelKinds::standard().load(&both(BOTH_TOML), &scope());
     Scorer::new(&Arc::new(lineup(model.unwrap())))
 }
 

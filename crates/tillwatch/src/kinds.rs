@@ -1,11 +1,11 @@
 //! The kinds of model that this build can load.
 
-use tillwatch_scoring::Registry;
+use tillwatch_scoring::ModelKinds;
 
 /// A registry of every kind in this build, with names that switch parts of models on. Kind `onnx` is built
 /// in by the feature `onnx`; without it such a model is refused with that advice.
-pub fn registry(flags: &[String]) -> Registry {
-    let mut registry = Registry::standard().with_flags(flags);
+pub fn registry(flags: &[String]) -> ModelKinds {
+    let mut registry = ModelKinds::standard().with_flags(flags);
     #[cfg(feature = "onnx")]
     registry.register(tillwatch_onnx::Factory::new());
     #[cfg(not(feature = "onnx"))]

@@ -13,12 +13,12 @@ use tillwatch_detectors::{
 };
 use tillwatch_records::Flags;
 
-use super::push_contributions;
 use crate::calibration::Calibration;
 use crate::error::ScoringError;
+use crate::factory::{LoadContext, ModelFactory};
 use crate::loaded::MemberKind;
 use crate::model::{Explain, Learner, LearningModel, ModelInfo, ModelInput, ModelOutput};
-use crate::registry::{LoadContext, ModelFactory};
+use crate::reasons::push_contributions;
 use crate::text::{read_toml, utf8};
 use crate::values::{doubles, value_at};
 

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use tillwatch_records::Attribution;
 use tillwatch_records::suggest::did_you_mean;
 
-use super::logistic;
 use crate::error::ScoringError;
+use crate::factory::{LoadContext, ModelFactory};
 use crate::loaded::MemberKind;
+use crate::math::logistic;
 use crate::model::{Contributions, Depth, Model, ModelInfo, ModelInput, ModelOutput};
-use crate::registry::{LoadContext, ModelFactory};
 use crate::text::{read_json, read_toml, utf8};
 use crate::values::{for_each_value, value_at};
 

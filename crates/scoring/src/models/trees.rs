@@ -11,9 +11,9 @@ use tillwatch_records::Attribution;
 use tillwatch_trees::{Explainer, Format, Link, PathExplainer, Predictor};
 
 use crate::error::ScoringError;
+use crate::factory::{LoadContext, ModelFactory};
 use crate::loaded::MemberKind;
 use crate::model::{Contributions, Depth, Model, ModelInfo, ModelInput, ModelOutput};
-use crate::registry::{LoadContext, ModelFactory};
 use crate::values::{doubles, value_at};
 
 /// Makes [`Trees`] of one library's files.

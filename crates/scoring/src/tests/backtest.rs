@@ -3,7 +3,7 @@
 use super::*;
 
 fn ensemble() -> Arc<LoadedModel> {
-    Registry::standard()
+    ModelKinds::standard()
         .load(&both(BOTH_TOML), &scope())
         .unwrap()
 }

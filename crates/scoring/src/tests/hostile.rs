@@ -161,7 +161,7 @@ fn damaged_directories_are_refused_or_score() {
             if is_large(&files) {
                 continue;
             }
-            let Ok(model) = Registry::standard().load(&files, &scope()) else {
+            let Ok(model) = ModelKinds::standard().load(&files, &scope()) else {
                 refused += 1;
                 continue;
             };
@@ -180,7 +180,7 @@ fn damaged_directories_are_refused_or_score() {
 #[test]
 fn damaged_state_of_a_learner_is_refused_and_changes_nothing() {
     let mut rng = Rng(52);
-    let model = Registry::standard().load(&learning::strange(), &scope());
+    let model = ModelKinds::standard().load(&learning::strange(), &scope());
     let mut scorer = Scorer::new(&Arc::new(lineup(model.unwrap())));
     scorer.score(batch(0, &learning::rows(50)), &FULL);
     let before = scorer.learned();

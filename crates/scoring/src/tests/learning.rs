@@ -60,7 +60,7 @@ fn with_rules(version: &str) -> Arc<Lineup> {
         .into(),
         ..files(&description, &[])
     };
-    let model = Registry::standard().load(&files, &scope()).unwrap();
+    let model = ModelKinds::standard().load(&files, &scope()).unwrap();
     Arc::new(lineup(model))
 }
 
@@ -173,7 +173,7 @@ fn a_learner_that_was_made_ahead_is_as_one_made_at_once() {
 
 #[test]
 fn every_entrant_has_a_learner_of_its_own() {
-    let strange = || Registry::standard().load(&strange(), &scope()).unwrap();
+    let strange = || ModelKinds::standard().load(&strange(), &scope()).unwrap();
     let one = Arc::new(lineup(strange()));
     let two = Arc::new(lineup(strange()).with_shadow(strange()).unwrap());
     let mut scorer = Scorer::new(&one);
@@ -251,7 +251,7 @@ fn a_shadow_and_a_challenger_see_the_same_rows() {
 #[test]
 fn less_effort_leaves_out_what_decides_nothing_first() {
     let line = [("line.toml", LOGISTIC), ("golden.json", GOLDEN)];
-    let both = Registry::standard()
+    let both = ModelKinds::standard()
         .load(&both(BOTH_TOML), &scope())
         .unwrap();
     let rules = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
@@ -325,7 +325,7 @@ fn the_shipped_detector_says_what_its_definition_says() {
     let (trees, golden) = (read("trees.toml"), read("golden.json"));
     let load = |golden: &str| {
         let named = [("trees.toml", trees.as_str()), ("golden.json", golden)];
-        Registry::standard().load_for_table(&files(&read("model.toml"), &named))
+        ModelKinds::standard().load_for_table(&files(&read("model.toml"), &named))
     };
     assert_eq!(load(&golden).unwrap().0.golden_rows(), 88);
     let window = "\"times\": 64";

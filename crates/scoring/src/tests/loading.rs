@@ -23,7 +23,7 @@ fn a_model_of_one_stage_fits_a_chain_that_has_the_stage() {
         files: [("rules.toml".to_owned(), RULES.as_bytes().to_vec())].into(),
         ..ModelFiles::default()
     };
-    let fits = |more: &str| Registry::standard().load(&rules(more), &chain).is_ok();
+    let fits = |more: &str| ModelKinds::standard().load(&rules(more), &chain).is_ok();
     assert!(fits("catalog = \"terminal\""));
     assert!(fits("catalog = \"terminal\"\ncatalog_version = \"c0ffee\""));
     assert!(fits(

@@ -66,7 +66,7 @@ fn large_batches_are_shared_and_small_ones_merged() {
         ],
     );
     let said = |batches: &[FeatureBatch]| {
-        let model = Registry::standard()
+        let model = ModelKinds::standard()
             .load(&both(BOTH_TOML), &scope())
             .unwrap();
         backtest(&model, &scope(), &ScoringSettings::default(), batches)

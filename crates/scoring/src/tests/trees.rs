@@ -150,7 +150,7 @@ fn equals_lightgbm_on_a_week_of_transactions() {
     let description = format!(
         "name = \"week\"\nversion = \"1\"\nkind = \"lightgbm\"\nartefact = \"m.txt\"\ninputs = {names:?}"
     );
-    let model = Registry::standard()
+    let model = ModelKinds::standard()
         .load(&files(&description, &[("m.txt", &text)]), &scope)
         .unwrap();
     let file = File::open(root.join("test_week_features_scores.parquet")).unwrap();

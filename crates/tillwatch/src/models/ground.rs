@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use tillwatch_scoring::{InputScope, LoadedModel, ModelFiles, Registry, ScoringError};
+use tillwatch_scoring::{InputScope, LoadedModel, ModelFiles, ModelKinds, ScoringError};
 
 use super::args::GroundArgs;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::model_files;
 
 /// What models are loaded against.
 pub struct Ground {
-    registry: Registry,
+    registry: ModelKinds,
     /// None for a table that has whatever the model reads.
     scope: Option<InputScope>,
 }

@@ -7,13 +7,13 @@ use tillwatch_predicate::{Predicate, PredicateSet, Scope as _};
 use tillwatch_records::ReasonDefinition;
 use tillwatch_records::suggest::did_you_mean;
 
+use super::evaluate::{Rule, Rules};
 use super::file::{Combine, Entry, File, Group};
-use super::{Rule, Rules};
 use crate::error::ScoringError;
+use crate::factory::LoadContext;
 use crate::limits::{RULE_CONDITIONS_MAX, RULE_WEIGHT_MAX, RULES_MAX};
+use crate::math::log_odds;
 use crate::model::{ModelInfo, RuleInfo};
-use crate::models::log_odds;
-use crate::registry::LoadContext;
 use crate::text::{read_toml, utf8};
 
 /// Reads and checks every rule; keeps those that are switched on.

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::kinds::{ModelFiles, ModelKinds};
 use crate::loaded::LoadedModel;
-use crate::registry::{ModelFiles, Registry};
 use crate::tests::{files, load, run, scope};
 
 const MODEL: &str = "name = \"m\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"r.toml\"\n";
@@ -228,7 +228,7 @@ fn columns(model: &LoadedModel, rows: &[Row]) -> Vec<ArrayRef> {
 
 fn pilot(text: &str) -> Result<Arc<LoadedModel>, ScoringError> {
     let files: ModelFiles = files(MODEL, &[("r.toml", text)]);
-    Registry::standard()
+    ModelKinds::standard()
         .with_flags(&["pilot".to_owned()])
         .load(&files, &scope())
 }

@@ -1,6 +1,5 @@
-//! From files to models.
+//! The kinds of model that can be loaded: from files to models.
 
-mod context;
 mod files;
 mod info;
 
@@ -12,44 +11,26 @@ use tillwatch_records::suggest::did_you_mean;
 
 use self::info::info;
 use crate::calibration::Calibration;
-use crate::describe::Description;
-use crate::ensemble::Combine;
+use crate::description::Description;
+use crate::ensemble::{Combine, KIND as ENSEMBLE};
 use crate::error::ScoringError;
+use crate::factory::{LoadContext, ModelFactory};
 use crate::golden;
-use crate::loaded::{LoadedMember, LoadedModel, MemberKind};
+use crate::loaded::{LoadedMember, LoadedModel};
 use crate::model::ModelInfo;
 use crate::models;
 use crate::scope::{CatalogId, InputScope};
 use crate::text::{read_toml, utf8};
-pub use context::LoadContext;
 pub use files::ModelFiles;
 
-/// The kind that is made of other models.
-pub(crate) const ENSEMBLE: &str = "ensemble";
-
-/// Makes models of one kind.
-///
-/// Implement [`ModelFactory::load`]; [`Registry::register`] adds the kind.
-pub trait ModelFactory: Send + Sync + 'static {
-    /// The kind, as in model.toml.
-    fn kind(&self) -> &'static str;
-
-    /// Makes a model of the artefact's bytes, which may be hostile: bounded work and memory, an error
-    /// instead of a panic. Called once per model, before its golden vectors are checked.
-    ///
-    /// # Errors
-    /// Says what is wrong with the artefact and where.
-    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError>;
-}
-
 /// The kinds of model that can be loaded.
-pub struct Registry {
+pub struct ModelKinds {
     factories: BTreeMap<&'static str, Box<dyn ModelFactory>>,
     flags: Vec<String>,
 }
 
-impl Registry {
-    /// A registry without any kind.
+impl ModelKinds {
+    /// No kind at all.
     pub fn empty() -> Self {
         Self {
             factories: BTreeMap::new(),
@@ -57,17 +38,17 @@ impl Registry {
         }
     }
 
-    /// A registry of the kinds in [`models`].
+    /// The kinds in [`models`].
     pub fn standard() -> Self {
-        let mut registry = Self::empty();
-        registry.register(models::rules::Factory);
-        registry.register(models::logistic::Factory);
-        registry.register(models::trees::Factory::LIGHTGBM);
-        registry.register(models::trees::Factory::XGBOOST);
-        registry.register(models::trees::Factory::ISOLATION_FOREST);
-        registry.register(models::detector::HalfSpaceFactory);
-        registry.register(models::detector::CutForestFactory);
-        registry
+        let mut kinds = Self::empty();
+        kinds.register(models::rules::Factory);
+        kinds.register(models::logistic::Factory);
+        kinds.register(models::trees::Factory::LIGHTGBM);
+        kinds.register(models::trees::Factory::XGBOOST);
+        kinds.register(models::trees::Factory::ISOLATION_FOREST);
+        kinds.register(models::detector::HalfSpaceFactory);
+        kinds.register(models::detector::CutForestFactory);
+        kinds
     }
 
     /// With names that switch parts of models on.
@@ -82,8 +63,8 @@ impl Registry {
         self.factories.insert(factory.kind(), Box::new(factory));
     }
 
-    /// The kinds, sorted; `ensemble`, which is made of the others, is not among them.
-    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+    /// Names of the kinds, sorted; `ensemble`, which is made of the others, is not among them.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.factories.keys().copied()
     }
 
@@ -107,11 +88,11 @@ impl Registry {
         Ok(Arc::new(model))
     }
 
-    /// As [`Registry::load`], for tables that hold the inputs of model.toml as numbers: what made them,
+    /// As [`ModelKinds::load`], for tables that hold the inputs of model.toml as numbers: what made them,
     /// and so for which catalog the model was made, does not matter. Returns the scope as well.
     ///
     /// # Errors
-    /// As [`Registry::load`], but for the catalog. Refuses rules, and ensembles with rules, that name
+    /// As [`ModelKinds::load`], but for the catalog. Refuses rules, and ensembles with rules, that name
     /// more than the inputs of model.toml: only a catalog says what these are.
     pub fn load_for_table(
         &self,
@@ -141,7 +122,7 @@ impl Registry {
             return self.ensemble(description, files, scope, calibration);
         }
         let Some(factory) = self.factories.get(description.kind.as_str()) else {
-            let known = || self.kinds().chain([ENSEMBLE]);
+            let known = || self.names().chain([ENSEMBLE]);
             return Err(ScoringError::UnknownKind {
                 hint: did_you_mean(&description.kind, known()),
                 kind: description.kind.clone(),
@@ -232,9 +213,9 @@ impl Registry {
     }
 }
 
-impl std::fmt::Debug for Registry {
+impl std::fmt::Debug for ModelKinds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.kinds()).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 

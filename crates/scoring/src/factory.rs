@@ -1,13 +1,29 @@
-//! What a factory gets.
+//! What makes models of one kind, and what it makes them of.
 
 use arrow::datatypes::DataType;
 use tillwatch_predicate::Scope;
 
 use crate::calibration::Calibration;
-use crate::describe::OutputTable;
+use crate::description::OutputTable;
 use crate::error::ScoringError;
+use crate::loaded::MemberKind;
 use crate::model::ModelInfo;
 use crate::scope::InputScope;
+
+/// Makes models of one kind.
+///
+/// Implement [`ModelFactory::load`]; [`ModelKinds::register`](crate::ModelKinds::register) adds the kind.
+pub trait ModelFactory: Send + Sync + 'static {
+    /// The kind, as in model.toml.
+    fn kind(&self) -> &'static str;
+
+    /// Makes a model of the artefact's bytes, which may be hostile: bounded work and memory, an error
+    /// instead of a panic. Called once per model, before its golden vectors are checked.
+    ///
+    /// # Errors
+    /// Says what is wrong with the artefact and where.
+    fn load(&self, artefact: &[u8], context: LoadContext<'_>) -> Result<MemberKind, ScoringError>;
+}
 
 /// What a factory gets beside the artefact.
 #[derive(Debug)]

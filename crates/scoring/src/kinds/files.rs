@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::describe::Description;
+use crate::description::Description;
 use crate::error::ScoringError;
 use crate::text::read_toml;
 

@@ -6,8 +6,8 @@ use tillwatch_predicate::Scope;
 use tillwatch_records::ReasonDefinition;
 use tillwatch_records::suggest::did_you_mean;
 
-use super::ModelFiles;
-use crate::describe::{Description, ReasonEntry, WrittenBaseline};
+use super::files::ModelFiles;
+use crate::description::{Description, ReasonEntry, WrittenBaseline};
 use crate::error::ScoringError;
 use crate::limits::INPUTS_MAX;
 use crate::model::{Baseline, InputReason, ModelInfo};
