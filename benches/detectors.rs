@@ -82,7 +82,7 @@ fn measure(c: &mut Criterion<CpuTime>, name: &str, size: &str, mut detector: imp
     group.finish();
     println!(
         "{name}/{size}: {} KiB in memory, {} KiB written",
-        detector.memory_bytes() / 1024,
+        detector.state_bytes() / 1024,
         state.len() / 1024
     );
 }

@@ -63,13 +63,13 @@ fn check<D: Detector, E: std::fmt::Debug>(detector: Result<D, E>, payload: &[u8]
         assert_eq!(after, own, "it is as it was");
         return;
     }
-    let memory = detector.memory_bytes();
+    let before = detector.state_bytes();
     for row in 0..ROWS {
         let values = [0.1, 0.7, 1.0].map(|step| (row as f64 * step).fract());
         let score = detector.score_and_learn(&values);
         assert!((0.0..=1.0).contains(&score), "{score}");
     }
-    assert!(detector.memory_bytes() <= 2 * memory);
+    assert!(detector.state_bytes() <= 2 * before);
     // What it has learnt since is as good as any state.
     let mut later = Vec::new();
     detector.write(&mut later);

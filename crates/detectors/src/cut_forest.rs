@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
 use crate::error::{DetectorError, at_most, within};
-use crate::image::{self, Kind, Reader, damaged};
 use crate::limits::{NUMBERS_MAX, SAMPLE_MAX, TIME_DECAY_MAX, TREES_MAX};
 use crate::random::{Fingerprint, SplitMix64};
 use crate::scaling::{Input, Scaling};
+use crate::snapshot::{self, Kind, Reader, damaged};
 use attribution::Side;
 use boxes::LANES;
 use sampler::Sampler;
@@ -233,14 +233,14 @@ impl Detector for RandomCutForest {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        image::write(out, Kind::RandomCutForest, self.fingerprint(), |out| {
+        snapshot::write(out, Kind::RandomCutForest, self.fingerprint(), |out| {
             out.extend(self.learnt.to_le_bytes());
             self.trees.iter().for_each(|tree| tree.write(out));
         });
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
-        let mut reader = image::open(bytes, Kind::RandomCutForest, self.fingerprint())?;
+        let mut reader = snapshot::open(bytes, Kind::RandomCutForest, self.fingerprint())?;
         let learnt = reader.u64()?;
         if learnt > ROWS_MAX {
             return Err(damaged("it has seen more rows than there are"));
@@ -258,11 +258,11 @@ impl Detector for RandomCutForest {
         Ok(())
     }
 
-    fn memory_bytes(&self) -> usize {
+    fn state_bytes(&self) -> usize {
         let trees = self.trees.iter();
-        let trees = trees.map(|tree| tree.sampler.memory_bytes() + tree.tree.memory_bytes());
+        let trees = trees.map(|tree| tree.sampler.state_bytes() + tree.tree.state_bytes());
         size_of::<Self>()
-            + self.scaling.memory_bytes()
+            + self.scaling.state_bytes()
             + self.trees.capacity() * size_of::<Sampled>()
             + trees.sum::<usize>()
             + self.row.point.capacity() * size_of::<f32>()
@@ -309,7 +309,7 @@ impl Sampled {
     }
 }
 
-/// A copy that can grow to the same length without taking more memory.
+/// A copy that can grow to the same length without taking more room.
 fn clone_with_room<T: Clone>(all: &Vec<T>) -> Vec<T> {
     let mut copy = Vec::with_capacity(all.capacity());
     copy.extend_from_slice(all);

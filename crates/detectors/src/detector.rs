@@ -43,6 +43,6 @@ pub trait Detector: std::fmt::Debug + Send {
     /// Refuses what another detector wrote and what was damaged. The detector is then as it was before.
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError>;
 
-    /// Memory that it takes up, with what it shares with its copies.
-    fn memory_bytes(&self) -> usize;
+    /// Bytes that it takes up, with what it shares with its copies.
+    fn state_bytes(&self) -> usize;
 }

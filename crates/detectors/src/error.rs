@@ -67,7 +67,7 @@ pub(crate) fn within(
     })
 }
 
-/// Refuses what would take too much memory.
+/// Refuses what would take too many bytes.
 pub(crate) fn at_most(what: &'static str, found: usize, most: usize) -> Result<(), DetectorError> {
     if found <= most {
         return Ok(());

@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::detector::Detector;
 use crate::error::{DetectorError, at_most, within};
-use crate::image::{self, Kind, damaged};
 use crate::limits::{HEIGHT_MAX, LEAVES_MAX, TREES_MAX, WINDOW_MAX};
 use crate::random::Fingerprint;
 use crate::scaling::{Input, Scaling};
+use crate::snapshot::{self, Kind, damaged};
 use planes::{Planes, Positions};
 use surprise::Surprise;
 
@@ -270,7 +270,7 @@ impl Detector for HalfSpaceTrees {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        image::write(out, Kind::HalfSpaceTrees, self.fingerprint, |out| {
+        snapshot::write(out, Kind::HalfSpaceTrees, self.fingerprint, |out| {
             out.extend(u16::from(self.has_reference).to_le_bytes());
             // Below the window, which fits.
             out.extend((self.counted as u16).to_le_bytes());
@@ -283,7 +283,7 @@ impl Detector for HalfSpaceTrees {
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
-        let mut reader = image::open(bytes, Kind::HalfSpaceTrees, self.fingerprint)?;
+        let mut reader = snapshot::open(bytes, Kind::HalfSpaceTrees, self.fingerprint)?;
         let has_reference = match reader.u16()? {
             0 => false,
             1 => true,
@@ -318,11 +318,11 @@ impl Detector for HalfSpaceTrees {
         Ok(())
     }
 
-    fn memory_bytes(&self) -> usize {
+    fn state_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.scaling.memory_bytes()
-            + self.planes.memory_bytes()
-            + self.surprise.memory_bytes()
+            + self.scaling.state_bytes()
+            + self.planes.state_bytes()
+            + self.surprise.state_bytes()
             + self.leaves.capacity() * size_of::<Leaf>()
             + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
             + size_of::<Positions>()

@@ -15,10 +15,10 @@ mod cut_forest;
 mod detector;
 mod error;
 mod half_space;
-mod image;
 pub mod limits;
 mod random;
 mod scaling;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 

@@ -110,7 +110,7 @@ impl Scaling {
         }
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
+    pub(crate) fn state_bytes(&self) -> usize {
         self.inputs.capacity() * size_of::<Compiled>()
     }
 }

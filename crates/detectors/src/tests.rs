@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::image::checksum;
 use crate::random::SplitMix64;
+use crate::snapshot::checksum;
 use crate::{
     CutForestSettings, Detector, DetectorError, HalfSpaceSettings, HalfSpaceTrees, Input,
     RandomCutForest,
@@ -234,7 +234,7 @@ fn forged_state_never_panics() {
             detector.score_and_learn(&random_row(&mut random, DIMENSIONS));
         }
         let bytes = state(&*detector);
-        let memory = detector.memory_bytes();
+        let memory = detector.state_bytes();
         let mut accepted = 0;
         for _ in 0..3_000 {
             let mut forged = bytes.clone();
@@ -262,7 +262,7 @@ fn forged_state_never_panics() {
                 let score = victim.score_and_learn(&random_row(&mut random, DIMENSIONS));
                 assert!((0.0..=1.0).contains(&score), "{score}");
             }
-            assert!(victim.memory_bytes() <= 2 * memory);
+            assert!(victim.state_bytes() <= 2 * memory);
         }
         assert!(accepted > 0, "some changes are of no consequence");
     }
@@ -277,10 +277,10 @@ fn memory_is_bounded() {
         for number in 0..2_000 {
             detector.score_and_learn(&random_row(&mut random, DIMENSIONS));
             if number == 200 {
-                most = detector.memory_bytes();
+                most = detector.state_bytes();
             }
         }
-        assert_eq!(detector.memory_bytes(), most);
+        assert_eq!(detector.state_bytes(), most);
         assert!(state(&*detector).len() < most);
     }
 }
@@ -311,7 +311,7 @@ fn a_copy_goes_its_own_way() {
         copy.score_and_learn(&random_row(&mut random, DIMENSIONS));
     }
     // A copy has room for what it will learn, so that it does not grow beyond that.
-    assert!(copy.memory_bytes() <= empty.memory_bytes());
+    assert!(copy.state_bytes() <= empty.state_bytes());
 }
 
 /// State and scores of every machine and version: another number is another detector.

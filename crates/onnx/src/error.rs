@@ -7,12 +7,13 @@ pub enum OnnxError {
     #[error(
         "needs ONNX Runtime 1.{oldest} or newer, and {tried}; install it (`pip install onnxruntime` brings \
          onnxruntime/capi/libonnxruntime.so.<version>, package managers have libonnxruntime) and name the \
-         file in {}, then start again",
-        crate::runtime::LIBRARY_VARIABLE
+         file in {variable}, then start again"
     )]
     Runtime {
         /// Minor version of the oldest one that will do.
         oldest: u32,
+        /// Environment variable that names the runtime's file.
+        variable: &'static str,
         /// What was tried and came of it.
         tried: String,
     },

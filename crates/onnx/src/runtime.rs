@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::error::OnnxError;
 
 /// Names the library's file.
-pub(crate) const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
+const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// What the system's loader is asked for.
 #[cfg(target_os = "macos")]
@@ -30,6 +30,7 @@ pub(crate) fn open(library: Option<&Path>) -> Result<(), OnnxError> {
 fn try_open(library: &Path) -> Result<(), OnnxError> {
     let environment = ort::init_from(library).map_err(|error| OnnxError::Runtime {
         oldest: ort::MINOR_VERSION,
+        variable: LIBRARY_VARIABLE,
         tried: words(library, &error),
     })?;
     environment

@@ -124,7 +124,7 @@ impl EventBatch {
     }
 
     /// The rows of all `batches`, of which there is one at least, copied into one batch in their order: what
-    /// came in many small batches then takes the memory of its rows.
+    /// came in many small batches then takes the room of its rows.
     ///
     /// # Errors
     /// Fails when they are of different partitions or columns.

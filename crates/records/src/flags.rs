@@ -12,7 +12,7 @@ bitflags! {
         const DUPLICATE = 1 << 1;
         /// Event time ahead of the record's own timestamp by more than allowed: scored, changed no state.
         const CLOCK_SKEW = 1 << 2;
-        /// History of the key may have been evicted to keep the memory budget.
+        /// History of the key may have been evicted to keep the budget of bytes.
         const STATE_EVICTED = 1 << 3;
         /// The lane has not yet seen its longest window whole.
         const WARMING = 1 << 4;

@@ -199,7 +199,7 @@ pub struct ScoreBatch {
     pub versions: Arc<Versions>,
     /// The rows whose score is another model's, if there are any.
     pub challenge: Option<Challenge>,
-    /// What models that decide nothing said of the same rows.
+    /// What shadows said of the same rows.
     pub shadows: Vec<ShadowScores>,
     /// Alerts raised by rows of this batch, in row order.
     pub alerts: Vec<Alert>,
@@ -225,7 +225,7 @@ impl ScoreBatch {
     }
 }
 
-/// The rows of a batch that a challenger scored in the place of the model in force.
+/// The rows of a batch that a challenger scored in the place of the active model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// What made the scores of these rows.
@@ -234,12 +234,12 @@ pub struct Challenge {
     pub rows: Vec<bool>,
 }
 
-/// What a model that decides nothing said of a batch.
+/// What a shadow said of a batch: a model whose scores decide nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShadowScores {
     /// `name@version` of the model.
     pub model: Arc<str>,
-    /// Probability of each row; empty where the model was left out to keep a deadline.
+    /// Probability of each row; empty where the model was skipped to keep a deadline.
     pub probabilities: Vec<f64>,
 }
 

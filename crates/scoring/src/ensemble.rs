@@ -39,7 +39,7 @@ fn one() -> f64 {
     1.0
 }
 
-/// How the probabilities p of members become one. A member without an opinion is left out.
+/// How the probabilities p of members become one. A member without an opinion does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {

@@ -17,7 +17,7 @@ pub trait ModelFactory: Send + Sync + 'static {
     /// The kind, as in model.toml.
     fn kind(&self) -> &'static str;
 
-    /// Makes a model of the artefact's bytes, which may be hostile: bounded work and memory, an error
+    /// Makes a model of the artefact's bytes, which may be hostile: bounded work and bytes, an error
     /// instead of a panic. Called once per model, before its golden vectors are checked.
     ///
     /// # Errors

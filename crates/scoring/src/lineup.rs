@@ -1,4 +1,4 @@
-//! The models that score together: one in force, others beside it.
+//! The models that score together: the active one, and others beside it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::loaded::LoadedModel;
 use crate::scope::InputScope;
 use crate::settings::ScoringSettings;
 
-/// Shadows of one line-up: each costs about as much as the model in force.
+/// Shadows of one line-up: each costs about as much as the active model.
 const SHADOWS_MAX: usize = 16;
 
 /// What scores: made once, shared by all lanes, and exchanged as a whole.
@@ -21,7 +21,7 @@ pub struct Lineup {
     pub(crate) champion: Entrant,
     /// Where there is one, its share of keys is in (0, 1].
     pub(crate) challenger: Option<(Entrant, f64)>,
-    /// Scored on the same features, deciding nothing.
+    /// Models that score the same features and whose scores decide nothing.
     pub(crate) shadows: Vec<Entrant>,
 }
 
@@ -95,7 +95,7 @@ impl Lineup {
         Ok(self)
     }
 
-    /// The model in force.
+    /// The active model: its scores decide, but for those of a challenger.
     pub fn champion(&self) -> &Arc<LoadedModel> {
         &self.champion.model
     }
@@ -106,7 +106,7 @@ impl Lineup {
         Some((&entrant.model, *share))
     }
 
-    /// The models that decide nothing.
+    /// The models whose scores decide nothing.
     pub fn shadows(&self) -> impl Iterator<Item = &Arc<LoadedModel>> {
         self.shadows.iter().map(|entrant| &entrant.model)
     }

@@ -105,8 +105,8 @@ pub trait Learner: fmt::Debug + Send {
     /// Refuses bytes that are not such a state, and then is as it was.
     fn read(&mut self, bytes: &[u8]) -> Result<(), ScoringError>;
 
-    /// Memory of the state, bytes.
-    fn memory_bytes(&self) -> usize;
+    /// Bytes that the state takes up.
+    fn state_bytes(&self) -> usize;
 }
 
 /// Which rows of a batch are to be explained.
@@ -210,7 +210,7 @@ pub struct Contributions {
 }
 
 impl Contributions {
-    /// Forgets everything, keeping the memory.
+    /// Forgets everything, keeping the room.
     pub(crate) fn reset(&mut self) {
         self.values.clear();
         self.bias = 0.0;
@@ -246,7 +246,7 @@ pub struct Signal {
 }
 
 impl ModelOutput {
-    /// Forgets everything, keeping the memory.
+    /// Forgets everything, keeping the room.
     pub fn clear(&mut self) {
         self.raw.clear();
         self.probability.clear();

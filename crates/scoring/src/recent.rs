@@ -15,7 +15,7 @@ pub const RECENT_ROWS: usize = 10_000;
 /// 12 MB; a machine has dozens of lanes, so wider rows are kept in smaller number.
 pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A batch of fewer rows takes more memory for its arrays than for what is in them, and is merged with
+/// A batch of fewer rows takes more room for its arrays than for what is in them, and is merged with
 /// others.
 const LOOSE_ROWS_MAX: usize = 256;
 
@@ -78,7 +78,7 @@ impl Recent {
         self.rows
     }
 
-    /// Memory of the columns, bytes; at most the room given.
+    /// Bytes of the columns; at most the room given.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -133,7 +133,7 @@ impl Default for Recent {
     }
 }
 
-/// Memory of a batch's columns and of what stands beside them per row. Columns may be views of one buffer,
+/// Bytes of a batch's columns and of what stands beside them per row. Columns may be views of one buffer,
 /// which counts once, and whole.
 fn bytes_of(batch: &FeatureBatch) -> usize {
     /// Offset, timestamp, kind and flags of a row.

@@ -260,7 +260,7 @@ impl Scorer {
         }
     }
 
-    /// Asks the models that decide nothing.
+    /// Asks the shadows. Under load they are the first to be skipped.
     fn watch(&mut self, batch: &FeatureBatch, effort: Effort) -> Vec<ShadowScores> {
         let mut unused = Vec::new();
         let entrants = self.lineup.shadows.iter();

@@ -2,7 +2,7 @@
 //! row is e^(decay × its number).
 
 use crate::error::DetectorError;
-use crate::image::{Reader, damaged};
+use crate::snapshot::{Reader, damaged};
 
 /// A binary heap with the row that is to go first on top.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Sampler {
         Ok((sampler, copies))
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn state_bytes(&self) -> usize {
         self.heap.capacity() * size_of::<Kept>()
     }
 

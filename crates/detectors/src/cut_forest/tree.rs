@@ -276,7 +276,7 @@ impl Tree {
         self.scratch = corners;
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn state_bytes(&self) -> usize {
         let floats = self.boxes.capacity() + self.points.capacity() + self.scratch.capacity();
         let numbers =
             self.vacant_nodes.capacity() + self.vacant_leaves.capacity() + self.copies.capacity();

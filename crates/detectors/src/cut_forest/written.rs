@@ -3,7 +3,7 @@
 
 use super::tree::{Link, Node, Place, Tree};
 use crate::error::DetectorError;
-use crate::image::{Reader, damaged};
+use crate::snapshot::{Reader, damaged};
 
 /// In place of a cut's dimension: a leaf.
 const LEAF: u16 = u16::MAX;

@@ -104,7 +104,7 @@ impl Planes {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn state_bytes(&self) -> usize {
         self.thresholds.capacity() * size_of::<[f64; LANES]>()
             + self.features.capacity() * size_of::<[u8; LANES]>()
     }

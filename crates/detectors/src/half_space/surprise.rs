@@ -27,7 +27,7 @@ impl Surprise {
         share_of_other * (self.logarithms[other] - self.logarithms[side])
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(super) fn state_bytes(&self) -> usize {
         self.logarithms.capacity() * size_of::<f64>()
     }
 }

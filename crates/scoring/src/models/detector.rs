@@ -164,7 +164,7 @@ impl Learner for Learning {
         })
     }
 
-    fn memory_bytes(&self) -> usize {
-        self.detector.memory_bytes()
+    fn state_bytes(&self) -> usize {
+        self.detector.state_bytes()
     }
 }

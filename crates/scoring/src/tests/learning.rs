@@ -249,7 +249,7 @@ fn a_shadow_and_a_challenger_see_the_same_rows() {
 }
 
 #[test]
-fn less_effort_leaves_out_what_decides_nothing_first() {
+fn under_load_shadows_are_skipped_first_then_all_but_rules() {
     let line = [("line.toml", LOGISTIC), ("golden.json", GOLDEN)];
     let both = ModelKinds::standard()
         .load(&both(BOTH_TOML), &scope())

@@ -111,7 +111,7 @@ fn memory_is_counted_once_and_bounded() {
     let mut none = Recent::new(10_000, each - 1);
     none.push(&one);
     assert_eq!((none.rows(), none.bytes()), (0, 0));
-    // Merged, small batches take about the memory of their rows.
+    // Merged, small batches take about the room of their rows.
     let mut small = Recent::new(10_000, usize::MAX);
     for first in 0..256 {
         small.push(&rows(first, 1));

@@ -18,8 +18,8 @@ use crate::SinkError;
 /// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
 /// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `registry` text (version of
 /// the reference data, only when there is any), `topic` text, `partition` i32, `offset` i64; then one f64
-/// column `shadow_<name>@<version>` per model that decides nothing (its probability, null where it was
-/// left out), and one per feature, in catalog order, when `features` is set.
+/// column `shadow_<name>@<version>` per shadow (its probability, null where it was skipped), and one per
+/// feature, in catalog order, when `features` is set.
 ///
 /// # Errors
 /// [`SinkError::Table`] when a column of the batch has another number of rows than the batch.

@@ -16,7 +16,7 @@ use super::json;
 /// (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
 /// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
 /// (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
-/// features were found), `shadows` (`name@version` of a model that decides nothing to its probability),
+/// features were found), `shadows` (`name@version` of a shadow to its probability),
 /// `model`, `model_hash`, `catalog`, `registry` (version of the reference data, when there is any),
 /// `topic`, `partition`, `offset`.
 ///
@@ -37,7 +37,7 @@ pub struct ScoreEncoder<'a> {
     tail: Vec<u8>,
     /// The same for the rows of a challenger.
     challenge_tail: Vec<u8>,
-    /// `"name@version":` of each model that decides nothing, with its probabilities.
+    /// `"name@version":` of each shadow, with its probabilities.
     shadows: Vec<(Vec<u8>, &'a [f64])>,
 }
 

@@ -1,4 +1,4 @@
-//! State as bytes.
+//! A snapshot: a detector's state as bytes.
 //!
 //! ```text
 //! magic "TWDT" | format (4) | kind (4) | fingerprint of the settings (8) | payload | checksum (8)
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     RandomCutForest = 2,
 }
 
-/// Appends an image to `out`; `payload` appends what is in it.
+/// Appends a snapshot to `out`; `payload` appends what is in it.
 pub(crate) fn write(
     out: &mut Vec<u8>,
     kind: Kind,
@@ -42,7 +42,7 @@ pub(crate) fn write(
     out.extend(sum.to_le_bytes());
 }
 
-/// The payload of an image, once everything about it is as it should be.
+/// The payload of a snapshot, once everything about it is as it should be.
 pub(crate) fn open(
     bytes: &[u8],
     kind: Kind,
