@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field};
 use libfuzzer_sys::fuzz_target;
-use tillwatch_records::{Column, Flags};
+use tillwatch_records::Column;
 use tillwatch_scoring::{Depth, Effort, InputScope, ModelFiles, ModelKinds, Runner};
 
 const MARK: &str = "=== ";
@@ -102,12 +102,7 @@ fn score(runner: &mut Runner) {
     let rows = 4;
     runner.bind(rows, |source| Some(column(&source.data_type())));
     let mut signals = Vec::new();
-    runner.score(
-        &[Flags::default(); 4],
-        Effort::Full,
-        f64::INFINITY,
-        &mut signals,
-    );
+    runner.score(Effort::Full, f64::INFINITY, &mut signals);
     assert_eq!(
         (runner.raw().len(), runner.probability().len()),
         (rows, rows)

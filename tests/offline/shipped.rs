@@ -185,7 +185,7 @@ fn alerts(fleet: &mut Fleet) -> Alerts {
         let times_ms = scores.events.event_times_ms().expect("times are decoded");
         for alert in &scores.alerts {
             let row = alert.row as usize;
-            let place = (scores.keys.value(row).to_owned(), alert.typology);
+            let place = (scores.emissions.keys.value(row).to_owned(), alert.typology);
             found.entry(place).or_default().push(times_ms[row]);
         }
     }

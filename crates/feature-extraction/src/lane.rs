@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, StringArray};
 use foldhash::quality::FixedState;
-use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, KeySpec, RecordKind};
+use tillwatch_records::{
+    Column, EventBatch, FeatureBatch, Flags, KeySpec, RecordKind, RecordKinds,
+};
 
 use crate::dedup::Dedup;
 use crate::feature::cohort::Cohorts;
@@ -28,6 +30,8 @@ pub(crate) const KEY_SEED: u64 = 0x6b65_7973;
 pub struct FeatureLane {
     plan: Arc<Plan>,
     key: KeySpec,
+    /// Kinds of record whose features are given.
+    scored: RecordKinds,
     keys: Keys,
     dedup: Dedup,
     /// One per cohort ratio of the plan.
@@ -119,6 +123,7 @@ impl FeatureLane {
         };
         Self {
             key,
+            scored: RecordKinds::TRANSACTIONS,
             keys: Keys::new(),
             dedup: empty_dedup(&plan),
             cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
@@ -135,6 +140,20 @@ impl FeatureLane {
             blank,
             plan,
         }
+    }
+
+    /// The lane giving features of records of other kinds than transactions alone. What a record changes does
+    /// not depend on it: a kind that no feature reads changes nothing, whether or not it is scored, so repeats
+    /// of such records are not recognised.
+    #[must_use]
+    pub fn scoring(mut self, scored: RecordKinds) -> Self {
+        self.scored = scored;
+        self
+    }
+
+    /// Kinds of record whose features are given.
+    pub fn scored(&self) -> RecordKinds {
+        self.scored
     }
 
     fn empty_dedup(&self) -> Dedup {
@@ -161,20 +180,17 @@ impl FeatureLane {
         (self.watermark_ms != NEVER_MS).then_some(self.watermark_ms)
     }
 
-    /// Folds `events` and gives the features of the transactions among them, each as known on its
-    /// arrival. Rows must come in offset order. A record without a key is taken as one of the key of
+    /// Folds `events` and gives the features of those among them that are scored, each as known on its
+    /// arrival. A record is in its own windows where its kind counts there. Rows must come in offset order. A record without a key is taken as one of the key of
     /// empty text, and event times outside what decoding accepts are moved to its nearest bound.
     pub fn process(&mut self, events: EventBatch) -> FeatureBatch {
         let plan = Arc::clone(&self.plan);
         let keys = self.key.of(&events);
         let inputs = Inputs::new(&plan, &events);
-        let transactions = events
-            .kinds
-            .iter()
-            .filter(|kind| **kind == RecordKind::Transaction)
-            .count();
-        let mut columns = Columns::new(plan.ops.len(), transactions);
-        let mut flags = Vec::with_capacity(transactions);
+        let kinds = events.kinds.iter();
+        let scored = kinds.filter(|kind| self.scored.contains(**kind)).count();
+        let mut columns = Columns::new(plan.ops.len(), scored);
+        let mut flags = Vec::with_capacity(scored);
         let batch = Batch {
             events: &events,
             keys: &keys,
@@ -200,7 +216,7 @@ impl FeatureLane {
             start = end;
         }
         let features = columns.finish(&plan);
-        crate::output::keep_transactions(events, keys, features, flags)
+        crate::output::keep_scored(events, keys, features, flags, self.scored)
     }
 
     /// Hashes, looks up and touches what folding `rows` is going to need, one kind of access at a
@@ -268,7 +284,9 @@ impl FeatureLane {
                 self.join_label(plan, batch, row, in_chunk, hint);
             }
         }
-        if !plan.kinds.contains(&kind) {
+        let is_scored = self.scored.contains(kind);
+        let is_read = plan.kinds.contains(&kind);
+        if !(is_read || is_scored) {
             return;
         }
         let now_ms = batch.inputs.times_ms[row];
@@ -278,14 +296,14 @@ impl FeatureLane {
         let watermark_ms = index.map_or(NEVER_MS, |i| self.keys.history(i).watermark_ms);
         let arrived_ms = batch.events.record_timestamps_ms[row];
         let mut marks = self.judge(plan, id, now_ms, arrived_ms, watermark_ms);
-        let refused = self.count(kind, marks);
+        let refused = !is_read || self.count(kind, marks);
         let index = match index {
             None if !refused => Some(self.keys.insert(plan, hash, key, now_ms)),
             other => other,
         };
         let course = if refused {
             Course::Refused {
-                with_current: !marks.contains(Flags::DUPLICATE),
+                with_current: is_read && !marks.contains(Flags::DUPLICATE),
             }
         } else if now_ms < watermark_ms {
             Course::Late
@@ -318,14 +336,13 @@ impl FeatureLane {
             course,
             row,
         };
-        let is_scored = kind == RecordKind::Transaction;
         let around = Around {
             inputs: batch.inputs,
             cohorts: &self.cohorts,
         };
         match index {
             Some(index) => {
-                let mut parts = self.keys.parts(plan, index, Some(self.clock));
+                let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
                 let before = parts.bytes();
                 self.scratch
                     .fold(plan, &mut parts, record, around, is_scored);
@@ -408,5 +425,7 @@ mod join;
 mod judge;
 #[cfg(test)]
 mod pane_tests;
+#[cfg(test)]
+mod scored_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::{filter, filter_record_batch};
-use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
+use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags, RecordKinds};
 
 use crate::plan::Plan;
 
@@ -83,17 +83,18 @@ impl Columns {
     }
 }
 
-/// The batch of the transactions alone; `features` and `flags` hold only those already.
-pub(crate) fn keep_transactions(
+/// The batch of the scored records alone; `features` and `flags` hold only those already.
+pub(crate) fn keep_scored(
     events: EventBatch,
     keys: StringArray,
     features: RecordBatch,
     flags: Vec<Flags>,
+    scored: RecordKinds,
 ) -> FeatureBatch {
     if flags.len() == events.len() {
         return FeatureBatch {
+            emissions: Emissions::of_records(keys, &events, scored),
             events,
-            keys,
             features,
             flags,
         };
@@ -101,7 +102,7 @@ pub(crate) fn keep_transactions(
     let kept: BooleanArray = events
         .kinds
         .iter()
-        .map(|kind| Some(*kind == RecordKind::Transaction))
+        .map(|kind| Some(scored.contains(*kind)))
         .collect();
     let pick = |values: &[i64]| -> Vec<i64> {
         let pairs = values.iter().zip(kept.values().iter());
@@ -127,17 +128,19 @@ pub(crate) fn keep_transactions(
             )
         }
     };
+    let kinds = events.kinds.iter().copied();
+    let events = EventBatch {
+        offsets: pick(&events.offsets),
+        record_timestamps_ms: pick(&events.record_timestamps_ms),
+        kinds: kinds.filter(|kind| scored.contains(*kind)).collect(),
+        columns,
+        joined,
+        source: events.source,
+        projection: events.projection,
+    };
     FeatureBatch {
-        events: EventBatch {
-            offsets: pick(&events.offsets),
-            record_timestamps_ms: pick(&events.record_timestamps_ms),
-            kinds: vec![RecordKind::Transaction; flags.len()],
-            columns,
-            joined,
-            source: events.source,
-            projection: events.projection,
-        },
-        keys: filtered_keys,
+        emissions: Emissions::of_records(filtered_keys, &events, scored),
+        events,
         features,
         flags,
     }

@@ -16,7 +16,6 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, Float64Array};
 use serde_json::Value;
 use tillwatch_onnx::Factory;
-use tillwatch_records::Flags;
 use tillwatch_scoring::{Effort, LoadedModel, ModelFiles, ModelKinds, Runner, ScoringError};
 
 const MODELS: [&str; 5] = ["logistic", "boosting", "columns", "margin", "single"];
@@ -127,8 +126,7 @@ fn score(
         let values: Float64Array = rows.clone().map(|row| column(input, row)).collect();
         Some(Arc::new(values) as ArrayRef)
     });
-    let flags = vec![Flags::default(); count];
-    runner.score(&flags, Effort::Full, f64::INFINITY, &mut Vec::new());
+    runner.score(Effort::Full, f64::INFINITY, &mut Vec::new());
     (runner.raw().to_vec(), runner.probability().to_vec())
 }
 

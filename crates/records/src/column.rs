@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::event::RecordKind;
+use crate::kind::RecordKind;
 
 /// Type of a canonical column. Few on purpose: every stage handles all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,62 +1,27 @@
 //! Decoded records.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::TimestampMillisecondType;
 use arrow::error::ArrowError;
-use serde::{Deserialize, Serialize};
 
 use crate::column::{Column, Projection};
+use crate::kind::RecordKind;
 use crate::position::TopicPartition;
-
-/// The three kinds of record that a topic may carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum RecordKind {
-    /// A card-present authorisation; the only kind that is scored.
-    Transaction,
-    /// What a terminal reports of itself.
-    TerminalEvent,
-    /// Later knowledge about a transaction: fraud or not.
-    Label,
-}
-
-impl RecordKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Transaction, Self::TerminalEvent, Self::Label];
-
-    /// The name in configuration, catalogs and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Transaction => "transaction",
-            Self::TerminalEvent => "terminal_event",
-            Self::Label => "label",
-        }
-    }
-
-    /// The kind called `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-}
-
-impl fmt::Display for RecordKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Records of one partition in offset order, as columns. A refused record has no row, so offsets may
 /// have gaps.
+///
+/// Within a [`FeatureBatch`](crate::FeatureBatch) and a [`ScoreBatch`](crate::ScoreBatch) there is a row for
+/// each emission instead. The row of a timer has offset, timestamp and kind of the record that made time pass
+/// it, and in its columns nulls but for key and time; so several rows may have one offset.
 #[derive(Debug, Clone)]
 pub struct EventBatch {
     /// The partition that all rows came from.
     pub source: TopicPartition,
-    /// Offset of each row; strictly increasing.
+    /// Offset of each row; increasing, and strictly so for records.
     pub offsets: Vec<i64>,
     /// Kafka timestamp of each row in milliseconds since 1970; the row's own event time where the
     /// source has none.

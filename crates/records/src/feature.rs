@@ -1,19 +1,20 @@
-//! Transactions with their features.
+//! Emissions with their features.
 
-use arrow::array::{Array, AsArray as _, RecordBatch, StringArray};
-use arrow::compute::concat;
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
+use crate::emission::Emissions;
 use crate::event::{EventBatch, concat_columns};
 use crate::flags::Flags;
 
-/// One row per transaction, in offset order, with the features of its key as known on its arrival.
+/// One row per emission, in offset order, with the features of its key as known then.
 #[derive(Debug, Clone)]
 pub struct FeatureBatch {
-    /// The transactions. Rows of other kinds were folded into state and left out.
+    /// The event of each row; see [`EventBatch`] for the event of a timer. Records that are not scored were
+    /// folded into state and have no row.
     pub events: EventBatch,
-    /// Entity key of each row.
-    pub keys: StringArray,
+    /// Key, time and cause of each row.
+    pub emissions: Emissions,
     /// One `Float64` column per feature, in catalog order; null where the feature has no value.
     pub features: RecordBatch,
     /// Marks of each row.
@@ -37,10 +38,10 @@ impl FeatureBatch {
     /// Fails when they are of different partitions or columns.
     pub fn concat(batches: &[&Self]) -> Result<Self, ArrowError> {
         let events: Vec<&EventBatch> = batches.iter().map(|batch| &batch.events).collect();
-        let keys: Vec<&dyn Array> = batches.iter().map(|b| &b.keys as &dyn Array).collect();
+        let emissions: Vec<&Emissions> = batches.iter().map(|batch| &batch.emissions).collect();
         Ok(Self {
             events: EventBatch::concat(&events)?,
-            keys: concat(&keys)?.as_string::<i32>().clone(),
+            emissions: Emissions::concat(&emissions)?,
             features: concat_columns(batches.iter().map(|batch| &batch.features))?,
             flags: batches.iter().flat_map(|b| &b.flags).copied().collect(),
         })

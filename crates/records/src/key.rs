@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
     use crate::column::Projection;
-    use crate::event::RecordKind;
+    use crate::kind::RecordKind;
     use crate::position::TopicPartition;
 
     #[test]

@@ -6,11 +6,13 @@
 
 pub mod ack;
 pub mod column;
+pub mod emission;
 pub mod error;
 pub mod event;
 pub mod feature;
 pub mod flags;
 pub mod key;
+pub mod kind;
 pub mod limits;
 pub mod money;
 pub mod position;
@@ -22,10 +24,12 @@ pub mod units;
 
 pub use ack::{Settled, Ticket};
 pub use column::{Column, Projection};
-pub use event::{EventBatch, RecordKind};
+pub use emission::{Cause, Emissions};
+pub use event::EventBatch;
 pub use feature::FeatureBatch;
 pub use flags::Flags;
 pub use key::KeySpec;
+pub use kind::{RecordKind, RecordKinds};
 pub use position::TopicPartition;
 pub use raw::{RawBatch, RawRecord};
 pub use score::{

@@ -28,9 +28,9 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// The identity of a score: `topic/partition/offset`. It is a function of the input position alone,
-/// so a consumer can drop the duplicates that at-least-once delivery may make. A topic name cannot
-/// contain `/`, so it is unambiguous.
+/// The identity of the score of the record at a position: `topic/partition/offset`. A topic name cannot
+/// contain `/`, so it is unambiguous; [`Emissions::score_id`](crate::Emissions::score_id) tells it of any
+/// emission.
 pub fn score_id(source: &TopicPartition, offset: i64) -> String {
     format!("{source}/{offset}")
 }

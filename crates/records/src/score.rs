@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use crate::emission::Emissions;
 use crate::event::EventBatch;
 use crate::flags::Flags;
 use crate::limits::REASONS_MAX;
@@ -40,7 +41,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What to do with a transaction of a given score.
+/// What to do about an emission of a given score, such as a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Band {
@@ -174,18 +175,18 @@ pub struct Versions {
     pub reference: Option<String>,
 }
 
-/// One score per transaction.
+/// One score per emission.
 #[derive(Debug, Clone)]
 pub struct ScoreBatch {
-    /// The transactions.
+    /// The event of each row; see [`EventBatch`] for the event of a timer.
     pub events: EventBatch,
-    /// Entity key of each row.
-    pub keys: StringArray,
+    /// Key, time and cause of each row.
+    pub emissions: Emissions,
     /// The features of each row, for outputs that ask for them.
     pub features: RecordBatch,
     /// Risk, 0 to 999: `min(999, floor(1000 × probability))`.
     pub scores: Vec<u16>,
-    /// Probability that the transaction is fraudulent, 0 to 1.
+    /// Probability of fraud, 0 to 1: that the transaction is fraudulent, or what another emission tells of.
     pub probabilities: Vec<f64>,
     /// Decision band of each row.
     pub bands: Vec<Band>,
@@ -214,6 +215,12 @@ impl ScoreBatch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
+    }
+
+    /// The identity of the score of `row`; see [`Emissions::score_id`].
+    pub fn score_id(&self, row: usize) -> String {
+        let (source, offset) = (&self.events.source, self.events.offsets[row]);
+        self.emissions.score_id(row, source, offset)
     }
 
     /// What made the score of `row`.
@@ -246,7 +253,7 @@ pub struct ShadowScores {
 /// Something for a person to act on: one terminal, one typology.
 #[derive(Debug, Clone)]
 pub struct Alert {
-    /// Row of the batch that raised it.
+    /// Row of the batch whose emission raised it.
     pub row: u32,
     /// The scam; `None` when only the score was high.
     pub typology: Option<Typology>,

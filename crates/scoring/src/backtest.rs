@@ -66,7 +66,7 @@ pub fn backtest<'a>(
         found.rows += batch.len() as u64;
         counter.note_missing(batch);
         runner.bind_batch(batch);
-        runner.score(&batch.flags, Effort::Full, f64::INFINITY, &mut signals);
+        runner.score(Effort::Full, f64::INFINITY, &mut signals);
         for signal in signals.drain(..).filter(|signal| signal.fired) {
             counter.count(&signal.reason.definition);
         }

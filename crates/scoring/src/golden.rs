@@ -13,7 +13,6 @@ use arrow::datatypes::DataType;
 use serde::Deserialize;
 use serde_json::Value;
 use tillwatch_predicate::Scope;
-use tillwatch_records::Flags;
 
 use crate::error::ScoringError;
 use crate::limits::GOLDEN_ROWS_MAX;
@@ -101,12 +100,7 @@ pub(crate) fn check(
         runner.bind(row.times, |source| {
             columns.get(source.name()).map(Arc::clone)
         });
-        runner.score(
-            &vec![Flags::default(); row.times],
-            Effort::Full,
-            f64::INFINITY,
-            &mut unused,
-        );
+        runner.score(Effort::Full, f64::INFINITY, &mut unused);
         let pairs = [
             ("raw score", row.raw, runner.raw()),
             ("probability", row.probability, runner.probability()),

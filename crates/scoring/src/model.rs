@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use tillwatch_records::units::DurationMs;
-use tillwatch_records::{Flags, Reason, ReasonDefinition};
+use tillwatch_records::{Reason, ReasonDefinition};
 use tillwatch_trees::{ExplainScratch, Scratch};
 
 use crate::error::ScoringError;
@@ -81,17 +81,26 @@ pub trait LearningModel: fmt::Debug + Send + Sync {
 
 /// One lane's share of a [`LearningModel`]: a deterministic fold over the rows of the lane.
 ///
+/// It scores every row and learns from those of transactions alone, even where records of other kinds and
+/// timers are scored too: what is usual of a transaction is not told by rows that have no amount, and what a
+/// transaction scores must not depend on what else is scored. Where transactions are not scored, it learns from
+/// the first kind that is, in the order of [`RecordKind::ALL`]. A timer teaches nothing, and nor does a row
+/// that changes no state ([`Flags::changes_state`]).
+///
+/// [`RecordKind::ALL`]: tillwatch_records::RecordKind::ALL
+/// [`Flags::changes_state`]: tillwatch_records::Flags::changes_state
+///
 /// `score_and_learn` is called with every batch of the lane, in order. Between batches the state may be
 /// written; a fresh learner that has read it goes on as this one would.
 pub trait Learner: fmt::Debug + Send {
-    /// Scores each row by the rows before it, as [`Model::score`] does, then learns from it if `flags`
-    /// say that it changes state ([`Flags::changes_state`]). The probability is NaN as long as too
-    /// little was seen. Pushes reasons for the rows that `explain` wants explained: later the learner will
-    /// know more than it knew.
+    /// Scores each row by the rows before it, as [`Model::score`] does, then learns from it if it is one of
+    /// the `lessons`, of which there are as many as rows. The probability is NaN as long as too little was
+    /// learnt. Pushes reasons for the rows that `explain` wants explained: later the learner will know more
+    /// than it knew.
     fn score_and_learn(
         &mut self,
         input: &ModelInput<'_>,
-        flags: &[Flags],
+        lessons: &[bool],
         explain: &Explain<'_>,
         output: &mut ModelOutput,
     );

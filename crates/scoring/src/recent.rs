@@ -136,8 +136,8 @@ impl Default for Recent {
 /// Bytes of a batch's columns and of what stands beside them per row. Columns may be views of one buffer,
 /// which counts once, and whole.
 fn bytes_of(batch: &FeatureBatch) -> usize {
-    /// Offset, timestamp, kind and flags of a row.
-    const ROW_BYTES: usize = 24;
+    /// Offset, timestamp, time, kind, cause and flags of a row.
+    const ROW_BYTES: usize = 32;
     let events = &batch.events;
     let mut arrays: Vec<ArrayRef> = events.columns.columns().to_vec();
     arrays.extend(events.joined.iter().flat_map(RecordBatch::columns).cloned());
@@ -145,7 +145,7 @@ fn bytes_of(batch: &FeatureBatch) -> usize {
     let arrays = arrays
         .iter()
         .map(AsRef::as_ref)
-        .chain([&batch.keys as &dyn Array]);
+        .chain([&batch.emissions.keys as &dyn Array]);
     let mut buffers: Vec<(usize, usize)> = Vec::new();
     let mut bytes = batch.len() * ROW_BYTES;
     for array in arrays {

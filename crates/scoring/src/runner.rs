@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::SchemaRef;
-use tillwatch_records::{Attribution, FeatureBatch, Flags};
+use tillwatch_records::{Attribution, Cause, FeatureBatch};
 
 use self::source::joined;
 use crate::error::ScoringError;
@@ -33,6 +33,8 @@ pub struct Runner {
     /// Schema of the features that `positions` are of.
     schema: Option<SchemaRef>,
     rows: usize,
+    /// Which rows the learners learn from; empty where the model has no learner.
+    lessons: Vec<bool>,
     raw: Vec<f64>,
     probability: Vec<f64>,
     contributions: Contributions,
@@ -92,6 +94,7 @@ impl Runner {
             model: Arc::clone(model),
             schema: None,
             rows: 0,
+            lessons: Vec::new(),
             raw: Vec::new(),
             probability: Vec::new(),
             contributions: Contributions::default(),
@@ -103,9 +106,14 @@ impl Runner {
         &self.model
     }
 
-    /// Fetches every member's inputs of a batch of `rows` rows; a missing one is null on every row.
+    /// Fetches every member's inputs of a batch of `rows` rows; a missing one is null on every row. Learners
+    /// learn from all of them.
     pub fn bind(&mut self, rows: usize, fetch: impl Fn(&Source) -> Option<ArrayRef>) {
         self.rows = rows;
+        self.lessons.clear();
+        if self.model.learns() {
+            self.lessons.resize(rows, true);
+        }
         for member in &mut self.members {
             member.columns.clear();
             let columns = member.sources.iter().map(|source| {
@@ -115,9 +123,17 @@ impl Runner {
         }
     }
 
-    /// As [`Runner::bind`], from a batch of the flow. Where features stand is looked up once per schema.
+    /// As [`Runner::bind`], from a batch of the flow. Where features stand is looked up once per schema. What
+    /// learners learn from says [`Learner`].
     pub fn bind_batch(&mut self, batch: &FeatureBatch) {
         self.rows = batch.len();
+        self.lessons.clear();
+        if self.model.learns() {
+            let teacher = Cause::Record(batch.emissions.scored.first());
+            let rows = batch.emissions.causes.iter().zip(&batch.flags);
+            let lessons = rows.map(|(cause, flags)| *cause == teacher && flags.changes_state());
+            self.lessons.extend(lessons);
+        }
         let schema = batch.features.schema_ref();
         if !self
             .schema
@@ -149,13 +165,7 @@ impl Runner {
     }
 
     /// Scores the rows that were bound. Reasons that come with the score go to `signals`.
-    pub fn score(
-        &mut self,
-        flags: &[Flags],
-        effort: Effort,
-        explain_from: f64,
-        signals: &mut Vec<Signal>,
-    ) {
+    pub fn score(&mut self, effort: Effort, explain_from: f64, signals: &mut Vec<Signal>) {
         let sheds = effort == Effort::Least && self.has_unshed();
         for (position, member) in self.members.iter_mut().enumerate() {
             member.output.clear();
@@ -182,7 +192,7 @@ impl Runner {
             }
         }
         if self.model.learns() {
-            self.learn(flags, explain_from);
+            self.learn(explain_from);
         }
         for (position, member) in self.members.iter_mut().enumerate() {
             let share = self.model.combine.share(position);
@@ -202,7 +212,7 @@ impl Runner {
     }
 
     /// Asks the learners, which are told what the others say: what is suspicious to those, they explain.
-    fn learn(&mut self, flags: &[Flags], explain_from: f64) {
+    fn learn(&mut self, explain_from: f64) {
         let others: Vec<f64> = (0..self.rows).map(|row| self.joint(row)).collect();
         let explain = Explain {
             from: explain_from,
@@ -215,7 +225,7 @@ impl Runner {
                     rows: self.rows,
                 };
                 member.output.clear();
-                learner.score_and_learn(&input, flags, &explain, &mut member.output);
+                learner.score_and_learn(&input, &self.lessons, &explain, &mut member.output);
             }
         }
     }

@@ -126,7 +126,7 @@ impl Scorer {
         debug_assert_eq!(scores.len(), rows);
         ScoreBatch {
             events: batch.events,
-            keys: batch.keys,
+            emissions: batch.emissions,
             features: batch.features,
             scores,
             probabilities: decided.probabilities,
@@ -162,15 +162,15 @@ impl Scorer {
     ) -> Decided {
         let from = self.explain_from();
         self.champion.bind_batch(batch);
-        self.champion.score(&batch.flags, effort, from, signals);
+        self.champion.score(effort, from, signals);
         let mut probabilities = self.champion.probability().to_vec();
         let mut challenge = None;
         if let (Some(runner), Some((_, share))) = (&mut self.challenger, &self.lineup.challenger) {
-            let theirs = challenged(&batch.keys, *share);
+            let theirs = challenged(&batch.emissions.keys, *share);
             signals.retain(|signal| !theirs[signal.row as usize]);
             let first = signals.len();
             runner.bind_batch(batch);
-            runner.score(&batch.flags, effort, from, signals);
+            runner.score(effort, from, signals);
             let added = signals.split_off(first);
             signals.extend(
                 added
@@ -276,7 +276,7 @@ impl Scorer {
                     };
                 }
                 runner.bind_batch(batch);
-                runner.score(&batch.flags, Effort::Full, f64::INFINITY, &mut unused);
+                runner.score(Effort::Full, f64::INFINITY, &mut unused);
                 unused.clear();
                 ShadowScores {
                     model,

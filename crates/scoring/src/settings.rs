@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use tillwatch_records::units::DurationMs;
-use tillwatch_records::{Band, Severity};
+use tillwatch_records::{Band, RecordKinds, Severity};
 
 use crate::error::ScoringError;
 
@@ -10,6 +10,8 @@ use crate::error::ScoringError;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScoringSettings {
+    /// Types of record that are scored; the others only change state. Default `["transaction"]`.
+    pub record_types: RecordKinds,
     /// Scores from here on are for a person to look at, 0 to 1000. Default 500.
     pub review_from: u16,
     /// Scores from here on are to be declined, `review_from` to 1000. Default 900.
@@ -89,6 +91,7 @@ impl Default for AttributionSettings {
 impl Default for ScoringSettings {
     fn default() -> Self {
         Self {
+            record_types: RecordKinds::TRANSACTIONS,
             review_from: 500,
             decline_from: 900,
             costs: None,

@@ -7,8 +7,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use expect_test::{Expect, expect};
 use tillwatch_records::{
-    Band, Column, EventBatch, FeatureBatch, Flags, Projection, RecordKind, ScoreBatch, Severity,
-    TopicPartition, Typology,
+    Band, Column, Emissions, EventBatch, FeatureBatch, Flags, Projection, RecordKind, RecordKinds,
+    ScoreBatch, Severity, TopicPartition, Typology,
 };
 
 use crate::*;
@@ -161,17 +161,19 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
         Arc::new(rows.iter().map(|row| row.2).collect::<Float64Array>()),
         Arc::new(rows.iter().map(|row| row.3).collect::<Float64Array>()),
     ];
+    let events = EventBatch {
+        joined: None,
+        source: TopicPartition::new("t", 0),
+        offsets: (first..first + rows.len() as i64).collect(),
+        record_timestamps_ms: rows.iter().map(|row| row.1).collect(),
+        kinds: vec![RecordKind::Transaction; rows.len()],
+        columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
+        projection,
+    };
+    let keys = rows.iter().map(|row| Some(row.0)).collect::<StringArray>();
     FeatureBatch {
-        events: EventBatch {
-            joined: None,
-            source: TopicPartition::new("t", 0),
-            offsets: (first..first + rows.len() as i64).collect(),
-            record_timestamps_ms: rows.iter().map(|row| row.1).collect(),
-            kinds: vec![RecordKind::Transaction; rows.len()],
-            columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
-            projection,
-        },
-        keys: rows.iter().map(|row| Some(row.0)).collect::<StringArray>(),
+        emissions: Emissions::of_records(keys, &events, RecordKinds::TRANSACTIONS),
+        events,
         features: RecordBatch::try_new(Arc::new(schema), features).unwrap(),
         flags: vec![Flags::default(); rows.len()],
     }

@@ -20,8 +20,8 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use tillwatch_records::score::ReasonLists;
 use tillwatch_records::{
-    Attribution, Band, Column, EventBatch, Flags, Projection, RecordKind, ScoreBatch, Ticket,
-    TopicPartition, Versions,
+    Attribution, Band, Column, Emissions, EventBatch, Flags, Projection, RecordKind, RecordKinds,
+    ScoreBatch, Ticket, TopicPartition, Versions,
 };
 use tillwatch_sink::{KafkaSink, ScoreEncoder, Sink as _, SinkKind, SinkSettings, Surroundings};
 
@@ -105,7 +105,7 @@ fn plain_send(batch: &ScoreBatch, servers: &str) -> f64 {
     let send_all = || {
         for (row, value) in values.iter().enumerate() {
             let record = BaseRecord::to("tillwatch.scores")
-                .key(batch.keys.value(row))
+                .key(batch.emissions.keys.value(row))
                 .payload(value);
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
@@ -145,8 +145,19 @@ fn batch() -> ScoreBatch {
         .iter()
         .map(|offset| (*offset as f64).sin().abs())
         .collect();
+    let events = EventBatch {
+        joined: None,
+        source: TopicPartition::new("payments", 3),
+        record_timestamps_ms: offsets.clone(),
+        kinds: vec![RecordKind::Transaction; ROWS],
+        offsets,
+        columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
+        projection: Arc::new(projection),
+    };
+    let keys = StringArray::from_iter_values(keys);
     ScoreBatch {
-        keys: StringArray::from_iter_values(keys),
+        emissions: Emissions::of_records(keys, &events, RecordKinds::TRANSACTIONS),
+        events,
         features: RecordBatch::new_empty(Arc::new(Schema::empty())),
         scores: probabilities.iter().map(|p| (p * 999.0) as u16).collect(),
         probabilities,
@@ -163,14 +174,5 @@ fn batch() -> ScoreBatch {
         challenge: None,
         shadows: Vec::new(),
         alerts: Vec::new(),
-        events: EventBatch {
-            joined: None,
-            source: TopicPartition::new("payments", 3),
-            record_timestamps_ms: offsets.clone(),
-            kinds: vec![RecordKind::Transaction; ROWS],
-            offsets,
-            columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
-            projection: Arc::new(projection),
-        },
     }
 }

@@ -7,8 +7,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crossbeam_channel::{Receiver, unbounded};
 use tillwatch_records::score::ReasonLists;
 use tillwatch_records::{
-    Alert, Attribution, Band, Column, EventBatch, Flags, Projection, Reason, ReasonDefinition,
-    RecordKind, ScoreBatch, Settled, Severity, Ticket, TopicPartition, Typology, Versions,
+    Alert, Attribution, Band, Column, Emissions, EventBatch, Flags, Projection, Reason,
+    ReasonDefinition, RecordKind, RecordKinds, ScoreBatch, Settled, Severity, Ticket,
+    TopicPartition, Typology, Versions,
 };
 
 /// A ticket and where its end is told.
@@ -68,17 +69,18 @@ pub(crate) fn from_parts(
     let amounts: ArrayRef = Arc::new(Float64Array::from(amounts));
     let mut reasons = ReasonLists::with_capacity(rows);
     (0..rows).for_each(|_| reasons.push_row([]));
+    let events = EventBatch {
+        joined: None,
+        source: TopicPartition::new("payments", 3),
+        record_timestamps_ms: offsets.clone(),
+        kinds: vec![RecordKind::Transaction; rows],
+        offsets,
+        projection: Arc::new(projection),
+        columns,
+    };
     ScoreBatch {
-        events: EventBatch {
-            joined: None,
-            source: TopicPartition::new("payments", 3),
-            record_timestamps_ms: offsets.clone(),
-            kinds: vec![RecordKind::Transaction; rows],
-            offsets,
-            projection: Arc::new(projection),
-            columns,
-        },
-        keys: StringArray::from(keys),
+        emissions: Emissions::of_records(keys.into(), &events, RecordKinds::TRANSACTIONS),
+        events,
         features: RecordBatch::try_new(Arc::new(schema), vec![amounts]).unwrap(),
         scores: probabilities
             .iter()

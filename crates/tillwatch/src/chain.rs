@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use tillwatch_feature_extraction::{FeatureLane, LaneStats};
-use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
+use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags};
 
 /// A batch between two stages: what a stage takes, and what it gives.
 ///
@@ -20,11 +20,11 @@ pub struct Staged {
     passed: Option<Passed>,
 }
 
-/// What the stages so far have made of the transactions, one row for each.
+/// What the stages so far have made of the records that are scored, one row for each.
 #[derive(Debug)]
 struct Passed {
-    /// Keys of the first stage: a score is of its entity.
-    keys: StringArray,
+    /// With keys of the first stage: a score is of its entity.
+    emissions: Emissions,
     features: RecordBatch,
     /// A mark of any stage is a mark of the row.
     flags: Vec<Flags>,
@@ -61,7 +61,7 @@ impl From<EventBatch> for Staged {
 impl From<FeatureBatch> for Passed {
     fn from(batch: FeatureBatch) -> Self {
         Self {
-            keys: batch.keys,
+            emissions: batch.emissions,
             features: batch.features,
             flags: batch.flags,
         }
@@ -81,7 +81,7 @@ impl Stage {
         }
     }
 
-    /// Folds a batch and gives its transactions with the features of all stages.
+    /// Folds a batch and gives its scored records with the features of all stages.
     pub fn fold(&mut self, staged: Staged) -> FeatureBatch {
         let made = self.lane.process(staged.events);
         let Some(before) = staged.passed else {
@@ -94,7 +94,7 @@ impl Stage {
         let flags: Vec<Flags> = flags.map(|(before, made)| before | made).collect();
         FeatureBatch {
             events: made.events,
-            keys: before.keys,
+            emissions: before.emissions,
             features: batch_of(Arc::clone(&self.schema), columns, flags.len()),
             flags,
         }
@@ -102,7 +102,7 @@ impl Stage {
 }
 
 impl Stage {
-    /// Joins what later stages read of `features`, which has a row for each transaction of `events`, to
+    /// Joins what later stages read of `features`, which has a row for each scored record of `events`, to
     /// their rows; other records have none of them.
     fn join(&self, events: &mut EventBatch, features: &RecordBatch) {
         if self.read_later.is_empty() {
@@ -111,7 +111,7 @@ impl Stage {
         let is_whole = features.num_rows() == events.len();
         let mut next = 0;
         let rows = events.kinds.iter().map(|kind| {
-            let row = (*kind == RecordKind::Transaction).then_some(next)?;
+            let row = self.lane.scored().contains(*kind).then_some(next)?;
             next += 1;
             Some(row)
         });
@@ -129,7 +129,7 @@ impl Stage {
                     fields.push(Arc::clone(&self.schema.fields()[*at]));
                     columns.push(column);
                 }
-                Err(error) => debug_assert!(false, "as many rows as transactions: {error}"),
+                Err(error) => debug_assert!(false, "as many rows as scored records: {error}"),
             }
         }
         if let Some(joined) = &events.joined {
@@ -234,7 +234,7 @@ mod tests {
     use arrow::datatypes::Float64Type;
     use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
     use tillwatch_feature_extraction::{Catalog, EngineSettings, Plan};
-    use tillwatch_records::{Column, KeySpec, Projection, RawBatch, TopicPartition};
+    use tillwatch_records::{Column, KeySpec, Projection, RawBatch, RecordKind, TopicPartition};
 
     use super::*;
 
@@ -314,7 +314,8 @@ mod tests {
                 for (at, flags) in made.flags.iter().enumerate() {
                     assert_eq!(*flags, alone[0].flags[row + at] | alone[1].flags[row + at]);
                 }
-                assert_eq!(made.keys, alone[0].keys.slice(row, made.len()));
+                let keys = alone[0].emissions.keys.slice(row, made.len());
+                assert_eq!(made.emissions.keys, keys);
                 assert_eq!(
                     made.events.offsets,
                     alone[0].events.offsets[row..row + made.len()]

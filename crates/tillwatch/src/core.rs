@@ -127,7 +127,7 @@ impl Core {
         let joined = joined.map_or_else(|| Arc::new(Schema::empty()), Arc::clone);
         let (first, rest) = plans(config, |path| Ok(read_text(path)?), &joined)?;
         let stages: Vec<&StagePlan> = [&first].into_iter().chain(&rest).collect();
-        Ok(scope(&stages, &joined))
+        Ok(scope(&stages, &joined, config.scoring.record_types))
     }
 
     /// Fits the stages together over records that `joined` can be joined to.
@@ -139,7 +139,9 @@ impl Core {
     ) -> Result<Self, CoreError> {
         let (first, rest) = plans(config, read, joined)?;
         let stages = || [&first].into_iter().chain(&rest);
-        let scope = Arc::new(scope(&stages().collect::<Vec<_>>(), joined));
+        let stages_all: Vec<&StagePlan> = stages().collect();
+        let scope = scope(&stages_all, joined, config.scoring.record_types);
+        let scope = Arc::new(scope);
         let key = config.stages.key_columns();
         let registered = config.registry.iter();
         let base_columns = ALWAYS
@@ -222,6 +224,7 @@ impl Core {
     pub fn lane(&self, start_offset: i64) -> Lane {
         let lane = |stage: &StagePlan| {
             FeatureLane::new(Arc::clone(&stage.plan), stage.key.clone(), start_offset)
+                .scoring(self.scoring.record_types)
         };
         let rest = self.rest.iter().map(lane);
         let in_force = self.models.current();

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rayon::ThreadPool;
 use tillwatch_consumer::{Inlet, LaneHost};
 use tillwatch_feature_extraction::LaneStats;
-use tillwatch_records::{Flags, RawBatch, Settled, Ticket, TopicPartition};
+use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, TopicPartition};
 use tillwatch_scoring::Effort;
 use tillwatch_sink::{DeadLetter, Sink, SinkError};
 
@@ -221,7 +221,11 @@ fn watch_delivery(shared: &Shared, processed: &Processed, ticket: &Ticket) -> Ti
 
 fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metrics) {
     let mut outcomes = [0_u64; 4];
-    for flags in &processed.scores.flags {
+    let scores = &processed.scores;
+    for (flags, cause) in scores.flags.iter().zip(&scores.emissions.causes) {
+        if !cause.is_record() {
+            continue;
+        }
         let index = if flags.contains(Flags::DUPLICATE) {
             2
         } else if flags.contains(Flags::LATE) {
@@ -246,8 +250,11 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
     }
     let stats = lane.stats();
     let before = std::mem::replace(&mut *slot.counted.lock(), stats);
-    let folded = (stats.terminal_events + stats.labels) - (before.terminal_events + before.labels);
-    metrics.count(Outcome::Folded, folded);
+    let read = (stats.terminal_events + stats.labels) - (before.terminal_events + before.labels);
+    let transaction = Cause::Record(RecordKind::Transaction);
+    let causes = scores.emissions.causes.iter();
+    let others = causes.filter(|cause| cause.is_record() && **cause != transaction);
+    metrics.count(Outcome::Folded, read - others.count() as u64);
     metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
     slot.gauges.keys.store(stats.keys, Ordering::Relaxed);
     slot.gauges

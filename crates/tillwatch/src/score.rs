@@ -9,7 +9,7 @@ use std::thread::Scope;
 
 use anyhow::{Context as _, Result};
 use tillwatch_decode::Refusal;
-use tillwatch_records::{RawBatch, ScoreBatch};
+use tillwatch_records::{RawBatch, RecordKinds, ScoreBatch};
 use tillwatch_scoring::{Effort, ScoreContext};
 
 use crate::chain::Staged;
@@ -34,8 +34,12 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let core = Core::load(&config)?;
     let totals = score_file(&config, &core, args)?;
     println!(
-        "{} transactions scored, {} records folded into state, {} refused{} in {:.1} s ({:.0} records/s)",
+        "{} {} scored, {} records folded into state, {} refused{} in {:.1} s ({:.0} records/s)",
         totals.scored,
+        match config.scoring.record_types {
+            RecordKinds::TRANSACTIONS => "transactions",
+            _ => "records",
+        },
         totals.read - totals.scored - totals.refused,
         totals.refused,
         totals.dead_letters,
@@ -192,7 +196,7 @@ fn write(scored: Batches<ScoreBatch>, args: &ScoreArgs) -> Result<Totals> {
     for batch in scored {
         let batch = batch?;
         read += batch.raw.len() as u64;
-        scored_total += batch.rows.len() as u64;
+        scored_total += batch.rows.emissions.records() as u64;
         refused += batch.refusals.len() as u64;
         dead_letters.write(&batch.raw, &batch.refusals)?;
         table.write(&batch.rows)?;

@@ -11,7 +11,6 @@ use tillwatch_detectors::{
     CutForestSettings, Detector, DetectorError, HalfSpaceSettings, HalfSpaceTrees, Input,
     RandomCutForest,
 };
-use tillwatch_records::Flags;
 
 use crate::calibration::Calibration;
 use crate::error::ScoringError;
@@ -123,12 +122,12 @@ impl Learner for Learning {
     fn score_and_learn(
         &mut self,
         input: &ModelInput<'_>,
-        flags: &[Flags],
+        lessons: &[bool],
         explain: &Explain<'_>,
         output: &mut ModelOutput,
     ) {
         let columns = doubles(input.columns, input.rows);
-        for (row, flags) in flags.iter().enumerate().take(input.rows) {
+        for (row, is_lesson) in lessons.iter().enumerate().take(input.rows) {
             self.row.clear();
             self.row.extend(columns.iter().map(|column| column[row]));
             let is_warm = self.detector.is_warm();
@@ -146,7 +145,7 @@ impl Learner for Learning {
                 let reasons = &self.info.reasons;
                 push_contributions(row, reasons, &self.shares, value, &mut output.signals);
             }
-            if flags.changes_state() {
+            if *is_lesson {
                 self.detector.learn();
             }
         }

@@ -1,6 +1,5 @@
 //! Why each row has its score, and which rows a person must hear of.
 
-use arrow::array::Array;
 use tillwatch_records::limits::REASONS_MAX;
 use tillwatch_records::score::ReasonLists;
 use tillwatch_records::units::DurationMs;
@@ -42,10 +41,9 @@ pub(super) fn explain(
         if fired.is_empty() && !alerts.wants_score(*score) {
             continue;
         }
-        let key = batch.keys.is_valid(row).then(|| batch.keys.value(row));
         let about = Row {
             row: row as u32,
-            key: key.unwrap_or_default(),
+            key: batch.emissions.key(row).unwrap_or_default(),
             time_ms: time_of(batch, row),
             score: *score,
             reasons: lists.row(row),
@@ -55,13 +53,11 @@ pub(super) fn explain(
     (lists, raised)
 }
 
-/// Event time of a row; the record's own time where the event's runs ahead, since one such record
-/// would silence its terminal for as long as its clock is wrong.
+/// Time by which alerts of a row cool down: that of its emission; the record's own timestamp where the event's
+/// time runs ahead, since one such record would silence its terminal for as long as its clock is wrong.
 fn time_of(batch: &FeatureBatch, row: usize) -> i64 {
-    let record_time = batch.events.record_timestamps_ms[row];
     if batch.flags[row].contains(Flags::CLOCK_SKEW) {
-        return record_time;
+        return batch.events.record_timestamps_ms[row];
     }
-    let times = batch.events.event_times_ms();
-    times.map_or(record_time, |times| times[row])
+    batch.emissions.times_ms[row]
 }

@@ -14,10 +14,11 @@ use super::score::encode_reason;
 use crate::SinkError;
 
 /// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
-/// timestamp (ms, UTC), `score` u16, `probability` f64, `band` text, `flags` list of text,
+/// timestamp (ms, UTC; of a timer, what it was set for), `score` u16, `probability` f64, `band` text, `flags` list of text,
 /// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
-/// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `registry` text (version of
-/// the reference data, only when there is any), `topic` text, `partition` i32, `offset` i64; then one f64
+/// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `cause` text
+/// (`transaction`, `terminal_event`, `label` or `timer`, only where not transactions alone are scored),
+/// `registry` text (version of the reference table, only when there is one), `topic` text, `partition` i32, `offset` i64; then one f64
 /// column `shadow_<name>@<version>` per shadow (its probability, null where it was skipped), and one per
 /// feature, in catalog order, when `features` is set.
 ///
@@ -29,19 +30,13 @@ pub fn scores_to_record_batch(
 ) -> Result<RecordBatch, SinkError> {
     let rows = batch.len();
     let events = &batch.events;
-    let prefix = format!("{}/", events.source);
-    let ids = events
-        .offsets
-        .iter()
-        .map(|offset| format!("{prefix}{offset}"));
+    let emissions = &batch.emissions;
+    let ids = (0..rows).map(|row| batch.score_id(row));
     let event_ids = events.text(Column::EventId).map_or_else(
         || new_null_array(&DataType::Utf8, rows),
         |ids| Arc::new(ids.clone()) as ArrayRef,
     );
-    let times = events.event_times_ms().map_or_else(
-        || new_null_array(&ColumnType::TimestampMs.data_type(), rows),
-        |times| Arc::new(TimestampMillisecondArray::from(times.to_vec()).with_timezone("UTC")),
-    );
+    let times = TimestampMillisecondArray::from(emissions.times_ms.clone()).with_timezone("UTC");
     let same = |text: &str| Arc::new(StringArray::from_iter_values((0..rows).map(|_| text)));
     let versions = |of: &dyn Fn(&Versions) -> &str| {
         let values = (0..rows).map(|row| of(batch.versions_of(row)));
@@ -50,8 +45,8 @@ pub fn scores_to_record_batch(
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(ids)),
         event_ids,
-        Arc::new(batch.keys.clone()),
-        times,
+        Arc::new(emissions.keys.clone()),
+        Arc::new(times),
         Arc::new(UInt16Array::from(batch.scores.clone())),
         Arc::new(Float64Array::from(batch.probabilities.clone())),
         Arc::new(StringArray::from_iter_values(
@@ -74,6 +69,11 @@ pub fn scores_to_record_batch(
         versions(&|versions| &versions.model_hash),
         same(&batch.versions.catalog),
     ];
+    if emissions.is_mixed() {
+        columns.push(Arc::new(StringArray::from_iter_values(
+            emissions.causes.iter().map(|cause| cause.as_str()),
+        )));
+    }
     if let Some(registry) = &batch.versions.reference {
         columns.push(same(registry));
     }
@@ -121,6 +121,9 @@ fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
         Field::new("model_hash", text.clone(), false),
         Field::new("catalog", text.clone(), false),
     ];
+    if batch.emissions.is_mixed() {
+        fields.push(Field::new("cause", text.clone(), false));
+    }
     if batch.versions.reference.is_some() {
         fields.push(Field::new("registry", text.clone(), false));
     }

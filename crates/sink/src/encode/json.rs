@@ -16,6 +16,12 @@ const ESCAPED: [bool; 256] = {
 /// Appends `text` as a JSON string with its quotes (RFC 8259, section 7). UTF-8 stays as it is.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    self::text(out, text);
+    out.push(b'"');
+}
+
+/// Appends `text` as it stands inside the quotes of a JSON string.
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut start = 0;
     for (position, byte) in bytes.iter().enumerate() {
@@ -26,7 +32,6 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }
 
 /// Appends an integer.

@@ -2,7 +2,9 @@
 
 use arrow::array::{Array, AsArray, Float64Array, StringArray};
 use arrow::datatypes::Float64Type;
-use tillwatch_records::{Alert, Attribution, Column, Reason, ScoreBatch, ShadowScores, Versions};
+use tillwatch_records::{
+    Alert, Attribution, Cause, Column, Reason, RecordKind, ScoreBatch, ShadowScores, Versions,
+};
 
 use super::json;
 
@@ -12,8 +14,9 @@ use super::json;
 /// A field that has nothing to say is left out: a null text, a value that a reason lacks, an empty
 /// list of reasons, flags or features. Numbers that are not finite are left out too.
 ///
-/// A score: `score_id`, `event_id`, `key`, `event_time` (milliseconds since 1970, UTC), `score`
-/// (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
+/// A score: `score_id` (see [`ScoreBatch::score_id`]), `event_id`, `key`, `event_time` (milliseconds since 1970,
+/// UTC; of a timer, what it was set for), `cause` (`terminal_event`, `label` or `timer`, when it is no
+/// transaction), `score` (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
 /// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
 /// (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
 /// features were found), `shadows` (`name@version` of a shadow to its probability),
@@ -21,14 +24,13 @@ use super::json;
 /// `topic`, `partition`, `offset`.
 ///
 /// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
-/// `score_id`, `event_id`, `key`, `event_time`, `typology`, `severity`, `action`, `words`, `score`,
+/// `score_id`, `event_id`, `key`, `event_time`, `cause`, `typology`, `severity`, `action`, `words`, `score`,
 /// `probability`, `band`, `reasons`, `suppressed_count` (when not 0), `decision_time` (when there is
 /// a clock), `model`, `model_hash`, `catalog`, `registry`, `topic`, `partition`, `offset`.
 #[derive(Debug)]
 pub struct ScoreEncoder<'a> {
     batch: &'a ScoreBatch,
     event_ids: Option<&'a StringArray>,
-    event_times_ms: Option<&'a [i64]>,
     /// Feature columns with `,"name":` ready; empty when features are not asked for.
     features: Vec<(Vec<u8>, &'a Float64Array)>,
     /// `topic/partition/` inside the quotes of an id.
@@ -46,9 +48,7 @@ impl<'a> ScoreEncoder<'a> {
     pub fn new(batch: &'a ScoreBatch, features: bool) -> Self {
         let source = &batch.events.source;
         let mut id_prefix = Vec::with_capacity(source.topic.len() + 12);
-        json::string(&mut id_prefix, &source.topic);
-        id_prefix.remove(0);
-        id_prefix.pop();
+        json::text(&mut id_prefix, &source.topic);
         id_prefix.push(b'/');
         json::integer(&mut id_prefix, source.partition);
         id_prefix.push(b'/');
@@ -56,7 +56,6 @@ impl<'a> ScoreEncoder<'a> {
         Self {
             batch,
             event_ids: batch.events.text(Column::EventId),
-            event_times_ms: batch.events.event_times_ms(),
             features: if features {
                 feature_columns(batch)
             } else {
@@ -99,14 +98,14 @@ impl<'a> ScoreEncoder<'a> {
         out.extend_from_slice(b"{\"alert_id\":\"");
         self.id(row, out);
         out.push(b'/');
-        let cause = alert.typology.map_or("score", |typology| typology.as_str());
-        out.extend_from_slice(cause.as_bytes());
+        let about = alert.typology.map_or("score", |typology| typology.as_str());
+        out.extend_from_slice(about.as_bytes());
         out.extend_from_slice(b"\",\"score_id\":\"");
         self.id(row, out);
         out.push(b'"');
         self.event(row, out);
         if alert.typology.is_some() {
-            text(out, "typology", cause);
+            text(out, "typology", about);
         }
         text(out, "severity", alert.severity.as_str());
         let reasons = self.batch.reasons.row(row);
@@ -140,12 +139,19 @@ impl<'a> ScoreEncoder<'a> {
 
     /// Entity key of `row`.
     pub(crate) fn key(&self, row: usize) -> Option<&'a str> {
-        value(&self.batch.keys, row)
+        self.batch.emissions.key(row)
     }
 
+    /// As [`ScoreBatch::score_id`] has it, inside of quotes.
     fn id(&self, row: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id_prefix);
         json::integer(out, self.batch.events.offsets[row]);
+        if self.batch.emissions.causes[row] == Cause::Timer {
+            out.extend_from_slice(b"/timer/");
+            json::integer(out, self.batch.emissions.times_ms[row]);
+            out.push(b'/');
+            json::text(out, self.key(row).unwrap_or_default());
+        }
     }
 
     fn event(&self, row: usize, out: &mut Vec<u8>) {
@@ -157,9 +163,11 @@ impl<'a> ScoreEncoder<'a> {
             json::name(out, "key");
             json::string(out, key);
         }
-        if let Some(times) = self.event_times_ms {
-            json::name(out, "event_time");
-            json::integer(out, times[row]);
+        json::name(out, "event_time");
+        json::integer(out, self.batch.emissions.times_ms[row]);
+        let cause = self.batch.emissions.causes[row];
+        if cause != Cause::Record(RecordKind::Transaction) {
+            text(out, "cause", cause.as_str());
         }
     }
 

@@ -86,7 +86,7 @@ fn scores_and_alerts_arrive_as_encoded_and_settle_after_delivery() {
     for row in 0..scores.len() {
         let mut out = Vec::new();
         encoder.score(row, &mut out);
-        expected.insert(out, scores.keys.value(row).as_bytes().to_vec());
+        expected.insert(out, scores.emissions.keys.value(row).as_bytes().to_vec());
     }
     let mut partition_of_key: HashMap<Vec<u8>, i32> = HashMap::new();
     for message in read(&cluster, "tillwatch.scores", 1000) {
@@ -211,7 +211,7 @@ fn a_record_that_is_too_large_fails_its_ticket_at_once() {
     let sink = open(&cluster, &[("message.max.bytes", "1000")]);
     let mut scores = batch(0, 3);
     let long = "x".repeat(2000);
-    scores.keys = vec![Some("a"), Some(long.as_str()), Some("b")].into();
+    scores.emissions.keys = vec![Some("a"), Some(long.as_str()), Some("b")].into();
     let (held, settled) = ticket();
     let error = sink.write(&scores, &held).unwrap_err();
     assert!(matches!(error, SinkError::Refused { .. }), "{error}");

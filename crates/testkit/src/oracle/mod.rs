@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tillwatch_records::{Flags, RecordKind};
+use tillwatch_records::{Flags, RecordKind, RecordKinds};
 
 use crate::stream::Event;
 
@@ -37,7 +37,7 @@ pub use value::OracleValue;
 use judge::judge;
 use window::{Key, Moment, idle_ttl_ms, retention_ms};
 
-/// What an engine gave for one transaction.
+/// What an engine gave for one scored record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OracleRow {
     /// One value per feature; `None` where there is none.
@@ -46,7 +46,7 @@ pub struct OracleRow {
     pub flags: Flags,
 }
 
-/// What is expected of one transaction.
+/// What is expected of one scored record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
     /// One value per feature.
@@ -83,6 +83,17 @@ pub fn evaluate(
     settings: &OracleSettings,
     events: &[Event],
 ) -> Vec<Expected> {
+    evaluate_scored(features, settings, RecordKinds::TRANSACTIONS, events)
+}
+
+/// As [`evaluate`], of every record whose kind is `scored`. Records of a kind that no feature reads are not
+/// accepted: they are judged and looked at, and nothing remembers them.
+pub fn evaluate_scored(
+    features: &[OracleFeature],
+    settings: &OracleSettings,
+    scored: RecordKinds,
+    events: &[Event],
+) -> Vec<Expected> {
     let retention_ms = retention_ms(features, settings);
     let ttl_ms = idle_ttl_ms(features, settings);
     let joins_labels = features.iter().any(|feature| feature.label.is_some());
@@ -102,13 +113,15 @@ pub fn evaluate(
             || features
                 .iter()
                 .any(|feature| feature.record_type == event.kind);
-        if !is_read {
+        let is_scored = scored.contains(event.kind);
+        if !(is_read || is_scored) {
             continue;
         }
         let now_ms = event.event_time_ms;
         let flags = judge(settings, event, key.watermark_ms, &lane);
         let is_idle = key.watermark_ms.is_some_and(|time| now_ms - time > ttl_ms);
-        if flags.is_empty() && is_idle {
+        let is_accepted = is_read && flags.is_empty();
+        if is_accepted && is_idle {
             *key = Key::default();
         }
         let moment = Moment {
@@ -118,13 +131,13 @@ pub fn evaluate(
             lane: &lane,
             forgotten_ms: forgotten_ms(key),
         };
-        if event.kind == RecordKind::Transaction {
+        if is_scored {
             rows.push(Expected {
                 values: features.iter().map(|f| value_of(f, &moment)).collect(),
                 flags,
             });
         }
-        if flags.is_empty() {
+        if is_accepted {
             let current = moment.current();
             key.accepted.push(current);
             key.watermark_ms = key.watermark_ms.max(Some(now_ms));

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::{EngineSettings, StateSettings, TimeSettings};
+use tillwatch_records::RecordKind;
 use tillwatch_records::suggest::did_you_mean;
 use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
@@ -88,6 +89,11 @@ impl Written {
         let stages = Stages::read(self.entity, self.features, self.stage, base)?;
         if let Some(labels) = &self.labels {
             labels.validate().map_err(|reason| ("[labels]", reason))?;
+            if self.scoring.record_types.contains(RecordKind::Label) {
+                let reason = "`label` cannot be scored where [labels] makes labels of a column: these are no \
+                              records with a position; take one of the two out";
+                return Err(("[scoring] record_types", reason.into()));
+            }
         }
         let registry = self.registry;
         let registry = registry.map(|table| table.validate(base, &stages.first().key));

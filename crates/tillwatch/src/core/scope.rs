@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use sha2::{Digest as _, Sha256};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, Plan};
-use tillwatch_records::{KeySpec, Projection, RecordKind};
+use tillwatch_records::{KeySpec, Projection, RecordKinds};
 use tillwatch_scoring::{CatalogId, FeatureWords, InputScope};
 
 use super::{CoreError, StagePlan};
@@ -26,12 +26,15 @@ pub fn catalog_scope(path: &Path) -> Result<InputScope, CoreError> {
         catalog: catalog.name().to_owned(),
         plan: Arc::new(plan),
     };
-    Ok(scope(&[&stage], &Schema::empty()))
+    let scored = RecordKinds::TRANSACTIONS;
+    Ok(scope(&[&stage], &Schema::empty(), scored))
 }
 
-/// What models may read: the features of all stages as one catalog, and columns.
-pub(super) fn scope(stages: &[&StagePlan], joined: &Schema) -> InputScope {
-    let transaction = Projection::of_kind(RecordKind::Transaction);
+/// What models may read: the features of all stages as one catalog, and the columns of the kinds of record
+/// that are scored.
+pub(super) fn scope(stages: &[&StagePlan], joined: &Schema, scored: RecordKinds) -> InputScope {
+    let carried = scored.iter().map(Projection::of_kind);
+    let columns = Projection::new(carried.flat_map(|carried| carried.columns().to_vec()));
     let names: Vec<&str> = stages.iter().map(|stage| stage.catalog.as_str()).collect();
     let features = stages.iter().flat_map(|stage| stage.plan.feature_names());
     InputScope {
@@ -39,7 +42,7 @@ pub(super) fn scope(stages: &[&StagePlan], joined: &Schema) -> InputScope {
         catalog_version: version(stages),
         features: features.map(str::to_owned).collect(),
         words: stages.iter().flat_map(|stage| words(&stage.plan)).collect(),
-        columns: transaction.columns().to_vec(),
+        columns: columns.columns().to_vec(),
         joined: joined.fields().iter().map(|f| f.as_ref().clone()).collect(),
         parts: parts(stages),
     }

@@ -108,7 +108,7 @@ fn see(scores: &ScoreBatch, alert: &Alert) -> Seen {
         .find(|reason| reason.definition.typology == alert.typology)
         .or(reasons.first());
     Seen {
-        key: scores.keys.value(row).to_owned(),
+        key: scores.emissions.keys.value(row).to_owned(),
         typology: alert.typology,
         severity: alert.severity,
         event_time_ms: scores.events.event_times_ms().map_or(0, |times| times[row]),

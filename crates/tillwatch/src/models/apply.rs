@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use tillwatch_records::Flags;
 use tillwatch_scoring::{Effort, InputScope, LoadedModel, ModelInfo, Runner, Signal};
 
 use super::ground::Opened;
@@ -46,9 +45,8 @@ impl Applied {
             by_name.get(source.name()).map(|column| Arc::clone(column))
         });
         let mut signals = Vec::new();
-        let flags = vec![Flags::default(); rows];
         self.runner
-            .score(&flags, Effort::Full, self.explain_from, &mut signals);
+            .score(Effort::Full, self.explain_from, &mut signals);
         signals
     }
 }
