@@ -14,6 +14,7 @@ pub mod flags;
 pub mod key;
 pub mod kind;
 pub mod limits;
+pub mod misspelt;
 pub mod money;
 pub mod position;
 pub mod raw;

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use tillwatch_records::limits::CONFIG_BYTES_MAX;
-use tillwatch_records::suggest::did_you_mean;
+use tillwatch_records::misspelt;
 
 use crate::error::ScoringError;
 
@@ -20,7 +20,8 @@ pub(crate) fn read_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
             let before = text.get(..span.start).unwrap_or_default();
             before.bytes().filter(|byte| *byte == b'\n').count() + 1
         });
-        let hint = unknown_field_hint(error.message());
+        let written = toml::Deserializer::parse(text);
+        let hint = written.map_or_else(|_| String::new(), misspelt::hint::<T>);
         ScoringError::file(file, format!("line {line}: {}{hint}", error.message()))
     })
 }
@@ -37,7 +38,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
     serde_json::from_str(text).map_err(|error| {
         // It ends with line and column.
         let message = error.to_string();
-        let hint = unknown_field_hint(&message);
+        let hint = misspelt::hint::<T>(&mut serde_json::Deserializer::from_str(text));
         ScoringError::file(file, format!("{message}{hint}"))
     })
 }
@@ -48,16 +49,4 @@ pub(crate) fn utf8<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, ScoringEr
         let message = format!("is not UTF-8 text from byte {} on", error.valid_up_to());
         ScoringError::file(file, message)
     })
-}
-
-/// serde lists the fields it knows in backticks, the unknown one first.
-fn unknown_field_hint(message: &str) -> String {
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
-        return String::new();
-    }
-    let mut names = message.split('`').skip(1).step_by(2);
-    match names.next() {
-        Some(given) => did_you_mean(given, names),
-        None => String::new(),
-    }
 }
