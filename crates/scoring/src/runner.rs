@@ -1,5 +1,6 @@
 //! One model at work in one lane.
 
+mod member;
 mod source;
 
 use std::sync::Arc;
@@ -8,14 +9,14 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::SchemaRef;
 use tillwatch_records::{Attribution, Cause, FeatureBatch};
 
+use self::member::{Instance, Member};
 use self::source::joined;
 use crate::error::ScoringError;
 use crate::learners::Learners;
-use crate::loaded::{LoadedModel, MemberKind};
+use crate::loaded::LoadedModel;
 use crate::math::log_odds;
 use crate::model::{
-    Contributions, Depth, Explain, Learner, Model, ModelInfo, ModelInput, ModelOutput, Shedding,
-    Signal,
+    Contributions, Depth, Explain, Learner, ModelInfo, ModelInput, Shedding, Signal,
 };
 use crate::reasons::push_contributions;
 use crate::scope::InputScope;
@@ -38,27 +39,6 @@ pub struct Runner {
     raw: Vec<f64>,
     probability: Vec<f64>,
     contributions: Contributions,
-}
-
-#[derive(Debug)]
-struct Member {
-    instance: Instance,
-    info: ModelInfo,
-    /// Where each input comes from.
-    sources: Vec<Source>,
-    /// Per source, where a feature stands in the runner's schema.
-    positions: Vec<Option<usize>>,
-    columns: Vec<ArrayRef>,
-    output: ModelOutput,
-    shedding: Shedding,
-    /// Whether the batch was scored without it.
-    is_skipped: bool,
-}
-
-#[derive(Debug)]
-enum Instance {
-    Fixed(Arc<dyn Model>),
-    Learning(Box<dyn Learner>),
 }
 
 /// How much of a model is asked of a batch.
@@ -382,31 +362,5 @@ impl Runner {
             }
         }
         Ok(false)
-    }
-}
-
-impl Member {
-    fn new(kind: &MemberKind, scope: &InputScope, learners: &mut Learners) -> Self {
-        let info = kind.info();
-        Self {
-            sources: info
-                .inputs
-                .iter()
-                .map(|name| Source::of(name, scope))
-                .collect(),
-            shedding: match kind {
-                MemberKind::Fixed(model) => model.shedding(),
-                MemberKind::Learning(_) => Shedding::Never,
-            },
-            instance: match kind {
-                MemberKind::Fixed(model) => Instance::Fixed(Arc::clone(model)),
-                MemberKind::Learning(model) => Instance::Learning(learners.take(&**model)),
-            },
-            info: info.clone(),
-            positions: Vec::new(),
-            columns: Vec::new(),
-            output: ModelOutput::default(),
-            is_skipped: false,
-        }
     }
 }

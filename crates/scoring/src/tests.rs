@@ -14,6 +14,7 @@ use tillwatch_records::{
 use crate::*;
 
 mod backtest;
+mod emissions;
 mod hostile;
 mod learning;
 mod loading;
@@ -21,6 +22,7 @@ mod logistic;
 mod property;
 mod recent;
 mod rules;
+mod scorer;
 mod trees;
 
 /// Everything is asked, nothing is joined.
@@ -246,61 +248,6 @@ fn show(batch: &ScoreBatch) -> String {
     out
 }
 
-#[test]
-fn rules_read_what_is_joined() {
-    let rules = r#"
-prior = 0.001
-
-[[rule]]
-code = "OVER_FLOOR_LIMIT"
-severity = "warning"
-when = "amount_minor > registry_floor_limit_minor AND registry_model LIKE 'X%'"
-probability = 0.5
-feature = "registry_floor_limit_minor"
-words = "above the floor limit"
-"#;
-    let model = load(RULES_TOML, &[("rules.toml", rules)]).unwrap();
-    let lineup = Arc::new(lineup(model));
-    let mut scorer = Scorer::new(&lineup);
-    let needed = lineup.joined_needed();
-    let names: Vec<&String> = needed.iter().map(Field::name).collect();
-    assert_eq!(names, ["registry_floor_limit_minor", "registry_model"]);
-    let given = |first| {
-        let amounts = [500, 1_500, 1_500];
-        let rows = amounts.map(|amount| ("a", 0, None, None, amount));
-        batch(first, &rows)
-    };
-    // Without the columns the rule has nothing to go by.
-    assert_eq!(scorer.score(given(0), &FULL).probabilities, vec![0.001; 3]);
-    let mut joined = given(3);
-    joined.events.joined = Some(
-        RecordBatch::try_new(
-            Arc::new(Schema::new(needed)),
-            vec![
-                Arc::new(Int64Array::from(vec![Some(1_000), Some(1_000), None])),
-                Arc::new(StringArray::from(vec!["X1"; 3])),
-            ],
-        )
-        .unwrap(),
-    );
-    let scores = scorer.score(
-        joined,
-        &ScoreContext {
-            reference: Some("abc"),
-            ..FULL
-        },
-    );
-    assert_eq!(scores.probabilities, vec![0.001, 0.5, 0.001]);
-    assert_eq!(scores.versions.reference.as_deref(), Some("abc"));
-    assert_eq!(scores.reasons.row(1)[0].value, 1_000.0);
-    let wrong = rules.replace("registry_model", "registry_modle");
-    let error = load(RULES_TOML, &[("rules.toml", &wrong)]).unwrap_err();
-    assert!(
-        error.to_string().contains("did you mean `registry_model`?"),
-        "{error}"
-    );
-}
-
 const ROWS: [Given<'_>; 7] = [
     ("a", 0, Some(3.0), Some(0.1), 1000),
     ("a", 1, Some(12.0), Some(0.6), 1000),
@@ -311,120 +258,6 @@ const ROWS: [Given<'_>; 7] = [
     ("c", 3_600_003, Some(40.0), None, 1000),
 ];
 
-#[test]
-fn scores_decide_explain_and_alert() {
-    let expected = expect![[r#"
-        95 0.095349 approve []
-        900 0.900000 decline [CARD_ENUMERATION 0.6 None 9.104, VOLUME_SPIKE 12 None 3.000]
-          alert Some(Fabricated) critical 0
-        999 1.000000 decline [CARD_ENUMERATION 0.7 None 7.572, VOLUME_SPIKE 13 None 3.250, CASH_MCC 200000 None 2.279]
-        320 0.320821 approve []
-        999 1.000000 decline [CASH_MCC 200000 None 6.907, VOLUME_SPIKE 14 None 3.500]
-          alert Some(CashOut) warning 0
-        900 0.900000 decline [CARD_ENUMERATION 0.8 None 9.104, VOLUME_SPIKE 14 None 3.500]
-          alert Some(Fabricated) critical 1
-        999 0.999089 decline [VOLUME_SPIKE 40 None 10.000]
-          alert None warning 0
-    "#]];
-    expected.assert_eq(&show(&scorer().score(batch(0, &ROWS), &FULL)));
-}
-
-#[test]
-fn results_do_not_depend_on_batching() {
-    let whole = show(&scorer().score(batch(0, &ROWS), &FULL));
-    for cut in 1..ROWS.len() {
-        let mut scorer = scorer();
-        let parts: Vec<String> = ROWS
-            .chunks(cut)
-            .map(|rows| show(&scorer.score(batch(0, rows), &FULL)))
-            .collect();
-        assert_eq!(parts.concat(), whole, "batches of {cut}");
-    }
-}
-
-#[test]
-fn a_scorer_says_what_it_is_and_reads() {
-    let scorer = scorer();
-    assert_eq!(scorer.versions().model, "both@3");
-    assert_eq!(scorer.versions().catalog, "c0ffee");
-    assert_eq!(
-        scorer.lineup().columns_needed(),
-        vec![Column::EventTime, Column::Mcc, Column::AmountMinor]
-    );
-}
-
-#[test]
-fn a_clock_ahead_does_not_silence_a_terminal() {
-    let mut scorer = scorer();
-    let fires = |time| [("a", time, Some(12.0), Some(0.6), 1000)];
-    let mut skewed = batch(0, &fires(i64::MAX / 2));
-    skewed.flags[0] |= Flags::CLOCK_SKEW;
-    skewed.events.record_timestamps_ms[0] = 0;
-    assert_eq!(scorer.score(skewed, &FULL).alerts.len(), 1);
-    assert_eq!(
-        scorer
-            .score(batch(1, &fires(3_600_000)), &FULL)
-            .alerts
-            .len(),
-        1
-    );
-}
-
-#[test]
-fn rules_combine_by_noisy_or() {
-    let model = load(RULES_TOML, &[("rules.toml", RULES)]).unwrap();
-    let column = |name: &String| -> ArrayRef {
-        match name.as_str() {
-            "amount_minor" => Arc::new(Int64Array::from(vec![200_000, 1, 200_000])),
-            "mcc" => Arc::new(StringArray::from(vec!["5411", "5411", "6011"])),
-            "decline_ratio_5m" => Arc::new(Float64Array::from(vec![0.75, 0.75, 0.5])),
-            "count_24h" => Arc::new(Float64Array::from(vec![10.0, 9.0, 10.0])),
-            _ => Arc::new(Float64Array::from(vec![Some(70.0), None, None])),
-        }
-    };
-    let columns: Vec<ArrayRef> = model.info().inputs.iter().map(column).collect();
-    let output = run(&model, &columns, 3);
-    // Both rules, then neither: too few transactions, then an exempt category.
-    assert_eq!(
-        output.probability,
-        vec![1.0 - (1.0 - 0.9) * 0.5, 0.001, 0.001]
-    );
-    assert!((output.raw[0] - (0.95_f64 / 0.05).ln()).abs() < 1e-12);
-    let shares: f64 = output.signals.iter().map(|s| s.reason.contribution).sum();
-    assert!((shares - (output.raw[0] - output.raw[1])).abs() < 1e-12);
-    let reasons: Vec<_> = output
-        .signals
-        .iter()
-        .map(|s| {
-            (
-                s.row,
-                s.reason.definition.typology,
-                s.reason.value,
-                s.reason.baseline,
-            )
-        })
-        .collect();
-    let wanted = vec![
-        (0, Some(Typology::Fabricated), 0.75, None),
-        (0, Some(Typology::CashOut), 200_000.0, Some(70.0)),
-    ];
-    assert_eq!(reasons, wanted);
-    assert_eq!(
-        output.signals[0].reason.definition.severity,
-        Severity::Critical
-    );
-}
-
-#[test]
-fn bands_have_inclusive_lower_ends() {
-    let settings = ScoringSettings::default();
-    let bands = [499, 500, 899, 900].map(|score| settings.band(score));
-    assert_eq!(
-        bands,
-        [Band::Approve, Band::Review, Band::Review, Band::Decline]
-    );
-}
-
 /// The output of a model on columns, in the order of its inputs.
 pub(crate) fn run(model: &Arc<LoadedModel>, columns: &[ArrayRef], rows: usize) -> ModelOutput {
     let mut runner = Runner::new(model, &scope());
@@ -434,8 +267,7 @@ pub(crate) fn run(model: &Arc<LoadedModel>, columns: &[ArrayRef], rows: usize) -
         position.map(|position| Arc::clone(&columns[position]))
     });
     let mut signals = Vec::new();
-    let flags = vec![Flags::default(); rows];
-    runner.score(&flags, Effort::Full, 0.0, &mut signals);
+    runner.score(Effort::Full, 0.0, &mut signals);
     let all: Vec<u32> = (0..rows as u32).collect();
     runner.explain(&all, Depth::Exact, &mut signals);
     ModelOutput {
