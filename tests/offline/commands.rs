@@ -121,6 +121,15 @@ fn wrong_input_gets_a_clear_error_and_its_exit_code() {
             "[scoring]\nreview_from = 900\ndecline_from = 100\n",
             "decline_from is below review_from",
         ),
+        (
+            "[scoring]\nrecord_types = [\"transactions\"]\n",
+            "did you mean `transaction`?",
+        ),
+        ("[scoring]\nrecord_types = []\n", "no record type is named"),
+        (
+            "[scoring]\nrecord_types = [\"label\"]\n[labels]\ncolumn = \"f\"\ndelay = \"7d\"\n",
+            "`label` cannot be scored where [labels] makes labels",
+        ),
     ];
     for (extra, expected) in cases {
         let extra = extra.replace("[http]\n", "[http.x]\n");

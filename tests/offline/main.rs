@@ -14,6 +14,7 @@ mod architecture;
 mod commands;
 mod detectors;
 mod documents;
+mod emissions;
 mod evidence;
 mod examples;
 mod handbook;

@@ -1,8 +1,10 @@
 use arrow::array::{Array as _, AsArray as _};
-use arrow::datatypes::Float64Type;
+use arrow::datatypes::{Float64Type, TimestampMillisecondType};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tillwatch_records::{Flags, RawBatch, TopicPartition};
+use tillwatch_records::{
+    Cause, Flags, RawBatch, RecordKind, RecordKinds, ScoreBatch, TopicPartition,
+};
 
 use super::*;
 use crate::DeadLetter;
@@ -156,6 +158,92 @@ fn an_alert_says_what_to_do() {
     assert_eq!(value["alert_id"], "payments/3/10/score");
     assert_eq!(value["words"], "high score");
     assert_eq!(value.get("decision_time"), None);
+}
+
+/// A transaction, a terminal event, and two timers that the event's time has made go off.
+fn mixed() -> ScoreBatch {
+    let event = Cause::Record(RecordKind::TerminalEvent);
+    let mut batch = from_parts(
+        vec![Some("e1"), Some("e2"), None, None],
+        vec![Some("a"), Some("a"), Some("b\"/1"), Some("c")],
+        vec![8, 9, 9, 9],
+        vec![0.5; 4],
+        vec![None; 4],
+    );
+    batch.emissions.causes[1..].copy_from_slice(&[event, Cause::Timer, Cause::Timer]);
+    batch.emissions.times_ms[2] = 7;
+    batch.emissions.scored =
+        RecordKinds::new([RecordKind::Transaction, RecordKind::TerminalEvent]).unwrap();
+    batch.emissions.has_timers = true;
+    batch
+}
+
+#[test]
+fn a_cause_other_than_a_transaction_is_told() {
+    let batch = mixed();
+    let encoder = ScoreEncoder::new(&batch, false);
+    let found: Vec<Value> = (0..batch.len()).map(|row| score(&encoder, row)).collect();
+    let causes: Vec<Option<&str>> = found
+        .iter()
+        .map(|score| score.get("cause").and_then(Value::as_str))
+        .collect();
+    assert_eq!(
+        causes,
+        [None, Some("terminal_event"), Some("timer"), Some("timer")]
+    );
+    let ids: Vec<&str> = found
+        .iter()
+        .map(|score| score["score_id"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "payments/3/8",
+        "payments/3/9",
+        "payments/3/9/timer/7/b\"/1",
+        "payments/3/9/timer/1700000000009/c",
+    ];
+    assert_eq!(ids, expected);
+    assert_eq!(
+        (0..4).map(|row| batch.score_id(row)).collect::<Vec<_>>(),
+        expected
+    );
+    assert_eq!(
+        (&found[2]["event_time"], found[2].get("event_id")),
+        (&json!(7), None)
+    );
+    assert_eq!(found[2]["key"], "b\"/1");
+
+    let mut out = Vec::new();
+    encoder.alert(&alert(2), None, &mut out);
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["alert_id"], "payments/3/9/timer/7/b\"/1/fabricated");
+    assert_eq!(
+        (&value["cause"], &value["event_time"]),
+        (&json!("timer"), &json!(7))
+    );
+
+    let table = scores_to_record_batch(&batch, false).unwrap();
+    let text = |name: &str| table.column_by_name(name).unwrap().as_string::<i32>();
+    let column: Vec<Option<&str>> = text("cause").iter().collect();
+    assert_eq!(column[..2], [Some("transaction"), Some("terminal_event")]);
+    assert_eq!(
+        text("score_id").iter().flatten().collect::<Vec<_>>(),
+        expected
+    );
+    let times = table.column_by_name("event_time").unwrap();
+    assert_eq!(times.as_primitive::<TimestampMillisecondType>().value(2), 7);
+}
+
+#[test]
+fn tables_of_one_flow_are_alike_whatever_a_batch_holds() {
+    let (several, mut alone) = (mixed(), batch(8, 3));
+    let schema = |batch: &ScoreBatch| scores_to_record_batch(batch, false).unwrap().schema();
+    assert!(schema(&alone).field_with_name("cause").is_err());
+    alone.emissions.scored = several.emissions.scored;
+    assert_eq!(schema(&alone), schema(&several));
+    assert_eq!(
+        score(&ScoreEncoder::new(&alone, false), 0).get("cause"),
+        None
+    );
 }
 
 #[test]
