@@ -26,6 +26,7 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin till
 COPY --from=build /usr/local/bin/tillwatch /usr/local/bin/tillwatch
 COPY models/ /usr/share/tillwatch/models/
 COPY LICENSE /usr/share/doc/tillwatch/copyright
+COPY NOTICE /usr/share/doc/tillwatch/NOTICE
 USER 10001
 # /metrics, /healthz and /readyz, when `[http] listen` is 0.0.0.0:9600.
 EXPOSE 9600

@@ -4,6 +4,9 @@
 //! on, and musl), right to 0.51 units in the last place. With another exponential, however good, a
 //! probability may be two units off the library's; with the same one it is the library's. Fused
 //! multiply-adds are part of it and are exact by definition, so the bits are the same on every machine.
+//!
+//! Algorithm, tables and coefficients are those of `exp` and `expf` there, copyright (c) 2017-2018 Arm
+//! Limited, under the MIT licence: its text is in NOTICE.
 
 /// Arguments beyond this are left to `libm`: results come near the ends of what a double holds.
 const MAGNITUDE_MAX: f64 = 708.0;

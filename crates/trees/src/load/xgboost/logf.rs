@@ -3,6 +3,9 @@
 //! XGBoost calls the platform's `logf`, and on Linux that is the one of Arm's optimized routines (glibc
 //! from 2.27 on and musl): table and polynomial in doubles, right to 0.82 units in the last place but
 //! not always rounded correctly. A margin must have its bits, not better ones.
+//!
+//! Algorithm, table and coefficients are those of `logf` there, copyright (c) 2017-2018 Arm Limited,
+//! under the MIT licence: its text is in NOTICE.
 
 /// 1/c and ln c for c near the middle of each sixteenth of [√½, √2), nearly; the entry of 1 is exact.
 const TABLE: [(f64, f64); 16] = [
