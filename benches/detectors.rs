@@ -1,4 +1,4 @@
-//! Detectors that learn, one row after the other: `cargo bench -p tillwatch-detectors`.
+//! Detectors that learn, one row after the other: `cargo bench --bench detectors`.
 //!
 //! Rows are drawn from two clusters with some noise. Time is that of the core, per row.
 

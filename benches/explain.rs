@@ -1,4 +1,4 @@
-//! Contributions of features to raw scores: `cargo bench -p tillwatch-trees --bench explain`.
+//! Contributions of features to raw scores: `cargo bench --bench explain`.
 //!
 //! Times are CPU time of the measuring thread. Forests are random and binary, of 40 features, each tree
 //! full; batches of 1 go through 256 rows, so that none is explained twice in a row.

@@ -1,4 +1,4 @@
-//! Raw scores of tree models: `cargo bench -p tillwatch-trees --bench trees [-- part of a size's name]`.
+//! Raw scores of tree models: `cargo bench --bench trees [-- part of a size's name]`.
 //!
 //! Prints microseconds of CPU time per row, the best of many short runs: what else runs on the machine
 //! can only add. Each size is measured with every instruction set that the CPU has, and with the definition,
@@ -46,7 +46,7 @@ struct Model {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/trees");
+    let folder = project().join("target/trees");
     let peers = std::fs::read_to_string(folder.join("peers.txt")).unwrap_or_default();
     for size in sizes() {
         if wanted.as_ref().is_none_or(|part| size.name.contains(part)) {
@@ -54,6 +54,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// The project's root, whichever package this is built in: the root's or that of the trees.
+fn project() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut above = package.ancestors();
+    above
+        .find(|folder| folder.join("benches").is_dir())
+        .unwrap_or(package)
 }
 
 fn sizes() -> [Size; 4] {

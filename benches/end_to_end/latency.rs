@@ -7,9 +7,9 @@ use memchr::memmem;
 use tillwatch_simulator::EVENT_ID_BYTES;
 use tillwatch_testkit::load::{Reader, Sender};
 
-use crate::process::Running;
-use crate::report::{Report, Round};
-use crate::{PARTITIONS, Place, partition};
+use crate::figures::{Latencies, Pair, Round};
+use crate::place::{PARTITIONS, Place, partition};
+use crate::process::{Contender, Running};
 
 /// Sent at the rate before measuring begins.
 const WARM_UP_SECONDS: u64 = 2;
@@ -19,14 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What comes before an event id, in a transaction as in a score.
 const EVENT_ID: &[u8] = b"\"event_id\":\"";
-
-/// Latencies in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub struct Latencies {
-    pub p50: f64,
-    pub p99: f64,
-    pub max: f64,
-}
 
 type EventId = [u8; EVENT_ID_BYTES];
 
@@ -39,12 +31,12 @@ pub struct Load {
 }
 
 /// Runs both contenders at `rate` records/s, round after round.
-pub fn measure(place: &Place, rate: u64, report: &mut Report) {
+pub fn measure(place: &Place, rate: u64) -> Vec<Pair<Latencies>> {
     let load = Load::new(place, rate * (WARM_UP_SECONDS + place.options.seconds));
     let mut rounds = Vec::new();
     for round in 0..place.options.rounds {
         let mut both = Round::default();
-        for contender in Place::turns(round) {
+        for contender in Contender::turns(round) {
             let name = format!("{rate}-{round}-{}", contender.name());
             let (from, to) = (place.topic(&name), place.topic(&format!("{name}-out")));
             let mut running = contender.start(place, &from, &to);
@@ -64,20 +56,7 @@ pub fn measure(place: &Place, rate: u64, report: &mut Report) {
         }
         rounds.push(both.finish());
     }
-    report.latency.push((rate, rounds));
-}
-
-impl Latencies {
-    /// Of these in milliseconds, which are some.
-    pub fn of(mut ms: Vec<f64>) -> Self {
-        ms.sort_by(f64::total_cmp);
-        let at = |share: f64| ms[((ms.len() - 1) as f64 * share) as usize];
-        Self {
-            p50: at(0.5),
-            p99: at(0.99),
-            max: at(1.0),
-        }
-    }
+    rounds
 }
 
 impl Load {

@@ -1,9 +1,11 @@
 //! Job W from topic to topic beside a plain consume-and-forward: `cargo bench --bench end_to_end`.
 //!
-//! With `TILLWATCH_KAFKA=host:port` on that cluster, which makes it a measurement; without on
-//! librdkafka's mock cluster, with few records, which shows no more than that it works. Both
-//! contenders are processes of their own, run in turns over the same topic, and what is compared is
-//! the median of the rounds' ratios: this machine's other work hits both.
+//! With `TILLWATCH_KAFKA=host:port` it measures on that cluster. Both contenders are processes of their
+//! own, run in turns over the same topic. What is compared is the median of the rounds' ratios, because
+//! this machine's other work hits both.
+//!
+//! Without it is a smoke run of some twenty seconds on librdkafka's mock cluster: everything runs, with
+//! few records, and nothing is judged.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -11,89 +13,26 @@
     reason = "a program that measures time and ends when something is wrong"
 )]
 
+mod figures;
 mod latency;
+mod place;
 mod process;
 mod report;
 mod swaps;
 mod throughput;
 
 use clap::Parser;
-use tillwatch_simulator::{Fleet, SimulatorSettings, partition_of};
-use tillwatch_testkit::broker::{Mock, create_topic};
+use tillwatch_testkit::broker::Mock;
 use tillwatch_testkit::forward::Forward;
 
-use process::Contender;
+use place::{Options, Place};
 use report::Report;
-
-/// Partitions of every topic.
-const PARTITIONS: i32 = 4;
 
 /// The mock cluster keeps 5 MiB of a partition.
 const MOCK_RECORDS_MAX: u64 = 40_000;
 
-/// So many times less busy than a fleet in a city: with 40 records per terminal the stream then
-/// lasts a day, and the longest window is full.
-const ACTIVITY: f64 = 0.2;
-
-/// What is measured.
-#[derive(Debug, Clone, Parser)]
-#[command(about = "Job W from topic to topic, beside a plain consume-and-forward")]
-pub struct Options {
-    /// Records in the topic for the throughput phase; 0 leaves the phase out.
-    #[arg(long, default_value_t = 2_000_000)]
-    pub records: u64,
-    /// Rounds of each contender.
-    #[arg(long, default_value_t = 3)]
-    pub rounds: usize,
-    /// Rates of the latency phase in records/s; 0 leaves it out.
-    #[arg(long, value_delimiter = ',', default_values_t = [5_000, 20_000])]
-    pub rates: Vec<u64>,
-    /// Measured seconds at each rate and round.
-    #[arg(long, default_value_t = 10)]
-    pub seconds: u64,
-    /// Changes of models while scoring; 0 leaves the phase out.
-    #[arg(long, default_value_t = 0)]
-    pub swaps: u64,
-    /// Rate of that phase in records/s.
-    #[arg(long, default_value_t = 2_000)]
-    pub swap_rate: u64,
-    /// Terminals of the fleet.
-    #[arg(long, default_value_t = 50_000)]
-    pub terminals: u32,
-    /// Compression of the input topic.
-    #[arg(long, default_value = "none")]
-    pub input_compression: String,
-    /// A librdkafka property of both contenders' consumers, as name=value.
-    #[arg(long = "consumer", value_parser = property)]
-    pub consumer: Vec<(String, String)>,
-    /// A librdkafka property of both contenders' producers, as name=value.
-    #[arg(long = "producer", value_parser = property)]
-    pub producer: Vec<(String, String)>,
-    /// A setting of tillwatch, as table.key=value in TOML.
-    #[arg(long = "set", value_parser = property)]
-    pub settings: Vec<(String, String)>,
-    /// Another tillwatch than the one built with the bench.
-    #[arg(long)]
-    pub tillwatch: Option<String>,
-    /// What cargo adds.
-    #[arg(long, hide = true)]
-    pub bench: bool,
-    /// The control's process: group, topic to read, topic to write, brokers.
-    #[arg(long, hide = true, num_args = 4)]
-    pub forward: Option<Vec<String>>,
-}
-
-/// Where and with what is measured.
-pub struct Place {
-    /// `bootstrap.servers`.
-    pub brokers: String,
-    /// What the command line says.
-    pub options: Options,
-    /// Makes topics and groups of this run unlike those of another.
-    pub run: u32,
-    /// The mock cluster, when there is no real one.
-    pub mock: Option<Mock>,
-}
+/// One round shows that everything runs.
+const MOCK_ROUNDS_MAX: usize = 1;
 
 fn main() {
     let options = Options::parse();
@@ -118,7 +57,11 @@ fn main() {
         mock,
     };
     if place.mock.is_some() {
-        println!("mock cluster: TILLWATCH_KAFKA=host:port gives figures that mean something\n");
+        println!(
+            "smoke run on librdkafka's mock cluster, which shows that everything runs and not how fast: \
+             for ratios name a real broker, TILLWATCH_KAFKA=host:port\n"
+        );
+        place.options.rounds = place.options.rounds.min(MOCK_ROUNDS_MAX);
         place.options.records = place.options.records.min(MOCK_RECORDS_MAX);
         place.options.rates.truncate(1);
         place.options.seconds = place.options.seconds.min(3);
@@ -126,60 +69,21 @@ fn main() {
     }
     let mut report = Report::default();
     if place.options.records > 0 {
-        throughput::measure(&place, &mut report);
+        report.throughput = throughput::measure(&place);
     }
-    for rate in place.options.rates.clone() {
-        if rate > 0 {
-            latency::measure(&place, rate, &mut report);
+    for rate in &place.options.rates {
+        if *rate > 0 {
+            report
+                .latency
+                .push((*rate, latency::measure(&place, *rate)));
         }
     }
     if place.options.swaps > 0 {
-        swaps::measure(&place, &mut report);
+        report.swaps = swaps::measure(&place);
     }
-    report.print();
-}
-
-impl Place {
-    /// A new topic.
-    pub fn topic(&self, name: &str) -> String {
-        let topic = format!("bench-{}-{name}", self.run);
-        match &self.mock {
-            Some(mock) => mock
-                .cluster()
-                .unwrap()
-                .create_topic(&topic, PARTITIONS, 1)
-                .unwrap(),
-            None => create_topic(&self.brokers, &topic, PARTITIONS).unwrap(),
-        }
-        topic
+    if place.mock.is_some() {
+        report.print_figures();
+    } else {
+        report.print_judged();
     }
-
-    /// The fleet that sends, from its start.
-    pub fn fleet(&self) -> Fleet {
-        let settings = SimulatorSettings {
-            terminals: self.options.terminals,
-            activity: ACTIVITY,
-            ..SimulatorSettings::default()
-        };
-        Fleet::new(&settings).unwrap()
-    }
-
-    /// Both contenders, in an order that changes from round to round.
-    pub fn turns(round: usize) -> [Contender; 2] {
-        if round.is_multiple_of(2) {
-            [Contender::Forward, Contender::Tillwatch]
-        } else {
-            [Contender::Tillwatch, Contender::Forward]
-        }
-    }
-}
-
-/// Where the record with this key goes.
-pub fn partition(key: &[u8]) -> i32 {
-    partition_of(key, PARTITIONS)
-}
-
-fn property(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write name=value")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::Place;
+use crate::place::Place;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contender {
@@ -24,6 +24,15 @@ pub struct Running {
 }
 
 impl Contender {
+    /// Both, in an order that changes from round to round.
+    pub fn turns(round: usize) -> [Self; 2] {
+        if round.is_multiple_of(2) {
+            [Self::Forward, Self::Tillwatch]
+        } else {
+            [Self::Tillwatch, Self::Forward]
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Forward => "forward",

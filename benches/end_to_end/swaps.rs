@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::Place;
-use crate::latency::{self, Latencies, Load};
+use crate::figures::Latencies;
+use crate::latency::{self, Load};
+use crate::place::Place;
 use crate::process::{Running, configuration};
-use crate::report::Report;
 
 /// Length of a phase, with changes or without.
 const PHASE_SECONDS: u64 = 5;
 
-/// Changes in a phase that has them: often, when one comes with some tenths of a second of one core's work for
-/// loading, checking and trying models.
+/// Changes in a phase that has them: often, as one comes with some tenths of a second of one core's
+/// work for loading, checking and trying models.
 pub const PHASE_SWAPS: u64 = 5;
 
 /// How long a change may take to be taken.
@@ -28,9 +28,9 @@ const WARM_UP_PHASES: u64 = 2;
 /// Members of both line-ups: the shipped default.
 const MEMBERS: [&str; 3] = ["terminal-rules", "terminal-gbdt", "terminal-hst"];
 
-/// Changes models between two ensembles of the shipped members under load, each of which is read, checked and
-/// compiled anew.
-pub fn measure(place: &Place, report: &mut Report) {
+/// Changes models between two ensembles of the shipped members under load. Each is read, checked and
+/// compiled anew. Returns pairs of phases, without and with changes.
+pub fn measure(place: &Place) -> Vec<[Latencies; 2]> {
     let pairs = place.options.swaps.div_ceil(PHASE_SWAPS);
     let phases = WARM_UP_PHASES + 2 * pairs;
     let rate = place.options.swap_rate;
@@ -86,7 +86,7 @@ pub fn measure(place: &Place, report: &mut Report) {
     }
     let [without, with] = sides;
     let both = without.into_iter().zip(with);
-    report.swaps = both.map(|(without, with)| [without, with]).collect();
+    both.map(|(without, with)| [without, with]).collect()
 }
 
 /// In the order without, with, with, without, so that what only grows with time comes to both.

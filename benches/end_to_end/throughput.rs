@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tillwatch_testkit::load::{Sender, Watch};
 
+use crate::figures::{Pair, Round, Run};
+use crate::place::{PARTITIONS, Place, partition};
 use crate::process::Contender;
-use crate::report::{Report, Round};
-use crate::{PARTITIONS, Place, partition};
 
 /// How often the output topic is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -14,22 +14,15 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a contender may go without any output.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// What a contender needed.
-#[derive(Debug, Clone, Copy)]
-pub struct Run {
-    pub cpu_us_per_record: f64,
-    pub records_per_second: f64,
-    pub memory_mib: f64,
-}
-
 /// Runs both contenders over one topic, round after round.
-pub fn measure(place: &Place, report: &mut Report) {
+pub fn measure(place: &Place) -> Vec<Pair<Run>> {
     let records = place.options.records;
     let from = place.topic("in");
     fill(place, &from);
+    let mut rounds = Vec::new();
     for round in 0..place.options.rounds {
         let mut both = Round::default();
-        for contender in Place::turns(round) {
+        for contender in Contender::turns(round) {
             let to = place.topic(&format!("out-{round}-{}", contender.name()));
             let run = run(place, contender, &from, &to, records);
             println!(
@@ -41,8 +34,9 @@ pub fn measure(place: &Place, report: &mut Report) {
             );
             both.set(contender, run);
         }
-        report.throughput.push(both.finish());
+        rounds.push(both.finish());
     }
+    rounds
 }
 
 fn fill(place: &Place, topic: &str) {
