@@ -20,6 +20,7 @@ mod examples;
 mod handbook;
 mod model_schema;
 mod models;
+mod modules;
 mod pipeline;
 mod shipped;
 mod stages;
