@@ -1,11 +1,24 @@
 //! The command line.
 
-use std::path::PathBuf;
+mod check;
+mod demo;
+pub mod models;
+mod publish;
+mod run;
+mod score;
+mod shared;
+mod simulate;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use tillwatch_records::units::DurationMs;
+use clap::{Parser, Subcommand};
 
-use crate::models::ModelsCommand;
+pub use check::CheckArgs;
+pub use demo::DemoArgs;
+pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
+pub use publish::PublishArgs;
+pub use run::RunArgs;
+pub use score::ScoreArgs;
+pub use shared::{ConfigArgs, TimestampSource};
+pub use simulate::SimulateArgs;
 
 /// A streaming scorer for card-present payments: Kafka in, risk scores with reasons out.
 #[derive(Debug, Parser)]
@@ -83,172 +96,6 @@ Example:
         /// Shell to complete for
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct ConfigArgs {
-    /// Configuration file (TOML)
-    #[arg(long, short, value_name = "FILE", env = "TILLWATCH_CONFIG")]
-    pub config: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Stage to run, where the configuration has several: the one that the topics are keyed for
-    #[arg(long, value_name = "NAME")]
-    pub stage: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Leave the broker alone: check files only
-    #[arg(long)]
-    pub offline: bool,
-    /// Say what each stage keeps and how each feature is read: row layout, windows, filters, memories
-    #[arg(long)]
-    pub explain_plan: bool,
-    /// Rates to estimate the memory of a key at
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
-          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub transactions_per_day: Vec<u32>,
-    /// How long to wait for the broker
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
-    pub timeout: DurationMs,
-}
-
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// How long to run
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    pub duration: DurationMs,
-    /// Transactions per second to send
-    #[arg(long, value_name = "N", default_value_t = 25_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: u32,
-    /// Seed of the simulation: the same seed gives the same transactions
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Print one JSON object at the end instead of the live view
-    #[arg(long)]
-    pub json: bool,
-    /// Write the ground truth of the simulated frauds here (JSON lines)
-    #[arg(long, value_name = "FILE")]
-    pub truth: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct SimulateArgs {
-    /// Stop after this many transactions
-    #[arg(long, value_name = "N", required_unless_present = "duration")]
-    pub records: Option<u64>,
-    /// Stop after this long
-    #[arg(long, value_name = "DURATION")]
-    pub duration: Option<DurationMs>,
-    /// Terminals in the fleet
-    #[arg(long, value_name = "N", default_value_t = 50_000)]
-    pub terminals: u32,
-    /// Seed of the simulation: the same seed gives the same transactions
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Transactions per second; flat out when absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
-    /// Ground truth of the simulated frauds (JSON lines)
-    #[arg(long, value_name = "FILE")]
-    pub truth: Option<PathBuf>,
-    /// Registry of the fleet's terminals, as the table of that name in a configuration reads it: .csv or .parquet
-    #[arg(long, value_name = "FILE")]
-    pub registry: Option<PathBuf>,
-    /// Write every column, application version and sequence counters included
-    #[arg(long)]
-    pub full: bool,
-    /// File to write: .parquet, .jsonl, or - for JSON lines on standard output
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "brokers",
-        required_unless_present = "brokers"
-    )]
-    pub output: Option<PathBuf>,
-    /// Kafka to write to
-    #[arg(long, value_name = "HOST:PORT,…", requires = "topic")]
-    pub brokers: Option<String>,
-    /// Topic to write to
-    #[arg(long, value_name = "NAME")]
-    pub topic: Option<String>,
-    /// Further librdkafka property of the producer, as name=value; may be repeated
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
-    pub properties: Vec<(String, String)>,
-    /// Record timestamp: when the transaction happened, or when it is sent
-    #[arg(long, value_enum, default_value_t = TimestampSource::Now)]
-    pub timestamp: TimestampSource,
-}
-
-#[derive(Debug, Args)]
-pub struct PublishArgs {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Parquet (.parquet) or JSON lines (any other name) file
-    #[arg(long, short, value_name = "FILE")]
-    pub input: PathBuf,
-    /// Topic; the first of `consumer.topics` when absent
-    #[arg(long, value_name = "NAME")]
-    pub topic: Option<String>,
-    /// Records per second; flat out when absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
-    /// Stop after this many rows of the file
-    #[arg(long, value_name = "N")]
-    pub records: Option<u64>,
-    /// Stage whose key the records get, where the configuration has several; the first when absent
-    #[arg(long, value_name = "NAME")]
-    pub stage: Option<String>,
-    /// Column that says whether a row is fraud (0/1, true/false); each row is followed by a label
-    /// record; `[labels] column` when absent
-    #[arg(long, value_name = "COLUMN")]
-    pub label_column: Option<String>,
-    /// Event time from a transaction to its label record; `[labels] delay` when absent
-    #[arg(long, value_name = "DURATION")]
-    pub label_delay: Option<DurationMs>,
-    /// Record timestamp: when the transaction happened, or when it is sent
-    #[arg(long, value_enum, default_value_t = TimestampSource::Event)]
-    pub timestamp: TimestampSource,
-}
-
-#[derive(Debug, Args)]
-pub struct ScoreArgs {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Parquet (.parquet) or JSON lines (any other name) file, in the order of arrival
-    #[arg(long, short, value_name = "FILE")]
-    pub input: PathBuf,
-    /// Parquet file to write: one row per transaction, in input order
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Add a column for every feature of the catalog
-    #[arg(long)]
-    pub features: bool,
-    /// Stop after this many rows of the file
-    #[arg(long, value_name = "N")]
-    pub records: Option<u64>,
-}
-
-/// What the Kafka record timestamp says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TimestampSource {
-    /// When the transaction happened
-    Event,
-    /// When the record is sent
-    Now,
-}
-
-fn property(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
-        .ok_or_else(|| format!("`{text}` is not of the form name=value"))
 }
 
 #[cfg(test)]

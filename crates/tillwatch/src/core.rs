@@ -14,11 +14,11 @@ use tillwatch_scoring::{InputScope, Lineup, ModelFiles, Scorer, ScoringError, Sc
 
 use crate::chain::Chain;
 use crate::config::{Config, ConfigError, StageSettings, read_text};
+use crate::in_force::{InForce, Models};
 use crate::kinds;
 use crate::lane::Lane;
 use crate::lineup::Memory;
-use crate::model_files::{LineupFiles, ModelFileError};
-use crate::models::{InForce, Models};
+use crate::lineup::{LineupFiles, ModelFileError};
 use crate::reference::{Joiner, Loaded, Reference, RegistryError};
 pub use scope::catalog_scope;
 use scope::scope;

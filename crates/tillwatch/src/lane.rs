@@ -9,9 +9,9 @@ use tillwatch_records::{RawBatch, ScoreBatch};
 use tillwatch_scoring::{Effort, Recent, ScoreContext, Scorer};
 
 use crate::chain::Chain;
-use crate::metrics::Stage;
-use crate::models::{InForce, Models};
+use crate::in_force::{InForce, Models};
 use crate::reference::Joiner;
+use crate::serve::metrics::Stage;
 
 /// Scores the records of one partition in order. The core of the product: a fold over the records
 /// alone, whose results do not depend on how they are batched.

@@ -2,7 +2,7 @@
 
 mod audit;
 mod change;
-pub mod commands;
+pub mod directory;
 mod file;
 mod reload;
 #[cfg(test)]
@@ -16,6 +16,8 @@ use serde::Serialize;
 use tillwatch_scoring::{Lineup, LoadedModel};
 
 pub use audit::{Audit, Source};
+pub use change::Change;
+pub use directory::{LineupFiles, ModelFileError};
 pub use file::{LineupFile, LineupFileError};
 pub use reload::Reloader;
 pub use trial::Memory;

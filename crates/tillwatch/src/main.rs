@@ -1,40 +1,23 @@
 //! The command line of tillwatch.
 
 mod chain;
-mod check;
 mod cli;
 mod clock;
+mod commands;
 mod config;
 mod core;
-mod deadline;
-mod defaults;
-mod demo;
 mod exit;
 mod files;
-mod health;
-mod histogram;
-mod http;
+mod in_force;
 mod kinds;
 mod labels;
 mod lane;
-mod lanes;
 mod lineup;
 mod log;
-mod metrics;
-mod model_files;
-mod models;
-mod pace;
-mod pipeline;
-mod progress;
-mod publish;
 mod reference;
-mod run;
-mod score;
-mod signals;
-mod simulate;
+mod serve;
 #[cfg(test)]
 mod test_support;
-mod truth;
 mod watch;
 
 use std::process::ExitCode;
@@ -42,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
+use commands::{check, demo, models, publish, run, score, simulate};
 
 /// Lanes allocate and free many small arrays from several threads, which is what it is made for.
 #[global_allocator]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, RawString, Value};
 
-use super::{LineupFile, LineupFileError};
+use super::file::{LineupFile, LineupFileError};
 use crate::config::read_text;
 
 /// What the name of the file that keeps changes apart ends in. It stays: whoever waits for it holds it open.

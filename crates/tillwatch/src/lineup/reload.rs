@@ -8,9 +8,9 @@ use super::{Audit, Memory, Source};
 use crate::clock;
 use crate::config::ModelSettings;
 use crate::core::{Core, CoreError};
-use crate::metrics::Metrics;
-use crate::model_files::{self, LineupFiles};
-use crate::models::InForce;
+use crate::in_force::InForce;
+use crate::lineup::{LineupFiles, directory};
+use crate::serve::metrics::Metrics;
 use crate::watch::{Occasion, Prepared, Stamp, Watch};
 
 /// How often a look that was asked for is taken again while the files are still being written, and how
@@ -95,7 +95,7 @@ impl Reloader {
             if look > 0 {
                 clock::wait(ASKED_PAUSE);
             }
-            let stamp = model_files::stamp(&self.settings);
+            let stamp = directory::stamp(&self.settings);
             let is_settled = self.last.as_ref() == Some(&stamp);
             self.last = Some(stamp.clone());
             // Asked for, refused files are tried again: what was wrong need not be in them.
@@ -107,7 +107,7 @@ impl Reloader {
                 continue;
             }
             let read = LineupFiles::read(&self.settings);
-            if model_files::stamp(&self.settings) == stamp {
+            if directory::stamp(&self.settings) == stamp {
                 let changed = self.handled.differing(&stamp);
                 let changed: Vec<String> = changed
                     .into_iter()

@@ -14,7 +14,7 @@ use super::*;
 use crate::config::Config;
 use crate::core::Core;
 use crate::lane::Lane;
-use crate::metrics::Metrics;
+use crate::serve::metrics::Metrics;
 use crate::test_support;
 use crate::watch::{Occasion, Prepared};
 

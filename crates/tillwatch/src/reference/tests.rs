@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Config;
 use crate::core::Core;
 use crate::lane::Lane;
-use crate::metrics::Metrics;
+use crate::serve::metrics::Metrics;
 use crate::test_support;
 
 const MODELS: &str = "[models]\nchampion = \"rules\"\n";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Look, Reference};
-use crate::metrics::Metrics;
+use crate::serve::metrics::Metrics;
 use crate::watch::{Prepared, Watch};
 
 /// Looks at the file every `interval` until dropped. A file that cannot be used is told in the log, and

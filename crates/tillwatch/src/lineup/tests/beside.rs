@@ -5,8 +5,8 @@ use prometheus_client::registry::Registry;
 use tillwatch_sink::ScoreEncoder;
 
 use super::*;
-use crate::deadline::Deadline;
-use crate::metrics::Exporter;
+use crate::serve::deadline::Deadline;
+use crate::serve::metrics::Exporter;
 
 #[test]
 fn shadows_are_written_beside_the_score_and_compared() {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::cli::ConfigArgs;
-use crate::lineup::commands;
-use crate::models::{LineupArgs, PromoteArgs};
+use crate::cli::{LineupArgs, PromoteArgs};
+use crate::commands::models::promote;
 
 fn lineup(place: &Place) -> LineupArgs {
     LineupArgs {
@@ -27,7 +27,7 @@ fn promotion_and_roll_back_rewrite_the_file() {
     let mut running = place.start();
     let args = lineup(&place);
     let promote = |name: &str| {
-        commands::promote(&PromoteArgs {
+        promote::promote(&PromoteArgs {
             directory: place.path(name),
             lineup: args.clone(),
         })
@@ -61,10 +61,10 @@ fn promotion_and_roll_back_rewrite_the_file() {
     assert_eq!(crate::exit::code(&error), crate::exit::MISCONFIGURED);
     assert_eq!(std::fs::read(&path).unwrap(), before);
 
-    commands::rollback(&args).unwrap();
+    promote::rollback(&args).unwrap();
     assert_eq!(running.look(), Look::Taken);
     assert_eq!(running.champion(), "rules@1");
-    let error = commands::rollback(&args).unwrap_err();
+    let error = promote::rollback(&args).unwrap_err();
     assert!(error.to_string().contains("`previous` is empty"), "{error}");
     let left = std::fs::read_dir(place.0.root()).unwrap().flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
@@ -99,7 +99,7 @@ fn of_changes_at_the_same_time_none_is_lost() {
                 directory: place.path(name),
                 lineup: lineup(&place),
             };
-            scope.spawn(move || commands::promote(&args).unwrap());
+            scope.spawn(move || promote::promote(&args).unwrap());
         }
     });
     let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
@@ -110,7 +110,7 @@ fn of_changes_at_the_same_time_none_is_lost() {
     let expected: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
     assert_eq!(all, expected);
     for _ in &names {
-        commands::rollback(&lineup(&place)).unwrap();
+        promote::rollback(&lineup(&place)).unwrap();
     }
     let file = LineupFile::read(&place.path("lineup.toml")).unwrap();
     assert_eq!(file.champion, Path::new("one"));

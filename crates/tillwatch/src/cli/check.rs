@@ -1,0 +1,25 @@
+//! Arguments of `tillwatch check`.
+
+use clap::Args;
+use tillwatch_records::units::DurationMs;
+
+use super::shared::ConfigArgs;
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Leave the broker alone: check files only
+    #[arg(long)]
+    pub offline: bool,
+    /// Say what each stage keeps and how each feature is read: row layout, windows, filters, memories
+    #[arg(long)]
+    pub explain_plan: bool,
+    /// Rates to estimate the memory of a key at
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub transactions_per_day: Vec<u32>,
+    /// How long to wait for the broker
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub timeout: DurationMs,
+}

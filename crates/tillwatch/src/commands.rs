@@ -1,0 +1,12 @@
+//! What a user asks for: one module per command, and what several of them share.
+
+pub mod check;
+pub mod demo;
+pub mod models;
+mod pace;
+mod progress;
+pub mod publish;
+pub mod run;
+pub mod score;
+pub mod simulate;
+mod truth;

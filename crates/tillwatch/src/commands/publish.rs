@@ -1,0 +1,216 @@
+//! `tillwatch publish`: a file to Kafka.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use arrow::array::Array as _;
+use tillwatch_decode::{DecodePlan, Decoder};
+use tillwatch_records::{Column, Projection, RawBatch, RecordKind};
+use tillwatch_sink::{OutRecord, RecordWriter};
+
+use crate::cli::{PublishArgs, TimestampSource};
+use crate::commands::pace::Pace;
+use crate::commands::progress::Progress;
+use crate::config::{Config, LabelSettings};
+use crate::exit;
+use crate::files::FileReader;
+use crate::labels::{Label, LabelRecords};
+use crate::log;
+
+/// How long the last records may take to be acknowledged.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Sends `args.input` to Kafka. Rows go out as they are, as JSON; the configuration's mapping is used
+/// to find key and event time. A row that it cannot read goes out as well, without a key: refusing it,
+/// with its reason, is the scorer's job.
+pub fn publish(args: &PublishArgs) -> Result<()> {
+    let config = Config::load(&args.config.config)?;
+    log::install(&config.log);
+    let topic = match (&args.topic, &config.consumer) {
+        (Some(topic), _) => topic.clone(),
+        (None, Some(consumer)) => consumer.topics.first().cloned().unwrap_or_default(),
+        (None, None) => anyhow::bail!("name a --topic: the configuration has no [consumer]"),
+    };
+    let mut publisher = Publisher::open(args, &config, topic)?;
+    let mut reader = FileReader::open(&args.input)?;
+    let mut progress = Progress::new("publishing", Some(1000));
+    let mut left = args.records.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(mut batch) = reader.next_batch()? else {
+            break;
+        };
+        batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= batch.len() as u64;
+        publisher.publish(&batch)?;
+        let done = reader.progress();
+        progress.set(done.done.saturating_mul(1000) / done.total.max(1));
+    }
+    publisher.finish()?;
+    let seconds = progress.finish().as_secs_f64();
+    let counts = &publisher.counts;
+    eprintln!(
+        "{} records and {} labels delivered to {} in {seconds:.1} s{}",
+        counts.records,
+        counts.labels,
+        publisher.topic,
+        match counts.unreadable {
+            0 => String::new(),
+            n => format!("; {n} of them do not fit the configured mapping and have no key"),
+        }
+    );
+    Ok(())
+}
+
+/// The labels that the command line asks for, else the configured ones.
+fn labels(args: &PublishArgs, config: &Config) -> Result<Option<LabelSettings>> {
+    let configured = config.labels.as_ref();
+    let column = args.label_column.clone();
+    let column = column.or_else(|| configured.map(|labels| labels.column.clone()));
+    let delay = args.label_delay.or(configured.map(|labels| labels.delay));
+    match (column, delay) {
+        (Some(column), Some(delay)) => Ok(Some(LabelSettings { column, delay })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            anyhow::bail!("say with --label-delay how long after its transaction a label comes")
+        }
+        (None, Some(_)) => {
+            anyhow::bail!("name with --label-column the column that labels are made from")
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    records: u64,
+    labels: u64,
+    unreadable: u64,
+}
+
+struct Publisher {
+    writer: RecordWriter,
+    topic: String,
+    decoder: Decoder,
+    key: tillwatch_records::KeySpec,
+    timestamp: TimestampSource,
+    pace: Pace,
+    labels: Option<LabelRecords>,
+    counts: Counts,
+}
+
+impl Publisher {
+    fn open(args: &PublishArgs, config: &Config, topic: String) -> Result<Self> {
+        let mut properties: BTreeMap<String, String> = config.kafka.0.clone();
+        if let Some(sink) = &config.sink {
+            // A producer's own settings, such as a compression, are the sink's.
+            properties.extend(sink.0.iter().flat_map(|sink| sink.properties.clone()));
+        }
+        let stage = match &args.stage {
+            Some(name) => config.stages.named(name).map_err(exit::misconfigured)?,
+            None => config.stages.first(),
+        };
+        let columns = [Column::EventId, Column::EventTime];
+        let columns = columns
+            .into_iter()
+            .chain(stage.key.columns().iter().copied());
+        let projection = Arc::new(Projection::new(columns));
+        let plan = DecodePlan::new(&config.decode, projection, &stage.key)?;
+        let labels = labels(args, config)?
+            .map(|settings| {
+                LabelRecords::new(&settings, &config.decode, &config.stages.key_columns())
+            })
+            .transpose()?;
+        Ok(Self {
+            writer: RecordWriter::open(&properties)?,
+            topic,
+            decoder: Decoder::new(Arc::new(plan)),
+            key: stage.key.clone(),
+            timestamp: args.timestamp,
+            pace: Pace::new(args.rate),
+            labels,
+            counts: Counts::default(),
+        })
+    }
+
+    fn publish(&mut self, batch: &RawBatch) -> Result<()> {
+        let events = self.decoder.decode(batch).events;
+        let keys = self.key.of(&events);
+        let times = events.event_times_ms().unwrap_or_default();
+        let mut row = 0;
+        for record in batch.iter() {
+            let payload = record.payload.unwrap_or_default();
+            // Refused records have no row.
+            if events.offsets.get(row) != Some(&record.offset) {
+                self.counts.unreadable += 1;
+                self.send(None, payload, None, &[])?;
+                continue;
+            }
+            let (key, time_ms) = (keys.is_valid(row).then(|| keys.value(row)), times[row]);
+            self.send_labels_due(time_ms)?;
+            self.send(key, payload, Some(time_ms), &[])?;
+            self.counts.records += 1;
+            let is_transaction = events.kinds[row] == RecordKind::Transaction;
+            if let Some(labels) = self.labels.as_mut().filter(|_| is_transaction) {
+                labels
+                    .plan(payload, key.unwrap_or_default(), time_ms)
+                    .with_context(|| format!("row {}", record.offset))?;
+            }
+            row += 1;
+        }
+        Ok(())
+    }
+
+    /// Sends the labels that take effect at or before `time_ms`: one that takes effect at the very time
+    /// of a transaction comes first.
+    fn send_labels_due(&mut self, time_ms: i64) -> Result<()> {
+        while let Some(label) = self.labels.as_mut().and_then(|labels| labels.due(time_ms)) {
+            self.send_label(&label)?;
+        }
+        Ok(())
+    }
+
+    fn send_label(&mut self, label: &Label) -> Result<()> {
+        let header = label
+            .header
+            .as_ref()
+            .map(|name| (name.as_str(), Some(&b"label"[..])));
+        self.send(
+            Some(&label.key),
+            &label.json,
+            Some(label.time_ms),
+            header.as_slice(),
+        )?;
+        self.counts.labels += 1;
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        key: Option<&str>,
+        payload: &[u8],
+        time_ms: Option<i64>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) -> Result<()> {
+        self.pace.wait();
+        let record = OutRecord {
+            topic: &self.topic,
+            partition: None,
+            key: key.map(str::as_bytes),
+            payload: Some(payload),
+            timestamp_ms: time_ms.filter(|_| self.timestamp == TimestampSource::Event),
+        };
+        Ok(self.writer.send(&record, headers)?)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.send_labels_due(i64::MAX)?;
+        self.writer.flush(FLUSH_TIMEOUT)?;
+        let failed = self.writer.counters().failed;
+        anyhow::ensure!(
+            failed == 0,
+            "{failed} records could not be delivered; see the log"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! Topics scored until somebody says stop: the flow, its lanes, and what is seen of them from outside.
+
+pub mod deadline;
+pub mod health;
+mod histogram;
+pub mod http;
+mod lanes;
+pub mod metrics;
+pub mod pipeline;
+pub mod signals;

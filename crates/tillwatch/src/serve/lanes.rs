@@ -1,0 +1,286 @@
+//! All lanes of this process: each runs on the thread pool whenever its partition has records.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rayon::ThreadPool;
+use tillwatch_consumer::{Inlet, LaneHost};
+use tillwatch_feature_extraction::LaneStats;
+use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, TopicPartition};
+use tillwatch_scoring::Effort;
+use tillwatch_sink::{DeadLetter, Sink, SinkError};
+
+use crate::clock;
+use crate::core::Core;
+use crate::lane::{Lane, Processed};
+use crate::serve::deadline::Deadline;
+use crate::serve::metrics::{LaneGauges, Metrics, Outcome, Stage};
+
+/// Batches that a lane takes before it lets another have its thread.
+const TURN_BATCHES_MAX: usize = 16;
+
+/// What every lane shares.
+pub struct Shared {
+    pub core: Arc<Core>,
+    pub sink: Arc<dyn Sink>,
+    pub metrics: Arc<Metrics>,
+    pub pool: ThreadPool,
+    /// How old a batch may be before less is asked of it; unset for no limit.
+    pub deadline: OnceLock<Duration>,
+}
+
+/// The lanes of the assigned partitions.
+pub struct Lanes {
+    shared: Arc<Shared>,
+    slots: Mutex<HashMap<TopicPartition, Arc<Slot>>>,
+}
+
+/// A lane and the way its records come.
+struct Slot {
+    inlet: Arc<Inlet>,
+    gauges: Arc<LaneGauges>,
+    /// Made at the first batch, whose offset it needs. Locked by one pool thread at a time: the inlet
+    /// does not report new records before the lane has found it empty.
+    lane: Mutex<Option<Worker>>,
+    /// When the next batch became the lane's, see [`Deadline`].
+    waiting_since: Mutex<Instant>,
+    /// What was counted when the metrics were last updated.
+    counted: Mutex<LaneStats>,
+}
+
+/// A lane at work.
+struct Worker {
+    lane: Lane,
+    deadline: Option<Deadline>,
+}
+
+impl Lanes {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            slots: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl LaneHost for Lanes {
+    fn assigned(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::info!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition assigned"
+        );
+        let slot = Slot {
+            inlet: Arc::clone(inlet),
+            gauges: self.shared.metrics.lane(source),
+            lane: Mutex::new(None),
+            waiting_since: Mutex::new(clock::now()),
+            counted: Mutex::default(),
+        };
+        self.slots.lock().insert(source.clone(), Arc::new(slot));
+    }
+
+    fn ready(&self, inlet: &Arc<Inlet>) {
+        let slot = self.slots.lock().get(inlet.source()).map(Arc::clone);
+        if let Some(slot) = slot {
+            *slot.waiting_since.lock() = clock::now();
+            let shared = Arc::clone(&self.shared);
+            self.shared.pool.spawn_fifo(move || turn(shared, slot));
+        }
+    }
+
+    fn revoked(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::info!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition revoked"
+        );
+        self.slots.lock().remove(source);
+        self.shared.metrics.forget_lane(source);
+    }
+
+    fn lost(&self, inlet: &Arc<Inlet>) {
+        let source = inlet.source();
+        tracing::warn!(
+            topic = &*source.topic,
+            partition = source.partition,
+            "partition lost: the group took it away; what was not committed is scored again elsewhere"
+        );
+        self.revoked(inlet);
+    }
+}
+
+/// Runs a lane until nothing waits for it, or until its turn is over.
+fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
+    {
+        let mut worker = slot.lane.lock();
+        for _ in 0..TURN_BATCHES_MAX {
+            let Some((raw, ticket)) = slot.inlet.take() else {
+                return;
+            };
+            let worker = worker.get_or_insert_with(|| Worker {
+                lane: shared.core.lane(raw.get(0).offset),
+                deadline: shared.deadline.get().copied().map(Deadline::new),
+            });
+            process(&shared, &slot, worker, &raw, &ticket);
+            slot.inlet.recycle(raw);
+            *slot.waiting_since.lock() = clock::now();
+        }
+    }
+    let next = Arc::clone(&shared);
+    shared.pool.spawn_fifo(move || turn(next, slot));
+}
+
+fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ticket: &Ticket) {
+    let metrics = &shared.metrics;
+    let Worker { lane, deadline } = worker;
+    let since = *slot.waiting_since.lock();
+    let mut clock = StageClock {
+        since: clock::now(),
+        took: Duration::ZERO,
+        metrics,
+    };
+    let mut asked = Effort::Full;
+    let effort = |rows| {
+        if let Some(deadline) = deadline.as_ref() {
+            asked = deadline.effort(clock::now().duration_since(since), rows);
+        }
+        asked
+    };
+    let processed = lane.process(raw, |stage| clock.over(stage), effort);
+    if let Some(deadline) = deadline {
+        deadline.learn(asked, processed.scores.len(), clock.took);
+        metrics.count_effort(asked);
+    }
+    metrics.count_scores(&processed.scores, &lane.in_force.lineup);
+    count_records(slot, lane, &processed, metrics);
+    if let Err(error) = deliver(shared, raw, &processed, ticket) {
+        // The ticket is failed: the consumer ends the run, and the batch is read again next time.
+        ticket.fail();
+        tracing::error!(%error, "output given up");
+    }
+    clock.over(Stage::Sink);
+    metrics.count_batch();
+}
+
+/// Hands everything made from a batch to the sink.
+fn deliver(
+    shared: &Shared,
+    raw: &RawBatch,
+    processed: &Processed,
+    ticket: &Ticket,
+) -> Result<(), SinkError> {
+    for refusal in &processed.refusals {
+        let reason = refusal.reason.code();
+        let letter = DeadLetter {
+            source: raw.source(),
+            record: raw.get(refusal.index),
+            reason,
+            detail: &refusal.detail,
+        };
+        shared.sink.dead_letter(&letter, ticket)?;
+        let count = shared.metrics.count_dead_letter(reason);
+        // The 1st, 2nd, 4th, 8th … of a reason: a flood stays readable, and none goes unnoticed.
+        if count.is_power_of_two() {
+            let source = raw.source();
+            tracing::warn!(
+                reason,
+                detail = refusal.detail,
+                topic = &*source.topic,
+                partition = source.partition,
+                offset = letter.record.offset,
+                count,
+                "record refused and dead-lettered"
+            );
+        }
+    }
+    if processed.scores.is_empty() {
+        return Ok(());
+    }
+    let watched = watch_delivery(shared, processed, ticket);
+    shared.sink.write(&processed.scores, &watched)
+}
+
+/// A ticket that measures how old the records are when their scores are acknowledged.
+fn watch_delivery(shared: &Shared, processed: &Processed, ticket: &Ticket) -> Ticket {
+    let metrics = Arc::clone(&shared.metrics);
+    let timestamps_ms = processed.scores.events.record_timestamps_ms.clone();
+    let ticket = ticket.clone();
+    Ticket::new(move |settled| match settled {
+        Settled::Failed => ticket.fail(),
+        Settled::Delivered => {
+            metrics.observe_end_to_end(&timestamps_ms, clock::unix_ms());
+        }
+    })
+}
+
+fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metrics) {
+    let mut outcomes = [0_u64; 4];
+    let scores = &processed.scores;
+    for (flags, cause) in scores.flags.iter().zip(&scores.emissions.causes) {
+        if !cause.is_record() {
+            continue;
+        }
+        let index = if flags.contains(Flags::DUPLICATE) {
+            2
+        } else if flags.contains(Flags::LATE) {
+            1
+        } else if flags.contains(Flags::CLOCK_SKEW) {
+            3
+        } else {
+            0
+        };
+        outcomes[index] += 1;
+    }
+    let kinds = [
+        Outcome::Scored,
+        Outcome::Late,
+        Outcome::Duplicate,
+        Outcome::ClockSkew,
+    ];
+    for (outcome, count) in kinds.into_iter().zip(outcomes) {
+        if count > 0 {
+            metrics.count(outcome, count);
+        }
+    }
+    let stats = lane.stats();
+    let before = std::mem::replace(&mut *slot.counted.lock(), stats);
+    let read = (stats.terminal_events + stats.labels) - (before.terminal_events + before.labels);
+    let transaction = Cause::Record(RecordKind::Transaction);
+    let causes = scores.emissions.causes.iter();
+    let others = causes.filter(|cause| cause.is_record() && **cause != transaction);
+    metrics.count(Outcome::Folded, read - others.count() as u64);
+    metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
+    slot.gauges.keys.store(stats.keys, Ordering::Relaxed);
+    slot.gauges
+        .state_bytes
+        .store(stats.state_bytes, Ordering::Relaxed);
+    if let Some(watermark_ms) = lane.watermark_ms() {
+        slot.gauges
+            .watermark_ms
+            .store(watermark_ms, Ordering::Relaxed);
+    }
+}
+
+/// Times the stages of one batch, one after the other.
+struct StageClock<'a> {
+    since: Instant,
+    /// The stage that was over last.
+    took: Duration,
+    metrics: &'a Metrics,
+}
+
+impl StageClock<'_> {
+    fn over(&mut self, stage: Stage) {
+        let now = clock::now();
+        self.took = now.duration_since(self.since);
+        let us = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
+        self.metrics.observe(stage, us);
+        self.since = now;
+    }
+}
