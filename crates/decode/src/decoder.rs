@@ -8,11 +8,11 @@ use tillwatch_records::limits::PAYLOAD_BYTES_MAX;
 use tillwatch_records::{EventBatch, RawBatch, RawRecord, RecordKind};
 
 use crate::buffer::ColumnBuffer;
-use crate::extract::{Extractor, Token, TokenKind};
+use crate::format::json::escape::unescape;
+use crate::format::json::extract::{Extractor, Token, TokenKind};
 use crate::plan::DecodePlan;
 use crate::refusal::{Fault, Refusal, RefusalReason};
 use crate::row::{Scratch, write_row};
-use crate::value::text::unescape;
 
 /// What became of a raw batch: every record is a row or a refusal.
 #[derive(Debug)]

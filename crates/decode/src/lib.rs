@@ -16,11 +16,10 @@
 mod buffer;
 mod decoder;
 mod error;
-mod extract;
+mod format;
 mod plan;
 mod refusal;
 mod row;
-mod scan;
 mod sensitive;
 mod settings;
 mod tree;

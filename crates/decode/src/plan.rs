@@ -8,7 +8,7 @@ use tillwatch_records::suggest::did_you_mean;
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
 
 use crate::error::DecodeError;
-use crate::extract::{Token, TokenKind};
+use crate::format::json::extract::{Token, TokenKind};
 use crate::row::{Convert, KindPlan, Source, Step, check_constant};
 use crate::sensitive::is_sensitive_name;
 use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldSource, TimeFormat};

@@ -5,7 +5,7 @@ mod convert;
 use tillwatch_records::limits::{KEY_BYTES_MAX, TEXT_BYTES_MAX};
 
 use crate::buffer::{ColumnBuffer, TextBuffer};
-use crate::extract::{Token, TokenKind};
+use crate::format::json::extract::{Token, TokenKind};
 use crate::refusal::{Fault, RefusalReason};
 use crate::settings::TimeFormat;
 pub(crate) use convert::Scratch;

@@ -13,7 +13,7 @@ use tillwatch_records::{
     Column, EventBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
 
-use crate::scan::Cursor;
+use crate::format::json::scan::Cursor;
 use crate::sensitive::is_sensitive_name;
 use crate::{DecodeError, DecodePlan, DecodeSettings, Decoded, Decoder, RefusalReason};
 

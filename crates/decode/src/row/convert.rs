@@ -4,12 +4,12 @@ use tillwatch_records::limits::{AMOUNT_MINOR_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::money;
 
 use crate::buffer::TextBuffer;
-use crate::extract::{Token, TokenKind};
+use crate::format::json::escape::unescape;
+use crate::format::json::extract::{Token, TokenKind};
 use crate::refusal::{Fault, RefusalReason};
 use crate::sensitive::looks_like_pan;
 use crate::settings::TimeFormat;
 use crate::value::number::{Excess, NumberError, double, scaled};
-use crate::value::text::unescape;
 use crate::value::time::{TimeError, milliseconds};
 
 /// Memory that rows reuse.

@@ -1,5 +1,4 @@
 //! Conversions of one value, each a pure function of its text.
 
 pub(crate) mod number;
-pub(crate) mod text;
 pub(crate) mod time;

@@ -1,9 +1,9 @@
 //! The first pass: one walk over a record that checks it whole and notes where mapped values are.
 
+use crate::format::json::escape::unescape;
+use crate::format::json::scan::Cursor;
 use crate::refusal::{Fault, RefusalReason};
-use crate::scan::Cursor;
 use crate::tree::{FieldTree, Target};
-use crate::value::text::unescape;
 
 /// What a mapped value is; those that are none come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

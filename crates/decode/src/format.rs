@@ -1,0 +1,3 @@
+//! The encodings that records come in.
+
+pub(crate) mod json;
