@@ -12,14 +12,14 @@ use arrow::array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use libfuzzer_sys::fuzz_target;
-use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, ImageError, Plan};
+use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, SnapshotError, Plan};
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 use twox_hash::XxHash3_64;
 
 /// Every aggregate.
 const CATALOG: &str =
-    include_str!("../../crates/feature-extraction/src/plan/estimate/everything.toml");
+    include_str!("../../crates/feature-extraction/src/report/estimate/everything.toml");
 
 const COLUMNS: [Column; 13] = [
     Column::EventId,
@@ -41,7 +41,7 @@ const COLUMNS: [Column; 13] = [
 const HEADER: usize = 7;
 const CHECKSUM: usize = 2;
 
-/// Records of the state: two days, so that windows are large and panes are thinned out.
+/// Records of the state: two days, so that windows are large and panes are compacted.
 const BEFORE: usize = 300;
 
 /// Records that a lane goes on with: a day and a half, so that most of the windows is exchanged.
@@ -122,7 +122,7 @@ fn image(lane: &FeatureLane, part: usize) -> Vec<u32> {
     image
 }
 
-fn read(lane: &mut FeatureLane, part: usize, image: &[u32]) -> Result<(), ImageError> {
+fn read(lane: &mut FeatureLane, part: usize, image: &[u32]) -> Result<(), SnapshotError> {
     let bytes: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
     if part == FeatureLane::BUCKETS {
         lane.read_own(&bytes)

@@ -1,4 +1,4 @@
-//! What can be wrong with a catalog or the engine's settings.
+//! What can be wrong with a catalog, the engine's settings, or a snapshot of state.
 
 use tillwatch_records::error::Remedy;
 
@@ -54,4 +54,47 @@ impl FeatureError {
     pub fn remedy(&self) -> Remedy {
         Remedy::Fatal
     }
+}
+
+/// Format of snapshots. Changes whenever the meaning of a word does.
+pub(crate) const SNAPSHOT_FORMAT: u32 = 1;
+
+/// Why bytes are not taken for state. Nothing was changed; the state can be made again from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not something that was written here.
+    #[error("these bytes are no state snapshot; replay the log instead")]
+    Foreign,
+    /// Of another format.
+    #[error(
+        "state snapshot of format {found}, this version reads {SNAPSHOT_FORMAT}; replay the log instead"
+    )]
+    Format {
+        /// Format of the snapshot.
+        found: u32,
+    },
+    /// Of another bucket, or of the lane.
+    #[error("state snapshot of part {found}, not of part {wanted}; look for the right one")]
+    Part {
+        /// Number of the bucket; `u32::MAX` for the lane's own state.
+        found: u32,
+        /// As `found`.
+        wanted: u32,
+    },
+    /// Made by another catalog, key or lateness.
+    #[error(
+        "state snapshot of another catalog, entity key or allowed lateness; replay the log instead"
+    )]
+    Plan,
+    /// Cut short, changed, or inconsistent.
+    #[error("state snapshot is damaged ({reason}); replay the log instead")]
+    Damaged {
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+/// The error of a snapshot that is cut short, changed or inconsistent.
+pub(crate) fn damaged(reason: &'static str) -> SnapshotError {
+    SnapshotError::Damaged { reason }
 }

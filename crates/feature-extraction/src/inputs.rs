@@ -17,10 +17,10 @@ use tillwatch_records::{Column, EventBatch, RecordKind};
 
 use self::hash::{Hashes, VALUE_SEED};
 use crate::catalog::Source;
-use crate::feature::histogram::bucket_of;
-use crate::feature::place::Place;
-use crate::layout::{CountField, Layout, NumberField, RawField, set64, set128};
-use crate::plan::{Bit, BitId, Number, NumberId, Plan};
+use crate::memory::place::Place;
+use crate::plan::{Bit, BitId, CountField, Layout, Number, NumberField, NumberId, Plan, RawField};
+use crate::structures::histogram::bucket_word;
+use crate::words::{set64, set128};
 
 mod hash;
 
@@ -191,7 +191,7 @@ impl<'a> Inputs<'a> {
             } => rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
                 delta[at] = u32::from(is_number(value, is_log));
             }),
-            // Found when the record meets its key.
+            // Resolved with what the key remembers.
             CountField::Event(_) => {}
         }
     }
@@ -216,7 +216,9 @@ impl<'a> Inputs<'a> {
                 number,
                 is_log,
             } => rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
-                delta[at] = bucket_word(value, is_log);
+                if is_number(value, is_log) {
+                    delta[at] = bucket_word(value);
+                }
             }),
             RawField::Id => {
                 let deltas = rows.deltas.chunks_exact_mut(rows.stride);
@@ -287,19 +289,6 @@ pub(crate) struct Label {
 
 /// Identity of a transaction without an event id; 0 is that of a record that is no transaction.
 pub(crate) const NAMELESS_ID: u64 = 1;
-
-/// What is added to a bucket so that 0 is free to stand for "does not count": buckets lie between
-/// ±2¹⁸.
-pub(crate) const BUCKET_BIAS: i32 = 1 << 20;
-
-/// The bucket of `value` as a word of a row; 0 where it has none.
-#[inline]
-pub(crate) fn bucket_word(value: f64, is_log: bool) -> u32 {
-    if !is_number(value, is_log) {
-        return 0;
-    }
-    (bucket_of(value) + BUCKET_BIAS).cast_unsigned()
-}
 
 /// Whether `value` is there, and has a logarithm if that is what counts.
 #[inline]

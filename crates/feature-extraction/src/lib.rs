@@ -9,27 +9,29 @@
 //! and with each record the running totals *before* it. A window's count, sum or sum of squares is
 //! the difference of two rows; a cursor per window bound finds them.
 
-mod bucket;
 pub mod catalog;
-mod dedup;
+mod compile;
 mod error;
-mod feature;
 mod fold;
-mod history;
-mod image;
 mod inputs;
-mod keys;
 mod lane;
-mod layout;
+mod mechanism;
+mod memory;
 mod output;
 mod plan;
+mod report;
 pub mod settings;
+mod snapshot;
+mod state;
+mod structures;
+#[cfg(test)]
+mod tests;
+mod times;
+mod words;
 
 pub use catalog::{Aggregate, Catalog, FeatureSpec, Shrinkage, Source};
-pub use error::FeatureError;
-pub use image::ImageError;
+pub use error::{FeatureError, SnapshotError};
 pub use lane::{FeatureLane, LaneStats};
-pub use plan::{
-    Estimate, Explained, Explanation, FeatureInfo, Filter, Kept, Plan, Rates, RowField, WindowBound,
-};
+pub use plan::{FeatureInfo, Plan};
+pub use report::{Estimate, Explained, Explanation, Filter, Kept, Rates, RowField, WindowBound};
 pub use settings::{EngineSettings, StateSettings, TimeSettings};

@@ -1,17 +1,16 @@
-//! What features need of a key, taken while a record meets it.
+//! What features need of a key, taken while a record is folded.
 
-use super::{Around, Course, KeyParts, Record, Scratch};
-use crate::feature::decayed::Decayed;
-use crate::feature::extreme::{Queue, Walk};
-use crate::feature::holding::{self, Own, Span};
-use crate::feature::inter_arrival::Arrivals;
-use crate::feature::{change, ewma, place};
-use crate::history::History;
-use crate::layout::{get64, get128};
+use super::record::{Admission, Around, Record};
+use super::scratch::Scratch;
+use crate::memory::{change, ewma, place};
 use crate::plan::{
-    CountSource, Difference, Differences, End, ExtremeSpec, Extremes, HoldingRead, Labelled,
-    Memory, MemoryRead, Plan, Prior, SinceSpec, Single, Window,
+    CountSource, Difference, Differences, End, ExtremeSpec, Extremes, Labelled, Memory, MemoryRead,
+    Plan, Prior, SinceSpec, Single, Window,
 };
+use crate::state::{History, KeyParts, Span};
+use crate::structures::inter_arrival::Arrivals;
+use crate::structures::{Decayed, HeldSlot, HoldingRead, Own, Queue, Values, Walk};
+use crate::words::{get64, get128};
 
 impl Scratch {
     /// Takes everything that features are made of.
@@ -106,7 +105,7 @@ struct View<'a> {
     history: &'a History,
     queues: &'a [Queue],
     /// Moved to the window of a record that is not in order, and back.
-    holdings: &'a mut [holding::Slot],
+    holdings: &'a mut [HeldSlot],
     /// Reading one moves the place at which it is read next.
     decayed: &'a mut [Decayed],
     record: &'a Record<'a>,
@@ -147,7 +146,7 @@ impl View<'_> {
     }
 
     #[inline]
-    fn value(&mut self, single: &Single, scratch: &mut holding::Scratch) -> f64 {
+    fn value(&mut self, single: &Single, scratch: &mut Values) -> f64 {
         match *single {
             Single::Extreme { window, queue } => self.extreme(window, queue),
             Single::Edge {
@@ -174,7 +173,7 @@ impl View<'_> {
 
     #[inline]
     fn in_order(&self) -> bool {
-        self.record.course == Course::InOrder
+        self.record.admission == Admission::InOrder
     }
 
     /// Whether detectors leave the record alone.
@@ -324,7 +323,7 @@ impl View<'_> {
         window: Window,
         slot: usize,
         read: HoldingRead,
-        scratch: &mut holding::Scratch,
+        scratch: &mut Values,
     ) -> f64 {
         let spec = &self.plan.holdings[slot];
         let value = if self.has_current(self.plan.ends[window.end]) {

@@ -1,11 +1,14 @@
 //! What was taken of the records of a chunk, and the features that are made of it: one column after the
 //! other, in loops that do the same to every record.
 
-use super::CHUNK_RECORDS;
-use crate::feature::moments::{mean, ratio, stddev};
 use crate::inputs::Inputs;
 use crate::output::Columns;
 use crate::plan::{ColumnRead, Plan, Slot};
+use crate::structures::moments::{mean, ratio, stddev};
+
+/// Records whose state is fetched together, and whose features are written together. Enough that
+/// many cache misses overlap, few enough that what was fetched is still there when it is used.
+pub(crate) const CHUNK_RECORDS: usize = 64;
 
 /// Values of at most [`CHUNK_RECORDS`] records.
 #[derive(Debug)]

@@ -10,10 +10,10 @@ use tillwatch_testkit::oracle::Case;
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::START_MS;
 
-use super::image_tests::{images, restore};
+use super::feature_lane::FeatureLane;
+use super::snapshot_tests::{restore, snapshots};
 use super::tests::{engine, fold, lane, whole};
-use super::*;
-use crate::image::{self, LANE};
+use crate::snapshot::{self, LANE};
 
 /// Damages per case.
 const DAMAGES: u64 = 30;
@@ -27,7 +27,7 @@ const DAMAGE_MAX: Duration = Duration::from_secs(60);
 /// Failures after which no more are looked for.
 const FAILURES_MAX: usize = 10;
 
-/// Bytes of memory per byte of an image, at most: a key whose queues and holdings are empty has the least.
+/// Bytes of memory per byte of an snapshot, at most: a key whose queues and holdings are empty has the least.
 const BYTES_PER_BYTE: usize = 32;
 
 /// Words that lie at the ends of what numbers can be.
@@ -87,7 +87,7 @@ fn try_damage(case: &Case, written: &[Vec<u32>], seed: u64) -> Outcome {
     let settings = &engine(&case.settings);
     let mut lane = lane(&case.catalog(), settings, 0);
     restore(&mut lane, written);
-    let fingerprint = image::fingerprint(&lane.plan, &lane.key);
+    let fingerprint = snapshot::fingerprint(&lane.plan, &lane.key);
     let filled: Vec<usize> = (0..FeatureLane::BUCKETS)
         .filter(|bucket| lane.keys.bucket(*bucket).len() > 0)
         .collect();
@@ -98,12 +98,12 @@ fn try_damage(case: &Case, written: &[Vec<u32>], seed: u64) -> Outcome {
         let bucket = filled[random.random_range(0..filled.len())];
         (bucket, bucket as u32)
     };
-    let mut payload = image::open(&written[part], kind, fingerprint)
+    let mut payload = snapshot::open(&written[part], kind, fingerprint)
         .unwrap()
         .to_vec();
     damage(&mut random, &mut payload);
     let mut damaged = Vec::new();
-    image::write(&mut damaged, kind, fingerprint, |out| {
+    snapshot::write(&mut damaged, kind, fingerprint, |out| {
         out.extend_from_slice(&payload);
     });
     let bytes = bytemuck::cast_slice(&damaged);
@@ -113,7 +113,10 @@ fn try_damage(case: &Case, written: &[Vec<u32>], seed: u64) -> Outcome {
         lane.read_bucket(part, bytes)
     };
     if taken.is_err() {
-        assert!(images(&lane) == written, "what is refused changes nothing");
+        assert!(
+            snapshots(&lane) == written,
+            "what is refused changes nothing"
+        );
         return Outcome::Refused;
     }
     if !is_own {
@@ -124,7 +127,7 @@ fn try_damage(case: &Case, written: &[Vec<u32>], seed: u64) -> Outcome {
     let events = &case.events[case.events.len() / 2..];
     let events = &events[..events.len().min(RECORDS_AFTER)];
     fold(&mut lane, events, &whole(events));
-    images(&lane);
+    snapshots(&lane);
     lane.stats();
     Outcome::Taken
 }
@@ -138,7 +141,7 @@ fn try_all(next: &Sender<(u64, u64)>) -> (Vec<String>, usize, usize) {
         let events = &case.events[..case.events.len() / 2];
         let mut before = lane(&case.catalog(), &engine(&case.settings), 0);
         fold(&mut before, events, &whole(events));
-        let written = images(&before);
+        let written = snapshots(&before);
         for seed in number * DAMAGES..(number + 1) * DAMAGES {
             next.send((number, seed)).unwrap();
             let outcome = catch_unwind(AssertUnwindSafe(|| try_damage(&case, &written, seed)));

@@ -1,8 +1,9 @@
 //! What a record changes besides its own key's windows: a label its transaction, any record its cohorts.
 
-use super::{Batch, FeatureLane, key_of};
-use crate::keys::KeyIndex;
+use super::batch::{Batch, key_of};
+use super::feature_lane::FeatureLane;
 use crate::plan::Plan;
+use crate::state::KeyIndex;
 
 impl FeatureLane {
     /// Puts a label on its transaction, where a feature asks for it.

@@ -2,7 +2,7 @@
 
 use tillwatch_records::{Flags, RecordKind};
 
-use super::{FeatureLane, Warmth};
+use super::feature_lane::{FeatureLane, Warmth};
 use crate::plan::Plan;
 
 impl FeatureLane {

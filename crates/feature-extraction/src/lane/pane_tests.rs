@@ -1,8 +1,9 @@
-//! Windows with a resolution give what they would if no row had been thinned out.
+//! Windows with a resolution give what they would if no row had been compacted.
 
-use super::image_tests::{images, restore};
+use super::feature_lane::LaneStats;
+use super::snapshot_tests::{restore, snapshots};
 use super::tests::{bits, engine, fold, lane, whole};
-use super::*;
+use tillwatch_records::Flags;
 use tillwatch_testkit::oracle::{OracleRow, OracleSettings};
 use tillwatch_testkit::stream::{self, Event, StreamSettings};
 
@@ -47,22 +48,22 @@ fn run(catalog: &str, events: &[Event]) -> (Vec<OracleRow>, LaneStats) {
     (rows, lane.stats())
 }
 
-/// Bytes of state with rows thinned out, and without.
+/// Bytes of state with rows compacted, and without.
 fn check(settings: &StreamSettings) -> (u64, u64) {
     let events = stream::events(settings);
     let features = || FEATURES.into_iter();
-    let (thinned, small) = run(&catalog(features()), &events);
+    let (compacted, small) = run(&catalog(features()), &events);
     let (whole, large) = run(&catalog(features().chain([KEEPS_ALL])), &events);
-    assert_eq!(thinned.len(), whole.len());
-    for (number, (thinned, mut whole)) in thinned.iter().zip(whole).enumerate() {
-        assert_eq!(thinned.flags, whole.flags);
+    assert_eq!(compacted.len(), whole.len());
+    for (number, (compacted, mut whole)) in compacted.iter().zip(whole).enumerate() {
+        assert_eq!(compacted.flags, whole.flags);
         // What comes too late sees what happens to be there.
-        if thinned.flags.contains(Flags::LATE) {
+        if compacted.flags.contains(Flags::LATE) {
             continue;
         }
         whole.values.pop();
-        let (thinned, whole) = (bits(thinned), bits(&whole));
-        let differs = thinned.iter().zip(&whole).position(|(a, b)| a != b);
+        let (compacted, whole) = (bits(compacted), bits(&whole));
+        let differs = compacted.iter().zip(&whole).position(|(a, b)| a != b);
         assert!(
             differs.is_none(),
             "seed {}, record {number}: {}",
@@ -98,7 +99,7 @@ fn thinning_changes_no_value() {
 
 #[test]
 fn thinning_changes_no_estimate() {
-    // Windows with up to some six thousand cards, most of them among rows that are thinned out.
+    // Windows with up to some six thousand cards, most of them among rows that are compacted.
     check(&StreamSettings {
         cards: 200_000,
         disorder_percent: 2,
@@ -122,19 +123,19 @@ fn an_interruption_changes_nothing_of_an_estimate() {
         let mut before = lane(&catalog, &engine, 0);
         let mut rows = fold(&mut before, &events[..cut], &whole(&events[..cut]));
         let mut after = lane(&catalog, &engine, 1);
-        restore(&mut after, &images(&before));
+        restore(&mut after, &snapshots(&before));
         rows.extend(fold(&mut after, &events[cut..], &whole(&events[cut..])));
         assert!(rows.iter().map(bits).eq(expected.iter().map(bits)), "{cut}");
-        assert!(images(&after) == images(&through), "{cut}");
+        assert!(snapshots(&after) == snapshots(&through), "{cut}");
     }
 }
 
 #[test]
 fn few_rows_remain_of_few_values() {
-    let (thinned, whole) = check(&StreamSettings {
+    let (compacted, whole) = check(&StreamSettings {
         cards: 12,
         ..settings(5, 8_000)
     });
     // What is left of five hours are the last twenty minutes, panes, and a row per card and amount.
-    assert!(thinned * 4 < whole, "{thinned} of {whole} bytes");
+    assert!(compacted * 4 < whole, "{compacted} of {whole} bytes");
 }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use tillwatch_records::units::{ByteSize, DurationMs};
-use tillwatch_records::{FeatureBatch, Flags, KeySpec, RecordKind};
+use tillwatch_records::{Column, FeatureBatch, Flags, KeySpec, RecordKind};
 use tillwatch_testkit::oracle::{self, Case, OracleRow, OracleSettings};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
-use super::*;
+use super::feature_lane::FeatureLane;
 use crate::catalog::Catalog;
+use crate::plan::Plan;
 use crate::settings::EngineSettings;
 
 pub(super) fn engine(settings: &OracleSettings) -> EngineSettings {

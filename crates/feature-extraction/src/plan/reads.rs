@@ -6,8 +6,9 @@
 
 use std::cmp::Reverse;
 
-use super::compile::shared::intern;
-use super::{CountSource, NumberId, Op, Part, Plan, Single, Total, Window};
+use super::compiled::Plan;
+use super::ids::{CountSource, NumberId, intern};
+use super::spec::{Op, Part, Single, Total, Window};
 
 /// Index of a value among those that are taken of a record.
 pub(crate) type Slot = usize;
@@ -114,7 +115,7 @@ pub(crate) struct Pull {
 
 impl Reads {
     /// How `plan`, whose operations are known, is read.
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let mut reads = Self::default();
         for op in &plan.ops {
             let column = reads.column(plan, op);

@@ -2,18 +2,14 @@
 
 use tillwatch_records::RecordKind;
 
+use super::ids::{BitId, CountSource, NumberId};
 use crate::catalog::Source;
-use crate::feature::decay::HalfLife;
-use crate::feature::ewma::EwmaSpec;
-use crate::feature::profile::ProfileSpec;
-use crate::feature::sequence::SequenceSpec;
-use crate::feature::{change, ewma, place, profile, sequence};
-
-/// Index of a [`Bit`] in the plan.
-pub(crate) type BitId = usize;
-
-/// Index of a number in the plan.
-pub(crate) type NumberId = usize;
+use crate::memory::ewma::EwmaSpec;
+use crate::memory::profile::ProfileSpec;
+use crate::memory::sequence::SequenceSpec;
+use crate::memory::{change, ewma, place, profile, sequence};
+use crate::structures::decay::HalfLife;
+use crate::structures::{Holding, HoldingRead};
 
 /// "This record counts": its kind fits, the predicates hold and the columns are not null.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +19,6 @@ pub(crate) struct Bit {
     pub(crate) predicates: Vec<usize>,
     /// In the order of their names.
     pub(crate) not_null: Vec<Source>,
-}
-
-/// Where the number of counted records of a window comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CountSource {
-    /// Every row counts: the difference of row numbers.
-    Rows,
-    /// A running count at this word of a row.
-    Word(usize),
 }
 
 /// How far before the current record a bound lies.
@@ -126,19 +113,6 @@ pub(crate) enum Needed {
     Extreme { queue: usize },
 }
 
-/// What a window keeps when it is too large to be looked at record by record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holding {
-    /// Distinct values, sampled when there are many.
-    Distinct,
-    /// Counts of values and their entropy.
-    Entropy,
-    /// Counts of values.
-    Counts,
-    /// Counts of histogram buckets.
-    Histogram,
-}
-
 /// One holding per key and window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HoldingSpec {
@@ -150,24 +124,6 @@ pub(crate) struct HoldingSpec {
     pub(crate) is_kept: bool,
     pub(crate) start_bound: usize,
     pub(crate) end_bound: usize,
-}
-
-/// How a holding is read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum HoldingRead {
-    Distinct,
-    Entropy,
-    /// Of the record's own values, an index into [`super::Plan::hashes`].
-    Repeats {
-        hash: usize,
-    },
-    Quantile {
-        q: f64,
-    },
-    RobustZ {
-        number: NumberId,
-        is_log: bool,
-    },
 }
 
 /// A count or sum per key and window of the records that a label speaks of.

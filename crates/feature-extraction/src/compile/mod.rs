@@ -1,0 +1,5 @@
+//! From feature declarations to shared fields and operations.
+
+mod memory;
+mod rounds;
+mod windowed;

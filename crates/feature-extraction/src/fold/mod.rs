@@ -1,0 +1,11 @@
+//! Records into the state of their keys, and features out of it.
+
+mod admit;
+mod read;
+mod record;
+mod scratch;
+mod taken;
+
+pub(crate) use record::{Admission, Around, Record};
+pub(crate) use scratch::Scratch;
+pub(crate) use taken::CHUNK_RECORDS;

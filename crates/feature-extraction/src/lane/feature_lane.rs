@@ -1,0 +1,173 @@
+//! One lane: the features of one partition, folded record by record.
+
+use std::sync::Arc;
+
+use tillwatch_records::{KeySpec, RecordKinds};
+
+use super::batch::Chunk;
+use crate::fold::Scratch;
+use crate::plan::Plan;
+use crate::state::{Cohorts, Dedup, History, KeyParts, Keys};
+use crate::structures::{Decayed, HeldSlot, Queue};
+use crate::times::NEVER_MS;
+
+/// The features of one partition. Results do not depend on how records are batched.
+#[derive(Debug)]
+pub struct FeatureLane {
+    pub(super) plan: Arc<Plan>,
+    pub(super) key: KeySpec,
+    /// Kinds of record whose features are given.
+    pub(super) scored: RecordKinds,
+    pub(super) keys: Keys,
+    pub(super) dedup: Dedup,
+    /// One per cohort ratio of the plan.
+    pub(super) cohorts: Vec<Cohorts>,
+    /// Newest accepted event time, [`NEVER_MS`] at first.
+    pub(super) watermark_ms: i64,
+    /// Until the watermark passes it, windows may lack records from before the start.
+    pub(super) warm_at_ms: Warmth,
+    /// Records handled so far.
+    pub(super) clock: u64,
+    pub(super) stats: LaneStats,
+    pub(super) scratch: Scratch,
+    pub(super) chunk: Chunk,
+    /// A key that has no state.
+    pub(super) blank: Blank,
+}
+
+/// What a lane has done and holds. Counters only rise; gauges are as of the last batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneStats {
+    /// Transactions remembered, late ones within the allowed lateness included.
+    pub accepted: u64,
+    /// Records refused as `LATE`.
+    pub late: u64,
+    /// Records refused as `DUPLICATE`.
+    pub duplicate: u64,
+    /// Records refused as `CLOCK_SKEW`.
+    pub skewed: u64,
+    /// Terminal events read, remembered only if a feature asks for them.
+    pub terminal_events: u64,
+    /// Labels read, joined or remembered only if a feature asks for them.
+    pub labels: u64,
+    /// Labels whose transaction was not, or no longer, remembered when features asked for it.
+    pub labels_unmatched: u64,
+    /// Keys evicted to keep the memory budget.
+    pub evicted_keys: u64,
+    /// Gauge: keys with state.
+    pub keys: u64,
+    /// Gauge: estimated bytes of state.
+    pub state_bytes: u64,
+}
+
+/// Whether the lane has seen its longest window whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Warmth {
+    /// It began in the middle of a log and waits for its first record.
+    Cold,
+    /// It is whole once the watermark reaches this event time.
+    WarmAt(i64),
+    Warm,
+}
+
+#[derive(Debug)]
+pub(super) struct Blank {
+    history: History,
+    queues: Vec<Queue>,
+    holdings: Vec<HeldSlot>,
+    decayed: Vec<Decayed>,
+}
+
+impl FeatureLane {
+    /// A lane without state that reads its partition from `start_offset` on. When that is not the
+    /// first record, history is missing: scores are flagged `WARMING` until the event time of the
+    /// first accepted record plus the longest window has been reached.
+    pub fn new(plan: Arc<Plan>, key: KeySpec, start_offset: i64) -> Self {
+        let blank = Blank {
+            history: History::new(&plan, b""),
+            queues: plan.extremes.iter().map(|_| Queue::default()).collect(),
+            holdings: plan.holdings.iter().map(|_| None).collect(),
+            decayed: plan.decayed.iter().map(|_| Decayed::default()).collect(),
+        };
+        Self {
+            key,
+            scored: RecordKinds::TRANSACTIONS,
+            keys: Keys::new(),
+            dedup: empty_dedup(&plan),
+            cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
+            watermark_ms: NEVER_MS,
+            warm_at_ms: if start_offset > 0 {
+                Warmth::Cold
+            } else {
+                Warmth::Warm
+            },
+            clock: 0,
+            stats: LaneStats::default(),
+            scratch: Scratch::new(&plan),
+            chunk: Chunk::default(),
+            blank,
+            plan,
+        }
+    }
+
+    /// The lane giving features of records of other kinds than transactions alone. What a record changes does
+    /// not depend on it: a kind that no feature reads changes nothing, whether or not it is scored, so repeats
+    /// of such records are not recognised.
+    #[must_use]
+    pub fn scoring(mut self, scored: RecordKinds) -> Self {
+        self.scored = scored;
+        self
+    }
+
+    /// Kinds of record whose features are given.
+    pub fn scored(&self) -> RecordKinds {
+        self.scored
+    }
+
+    pub(super) fn empty_dedup(&self) -> Dedup {
+        empty_dedup(&self.plan)
+    }
+
+    /// The plan that it runs.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// What it has done and holds.
+    pub fn stats(&self) -> LaneStats {
+        LaneStats {
+            evicted_keys: self.keys.evicted,
+            keys: self.keys.len() as u64,
+            state_bytes: self.state_bytes() as u64,
+            ..self.stats
+        }
+    }
+
+    /// Newest accepted event time in milliseconds since 1970, once there is one.
+    pub fn watermark_ms(&self) -> Option<i64> {
+        (self.watermark_ms != NEVER_MS).then_some(self.watermark_ms)
+    }
+
+    #[inline]
+    pub(super) fn state_bytes(&self) -> usize {
+        let cohorts: usize = self.cohorts.iter().map(Cohorts::bytes).sum();
+        self.keys.bytes() + self.dedup.bytes() + cohorts
+    }
+}
+
+impl Blank {
+    pub(super) fn parts(&mut self) -> KeyParts<'_> {
+        KeyParts {
+            history: &mut self.history,
+            queues: &mut self.queues,
+            holdings: &mut self.holdings,
+            decayed: &mut self.decayed,
+        }
+    }
+}
+
+/// A quarter of the budget at most, so that there is always room for keys.
+fn empty_dedup(plan: &Plan) -> Dedup {
+    let bytes_max = usize::try_from(plan.settings.state.max_bytes.0).unwrap_or(usize::MAX);
+    Dedup::new(plan.settings.time.dedup_horizon.as_ms(), bytes_max / 4)
+}

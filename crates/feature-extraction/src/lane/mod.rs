@@ -1,0 +1,20 @@
+//! One lane: the features of one partition, folded record by record.
+
+mod batch;
+#[cfg(test)]
+mod damage_tests;
+mod feature_lane;
+mod join;
+mod judge;
+#[cfg(test)]
+mod pane_tests;
+mod process;
+#[cfg(test)]
+mod scored_tests;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
+#[cfg(test)]
+mod tests;
+
+pub use feature_lane::{FeatureLane, LaneStats};

@@ -1,0 +1,206 @@
+//! Records through a lane: prefetched in chunks, judged, folded, and made into columns.
+
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, RecordKind};
+
+use super::batch::{Batch, Chunk, id_of, key_of};
+use super::feature_lane::FeatureLane;
+use crate::fold::{Admission, Around, CHUNK_RECORDS, Record};
+use crate::inputs::Inputs;
+use crate::output::Columns;
+use crate::plan::Plan;
+use crate::state::{KeyIndex, key_hasher};
+use crate::times::NEVER_MS;
+
+impl FeatureLane {
+    /// Folds `events` and gives the features of those among them that are scored, each as known on its
+    /// arrival. A record is in its own windows where its kind counts there. Rows must come in offset order. A
+    /// record without a key is taken as one of the key of empty text, and event times outside what decoding
+    /// accepts are moved to its nearest bound.
+    pub fn process(&mut self, events: EventBatch) -> FeatureBatch {
+        let plan = Arc::clone(&self.plan);
+        let keys = self.key.of(&events);
+        let inputs = Inputs::new(&plan, &events);
+        let kinds = events.kinds.iter();
+        let scored = kinds.filter(|kind| self.scored.contains(**kind)).count();
+        let mut columns = Columns::new(plan.ops.len(), scored);
+        let mut flags = Vec::with_capacity(scored);
+        let batch = Batch {
+            events: &events,
+            keys: &keys,
+            event_ids: events.text(Column::EventId),
+            inputs: &inputs,
+        };
+        let mut start = 0;
+        while start < events.len() {
+            let end = (start + CHUNK_RECORDS).min(events.len());
+            self.prefetch(&plan, &batch, start..end);
+            let first = flags.len();
+            let epoch = self.keys.epoch;
+            for row in start..end {
+                let hint = if self.keys.epoch == epoch {
+                    self.chunk.indexes[row - start]
+                } else {
+                    None
+                };
+                self.fold(&plan, &batch, row, row - start, hint, &mut flags);
+            }
+            let taken = &mut self.scratch.taken;
+            taken.finish(&plan, batch.inputs, &mut columns, first);
+            start = end;
+        }
+        let features = columns.finish(&plan);
+        crate::output::keep_scored(events, keys, features, flags, self.scored)
+    }
+
+    /// Hashes the keys of `rows`, looks them up and reads a word of all that folding them needs, one kind of
+    /// access at a time, so that the processor waits for many cache lines at once.
+    fn prefetch(&mut self, plan: &Plan, batch: &Batch<'_>, rows: std::ops::Range<usize>) {
+        let Chunk {
+            key_hashes,
+            ids,
+            indexes,
+            deltas,
+        } = &mut self.chunk;
+        let hasher = key_hasher();
+        key_hashes.clear();
+        key_hashes.extend(rows.clone().map(|row| hasher.hash_one(key_of(batch, row))));
+        ids.clear();
+        ids.extend(
+            rows.clone()
+                .zip(&*key_hashes)
+                .map(|(row, key)| id_of(batch, row, *key)),
+        );
+        indexes.clear();
+        indexes.extend(key_hashes.iter().map(|hash| self.keys.find_hash(*hash)));
+        let mut seen = 0;
+        for id in &*ids {
+            seen ^= u32::from(self.dedup.touch(*id));
+        }
+        for index in indexes.iter().flatten() {
+            seen ^= self.keys.history(*index).rows() ^ self.keys.prefetch_parts(plan, *index);
+        }
+        for index in indexes.iter().flatten() {
+            seen ^= self.keys.history(*index).first_word();
+        }
+        // Where another key has the same hash, the key is looked up by its name when its record is folded.
+        for (index, row) in indexes.iter_mut().zip(rows.clone()) {
+            let is_meant = |i: &KeyIndex| self.keys.history(*i).key() == key_of(batch, row);
+            *index = index.filter(is_meant);
+        }
+        for index in indexes.iter().flatten() {
+            seen ^= self.keys.prefetch_values(plan, *index);
+        }
+        for index in indexes.iter().flatten() {
+            seen ^= self.keys.history(*index).prefetch(plan);
+        }
+        black_box(seen);
+        batch.inputs.fill(rows, deltas);
+    }
+
+    #[inline]
+    fn fold(
+        &mut self,
+        plan: &Plan,
+        batch: &Batch<'_>,
+        row: usize,
+        in_chunk: usize,
+        hint: Option<KeyIndex>,
+        flags: &mut Vec<Flags>,
+    ) {
+        self.clock += 1;
+        let kind = batch.events.kinds[row];
+        match kind {
+            RecordKind::Transaction => {}
+            RecordKind::TerminalEvent => self.stats.terminal_events += 1,
+            RecordKind::Label => {
+                self.stats.labels += 1;
+                self.join_label(plan, batch, row, in_chunk, hint);
+            }
+        }
+        let is_scored = self.scored.contains(kind);
+        let is_read = plan.kinds.contains(&kind);
+        if !(is_read || is_scored) {
+            return;
+        }
+        let now_ms = batch.inputs.times_ms[row];
+        let (hash, id) = (self.chunk.key_hashes[in_chunk], self.chunk.ids[in_chunk]);
+        let key = key_of(batch, row);
+        let index = hint.or_else(|| self.keys.find(hash, key));
+        let watermark_ms = index.map_or(NEVER_MS, |i| self.keys.history(i).watermark_ms);
+        let arrived_ms = batch.events.record_timestamps_ms[row];
+        let mut marks = self.judge(plan, id, now_ms, arrived_ms, watermark_ms);
+        let refused = !is_read || self.count(kind, marks);
+        let index = match index {
+            None if !refused => Some(self.keys.insert(plan, hash, key, now_ms)),
+            other => other,
+        };
+        let admission = if refused {
+            Admission::Refused {
+                with_current: is_read && !marks.contains(Flags::DUPLICATE),
+            }
+        } else if now_ms < watermark_ms {
+            Admission::Late
+        } else {
+            Admission::InOrder
+        };
+        let is_suspect = match index {
+            Some(index) => self.keys.is_suspect(index, now_ms),
+            None => self.keys.is_stranger_suspect(plan, now_ms),
+        };
+        marks.set(Flags::STATE_EVICTED, is_suspect);
+        if admission == Admission::InOrder
+            && watermark_ms != NEVER_MS
+            && now_ms - watermark_ms > plan.idle_ttl_ms()
+            && let Some(index) = index
+        {
+            self.keys.reset(plan, index);
+        }
+        if !refused {
+            self.watermark_ms = self.watermark_ms.max(now_ms);
+            if id != 0 {
+                self.dedup.remember(id, now_ms, self.watermark_ms);
+            }
+        }
+        marks.set(Flags::WARMING, self.is_warming(plan, now_ms, refused));
+        let stride = plan.layout.stride;
+        let record = Record {
+            now_ms,
+            delta: &mut self.chunk.deltas[in_chunk * stride..][..stride],
+            admission,
+            row,
+        };
+        let around = Around {
+            inputs: batch.inputs,
+            cohorts: &self.cohorts,
+        };
+        match index {
+            Some(index) => {
+                let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
+                let before = parts.bytes();
+                self.scratch
+                    .fold(plan, &mut parts, record, around, is_scored);
+                let after = parts.bytes();
+                self.keys.settle(index, before, after);
+            }
+            None => self
+                .scratch
+                .fold(plan, &mut self.blank.parts(), record, around, is_scored),
+        }
+        if !refused {
+            self.join_cohorts(plan, batch, row, now_ms);
+        }
+        if is_scored {
+            flags.push(marks);
+        }
+        let bytes_max = plan.settings.state.max_bytes.0;
+        if self.state_bytes() as u64 > bytes_max {
+            let others = self.state_bytes() - self.keys.bytes();
+            let for_keys = (bytes_max as usize).saturating_sub(others);
+            self.keys.sweep(plan, for_keys, self.watermark_ms);
+        }
+    }
+}

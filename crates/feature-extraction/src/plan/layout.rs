@@ -1,0 +1,145 @@
+//! What one row of a key's history holds, as 32-bit words.
+//!
+//! `time (2) | counts (1 each) | sums (2 each) | sums of squares (4 each) | sums of squared gaps
+//! (4 each) | raw values (1 or 2 each)`
+//!
+//! Counts and sums are running totals of all records *before* the row, wrapping; the difference of
+//! two rows is exact as long as the window's own total fits. Raw values are the record's own.
+
+use super::ids::{BitId, CountSource, NumberId};
+use crate::catalog::Source;
+use crate::words::{get128, halves, set128, whole};
+
+/// Words of the event time at the start of a row.
+const TIME_WORDS: usize = 2;
+
+/// What a running count counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountField {
+    /// Records whose bit is set.
+    Bit(BitId),
+    /// Those of them whose number has a value, and a logarithm where that is asked for.
+    Known {
+        bit: BitId,
+        number: NumberId,
+        is_log: bool,
+    },
+    /// Records at which a detector found this event: an index into the plan's events.
+    Event(usize),
+}
+
+/// A value that a record contributes when its bit is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NumberField {
+    pub(crate) bit: BitId,
+    pub(crate) source: Source,
+}
+
+/// Squares of the times, in milliseconds, from one counted record to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GapField {
+    pub(crate) count: CountSource,
+    /// Index of the time of the newest counted record in the plan's `sinces`.
+    pub(crate) since: usize,
+}
+
+/// A record's own value, kept for aggregates that need more than totals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RawField {
+    /// Hash of one or more columns; 0 where the record does not count.
+    Hash { bit: BitId, sources: Vec<Source> },
+    /// Bits of a float; NaN where the record does not count.
+    Float { bit: BitId, number: NumberId },
+    /// Histogram bucket; 0 where the record does not count. One word.
+    Bucket {
+        bit: BitId,
+        number: NumberId,
+        is_log: bool,
+    },
+    /// What a label finds its transaction by; 0 where the record is no transaction.
+    Id,
+    /// One bit per label predicate that the latest label satisfies. One word.
+    Labels,
+}
+
+/// The fields of a row. Equal fields are stored once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layout {
+    pub(crate) counts: Vec<CountField>,
+    pub(crate) sums: Vec<NumberField>,
+    pub(crate) squares: Vec<NumberField>,
+    pub(crate) gaps: Vec<GapField>,
+    pub(crate) raws: Vec<RawField>,
+    /// Words before the sums, the squares, the gaps, the raw values and the next row, as
+    /// [`Layout::settle`] found them.
+    pub(crate) sums_at: usize,
+    pub(crate) squares_at: usize,
+    pub(crate) gaps_at: usize,
+    pub(crate) raws_at: usize,
+    pub(crate) stride: usize,
+}
+
+impl RawField {
+    pub(crate) fn words(&self) -> usize {
+        match self {
+            Self::Hash { .. } | Self::Float { .. } | Self::Id => 2,
+            Self::Bucket { .. } | Self::Labels => 1,
+        }
+    }
+}
+
+impl Layout {
+    /// Word of the first count.
+    pub(crate) const COUNTS_AT: usize = TIME_WORDS;
+
+    /// Places the fields, once all are known.
+    pub(crate) fn settle(&mut self) {
+        self.sums_at = Self::COUNTS_AT + self.counts.len();
+        self.squares_at = self.sums_at + 2 * self.sums.len();
+        self.gaps_at = self.squares_at + 4 * self.squares.len();
+        self.raws_at = self.gaps_at + 4 * self.gaps.len();
+        self.stride = self.raw_at(self.raws.len());
+    }
+
+    /// Word of the raw value at `index`.
+    pub(crate) fn raw_at(&self, index: usize) -> usize {
+        let before = &self.raws[..index];
+        self.raws_at + before.iter().map(RawField::words).sum::<usize>()
+    }
+
+    /// Word of the raw value equal to `field`, if there is one.
+    pub(crate) fn word_of(&self, field: &RawField) -> Option<usize> {
+        let index = self.raws.iter().position(|known| known == field)?;
+        Some(self.raw_at(index))
+    }
+
+    /// Adds the running fields of `delta` to those of `row`.
+    #[inline]
+    pub(crate) fn add(&self, row: &mut [u32], delta: &[u32]) {
+        let counts = Self::COUNTS_AT..self.sums_at;
+        for (total, own) in row[counts.clone()].iter_mut().zip(&delta[counts]) {
+            *total = total.wrapping_add(*own);
+        }
+        let sums = self.sums_at..self.squares_at;
+        let (totals, owns) = (&mut row[sums.clone()], &delta[sums]);
+        for (total, own) in totals
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(owns.as_chunks().0)
+        {
+            *total = halves(whole(*total).wrapping_add(whole(*own)));
+        }
+        let wide = self.squares_at..self.raws_at;
+        let (totals, owns) = (&mut row[wide.clone()], &delta[wide]);
+        for (total, own) in totals
+            .as_chunks_mut::<4>()
+            .0
+            .iter_mut()
+            .zip(owns.as_chunks::<4>().0)
+        {
+            let sum = get128(total, 0).wrapping_add(get128(own, 0));
+            set128(total, 0, sum);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The parts of a plan, each with the features that use it.
+
+use std::collections::BTreeSet;
+
+use tillwatch_records::units::DurationMs;
+
+use super::explanation::{Explained, Explanation, Filter, Kept, RowField, WindowBound};
+use super::uses::Uses;
+use super::words::{WORD_BYTES, bound_words, lasting_growth};
+use crate::plan::{Layout, Plan};
+use crate::structures::{Decayed, HeldSlot, Queue};
+
+impl Plan {
+    /// What the plan keeps and does.
+    pub fn explain(&self) -> Explanation {
+        let uses: Vec<Uses> = self.ops.iter().map(|op| Uses::of(self, op)).collect();
+        let named = self.features.iter().zip(&self.ops);
+        Explanation {
+            catalog: self.version.clone(),
+            bytes_per_record: self.layout.stride * WORD_BYTES,
+            retention: DurationMs::from_ms(self.retention_ms()),
+            row: self.explain_row(),
+            windows: self.explain_windows(&uses),
+            filters: self.explain_filters(&uses),
+            kept: self.explain_kept(&uses),
+            features: named
+                .map(|(info, op)| Explained {
+                    name: info.name.clone(),
+                    window: self.window_words(info, op),
+                    formula: self.formula(op),
+                    cost: self.cost(op),
+                })
+                .collect(),
+        }
+    }
+
+    fn explain_row(&self) -> Vec<RowField> {
+        let layout = &self.layout;
+        let mut row = Vec::new();
+        let mut at = 0;
+        let mut field = |words: usize, what: String| {
+            row.push(RowField {
+                at: at * WORD_BYTES,
+                bytes: words * WORD_BYTES,
+                what,
+            });
+            at += words;
+        };
+        field(Layout::COUNTS_AT, "event time".to_owned());
+        for count in &layout.counts {
+            field(1, format!("number of {}", self.count_words(*count)));
+        }
+        for sum in &layout.sums {
+            let records = self.records(sum.bit, std::slice::from_ref(&sum.source));
+            field(2, format!("sum of {} of {records}", sum.source.name));
+        }
+        for square in &layout.squares {
+            let records = self.records(square.bit, std::slice::from_ref(&square.source));
+            let name = &square.source.name;
+            field(4, format!("sum of squared {name} of {records}"));
+        }
+        for gap in &layout.gaps {
+            let records = self.records(self.sinces[gap.since].bit, &[]);
+            field(4, format!("sum of squared times between {records}"));
+        }
+        for raw in &layout.raws {
+            field(raw.words(), self.raw_words(raw));
+        }
+        row
+    }
+
+    fn explain_windows(&self, uses: &[Uses]) -> Vec<WindowBound> {
+        let windows = || uses.iter().filter_map(|uses| uses.window);
+        self.bounds
+            .iter()
+            .enumerate()
+            .map(|(index, bound)| WindowBound {
+                bound: bound_words(bound),
+                begin: windows().filter(|window| window.start == index).count(),
+                end: windows()
+                    .filter(|window| self.ends[window.end].bound == index)
+                    .count(),
+            })
+            .collect()
+    }
+
+    fn explain_filters(&self, uses: &[Uses]) -> Vec<Filter> {
+        let predicates_of = |uses: &Uses| -> BTreeSet<usize> {
+            let bits = uses.bits.iter().map(|bit| &self.bits[*bit]);
+            bits.flat_map(|bit| bit.predicates.iter().copied())
+                .collect()
+        };
+        let of_records = self.predicates.iter().enumerate().map(|(id, p)| Filter {
+            features: uses
+                .iter()
+                .filter(|uses| predicates_of(uses).contains(&id))
+                .count(),
+            is_label: false,
+            predicate: p.canonical(),
+        });
+        let of_labels = self.labels.iter().enumerate().map(|(id, p)| Filter {
+            features: uses.iter().filter(|uses| uses.labels.contains(&id)).count(),
+            is_label: true,
+            predicate: p.canonical(),
+        });
+        of_records.chain(of_labels).collect()
+    }
+
+    fn explain_kept(&self, uses: &[Uses]) -> Vec<Kept> {
+        let using = |of: fn(&Uses) -> &BTreeSet<usize>, slot: usize| {
+            uses.iter().filter(|uses| of(uses).contains(&slot)).count()
+        };
+        let of_key = |bytes: usize, features: usize, what: String| Kept {
+            bytes,
+            grows: "",
+            is_of_lane: false,
+            features,
+            what,
+        };
+        let mut kept = Vec::new();
+        let cursors = self.bounds.len() - 1;
+        if cursors > 0 {
+            let features = uses.iter().filter(|uses| uses.window.is_some()).count();
+            let what = format!("{cursors} places in the rows, one per window bound");
+            kept.push(of_key(cursors * WORD_BYTES, features, what));
+        }
+        for (slot, since) in self.sinces.iter().enumerate() {
+            let what = format!("time of the last of {}", self.records(since.bit, &[]));
+            kept.push(of_key(16, using(|uses| &uses.sinces, slot), what));
+        }
+        for slot in 0..self.labelled.len() {
+            let what = format!("running {}", self.labelled_words(slot));
+            kept.push(of_key(8, using(|uses| &uses.labelled, slot), what));
+        }
+        if self.label_words.is_some() {
+            let features = uses.iter().filter(|uses| !uses.labels.is_empty()).count();
+            let what = "row where the next label is looked for".to_owned();
+            kept.push(of_key(WORD_BYTES, features, what));
+        }
+        for (slot, memory) in self.memories.iter().enumerate() {
+            let bytes = memory.words() * WORD_BYTES;
+            let features = using(|uses| &uses.memories, slot);
+            kept.push(of_key(bytes, features, self.memory_words(slot)));
+        }
+        for slot in 0..self.extremes.len() {
+            kept.push(Kept {
+                grows: "16 per entry, about ln n",
+                ..of_key(
+                    size_of::<Queue>(),
+                    using(|uses| &uses.queues, slot),
+                    self.queue_words(slot),
+                )
+            });
+        }
+        for (slot, spec) in self.holdings.iter().enumerate() {
+            kept.push(Kept {
+                grows: self.holding_growth(spec),
+                ..of_key(
+                    size_of::<HeldSlot>(),
+                    using(|uses| &uses.holdings, slot),
+                    self.holding_words(spec),
+                )
+            });
+        }
+        for lasting in &self.lasting {
+            let features = uses.iter().filter(|uses| uses.look_at(self, lasting));
+            kept.push(Kept {
+                grows: lasting_growth(lasting.needed),
+                ..of_key(0, features.count(), self.lasting_words(lasting))
+            });
+        }
+        for slot in 0..self.decayed.len() {
+            kept.push(Kept {
+                grows: "12 to 18 per bucket, at most 96 KiB",
+                ..of_key(
+                    size_of::<Decayed>(),
+                    using(|uses| &uses.decayed, slot),
+                    self.decayed_words(slot),
+                )
+            });
+        }
+        for slot in 0..self.cohorts.len() {
+            kept.push(Kept {
+                grows: "40 to 75 per cohort, at most 65536 of them",
+                is_of_lane: true,
+                ..of_key(
+                    0,
+                    using(|uses| &uses.cohorts, slot),
+                    self.cohort_words(slot),
+                )
+            });
+        }
+        kept
+    }
+}

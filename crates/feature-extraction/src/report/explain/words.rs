@@ -1,0 +1,302 @@
+//! The parts of a plan in words: what is kept of records.
+
+use tillwatch_records::RecordKind;
+use tillwatch_records::units::DurationMs;
+
+use super::uses::{count_field, raw_field};
+use crate::catalog::Source;
+use crate::plan::{
+    BitId, Bound, CountField, CountSource, EventKind, ExtremeValue, HoldingSpec, Lasting, Memory,
+    Needed, Number, NumberId, Part, Plan, RawField,
+};
+use crate::structures::Holding;
+
+/// Bytes of a word of a row.
+pub(super) const WORD_BYTES: usize = size_of::<u32>();
+
+impl Plan {
+    /// The records that have `bit`. Columns that are read anyway are not named.
+    pub(super) fn records(&self, bit: BitId, read: &[Source]) -> String {
+        let bit = &self.bits[bit];
+        let mut text = match bit.kind {
+            RecordKind::Transaction => "transactions",
+            RecordKind::TerminalEvent => "terminal events",
+            RecordKind::Label => "labels",
+        }
+        .to_owned();
+        let conditions = bit
+            .predicates
+            .iter()
+            .map(|id| self.predicates[*id].canonical());
+        let mut conditions: Vec<String> = conditions.collect();
+        let others = bit.not_null.iter().filter(|source| !read.contains(source));
+        conditions.extend(others.map(|source| format!("{} is known", source.name)));
+        if !conditions.is_empty() {
+            text.push_str(" where ");
+            text.push_str(&conditions.join(" AND "));
+        }
+        text
+    }
+
+    /// What a count counts.
+    pub(super) fn count_words(&self, field: CountField) -> String {
+        match field {
+            CountField::Bit(bit) => self.records(bit, &[]),
+            CountField::Known {
+                bit,
+                number,
+                is_log,
+            } => {
+                let number = self.number_words(number);
+                let number = if is_log {
+                    format!("the logarithm of {number}")
+                } else {
+                    number
+                };
+                format!("{} with a value of {number}", self.records(bit, &[]))
+            }
+            CountField::Event(event) => {
+                let spec = self.events[event];
+                let what = match spec.kind {
+                    EventKind::Duplicate => "repeated numbers",
+                    EventKind::Regression => "numbers that went back",
+                    EventKind::Fork => "turns of two counters",
+                    EventKind::Change => "changes",
+                };
+                format!("{what} of {}", self.memory_subject(spec.memory))
+            }
+        }
+    }
+
+    pub(super) fn counted(&self, source: CountSource) -> String {
+        match count_field(self, source) {
+            Some(field) => self.count_words(field),
+            // Every row counts only where there is one kind of record.
+            None => "transactions".to_owned(),
+        }
+    }
+
+    pub(super) fn number_words(&self, number: NumberId) -> String {
+        match &self.numbers[number] {
+            Number::Column(source) => source.name.to_string(),
+            Number::Expression(expression) => expression.canonical(),
+        }
+    }
+
+    /// A number that is read of the records of `bit`.
+    fn number_of(&self, number: NumberId, bit: BitId) -> String {
+        let read = match &self.numbers[number] {
+            Number::Column(source) => std::slice::from_ref(source),
+            Number::Expression(_) => &[],
+        };
+        format!(
+            "{} of {}",
+            self.number_words(number),
+            self.records(bit, read)
+        )
+    }
+
+    /// What a raw value is.
+    pub(super) fn raw_words(&self, raw: &RawField) -> String {
+        match raw {
+            RawField::Hash { .. } => format!("hash of {}", self.raw_subject(raw)),
+            RawField::Float { .. } => format!("value of {}", self.raw_subject(raw)),
+            RawField::Bucket { .. } => format!("bucket of {}", self.raw_subject(raw)),
+            RawField::Id => "identity of the transaction, for labels".to_owned(),
+            RawField::Labels => "what the latest label says".to_owned(),
+        }
+    }
+
+    fn raw_subject(&self, raw: &RawField) -> String {
+        match raw {
+            RawField::Hash { bit, sources } => {
+                format!("{} of {}", tuple(sources), self.records(*bit, sources))
+            }
+            RawField::Float { bit, number } => self.number_of(*number, *bit),
+            RawField::Bucket {
+                bit,
+                number,
+                is_log,
+            } => {
+                let log = if *is_log { "the logarithm of " } else { "" };
+                format!("{log}{}", self.number_of(*number, *bit))
+            }
+            RawField::Id | RawField::Labels => "transactions".to_owned(),
+        }
+    }
+
+    pub(super) fn raw_subject_at(&self, at: usize) -> String {
+        raw_field(self, at).map_or_else(String::new, |raw| self.raw_subject(raw))
+    }
+
+    pub(super) fn sum_words(&self, at: usize) -> String {
+        let field = &self.layout.sums[(at - self.layout.sums_at) / 2];
+        let records = self.records(field.bit, std::slice::from_ref(&field.source));
+        format!("{} of {records}", field.source.name)
+    }
+
+    /// What a labelled total is of.
+    pub(super) fn labelled_words(&self, slot: usize) -> String {
+        let spec = &self.labelled[slot];
+        let label = self.labels[spec.label as usize].canonical();
+        match spec.sum {
+            Some(at) => format!("sum of {}, whose label says {label}", self.sum_words(at)),
+            None => {
+                let records = self.counted(spec.count);
+                format!("number of {records}, whose label says {label}")
+            }
+        }
+    }
+
+    pub(super) fn part_words(&self, part: Part) -> String {
+        match part {
+            Part::Counted(source) => format!("number of {}", self.counted(source)),
+            Part::Labelled(slot) => self.labelled_words(slot),
+        }
+    }
+
+    /// What a memory is of.
+    pub(super) fn memory_subject(&self, slot: usize) -> String {
+        let spec = self.memories[slot];
+        match spec.memory {
+            Memory::Ewma { number, .. } | Memory::Sequence { number, .. } => {
+                self.number_of(number, spec.bit)
+            }
+            Memory::Profile { .. } => self.records(spec.bit, &[]),
+            Memory::Place { lat, lon } => {
+                let read = [lat, lon].map(|number| self.number_words(number));
+                let known = &self.bits[spec.bit].not_null;
+                let records = self.records(spec.bit, known);
+                format!("({}) of {records}", read.join(", "))
+            }
+            Memory::Change { hash } => {
+                let sources = &self.hashes[hash];
+                format!("{} of {}", tuple(sources), self.records(spec.bit, sources))
+            }
+        }
+    }
+
+    /// A memory.
+    pub(super) fn memory_words(&self, slot: usize) -> String {
+        let subject = self.memory_subject(slot);
+        match self.memories[slot].memory {
+            Memory::Ewma { spec, .. } => {
+                let half_life = DurationMs::from_ms(spec.half_life.as_ms());
+                format!("mean and deviation of {subject}, half-life {half_life}")
+            }
+            Memory::Profile { spec } => {
+                let half_life = DurationMs::from_ms(spec.half_life.as_ms());
+                format!("rate per hour of the week of {subject}, half-life {half_life}")
+            }
+            Memory::Place { .. } => format!("last place {subject}"),
+            Memory::Change { .. } => format!("last value of {subject}"),
+            Memory::Sequence { .. } => format!("last numbers of {subject}"),
+        }
+    }
+
+    /// A queue of extreme values.
+    pub(super) fn queue_words(&self, slot: usize) -> String {
+        let (which, values) = self.extreme_words(slot);
+        let reach = DurationMs::from_ms(self.extremes[slot].reach_ms);
+        format!("queue of {which} {values}, of {reach}")
+    }
+
+    fn extreme_words(&self, slot: usize) -> (&'static str, String) {
+        let spec = &self.extremes[slot];
+        let which = if spec.smallest { "smallest" } else { "largest" };
+        let values = match spec.value {
+            ExtremeValue::Integer { sum, .. } => self.sum_words(sum),
+            ExtremeValue::Float { raw } => self.raw_subject_at(raw),
+        };
+        (which, values)
+    }
+
+    /// What a window's values are kept as.
+    pub(super) fn holding_words(&self, spec: &HoldingSpec) -> String {
+        let what = match spec.holding {
+            Holding::Distinct => "distinct values",
+            Holding::Entropy => "numbers of values, for entropy,",
+            Holding::Counts => "numbers of values",
+            Holding::Histogram => "histogram",
+        };
+        let start_ms = self.bounds[spec.start_bound].before_ms;
+        let span = DurationMs::from_ms(start_ms - self.bounds[spec.end_bound].before_ms);
+        format!("{what} of {}, of {span}", self.raw_subject_at(spec.raw))
+    }
+
+    /// What a window's values take.
+    pub(super) fn holding_growth(&self, spec: &HoldingSpec) -> &'static str {
+        match spec.holding {
+            _ if !spec.is_kept => "",
+            Holding::Distinct => "16 to 64 per value beyond 48 records, at most 96 KiB",
+            Holding::Entropy | Holding::Counts => "16 to 64 per value beyond 48 records",
+            Holding::Histogram => "8 to 32 per bucket beyond 48 records",
+        }
+    }
+
+    /// What is left of old rows for windows with a resolution.
+    pub(super) fn lasting_words(&self, lasting: &Lasting) -> String {
+        let bound = bound_words(&self.bounds[lasting.bound]);
+        match lasting.needed {
+            Needed::Values { raw } => {
+                let subject = self.raw_subject_at(raw);
+                format!("newest old row of each {subject}, from {bound}")
+            }
+            Needed::Extreme { queue } => {
+                let (which, values) = self.extreme_words(queue);
+                format!("old rows with the {which} {values}, from {bound}")
+            }
+        }
+    }
+
+    /// A decayed histogram.
+    pub(super) fn decayed_words(&self, slot: usize) -> String {
+        let spec = &self.decayed[slot];
+        let log = if spec.is_log { "the logarithm of " } else { "" };
+        let subject = self.number_of(spec.number, spec.bit);
+        let half_life = DurationMs::from_ms(spec.half_life.as_ms());
+        format!("histogram of {log}{subject}, half-life {half_life}")
+    }
+
+    /// The cohorts of a ratio.
+    pub(super) fn cohort_words(&self, slot: usize) -> String {
+        let spec = &self.cohorts[slot];
+        format!(
+            "share of {} among {}, per {}, half-life {}",
+            self.records(spec.part, &[]),
+            self.records(spec.base, &[]),
+            tuple(&self.hashes[spec.hash]),
+            DurationMs::from_ms(spec.half_life.as_ms())
+        )
+    }
+}
+
+/// How many rows are left for the sake of windows with a resolution.
+pub(super) fn lasting_growth(needed: Needed) -> &'static str {
+    match needed {
+        Needed::Values { .. } => "a row per value, 1024 per doubling beyond 2048",
+        Needed::Extreme { .. } => "about ln n rows, at most one per pane",
+    }
+}
+
+/// One or more columns.
+pub(super) fn tuple(sources: &[Source]) -> String {
+    let names: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
+    match names.as_slice() {
+        [name] => (*name).to_owned(),
+        names => format!("({})", names.join(", ")),
+    }
+}
+
+/// Where a bound lies.
+pub(super) fn bound_words(bound: &Bound) -> String {
+    let before = DurationMs::from_ms(bound.before_ms);
+    match (bound.before_ms, bound.resolution_ms) {
+        (0, _) => "the record itself".to_owned(),
+        (_, 0) => format!("{before} before"),
+        (_, resolution_ms) => {
+            let resolution = DurationMs::from_ms(resolution_ms);
+            format!("{before} before, rounded down to {resolution}")
+        }
+    }
+}

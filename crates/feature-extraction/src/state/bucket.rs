@@ -1,0 +1,267 @@
+//! A share of a lane's keys, found by hash: dense numbers and their state.
+//!
+//! Buckets are what is written and read back one at a time, so a bucket knows nothing of the others.
+
+use hashbrown::HashTable;
+
+use super::history::History;
+use super::key_parts::KeyParts;
+use crate::plan::Plan;
+use crate::structures::{Decayed, HeldSlot, Queue};
+use crate::times::NEVER_MS;
+
+/// What an allocation costs besides what was asked for.
+pub(crate) const ALLOCATION_BYTES: usize = 16;
+
+/// Bytes of an entry of the index: hash and number, and a control byte.
+pub(crate) const ENTRY_BYTES: usize = size_of::<(u64, u32)>() + 1;
+
+/// Keys of a lane whose hash has the same high bits.
+#[derive(Debug, Default)]
+pub(crate) struct Bucket {
+    /// Hash and slot of each key.
+    index: HashTable<(u64, u32)>,
+    pub(super) slots: Vec<Slot>,
+    /// As many as the plan has, per slot.
+    pub(super) queues: Vec<Queue>,
+    pub(super) holdings: Vec<HeldSlot>,
+    pub(super) decayed: Vec<Decayed>,
+    /// Slots without a key; the last is taken first.
+    pub(super) free: Vec<u32>,
+    /// Bytes of everything the slots point to.
+    pub(super) heap_bytes: usize,
+}
+
+/// A key, or room for one.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) history: History,
+    /// Until this event time a part of its history may be missing.
+    pub(crate) suspect_until_ms: i64,
+    /// When it was last seen, in records of the lane; 0 while the slot is free.
+    pub(crate) seen: u64,
+}
+
+impl Slot {
+    /// Room for a key.
+    pub(super) fn vacant() -> Self {
+        Self {
+            history: History::vacant(),
+            suspect_until_ms: NEVER_MS,
+            seen: 0,
+        }
+    }
+}
+
+impl Bucket {
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Estimated bytes of all state: what is allocated, as far as that does not depend on how the
+    /// bucket came to be what it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.heap_bytes + self.table_bytes()
+    }
+
+    /// Bytes of the tables of slots, and of an index for as many keys.
+    #[inline]
+    pub(crate) fn table_bytes(&self) -> usize {
+        // The index is at most seven eighths full and grows by doubling.
+        let entries = match self.slots.len() {
+            0 => 0,
+            keys => (keys * 8 / 7 + 1).next_power_of_two(),
+        };
+        entries * ENTRY_BYTES
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.queues.capacity() * size_of::<Queue>()
+            + self.holdings.capacity() * size_of::<HeldSlot>()
+            + self.decayed.capacity() * size_of::<Decayed>()
+            + self.slots.capacity() * size_of::<u32>()
+    }
+
+    /// The slot of `key`, if it has state.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let same = |(known, slot): &(u64, u32)| {
+            *known == hash && self.slots[*slot as usize].history.key() == key
+        };
+        self.index.find(hash, same).map(|(_, slot)| *slot)
+    }
+
+    /// The slot of a key with this hash.
+    #[inline]
+    pub(crate) fn find_hash(&self, hash: u64) -> Option<u32> {
+        let found = self.index.find(hash, |(known, _)| *known == hash);
+        found.map(|(_, slot)| *slot)
+    }
+
+    /// Reads a word of every cache line that says where the slot's queues, holdings and decayed values
+    /// are, so that the processor fetches those of many keys at once.
+    #[inline]
+    pub(crate) fn prefetch_parts(&self, plan: &Plan, number: u32) -> u32 {
+        let (queues, holdings, decayed) = self.slices(plan, number);
+        let lengths = queues.iter().fold(0, |seen, queue| seen ^ queue.bytes());
+        let held = holdings.iter().filter(|held| held.is_some()).count();
+        let room = decayed
+            .iter()
+            .fold(0, |seen, decayed| seen ^ decayed.bytes());
+        (lengths ^ held ^ room) as u32
+    }
+
+    /// As [`Bucket::prefetch_parts`], of what these point to.
+    #[inline]
+    pub(crate) fn prefetch_values(&self, plan: &Plan, number: u32) -> u32 {
+        let (queues, holdings, decayed) = self.slices(plan, number);
+        let mut seen = queues.iter().fold(0, |seen, queue| seen ^ queue.prefetch());
+        for held in holdings.iter().flatten() {
+            seen ^= held.bytes() as u32;
+        }
+        decayed
+            .iter()
+            .fold(seen, |seen, decayed| seen ^ decayed.prefetch())
+    }
+
+    /// What the slot has besides its history.
+    #[inline]
+    fn slices(&self, plan: &Plan, number: u32) -> (&[Queue], &[HeldSlot], &[Decayed]) {
+        let at = number as usize;
+        let (queues, holdings) = (plan.extremes.len(), plan.holdings.len());
+        let decayed = plan.decayed.len();
+        (
+            &self.queues[at * queues..][..queues],
+            &self.holdings[at * holdings..][..holdings],
+            &self.decayed[at * decayed..][..decayed],
+        )
+    }
+
+    /// Gives `key`, which has no state, a slot.
+    pub(crate) fn insert(
+        &mut self,
+        plan: &Plan,
+        hash: u64,
+        key: &[u8],
+        suspect_until_ms: i64,
+    ) -> u32 {
+        let slot = Slot {
+            history: History::new(plan, key),
+            suspect_until_ms,
+            seen: 1,
+        };
+        self.heap_bytes += slot.history.bytes() + ALLOCATION_BYTES;
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.slots[number as usize] = slot;
+                number
+            }
+            None => {
+                self.make_room(plan);
+                self.push(plan, slot);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.enter_index(hash, number);
+        number
+    }
+
+    /// Room for more slots, by an eighth at a time: a large table doubled would waste half of it.
+    fn make_room(&mut self, plan: &Plan) {
+        if self.slots.len() < self.slots.capacity() {
+            return;
+        }
+        let more = (self.slots.len() / 8).max(4);
+        self.reserve(plan, self.slots.len() + more);
+    }
+
+    /// Room for exactly `capacity` slots.
+    pub(super) fn reserve(&mut self, plan: &Plan, capacity: usize) {
+        fn reserve<T>(table: &mut Vec<T>, capacity: usize) {
+            table.reserve_exact(capacity.saturating_sub(table.len()));
+        }
+        reserve(&mut self.slots, capacity);
+        reserve(&mut self.queues, capacity * plan.extremes.len());
+        reserve(&mut self.holdings, capacity * plan.holdings.len());
+        reserve(&mut self.decayed, capacity * plan.decayed.len());
+        reserve(&mut self.free, capacity);
+    }
+
+    /// Adds a slot whose windows hold nothing.
+    pub(super) fn push(&mut self, plan: &Plan, slot: Slot) {
+        self.slots.push(slot);
+        let slots = self.slots.len();
+        self.queues
+            .resize_with(slots * plan.extremes.len(), Queue::default);
+        self.holdings
+            .resize_with(slots * plan.holdings.len(), || None);
+        self.decayed
+            .resize_with(slots * plan.decayed.len(), Decayed::default);
+    }
+
+    /// Room for so many keys in the index.
+    pub(super) fn reserve_index(&mut self, keys: usize) {
+        self.index.reserve(keys, |(known, _)| *known);
+    }
+
+    pub(super) fn enter_index(&mut self, hash: u64, number: u32) {
+        self.index
+            .insert_unique(hash, (hash, number), |(known, _)| *known);
+    }
+
+    /// Hash and slot of each key.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &(u64, u32)> {
+        self.index.iter()
+    }
+
+    /// The state of a slot.
+    #[inline]
+    pub(crate) fn slot(&self, number: u32) -> &Slot {
+        &self.slots[number as usize]
+    }
+
+    /// The key's state to be changed; [`Bucket::settle`] wants to know of it afterwards. `seen` is the
+    /// number of the record that asks.
+    #[inline]
+    pub(crate) fn parts(&mut self, plan: &Plan, number: u32, seen: Option<u64>) -> KeyParts<'_> {
+        let at = number as usize;
+        let (queues, holdings) = (plan.extremes.len(), plan.holdings.len());
+        let decayed = plan.decayed.len();
+        let slot = &mut self.slots[at];
+        slot.seen = seen.unwrap_or(slot.seen);
+        KeyParts {
+            history: &mut slot.history,
+            queues: &mut self.queues[at * queues..][..queues],
+            holdings: &mut self.holdings[at * holdings..][..holdings],
+            decayed: &mut self.decayed[at * decayed..][..decayed],
+        }
+    }
+
+    /// Counts what a change of a key's state allocated or freed: its [`KeyParts::bytes`] before and
+    /// after.
+    #[inline]
+    pub(crate) fn settle(&mut self, before: usize, after: usize) {
+        self.heap_bytes = self.heap_bytes + after - before;
+    }
+
+    /// Counts the slot's memory, once everything is in it.
+    pub(super) fn count_slot(&mut self, plan: &Plan, number: u32) {
+        self.heap_bytes += self.parts(plan, number, None).bytes() + ALLOCATION_BYTES;
+    }
+
+    /// Frees a slot whose key has this hash; gives the key's watermark.
+    pub(crate) fn evict(&mut self, plan: &Plan, hash: u64, number: u32) -> i64 {
+        let parts = self.parts(plan, number, None);
+        let before = parts.bytes() + ALLOCATION_BYTES;
+        let watermark_ms = parts.history.watermark_ms;
+        parts.queues.fill_with(Queue::default);
+        parts.holdings.fill_with(|| None);
+        parts.decayed.fill_with(Decayed::default);
+        self.slots[number as usize] = Slot::vacant();
+        self.heap_bytes -= before;
+        if let Ok(entry) = self.index.find_entry(hash, |(_, known)| *known == number) {
+            entry.remove();
+        }
+        self.free.push(number);
+        watermark_ms
+    }
+}

@@ -1,0 +1,145 @@
+//! Where in a history windows begin and end, and where counted records are.
+
+use super::rows::History;
+use crate::plan::{CountSource, Plan};
+use crate::times::NEVER_MS;
+
+/// Rows that are looked at one by one, where the wanted one most often is, before it is searched for by
+/// halves.
+const LOOKS: usize = 8;
+
+impl History {
+    /// Finds every bound for a record at `now_ms` without moving a cursor. One that is older than any
+    /// record may be sees only what is remembered record by record, kept by chance or not.
+    pub(crate) fn search(&self, plan: &Plan, now_ms: i64, bounds: &mut [u32]) {
+        let is_older = now_ms < self.watermark_ms.saturating_sub(plan.lateness_ms());
+        let oldest = if is_older {
+            self.forgotten_ms(plan)
+        } else {
+            NEVER_MS
+        };
+        for (place, bound) in bounds.iter_mut().zip(&plan.bounds) {
+            *place = self.count_until(plan, bound.limit_ms(now_ms).max(oldest));
+        }
+    }
+
+    /// Records at or before this time are forgotten, or compacted.
+    pub(crate) fn forgotten_ms(&self, plan: &Plan) -> i64 {
+        self.watermark_ms.saturating_sub(plan.retention_ms())
+    }
+
+    /// Number of rows with time ≤ `limit_ms`.
+    pub(crate) fn count_until(&self, plan: &Plan, limit_ms: i64) -> u32 {
+        let (mut low, mut high) = (0, self.rows);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.time(plan, middle) <= limit_ms {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Number of records before `row` that `count` counts, from an arbitrary start.
+    #[inline]
+    pub(crate) fn counted(&self, plan: &Plan, row: u32, count: CountSource) -> u32 {
+        match count {
+            CountSource::Rows => row,
+            CountSource::Word(at) => self.row(plan, row)[at],
+        }
+    }
+
+    /// Whether `count` counts the record of `row`.
+    #[inline]
+    pub(crate) fn counts(&self, plan: &Plan, row: u32, count: CountSource) -> bool {
+        self.counted(plan, row + 1, count) != self.counted(plan, row, count)
+    }
+
+    /// The first row from `from` on by which `count` has risen by at least `rise`; `to` when it has
+    /// not before.
+    pub(crate) fn risen(
+        &self,
+        plan: &Plan,
+        (from, to): (u32, u32),
+        count: CountSource,
+        rise: u32,
+    ) -> u32 {
+        let first = self.counted(plan, from, count);
+        let (mut low, mut high) = (from, to);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.counted(plan, middle, count).wrapping_sub(first) < rise {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// A row from `from` on such that `count` counts `wanted` of those from there to `to`; it counts more
+    /// of all.
+    ///
+    /// Near the end most often: looks back from there first. Takes nothing for granted of counts, which
+    /// may be any in state that was read back.
+    #[inline]
+    pub(crate) fn newest_counted(
+        &self,
+        plan: &Plan,
+        (from, to): (u32, u32),
+        count: CountSource,
+        wanted: u32,
+    ) -> u32 {
+        let total = self.counted(plan, to, count);
+        let newer = |row| total.wrapping_sub(self.counted(plan, row, count));
+        // No row counts twice, so it lies as far back as counts are missing, or farther.
+        let mut row = to.saturating_sub(wanted);
+        for _ in 0..LOOKS {
+            let missing = wanted.saturating_sub(newer(row));
+            if missing == 0 && row >= from {
+                return row;
+            }
+            row = row.saturating_sub(missing);
+            if row <= from {
+                break;
+            }
+        }
+        let rise = newer(from).wrapping_sub(wanted);
+        self.risen(plan, (from, to), count, rise)
+    }
+
+    /// The last row in `from..to` that `count` counts.
+    pub(crate) fn last_counted(
+        &self,
+        plan: &Plan,
+        (from, to): (u32, u32),
+        count: CountSource,
+    ) -> Option<u32> {
+        let mut near = (from..to).rev().take(LOOKS);
+        if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
+            return Some(row);
+        }
+        let first = self.counted(plan, from, count);
+        let total = self.counted(plan, to, count).wrapping_sub(first);
+        // The smallest row before which all of them lie is the one after the last.
+        (total > 0).then(|| self.risen(plan, (from, to), count, total) - 1)
+    }
+
+    /// The first row in `from..to` that `count` counts.
+    pub(crate) fn first_counted(
+        &self,
+        plan: &Plan,
+        (from, to): (u32, u32),
+        count: CountSource,
+    ) -> Option<u32> {
+        let mut near = (from..to).take(LOOKS);
+        if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
+            return Some(row);
+        }
+        let first = self.counted(plan, from, count);
+        let total = self.counted(plan, to, count).wrapping_sub(first);
+        (total > 0).then(|| self.risen(plan, (from, to), count, 1) - 1)
+    }
+}

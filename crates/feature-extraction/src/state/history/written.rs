@@ -1,0 +1,108 @@
+//! A key's history as words, and back.
+
+use tillwatch_records::limits::EVENT_TIME_MS_MIN;
+
+use super::room::most_capacity;
+use super::rows::History;
+use crate::plan::Plan;
+use crate::times::{NEVER_MS, OPEN_MS, is_event_time};
+use crate::words::{push64, take, take_run, take64};
+
+impl History {
+    /// Appends everything as words: `capacity | words | rows | compacted | key bytes | watermark (2)`, and
+    /// the words as they are.
+    pub(crate) fn write(&self, out: &mut Vec<u32>) {
+        out.extend([
+            self.words.capacity() as u32,
+            self.words.len() as u32,
+            self.rows,
+            self.compacted,
+            u32::from(self.key_bytes),
+        ]);
+        push64(out, self.watermark_ms.cast_unsigned());
+        out.extend_from_slice(&self.words);
+    }
+
+    /// What was written; nothing when it cannot have been.
+    pub(crate) fn read_from(plan: &Plan, words: &mut &[u32]) -> Option<Self> {
+        let capacity = take(words)? as usize;
+        let length = take(words)? as usize;
+        let (rows, compacted) = (take(words)?, take(words)?);
+        let key_bytes = u16::try_from(take(words)?).ok()?;
+        let watermark_ms = take64(words)?.cast_signed();
+        let written = take_run(words, length)?;
+        let key_words = usize::from(key_bytes).div_ceil(size_of::<u32>());
+        let expected = (rows as usize + 1)
+            .checked_mul(plan.layout.stride)?
+            .checked_add(key_words + plan.fixed_words)?;
+        let most = most_capacity(plan, length);
+        if length != expected || compacted > rows || !(length..=most).contains(&capacity) {
+            return None;
+        }
+        let mut own = Vec::new();
+        own.reserve_exact(capacity);
+        own.extend_from_slice(written);
+        let history = Self {
+            words: own,
+            rows,
+            compacted,
+            watermark_ms,
+            key_bytes,
+        };
+        history.is_sound(plan).then_some(history)
+    }
+
+    /// Whether everything is as folding takes it for granted: times can be subtracted, rows are sorted,
+    /// and what points at rows points where it must. Totals and values may be any.
+    fn is_sound(&self, plan: &Plan) -> bool {
+        self.rows_are_sound(plan)
+            && self.cursors_are_sound(plan)
+            && self.times_are_sound(plan)
+            && (plan.label_words.is_none() || self.fixed(plan.label_hint_at()) <= self.rows)
+    }
+
+    /// Whether rows are sorted by time, none is newer than the watermark, and those that compaction
+    /// left are old enough.
+    fn rows_are_sound(&self, plan: &Plan) -> bool {
+        let mut previous = EVENT_TIME_MS_MIN;
+        let sorted = (0..self.rows).all(|row| {
+            let time = self.time(plan, row);
+            let is_later = time >= previous;
+            previous = time;
+            is_later
+        });
+        let compacted = self.compacted.checked_sub(1);
+        sorted
+            && is_event_time(self.watermark_ms)
+            && previous <= self.watermark_ms
+            && self.time(plan, self.rows) == OPEN_MS
+            && compacted.is_none_or(|row| self.time(plan, row) <= self.forgotten_ms(plan))
+    }
+
+    /// Whether each cursor stands where the watermark says, so that no window ends before it begins.
+    /// Rows must be sound.
+    fn cursors_are_sound(&self, plan: &Plan) -> bool {
+        plan.bounds
+            .iter()
+            .enumerate()
+            .skip(1)
+            .all(|(index, bound)| {
+                let cursor = self.cursor(index);
+                let limit = bound.limit_ms(self.watermark_ms);
+                let is_after = |row: u32| self.time(plan, row) > limit;
+                cursor <= self.rows && is_after(cursor) && (cursor == 0 || !is_after(cursor - 1))
+            })
+    }
+
+    /// Whether the times of the newest records are times.
+    fn times_are_sound(&self, plan: &Plan) -> bool {
+        let is_sound = |at: usize| {
+            let time = self.fixed_time(at);
+            time == NEVER_MS || is_event_time(time)
+        };
+        (0..plan.sinces.len()).all(|slot| {
+            let at = plan.since_at(slot);
+            is_sound(at) && is_sound(at + 2)
+        })
+    }
+}

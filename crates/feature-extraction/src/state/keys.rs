@@ -1,0 +1,245 @@
+//! The keys of a lane in a fixed number of buckets, and who goes when memory runs out.
+//!
+//! State is counted as the allocator gives it. Past the budget every key idle for longer than its
+//! time to live goes, then the least recently seen ones until a sixteenth of the budget is free, so
+//! that the sweep over all keys is paid for by many records.
+
+use super::bucket::Bucket;
+use super::history::History;
+use super::key_hash::{BUCKETS, bucket_of};
+use super::key_parts::KeyParts;
+use crate::plan::Plan;
+use crate::structures::{Decayed, Queue};
+use crate::times::NEVER_MS;
+
+/// Part of the budget that a sweep frees, and part of the keys that one round of it drops.
+const SWEEP_PART: usize = 16;
+
+/// A key's place within its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyIndex {
+    bucket: u32,
+    slot: u32,
+}
+
+/// All keys of a lane.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// [`BUCKETS`] of them.
+    buckets: Vec<Bucket>,
+    /// Sum of [`Bucket::bytes`].
+    bytes: usize,
+    /// Newest watermark of an evicted key; [`NEVER_MS`] before the first eviction.
+    pub(crate) evicted_ms: i64,
+    /// Rises with every sweep: places found before it may be stale.
+    pub(crate) epoch: u64,
+    pub(crate) evicted: u64,
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        Self {
+            buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
+            bytes: 0,
+            evicted_ms: NEVER_MS,
+            epoch: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.iter().map(Bucket::len).sum()
+    }
+
+    /// Estimated bytes of all state.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The bucket with this number.
+    pub(crate) fn bucket(&self, number: usize) -> &Bucket {
+        &self.buckets[number]
+    }
+
+    /// Puts `bucket` in the place of the one with this number.
+    pub(crate) fn replace(&mut self, number: usize, bucket: Bucket) {
+        self.bytes = self.bytes + bucket.bytes() - self.buckets[number].bytes();
+        self.buckets[number] = bucket;
+        self.epoch += 1;
+    }
+
+    /// The place of `key`, if it has state.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<KeyIndex> {
+        let bucket = bucket_of(hash);
+        let slot = self.buckets[bucket].find(hash, key)?;
+        Some(KeyIndex {
+            bucket: bucket as u32,
+            slot,
+        })
+    }
+
+    /// The place of a key with this hash. Two keys may share a hash, so the caller compares the name.
+    #[inline]
+    pub(crate) fn find_hash(&self, hash: u64) -> Option<KeyIndex> {
+        let bucket = bucket_of(hash);
+        let slot = self.buckets[bucket].find_hash(hash)?;
+        Some(KeyIndex {
+            bucket: bucket as u32,
+            slot,
+        })
+    }
+
+    /// As [`Bucket::prefetch_parts`].
+    #[inline]
+    pub(crate) fn prefetch_parts(&self, plan: &Plan, index: KeyIndex) -> u32 {
+        self.buckets[index.bucket as usize].prefetch_parts(plan, index.slot)
+    }
+
+    /// As [`Bucket::prefetch_values`].
+    #[inline]
+    pub(crate) fn prefetch_values(&self, plan: &Plan, index: KeyIndex) -> u32 {
+        self.buckets[index.bucket as usize].prefetch_values(plan, index.slot)
+    }
+
+    /// Gives `key`, which has no state, a place. `now_ms` is the time of its first record.
+    pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], now_ms: i64) -> KeyIndex {
+        let suspect_until_ms = self.suspect_until(plan, now_ms);
+        let number = bucket_of(hash);
+        let bucket = &mut self.buckets[number];
+        let before = bucket.bytes();
+        let slot = bucket.insert(plan, hash, key, suspect_until_ms);
+        self.bytes = self.bytes + bucket.bytes() - before;
+        KeyIndex {
+            bucket: number as u32,
+            slot,
+        }
+    }
+
+    /// Until when the state of a key that starts at `now_ms` may lack evicted history: as far as the
+    /// newest evicted record reaches into later windows. A key that starts more than the time to live
+    /// after it would have started afresh anyway.
+    fn suspect_until(&self, plan: &Plan, now_ms: i64) -> i64 {
+        if self.evicted_ms == NEVER_MS || now_ms - self.evicted_ms > plan.idle_ttl_ms() {
+            return NEVER_MS;
+        }
+        let reach_ms = if plan.remembers() {
+            plan.idle_ttl_ms()
+        } else {
+            plan.longest_window_ms() + plan.lateness_ms()
+        };
+        self.evicted_ms + reach_ms
+    }
+
+    /// Whether history of the key at `now_ms` may have been evicted.
+    #[inline]
+    pub(crate) fn is_suspect(&self, index: KeyIndex, now_ms: i64) -> bool {
+        now_ms
+            <= self.buckets[index.bucket as usize]
+                .slot(index.slot)
+                .suspect_until_ms
+    }
+
+    /// Whether a record at `now_ms` of a key without state may lack evicted history.
+    pub(crate) fn is_stranger_suspect(&self, plan: &Plan, now_ms: i64) -> bool {
+        now_ms <= self.suspect_until(plan, now_ms)
+    }
+
+    /// The key's records.
+    #[inline]
+    pub(crate) fn history(&self, index: KeyIndex) -> &History {
+        &self.buckets[index.bucket as usize].slot(index.slot).history
+    }
+
+    /// Forgets the key's records, but not the key.
+    pub(crate) fn reset(&mut self, plan: &Plan, index: KeyIndex) {
+        let parts = self.parts(plan, index, None);
+        let before = parts.bytes();
+        parts.history.reset(plan);
+        parts.queues.iter_mut().for_each(Queue::clear);
+        parts.holdings.iter_mut().for_each(|held| *held = None);
+        parts.decayed.iter_mut().for_each(Decayed::clear);
+        let after = parts.bytes();
+        self.settle(index, before, after);
+    }
+
+    /// The key's state to be changed; [`Keys::settle`] wants to know of it afterwards. `seen` is the
+    /// number of the record that asks.
+    #[inline]
+    pub(crate) fn parts(
+        &mut self,
+        plan: &Plan,
+        index: KeyIndex,
+        seen: Option<u64>,
+    ) -> KeyParts<'_> {
+        self.buckets[index.bucket as usize].parts(plan, index.slot, seen)
+    }
+
+    /// As [`Bucket::settle`].
+    #[inline]
+    pub(crate) fn settle(&mut self, index: KeyIndex, before: usize, after: usize) {
+        self.buckets[index.bucket as usize].settle(before, after);
+        self.bytes = self.bytes + after - before;
+    }
+
+    /// Evicts keys until the state fits `bytes_max` with room to spare, but never the last one.
+    #[cold]
+    pub(crate) fn sweep(&mut self, plan: &Plan, bytes_max: usize, watermark_ms: i64) {
+        self.epoch += 1;
+        let dead_ms = watermark_ms.saturating_sub(plan.idle_ttl_ms());
+        let mut live: Vec<Candidate> = Vec::with_capacity(self.len());
+        for (bucket, keys) in self.buckets.iter().enumerate() {
+            for (hash, slot) in keys.entries() {
+                let key = keys.slot(*slot);
+                let is_dead = key.history.watermark_ms < dead_ms;
+                live.push(Candidate {
+                    seen: if is_dead { 0 } else { key.seen },
+                    hash: *hash,
+                    index: KeyIndex {
+                        bucket: bucket as u32,
+                        slot: *slot,
+                    },
+                });
+            }
+        }
+        let dead = live.iter().filter(|key| key.seen == 0).count();
+        let target = bytes_max - bytes_max / SWEEP_PART;
+        let mut round = dead;
+        let mut live = live.as_mut_slice();
+        loop {
+            if round > 0 {
+                live.select_nth_unstable_by_key(round - 1, |key| (key.seen, key.hash));
+                let (oldest, rest) = live.split_at_mut(round);
+                // Their slots are taken again in this order.
+                oldest.sort_unstable_by_key(|key| (key.seen, key.hash));
+                for key in oldest.iter() {
+                    self.evict(plan, *key);
+                }
+                live = rest;
+            }
+            if self.bytes <= target || live.len() <= 1 {
+                return;
+            }
+            round = (live.len() / SWEEP_PART).max(1);
+        }
+    }
+
+    fn evict(&mut self, plan: &Plan, key: Candidate) {
+        let bucket = &mut self.buckets[key.index.bucket as usize];
+        let before = bucket.bytes();
+        let watermark_ms = bucket.evict(plan, key.hash, key.index.slot);
+        self.bytes = self.bytes + bucket.bytes() - before;
+        self.evicted_ms = self.evicted_ms.max(watermark_ms);
+        self.evicted += 1;
+    }
+}
+
+/// A key that may be evicted. The hash decides among keys seen by the same record, so that slots do not.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    seen: u64,
+    hash: u64,
+    index: KeyIndex,
+}
