@@ -1,7 +1,8 @@
 //! Features of job W and of the default models in steady state: `cargo bench --bench features`.
 //!
-//! Times are CPU time of the measuring thread. Every case starts with windows that are full: as many records per key in the last 24 hours as its
-//! name says, keys drawn uniformly at random, which is the worst case for the processor's caches.
+//! Times are CPU time of the measuring thread. Every case starts with windows that are full: as
+//! many records per key in the last 24 hours as its name says, keys drawn uniformly at random,
+//! which is the worst case for the processor's caches.
 
 use std::hint::black_box;
 

@@ -1,8 +1,8 @@
 //! What a record costs job W's features where there is more state, against where there is little:
 //! `cargo bench --bench flat`.
 //!
-//! Both lanes take batches by turns and CPU time is compared pair by pair, so that whatever else the machine does,
-//! and however fast it is just then, meets both.
+//! Both lanes take batches by turns and CPU time is compared pair by pair, so that whatever else
+//! the machine does, and however fast it is just then, meets both.
 
 use std::hint::black_box;
 

@@ -99,7 +99,8 @@ fn write_models(directory: &Path) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     for (number, method) in ["max", "noisy_or"].iter().enumerate() {
         let mut text = format!(
-            "name = \"model-{number}\"\nversion = \"1\"\nkind = \"ensemble\"\n[ensemble]\nmethod = \"{method}\"\n"
+            "name = \"model-{number}\"\nversion = \"1\"\nkind = \"ensemble\"\n[ensemble]\n\
+             method = \"{method}\"\n"
         );
         for member in MEMBERS {
             let member = shipped.join(member);

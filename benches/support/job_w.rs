@@ -157,7 +157,8 @@ pub fn plan(catalog: &str) -> Arc<Plan> {
     Arc::new(plan)
 }
 
-/// A stream of `live` records of each of `keys` keys in 24 hours, and a lane that has seen more than a day of it.
+/// A stream of `live` records of each of `keys` keys in 24 hours, and a lane that has seen more
+/// than a day of it.
 pub fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
     let plan = plan(include_str!("../../models/features/job-w.toml"));
     let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);

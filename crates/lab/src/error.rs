@@ -36,7 +36,10 @@ pub enum LabError {
         message: String,
     },
     /// A column that is needed and not there.
-    #[error("{path} has no column `{name}`{hint}; name it with --column {name}=THEIRS", path = path.display())]
+    #[error(
+        "{path} has no column `{name}`{hint}; name it with --column {name}=THEIRS",
+        path = path.display()
+    )]
     NoColumn {
         /// The file.
         path: PathBuf,

@@ -71,7 +71,11 @@ struct FeaturesArgs {
     #[arg(long = "column", value_name = "CANONICAL=THEIRS", value_parser = renamed)]
     columns: Vec<(Column, String)>,
     /// Amounts are in major units with this many decimals; whole minor units when absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(AMOUNT_DECIMALS_MAX)))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(..=i64::from(AMOUNT_DECIMALS_MAX)),
+    )]
     amount_decimals: Option<u32>,
     /// Keep rows out of all windows that are older than the newest of their key by more than this, as
     /// the stream's `allowed_lateness` does; every row counts when absent

@@ -259,7 +259,8 @@ fn errors_say_what_and_where() {
     check_error(
         "mcc = 6011",
         &expect![
-            "`=` cannot take column `mcc` (text) and `6011` (integer) at character 1, in `mcc = 6011`; write text in quotes and numbers without"
+            "`=` cannot take column `mcc` (text) and `6011` (integer) at character 1, in `mcc = \
+             6011`; write text in quotes and numbers without"
         ],
     );
     check_error(
@@ -277,7 +278,9 @@ fn errors_say_what_and_where() {
     check_error(
         "abz(amount_minor) > 1",
         &expect![
-            "unknown function `abz` at character 1; did you mean `abs`?; known are abs, coalesce, contains_item, epoch_ms, floor, greatest, haversine_km, hex, hour, least, left, length, ln, minute, right, round, substr, upper, version_before, weekday"
+            "unknown function `abz` at character 1; did you mean `abs`?; known are abs, coalesce, \
+             contains_item, epoch_ms, floor, greatest, haversine_km, hex, hour, least, left, \
+             length, ln, minute, right, round, substr, upper, version_before, weekday"
         ],
     );
     check_error(
@@ -303,13 +306,15 @@ fn errors_say_what_and_where() {
     check_error(
         "hour(amount_minor) > 1",
         &expect![
-            "function `hour` cannot take column `amount_minor` (integer) at character 1, in `hour(amount_minor)`"
+            "function `hour` cannot take column `amount_minor` (integer) at character 1, in \
+             `hour(amount_minor)`"
         ],
     );
     check_error(
         "count_24h & 1 = 1",
         &expect![
-            "`&` cannot take column `count_24h` (decimal) and `1` (integer) at character 1, in `count_24h & 1`"
+            "`&` cannot take column `count_24h` (decimal) and `1` (integer) at character 1, in \
+             `count_24h & 1`"
         ],
     );
     check_error(
@@ -325,13 +330,15 @@ fn errors_say_what_and_where() {
     check_error(
         "event_time > 5",
         &expect![
-            "`>` cannot take column `event_time` (time) and `5` (integer) at character 1, in `event_time > 5`; write a time as TIMESTAMP '…', or convert the column with epoch_ms"
+            "`>` cannot take column `event_time` (time) and `5` (integer) at character 1, in \
+             `event_time > 5`; write a time as TIMESTAMP '…', or convert the column with epoch_ms"
         ],
     );
     check_error(
         "amount_minor > 99999999999999999999",
         &expect![
-            "`99999999999999999999` at character 16 is not a 64-bit integer; write a decimal point for a double"
+            "`99999999999999999999` at character 16 is not a 64-bit integer; write a decimal \
+             point for a double"
         ],
     );
     check_error(
@@ -345,7 +352,8 @@ fn errors_say_what_and_where() {
     check_error(
         "flagged OR amount_minor",
         &expect![
-            "`OR` cannot take column `amount_minor` (integer) at character 12, in `amount_minor`; compare it with something"
+            "`OR` cannot take column `amount_minor` (integer) at character 12, in `amount_minor`; \
+             compare it with something"
         ],
     );
     check_error(

@@ -95,8 +95,8 @@ pub struct SimulatorSettings {
     /// Share of transactions that were stored at the terminal and forwarded as an advice (0220), up to an
     /// hour late. Default 0.0005.
     pub advice_fraction: f64,
-    /// Share of records that are terminal events (HEARTBEAT, BOOT, LOGON, UPDATE_END, CARD_READ_ERROR) instead of
-    /// transactions. Default 0.
+    /// Share of records that are terminal events (HEARTBEAT, BOOT, LOGON, UPDATE_END,
+    /// CARD_READ_ERROR) instead of transactions. Default 0.
     pub terminal_event_fraction: f64,
     /// Whether fraudulent transactions are followed by labels, lognormal with median 14 days, clipped to
     /// 1 to 120 days. Default false.

@@ -120,7 +120,8 @@ impl Tree {
     ) -> Result<Self, String> {
         if leaves.len() != nodes.len() + 1 || leaves.len() > LEAVES_MAX {
             return Err(format!(
-                "has {} nodes and {} leaves; there is one leaf more than nodes, and {LEAVES_MAX} leaves at most",
+                "has {} nodes and {} leaves; there is one leaf more than nodes, and {LEAVES_MAX} \
+                 leaves at most",
                 nodes.len(),
                 leaves.len()
             ));

@@ -33,7 +33,8 @@ fn small_files_take_little_memory() {
     };
     let lightgbm = |header: &str, tree: &str| {
         format!(
-            "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\n{header}\n\nTree=0\n{tree}\nend of trees\n"
+            "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\n{header}\n\nTree=0\n{tree}\n\
+             end of trees\n"
         )
     };
     let files = [

@@ -129,7 +129,8 @@ fn a_path_attribute_leads_to_its_file() {
 #[test]
 fn a_kernel_names_its_members_and_its_reason() {
     let members = |source| Kernel::read(source).map(|kernel| kernel.members.into_iter().collect());
-    let kernel = "//! Folds.\n//!\n//! Kernel: `fold`, read and\n//! taken need each other because a row is both.\n";
+    let kernel = "//! Folds.\n//!\n//! Kernel: `fold`, read and\n\
+                  //! taken need each other because a row is both.\n";
     let expected = ["fold", "read", "taken"].map(str::to_owned).to_vec();
     assert_eq!(members(kernel), Some(expected));
     assert_eq!(

@@ -58,9 +58,9 @@ use outline::Outline;
 /// is not known sending a record both ways in the shares in which the training records went. They are
 /// what LightGBM's `pred_contrib` and XGBoost's `pred_contribs` give.
 ///
-/// Contributions are of the raw score before the link: log-odds of a classifier, and of an isolation forest the
-/// mean path length over its expectation. There a contribution below 0 says that the feature made the
-/// path shorter, that is the record stranger.
+/// Contributions are of the raw score before the link: log-odds of a classifier, and of an
+/// isolation forest the mean path length over its expectation. There a contribution below 0 says
+/// that the feature made the path shorter, that is the record stranger.
 #[derive(Debug)]
 pub struct Explainer {
     features: usize,

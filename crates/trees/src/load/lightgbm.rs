@@ -1,8 +1,10 @@
 //! LightGBM's text models (`save_model`), v3 and v4.
 //!
-//! LightGBM computes in doubles: it adds leaves in tree order. Its random forests average, yet only on the
-//! way from the raw score (`predict(raw_score=True)`), which is their sum, to the probability. Before trees see a row, values within [`ZERO_BOUND`](crate::ZERO_BOUND) of zero become 0; bounds
-//! that near to zero are moved here so that comparing with the value itself says the same.
+//! LightGBM computes in doubles: it adds leaves in tree order. Its random forests average, yet only
+//! on the way from the raw score (`predict(raw_score=True)`), which is their sum, to the
+//! probability. Before trees see a row, values within [`ZERO_BOUND`](crate::ZERO_BOUND) of zero
+//! become 0; bounds that near to zero are moved here so that comparing with the value itself says
+//! the same.
 //!
 //! What follows the trees is not read. `pandas_categorical` is among it, which says how LightGBM's Python
 //! package recodes the categories of data frames: inputs here are the codes.

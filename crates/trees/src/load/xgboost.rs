@@ -83,7 +83,8 @@ impl Written {
                     let name = source.text()?;
                     if position >= FEATURES_MAX || name.len() > NAME_BYTES_MAX {
                         return Err(fault(&format!(
-                            "item {position}: at most {FEATURES_MAX} names of at most {NAME_BYTES_MAX} bytes are read"
+                            "item {position}: at most {FEATURES_MAX} names of at most \
+                             {NAME_BYTES_MAX} bytes are read"
                         )));
                     }
                     self.feature_names.push(name);
@@ -330,7 +331,8 @@ impl Written {
         end.filter(|end| (1..=self.trees.len()).contains(end))
             .ok_or_else(|| {
                 fault(&format!(
-                    "`best_iteration` is {best}, and there are {} trees, which do not go as far; read all iterations",
+                    "`best_iteration` is {best}, and there are {} trees, which do not go as far; \
+                     read all iterations",
                     self.trees.len()
                 ))
             })

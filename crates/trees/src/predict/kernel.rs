@@ -81,8 +81,8 @@ pub(super) trait Isa: Copy {
     fn bit(self, row: usize) -> (usize, usize);
 }
 
-/// Whatever the compiler makes of loops over arrays. Bit `j` of byte `i` of a row is row `j × ROW_BYTES + i` of
-/// the batch, which is how comparisons of bytes yield it.
+/// Whatever the compiler makes of loops over arrays. Bit `j` of byte `i` of a row is row
+/// `j × ROW_BYTES + i` of the batch, which is how comparisons of bytes yield it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Portable;
 

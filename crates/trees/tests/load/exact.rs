@@ -164,7 +164,8 @@ fn stump_value(row: i64, feature: i64) -> f64 {
 fn lightgbm_stumps() -> String {
     let names: Vec<String> = (0..500).map(|i| format!("f{i}")).collect();
     let mut text = format!(
-        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=499\nobjective=binary sigmoid:1\nfeature_names={}\n\n",
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=499\n\
+         objective=binary sigmoid:1\nfeature_names={}\n\n",
         names.join(" ")
     );
     for i in 0..2000 {

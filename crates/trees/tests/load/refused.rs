@@ -37,8 +37,9 @@ fn lightgbm_models_are_refused_by_name_and_place() {
     numbers(
         "objective=binary sigmoid:1",
         "objective=regression sqrt",
-        "objective `regression sqrt` is not supported; binary, cross_entropy, cross_entropy_lambda, regression without \
-         sqrt, regression_l1, huber, fair, quantile, mape, poisson, gamma, tweedie, lambdarank and rank_xendcg are",
+        "objective `regression sqrt` is not supported; binary, cross_entropy, \
+         cross_entropy_lambda, regression without sqrt, regression_l1, huber, fair, quantile, \
+         mape, poisson, gamma, tweedie, lambdarank and rank_xendcg are",
     );
     numbers(
         "objective=binary sigmoid:1",
@@ -87,8 +88,8 @@ fn lightgbm_models_are_refused_by_name_and_place() {
         "lightgbm_forest.txt",
         "objective=binary sigmoid:1",
         "objective=poisson",
-        "`average_output` with objective `poisson` is not supported; random forests of probabilities and of plain \
-         regressions are",
+        "`average_output` with objective `poisson` is not supported; random forests of \
+         probabilities and of plain regressions are",
     );
 }
 
@@ -123,9 +124,10 @@ fn xgboost_models_are_refused_by_name_and_place() {
     numbers(
         "binary:logistic",
         "survival:cox",
-        "objective `survival:cox` is not supported; binary:logistic, binary:logitraw, binary:hinge, reg:logistic, \
-         reg:squarederror, reg:squaredlogerror, reg:pseudohubererror, reg:absoluteerror, reg:quantileerror, reg:gamma, \
-         reg:tweedie, count:poisson, rank:pairwise, rank:ndcg and rank:map are",
+        "objective `survival:cox` is not supported; binary:logistic, binary:logitraw, \
+         binary:hinge, reg:logistic, reg:squarederror, reg:squaredlogerror, reg:pseudohubererror, \
+         reg:absoluteerror, reg:quantileerror, reg:gamma, reg:tweedie, count:poisson, \
+         rank:pairwise, rank:ndcg and rank:map are",
     );
     numbers(
         "\"base_score\":\"[3E-1]\"",

@@ -45,9 +45,10 @@ impl Objective {
             _ => {
                 return Err(TreeError::Unsupported {
                     what: format!("objective `{}`", quote(name)),
-                    instead: "binary:logistic, binary:logitraw, binary:hinge, reg:logistic, reg:squarederror, \
-                              reg:squaredlogerror, reg:pseudohubererror, reg:absoluteerror, reg:quantileerror, \
-                              reg:gamma, reg:tweedie, count:poisson, rank:pairwise, rank:ndcg and rank:map are"
+                    instead: "binary:logistic, binary:logitraw, binary:hinge, reg:logistic, \
+                              reg:squarederror, reg:squaredlogerror, reg:pseudohubererror, \
+                              reg:absoluteerror, reg:quantileerror, reg:gamma, reg:tweedie, \
+                              count:poisson, rank:pairwise, rank:ndcg and rank:map are"
                         .to_owned(),
                 });
             }

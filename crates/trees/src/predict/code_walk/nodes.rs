@@ -64,7 +64,8 @@ impl Nodes {
         }
     }
 
-    /// See the invariant; only vectors look at them directly. Fewer than 2^31, as forests are limited to fewer nodes.
+    /// See the invariant; only vectors look at them directly. Fewer than 2^31, as forests are
+    /// limited to fewer nodes.
     #[cfg(target_arch = "x86_64")]
     pub(in crate::predict) fn slots(&self) -> &[u32] {
         &self.slots
