@@ -1,7 +1,6 @@
 //! Attribution along the way that a record takes.
 
-use super::bias;
-use super::outline::Outline;
+use super::outline::{Outline, bias};
 use crate::error::TreeError;
 use crate::forest::{Forest, Precision};
 use crate::tree::{Child, Tree};

@@ -3,7 +3,7 @@
 use super::aligned::Aligned;
 use super::chunk::{Chunk, LANES, LANES_FEW};
 use super::decide::{Plane, TILE_ROWS, Tile};
-use super::{ExplainScratch, Explainer, row_lanes, single};
+use super::{row_lanes, single};
 use crate::forest::Precision;
 use crate::instructions::Kernel;
 
@@ -13,11 +13,14 @@ const ROWS_TOGETHER: usize = 3;
 
 /// Contributions of `rows` rows.
 pub(super) struct Contributions<'a> {
-    pub explainer: &'a Explainer,
+    pub chunks: &'a [Chunk],
+    pub features: usize,
+    pub input: Precision,
+    pub divisor: f64,
     pub columns: &'a [&'a [f64]],
     pub rows: usize,
     pub out: &'a mut [f64],
-    pub scratch: &'a mut ExplainScratch,
+    pub buffers: &'a mut Buffers,
 }
 
 /// Intermediate results.
@@ -37,14 +40,13 @@ impl Kernel for Contributions<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let features = self.explainer.features;
-        let buffers = &mut self.scratch.0;
+        let (features, buffers) = (self.features, self.buffers);
         buffers.tile.resize(features);
         buffers.parts.resize(TILE_ROWS * features * LANES);
         let mut first = 0;
         while first < self.rows {
             let count = (self.rows - first).min(TILE_ROWS);
-            match self.explainer.input {
+            match self.input {
                 Precision::Single => {
                     let round = |value| Precision::Single.round(value);
                     buffers.tile.load(self.columns, first, count, round);
@@ -56,7 +58,7 @@ impl Kernel for Contributions<'_> {
             let together = count >= ROWS_TOGETHER;
             let used = if together { TILE_ROWS } else { count };
             buffers.parts.as_mut_slice()[..used * features * LANES].fill(0.0);
-            for chunk in &self.explainer.chunks {
+            for chunk in self.chunks {
                 explain_tile(chunk, count, together, features, buffers);
             }
             let out = &mut self.out[first * features..][..count * features];
@@ -66,8 +68,8 @@ impl Kernel for Contributions<'_> {
             } else {
                 single::total(parts, out);
             }
-            if self.explainer.divisor != 1.0 {
-                out.iter_mut().for_each(|of| *of /= self.explainer.divisor);
+            if self.divisor != 1.0 {
+                out.iter_mut().for_each(|of| *of /= self.divisor);
             }
             first += count;
         }
@@ -121,11 +123,4 @@ fn explain_tile(
             }
         }
     }
-}
-
-/// The sum of all parts.
-#[inline(always)]
-pub(super) fn sum(parts: [f64; LANES]) -> f64 {
-    let [a, b, c, d, e, f, g, h] = parts;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }

@@ -42,6 +42,7 @@ mod chunk;
 mod decide;
 mod kernel;
 mod outline;
+mod parts;
 mod quadrature;
 mod row_lanes;
 mod single;
@@ -52,7 +53,7 @@ use crate::instructions::InstructionSet;
 pub use cheap::PathExplainer;
 use chunk::Chunk;
 use kernel::{Buffers, Contributions};
-use outline::Outline;
+use outline::{Outline, bias};
 
 /// Exact contributions of features to raw scores: Shapley values (Lundberg et al., 2018), a feature that
 /// is not known sending a record both ways in the shares in which the training records went. They are
@@ -130,11 +131,14 @@ impl Explainer {
         debug_assert_eq!(columns.len(), self.features);
         debug_assert_eq!(out.len(), rows * self.features);
         self.set.run(Contributions {
-            explainer: self,
+            chunks: &self.chunks,
+            features: self.features,
+            input: self.input,
+            divisor: self.divisor,
             columns,
             rows,
             out,
-            scratch,
+            buffers: &mut scratch.0,
         });
         #[cfg(debug_assertions)]
         self.check(columns, out);
@@ -162,10 +166,4 @@ impl Explainer {
             );
         }
     }
-}
-
-/// The expected raw score of `forest`, whose trees are expected to say `expected`.
-fn bias(forest: &Forest, expected: impl Iterator<Item = f64>) -> f64 {
-    let sum = expected.fold(forest.sum().start, |sum, of| sum + of);
-    sum / forest.sum().divisor.unwrap_or(1.0)
 }

@@ -109,6 +109,12 @@ impl Outline {
     }
 }
 
+/// The expected raw score of `forest`, whose trees are expected to say `expected`.
+pub(super) fn bias(forest: &Forest, expected: impl Iterator<Item = f64>) -> f64 {
+    let sum = expected.fold(forest.sum().start, |sum, of| sum + of);
+    sum / forest.sum().divisor.unwrap_or(1.0)
+}
+
 /// Per node, the shares of its records that go left and right; halves where no record came.
 fn ratios(tree: &Tree, position: usize) -> Result<Vec<[f64; 2]>, TreeError> {
     if tree.nodes().first().is_some_and(|root| root.cover == 0.0) {

@@ -5,7 +5,7 @@
 
 use super::chunk::{ABOVE_NONE, Chunk, LANES, Pair, Pass, Split};
 use super::decide::{Plane, TILE_ROWS};
-use super::kernel::sum;
+use super::parts::sum;
 
 /// One number per row.
 type Rows = [f64; TILE_ROWS];

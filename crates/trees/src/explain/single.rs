@@ -2,7 +2,7 @@
 
 use super::chunk::{Chunk, LANES, Pass, pool_position};
 use super::decide::Plane;
-use super::kernel::sum;
+use super::parts::sum;
 
 /// Adds contributions of `row` of the tile to `parts`, by feature.
 #[inline(always)]

@@ -4,8 +4,8 @@
 //! by trees × expected path length, and takes 2 to the power of minus that.
 
 use super::arrays::{Entry, tree};
+use super::loaded::{Loaded, are_names};
 use super::source::{Source, fault};
-use super::{Loaded, are_names};
 use crate::error::TreeError;
 use crate::forest::{Forest, Link, Precision, Sum};
 use crate::limits::{FEATURES_MAX, LEAVES_MAX, TREES_MAX};

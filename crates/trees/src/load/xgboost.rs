@@ -14,8 +14,8 @@ mod tree;
 
 use self::objective::Objective;
 use self::tree::WrittenTree;
+use super::loaded::{Iterations, Loaded};
 use super::source::{Source, fault, quote};
-use super::{Iterations, Loaded};
 use crate::error::TreeError;
 use crate::forest::{Forest, Precision, Sum};
 use crate::limits::{FEATURES_MAX, TREES_MAX};

@@ -1,162 +1,17 @@
-//! A block of rows through a program, for any instruction set: whatever the compiler makes of loops
-//! over arrays.
+//! A block of rows through a program.
 
-use crate::predict::Scratch;
-use crate::predict::code_walk::{Codes, Nodes, WALKS};
+use crate::predict::bits::{BLOCK_ROWS, BYTE_BITS, Bits, Each, ONES, ROW_BYTES, ZEROS};
 use crate::predict::columns::{CategoryInput, drop_zeros};
+use crate::predict::isa::Isa;
 use crate::predict::number::Number;
-use crate::predict::program::{BYTE_BITS, ONES, Program, ROWS, Segment, Selection, ZEROS};
-use crate::predict::rank::Ranking;
-use crate::predict::rows::RowsMax;
-use crate::predict::search::Group;
+use crate::predict::program::Program;
+use crate::predict::scratch::Scratch;
+use crate::predict::segment::{Segment, Selection};
 use crate::predict::walk::{GROUP, Walker};
-
-/// Rows of a batch in a block. Blocks of fewer were tried: rows one after the other were faster.
-pub(super) const BLOCK_ROWS: usize = 256;
-
-/// Bytes of a row of bits, one for each row of a block.
-pub(super) const ROW_BYTES: usize = BLOCK_ROWS / 8;
-
-/// One bit for each row of a block.
-pub(super) type RowBits = [u8; ROW_BYTES];
-
-/// Rows of bits, one for each condition of a segment and each selection of a tree.
-pub(super) type Bits = [RowBits; ROWS];
-
-/// Something for each row of a block.
-pub(super) type Each<T> = [[T; ROW_BYTES]; 8];
-
-/// Leaves of a tree by number.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LeafTables<'a, S> {
-    pub(super) values: &'a [S],
-    /// The first byte of the first 64, of the next 64 and so on; the second byte of the first 64, and
-    /// so on. Empty unless the program was compiled with them.
-    pub(super) bytes: &'a [u8],
-}
 
 /// Sums on a cache line, so that vectors of them are in one.
 #[repr(align(64))]
 struct Sums<S>(Each<S>);
-
-/// The parts of a block that are worth instructions of their own. What each of them is to do, the
-/// portable one says.
-pub(super) trait Isa: Copy {
-    /// When rows are too few for a block.
-    const ROWS_MAX: RowsMax;
-
-    /// Writes the rank of each value; see [`Ranking::rank`].
-    fn rank(self, ranking: &Ranking, values: &[f64], ranks: &mut [u32]);
-
-    /// Compares codes with one after the other, into one row after the other.
-    fn compare(self, codes: &Each<i8>, with: &[i8], equal: bool, rows: &mut [RowBits]);
-
-    /// Adds to each sum the leaf of `program` that the planes have the number of, a byte at most. There
-    /// are [`leaf_slots`](crate::predict::program::leaf_slots).
-    fn add_leaves<S: Number>(
-        self,
-        planes: &[RowBits; BYTE_BITS],
-        bits: usize,
-        leaves: LeafTables<'_, S>,
-        sums: &mut Each<S>,
-    );
-
-    /// How many bounds of `group` `value` lies above.
-    fn count_below(self, group: &Group, value: f64) -> u32;
-
-    /// See [`Nodes::walk`]. Codes of `columns` columns count.
-    fn walk(
-        self,
-        nodes: &Nodes,
-        group: usize,
-        codes: &Codes,
-        columns: usize,
-        ends: &mut [u32; WALKS],
-    );
-
-    /// Where the sum of a row of the batch stands.
-    fn place<S: Number>(self, row: usize) -> usize;
-
-    /// The byte of a row of bits, and the bit of it, that belong to a row of the batch.
-    fn bit(self, row: usize) -> (usize, usize);
-}
-
-/// Whatever the compiler makes of loops over arrays. Bit `j` of byte `i` of a row is row
-/// `j × ROW_BYTES + i` of the batch, which is how comparisons of bytes yield it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Portable;
-
-impl Isa for Portable {
-    const ROWS_MAX: RowsMax = RowsMax {
-        masks: 96,
-        codes: 48,
-        values: 40,
-    };
-
-    #[inline(always)]
-    fn rank(self, ranking: &Ranking, values: &[f64], ranks: &mut [u32]) {
-        ranking.rank(values, ranks);
-    }
-
-    #[inline(always)]
-    fn compare(self, codes: &Each<i8>, with: &[i8], equal: bool, rows: &mut [RowBits]) {
-        if equal {
-            compare(codes, with, rows, |code, with| code == with);
-        } else {
-            compare(codes, with, rows, |code, with| code > with);
-        }
-    }
-
-    #[inline(always)]
-    fn add_leaves<S: Number>(
-        self,
-        planes: &[RowBits; BYTE_BITS],
-        bits: usize,
-        leaves: LeafTables<'_, S>,
-        sums: &mut Each<S>,
-    ) {
-        let leaves = leaves.values;
-        let numbers = numbers(&planes[..bits]);
-        match leaves.len() {
-            64 => add::<S, 64>(leaves, &numbers, sums),
-            128 => add::<S, 128>(leaves, &numbers, sums),
-            _ => add::<S, 256>(leaves, &numbers, sums),
-        }
-    }
-
-    #[inline(always)]
-    fn count_below(self, group: &Group, value: f64) -> u32 {
-        let mut count = [0_u64; 8];
-        for bounds in group.0.as_chunks::<8>().0 {
-            for (count, bound) in count.iter_mut().zip(bounds) {
-                *count += u64::from(value > *bound);
-            }
-        }
-        count.iter().sum::<u64>() as u32
-    }
-
-    #[inline(always)]
-    fn walk(
-        self,
-        nodes: &Nodes,
-        group: usize,
-        codes: &Codes,
-        _columns: usize,
-        ends: &mut [u32; WALKS],
-    ) {
-        nodes.walk(group, codes, ends);
-    }
-
-    #[inline(always)]
-    fn place<S: Number>(self, row: usize) -> usize {
-        row
-    }
-
-    #[inline(always)]
-    fn bit(self, row: usize) -> (usize, usize) {
-        (row % ROW_BYTES, row / ROW_BYTES)
-    }
-}
 
 /// Writes the sums of the rows from `first` on, at most [`BLOCK_ROWS`], into `out`.
 #[inline(always)]
@@ -244,7 +99,7 @@ fn encode<I: Isa, S: Number>(
                 drop_zeros(values, input, ranks);
                 has_zeros = false;
             }
-            column.codes(ranks, &mut codes[column.column * BLOCK_ROWS..][..rows]);
+            column.codes(ranks, codes[column.column].as_flattened_mut());
         }
     }
     for category in &program.columns.categories {
@@ -253,23 +108,17 @@ fn encode<I: Isa, S: Number>(
             *code = category.code(input.round(*value));
         }
         for column in 0..category.columns() {
-            let place = (category.first_column + column) * BLOCK_ROWS;
-            CategoryInput::codes(column, ranks, &mut codes[place..][..rows]);
+            let codes = codes[category.first_column + column].as_flattened_mut();
+            CategoryInput::codes(column, ranks, codes);
         }
     }
 }
 
 /// Evaluates all conditions of a segment.
 #[inline(always)]
-fn decide<I: Isa, S: Number>(isa: I, segment: &Segment<S>, codes: &[i8], bits: &mut Bits) {
+fn decide<I: Isa, S: Number>(isa: I, segment: &Segment<S>, codes: &[Each<i8>], bits: &mut Bits) {
     for comparison in &segment.comparisons {
-        let codes = codes[comparison.column * BLOCK_ROWS..]
-            .as_chunks::<ROW_BYTES>()
-            .0;
-        let Some(codes) = codes.first_chunk::<8>() else {
-            debug_assert!(false, "a column has a block of codes");
-            continue;
-        };
+        let codes = &codes[comparison.column];
         let (from, to) = comparison.codes;
         let with = &segment.codes[from as usize..to as usize];
         let rows = &mut bits[comparison.first_row as usize..][..with.len()];
@@ -299,48 +148,6 @@ fn select(selections: &[Selection], bits: &mut Bits) {
         for i in 0..ROW_BYTES {
             to[i] = (condition[i] & right[i]) | (!condition[i] & left[i]);
         }
-    }
-}
-
-#[inline(always)]
-fn compare(codes: &Each<i8>, with: &[i8], rows: &mut [RowBits], test: impl Fn(i8, i8) -> bool) {
-    for (with, row) in with.iter().zip(rows) {
-        let mut bits = [0; ROW_BYTES];
-        for (j, codes) in codes.iter().enumerate() {
-            for (bits, code) in bits.iter_mut().zip(codes) {
-                *bits |= if test(*code, *with) { 1 << j } else { 0 };
-            }
-        }
-        *row = bits;
-    }
-}
-
-/// The number that the planes have for each row of the batch, lowest bit first.
-#[inline(always)]
-fn numbers(planes: &[RowBits]) -> Each<u8> {
-    let mut numbers = [[0; ROW_BYTES]; 8];
-    for (j, numbers) in numbers.iter_mut().enumerate() {
-        for (bit, plane) in planes.iter().enumerate() {
-            for (number, plane) in numbers.iter_mut().zip(plane) {
-                *number |= if plane & (1 << j) != 0 { 1 << bit } else { 0 };
-            }
-        }
-    }
-    numbers
-}
-
-#[inline(always)]
-fn add<S: Number, const LEAVES: usize>(leaves: &[S], numbers: &Each<u8>, sums: &mut Each<S>) {
-    let Some(leaves) = leaves.first_chunk::<LEAVES>() else {
-        debug_assert!(false, "a tree has a slot for each number of a leaf");
-        return;
-    };
-    for (sum, number) in sums
-        .as_flattened_mut()
-        .iter_mut()
-        .zip(numbers.as_flattened())
-    {
-        *sum += leaves[*number as usize % LEAVES];
     }
 }
 

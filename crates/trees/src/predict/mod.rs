@@ -43,27 +43,36 @@
     expect(dead_code, reason = "some tables are read by AVX-512 alone")
 )]
 
+mod bits;
 mod code_walk;
 mod columns;
+mod isa;
 mod kernel;
 mod masks;
+mod nodes;
 mod number;
 mod numbering;
 mod program;
 mod rank;
 mod rows;
+mod scratch;
 mod search;
+mod segment;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 mod walk;
 
+pub use scratch::Scratch;
+
 use crate::forest::{Forest, Precision, Sum};
 use crate::instructions::{InstructionSet, Kernel};
-use crate::predict::kernel::{BLOCK_ROWS, Bits, Isa, Portable, ROW_BYTES, block};
-use crate::predict::number::Number;
-use crate::predict::program::{Conditions, Program, ROWS};
-use crate::predict::rows::Rows;
 use crate::tree::{Test, Tree};
+use bits::BLOCK_ROWS;
+use isa::{Isa, Portable};
+use kernel::block;
+use number::Number;
+use program::{Conditions, Program};
+use rows::Rows;
 
 /// A forest compiled to score batches. Immutable, to be shared by threads.
 #[derive(Debug)]
@@ -73,32 +82,6 @@ pub struct Predictor {
     features: usize,
     instructions: InstructionSet,
 }
-
-/// Memory that predictions work in. One for each thread; any predictor can use any of them.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    /// Rows of bits, preceded by what aligns them.
-    bits: Vec<u8>,
-    /// [`BLOCK_ROWS`] codes of each column.
-    codes: Vec<i8>,
-    /// Values of a feature in a block that is not full.
-    padded: Vec<f64>,
-    ranks: Vec<u32>,
-    /// Codes of one row.
-    inputs: Vec<u32>,
-    row_codes: code_walk::Codes,
-    values: Values,
-}
-
-/// What walks look at, row after row.
-#[derive(Debug, Default)]
-struct Values {
-    singles: Vec<f32>,
-    doubles: Vec<f64>,
-}
-
-/// Alignment of rows of bits: a cache line.
-const ALIGNMENT: usize = 64;
 
 #[derive(Debug)]
 enum Engine {
@@ -233,29 +216,5 @@ impl<I: Isa, S: Number, T: Number> Kernel for Batch<'_, I, S, T> {
             };
             first += count;
         }
-    }
-}
-
-impl Scratch {
-    /// Makes room for a block of `columns`.
-    fn reserve(&mut self, columns: usize) {
-        // Only rows that are used become memory: fresh zeros are not written.
-        if self.bits.is_empty() {
-            self.bits = vec![0; ROWS * ROW_BYTES + ALIGNMENT];
-        }
-        self.codes
-            .resize(self.codes.len().max(columns * BLOCK_ROWS), 0);
-        self.padded.resize(BLOCK_ROWS, 0.0);
-        self.ranks.resize(BLOCK_ROWS, 0);
-    }
-
-    /// Codes, bits and what walks look at.
-    fn parts<T: Number>(&mut self) -> (&[i8], &mut Bits, &[T]) {
-        let start = self.bits.as_ptr().align_offset(ALIGNMENT);
-        let rows = self.bits[start..].as_chunks_mut::<ROW_BYTES>().0;
-        let Some(bits) = rows.first_chunk_mut::<ROWS>() else {
-            unreachable!("room for all rows is reserved")
-        };
-        (&self.codes, bits, T::buffer(&mut self.values))
     }
 }

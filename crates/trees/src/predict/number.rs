@@ -1,6 +1,11 @@
 //! Singles and doubles: what is summed, and what walks compare.
 
-use crate::predict::Values;
+/// What walks look at, row after row.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    singles: Vec<f32>,
+    doubles: Vec<f64>,
+}
 
 /// `f32` or `f64`.
 pub(super) trait Number:

@@ -1,6 +1,7 @@
 //! Numbers of leaves, and the selections that make them bit by bit.
 
-use crate::predict::program::{LEAVES_MAX, ONES, Segment, Selection, ZEROS};
+use crate::predict::bits::{ONES, ZEROS};
+use crate::predict::segment::{LEAVES_MAX, Segment, Selection};
 use crate::tree::{Child, Tree};
 
 /// Bits of a number at most.

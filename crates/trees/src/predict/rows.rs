@@ -1,12 +1,12 @@
 //! Rows that are too few to be worth a block, one after the other: what finds their leaves.
 
 use crate::forest::Forest;
-use crate::predict::Scratch;
 use crate::predict::code_walk::CodeWalker;
-use crate::predict::kernel::Isa;
+use crate::predict::isa::Isa;
 use crate::predict::masks::Masks;
 use crate::predict::number::Number;
 use crate::predict::program::{Conditions, is_walked};
+use crate::predict::scratch::Scratch;
 use crate::predict::walk::Walker;
 use crate::tree::{Test, Tree};
 
@@ -40,15 +40,6 @@ const GATHERS: StepCosts = StepCosts {
     codes: 300,
     ..LOOPS
 };
-
-/// Rows of which each costs as much as its share of a whole block would if there were more: measured with
-/// models of 100 trees of 31 leaves to 500 of 256.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RowsMax {
-    pub(super) masks: usize,
-    pub(super) codes: usize,
-    pub(super) values: usize,
-}
 
 impl<S: Number, T: Number> Rows<S, T> {
     /// Chooses for `forest`, whose nodes ask `conditions`; `gathers` says whether walks on codes are

@@ -4,18 +4,10 @@
 //! Counting those below a value in one group says which group to look into next: two steps for 255
 //! bounds, each of which is a comparison of vectors, in place of eight that wait for one another.
 
-use crate::predict::kernel::Isa;
-
-/// Bounds that are compared at once: two cache lines.
-pub(super) const GROUP: usize = 16;
+use crate::predict::isa::{GROUP, Group, Isa};
 
 /// Levels of groups at most: more bounds than there may be nodes.
 const LEVELS_MAX: usize = 8;
-
-/// Ascending bounds, padded with infinity, which nothing lies above.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct Group(pub(super) [f64; GROUP]);
 
 /// The bounds of several features.
 #[derive(Debug, Default)]
@@ -74,7 +66,7 @@ impl Searches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predict::kernel::Portable;
+    use crate::predict::isa::Portable;
 
     #[test]
     fn ranks_are_numbers_of_lesser_bounds() {

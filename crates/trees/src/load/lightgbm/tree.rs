@@ -1,6 +1,6 @@
 //! One tree of LightGBM (`NumericalDecision` and `CategoricalDecision` of its `tree.h`).
 
-use super::Section;
+use super::section::Section;
 use crate::error::TreeError;
 use crate::limits::{CATEGORY_WORDS_MAX, LEAVES_MAX};
 use crate::load::source::fault;

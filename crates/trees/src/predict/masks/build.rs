@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{ALL, CategoryInput, Entry, LINES, Line, Masks, NumberInput};
+use super::table::{ALL, CategoryInput, Entry, LINES, Line, Masks, NumberInput};
 use crate::forest::Forest;
-use crate::predict::code_walk::WALKS;
+use crate::predict::nodes::WALKS;
 use crate::predict::number::Number;
 use crate::predict::search::Searches;
 use crate::tree::{Child, Node, Test, Tree, ZERO_BOUND};
@@ -273,7 +273,7 @@ fn leaves_in_order(tree: &Tree) -> (Vec<u32>, Vec<u64>) {
 mod tests {
     use super::*;
     use crate::forest::{Link, Precision, Sum};
-    use crate::predict::kernel::Portable;
+    use crate::predict::isa::Portable;
     use crate::tree::{CategorySet, Leaf};
 
     /// 16 chains of `leaves` leaves that look at a number and a category by turns.

@@ -2,14 +2,14 @@
 
 use std::arch::x86_64::*;
 
-use super::load_bytes;
+use super::load::load_bytes;
 #[cfg(miri)]
 use super::miri::{_mm512_mask_permutexvar_epi8, _mm512_permutexvar_epi8};
-use crate::predict::kernel::RowBits;
+use crate::predict::bits::RowBits;
 use crate::predict::number::Number;
 
-/// As [`Isa::add_leaves`](crate::predict::kernel::Isa::add_leaves), from the bytes of
-/// [`LeafTables`](crate::predict::kernel::LeafTables).
+/// As [`Isa::add_leaves`](crate::predict::isa::Isa::add_leaves), from the bytes of
+/// [`LeafTables`](crate::predict::bits::LeafTables).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")]
 pub(super) fn add<S: Number>(planes: &[RowBits], bytes: &[u8], sums: &mut [S]) {
     let tables = bytes.as_chunks().0;
@@ -26,11 +26,13 @@ pub(super) fn add<S: Number>(planes: &[RowBits], bytes: &[u8], sums: &mut [S]) {
 fn add_of<const TABLES: usize, S: Number>(planes: &[RowBits], tables: &[[u8; 64]], sums: &mut [S]) {
     let tables = tables.as_chunks().0;
     if let Some(sums) = S::as_doubles(sums) {
-        for (chunk, sums) in sums.as_chunks_mut().0.iter_mut().enumerate() {
+        let sums = sums.as_chunks_mut().0.as_chunks_mut().0;
+        for (chunk, sums) in sums.iter_mut().enumerate() {
             add_doubles(words::<TABLES, 4>(tables, numbers(planes, chunk)), sums);
         }
     } else if let Some(sums) = S::as_singles(sums) {
-        for (chunk, sums) in sums.as_chunks_mut().0.iter_mut().enumerate() {
+        let sums = sums.as_chunks_mut().0.as_chunks_mut().0;
+        for (chunk, sums) in sums.iter_mut().enumerate() {
             add_singles(words::<TABLES, 2>(tables, numbers(planes, chunk)), sums);
         }
     }
@@ -99,7 +101,7 @@ fn in_tables(numbers: __m512i) -> [__mmask64; 4] {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")]
-fn add_doubles([a, b, c, d]: [[__m512i; 2]; 4], sums: &mut [f64; 64]) {
+fn add_doubles([a, b, c, d]: [[__m512i; 2]; 4], sums: &mut [[f64; 8]; 8]) {
     for half in 0..2 {
         let lows = [
             _mm512_unpacklo_epi16(a[half], b[half]),
@@ -111,31 +113,29 @@ fn add_doubles([a, b, c, d]: [[__m512i; 2]; 4], sums: &mut [f64; 64]) {
         ];
         for quarter in 0..2 {
             let (low, high) = (lows[quarter], highs[quarter]);
-            let first = half * 32 + quarter * 16;
-            add_eight(sums, first, _mm512_unpacklo_epi32(low, high));
-            add_eight(sums, first + 8, _mm512_unpackhi_epi32(low, high));
+            let first = half * 4 + quarter * 2;
+            add_eight(&mut sums[first], _mm512_unpacklo_epi32(low, high));
+            add_eight(&mut sums[first + 1], _mm512_unpackhi_epi32(low, high));
         }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")]
-fn add_singles([a, b]: [[__m512i; 2]; 2], sums: &mut [f32; 64]) {
+fn add_singles([a, b]: [[__m512i; 2]; 2], sums: &mut [[f32; 16]; 4]) {
     for half in 0..2 {
-        let first = half * 32;
-        add_sixteen(sums, first, _mm512_unpacklo_epi16(a[half], b[half]));
-        add_sixteen(sums, first + 16, _mm512_unpackhi_epi16(a[half], b[half]));
+        let first = half * 2;
+        add_sixteen(&mut sums[first], _mm512_unpacklo_epi16(a[half], b[half]));
+        add_sixteen(
+            &mut sums[first + 1],
+            _mm512_unpackhi_epi16(a[half], b[half]),
+        );
     }
 }
 
-/// Adds eight doubles to the sums from `first` on, which is at most 56.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn add_eight(sums: &mut [f64; 64], first: usize, leaves: __m512i) {
-    let Some(sums) = sums[first..].first_chunk_mut::<8>() else {
-        debug_assert!(false, "there are eight sums");
-        return;
-    };
+fn add_eight(sums: &mut [f64; 8], leaves: __m512i) {
     let place = sums.as_mut_ptr();
     // SAFETY: `place` points to eight doubles, a vector, and neither needs alignment.
     unsafe {
@@ -144,14 +144,9 @@ fn add_eight(sums: &mut [f64; 64], first: usize, leaves: __m512i) {
     }
 }
 
-/// Adds sixteen singles to the sums from `first` on, which is at most 48.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn add_sixteen(sums: &mut [f32; 64], first: usize, leaves: __m512i) {
-    let Some(sums) = sums[first..].first_chunk_mut::<16>() else {
-        debug_assert!(false, "there are sixteen sums");
-        return;
-    };
+fn add_sixteen(sums: &mut [f32; 16], leaves: __m512i) {
     let place = sums.as_mut_ptr();
     // SAFETY: `place` points to sixteen singles, a vector, and neither needs alignment.
     unsafe {

@@ -7,10 +7,10 @@ use super::miri::{
     _mm512_cmp_pd_mask, _mm512_cmp_ps_mask, _mm512_cvt_roundpd_ps, _mm512_cvtpd_ps,
     _mm512_permutex2var_ps,
 };
+use crate::predict::isa::Group;
 use crate::predict::rank::{LANES, MISSING, Ranking, Tables};
-use crate::predict::search::Group;
 
-/// As [`Isa::count_below`](crate::predict::kernel::Isa::count_below).
+/// As [`Isa::count_below`](crate::predict::isa::Isa::count_below).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")]
 pub(super) fn count_below(group: &Group, value: f64) -> u32 {

@@ -2,12 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::load_bytes;
+use super::load::load_bytes;
 #[cfg(miri)]
 use super::miri::{
     _mm512_i32gather_epi32, _mm512_maskz_permutex2var_epi8, _mm512_maskz_permutexvar_epi8,
 };
-use crate::predict::code_walk::{Codes, Nodes, WALKS};
+use crate::predict::nodes::{Codes, Nodes, WALKS};
 
 /// Walks of a vector.
 const LANES: usize = 16;

@@ -1,6 +1,21 @@
-//! Nodes of four bytes.
+//! Trees as nodes of four bytes, and the codes of a row that nodes compare.
 
-use super::{Codes, WALKS};
+/// Walks in lockstep.
+pub(super) const WALKS: usize = 64;
+
+/// Columns at most: what a byte names.
+pub(super) const COLUMNS_MAX: usize = 256;
+
+/// Codes of a row by column.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Codes(pub(super) [u8; COLUMNS_MAX]);
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self([0; COLUMNS_MAX])
+    }
+}
 
 /// No code is above this.
 const ABOVE_ALL: u32 = 255;
@@ -14,7 +29,7 @@ const LANES: usize = 8;
 /// than `count`, and `first + count` is less than the number of all slots. As trees stand one after the
 /// other, what is reached from a root by `root + left` or one more, however often, is a slot.
 #[derive(Debug)]
-pub(in crate::predict) struct Nodes {
+pub(super) struct Nodes {
     /// From the highest bits on: eight of a column, eight of a code, 16 of the left child's slot, counted
     /// from the tree's first. A row whose code in the column is greater goes to the slot after that.
     /// Leaves lead to themselves. The last slot belongs to no tree.
@@ -67,18 +82,18 @@ impl Nodes {
     /// See the invariant; only vectors look at them directly. Fewer than 2^31, as forests are
     /// limited to fewer nodes.
     #[cfg(target_arch = "x86_64")]
-    pub(in crate::predict) fn slots(&self) -> &[u32] {
+    pub(super) fn slots(&self) -> &[u32] {
         &self.slots
     }
 
     /// First slots of the trees of each group.
-    pub(in crate::predict) fn roots(&self) -> &[[u32; WALKS]] {
+    pub(super) fn roots(&self) -> &[[u32; WALKS]] {
         &self.roots
     }
 
     /// Walks from the roots of a group to leaves, and writes their slots.
     #[inline(always)]
-    pub(in crate::predict) fn walk(&self, group: usize, codes: &Codes, ends: &mut [u32; WALKS]) {
+    pub(super) fn walk(&self, group: usize, codes: &Codes, ends: &mut [u32; WALKS]) {
         let roots = self.roots[group].as_chunks::<LANES>().0;
         for (roots, ends) in roots.iter().zip(ends.as_chunks_mut::<LANES>().0) {
             let mut at = *roots;

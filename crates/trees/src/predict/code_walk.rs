@@ -5,35 +5,14 @@
 //! a step waits for is short. Trees are walked [`WALKS`] in lockstep: a step waits for memory and a
 //! comparison, and those of other walks pass meanwhile.
 
-mod nodes;
-
-pub(super) use nodes::Nodes;
-
 use crate::forest::{Forest, Precision};
-use crate::predict::code_walk::nodes::Slot;
 use crate::predict::columns::{Columns, Condition, NumberColumn};
-use crate::predict::kernel::Isa;
+use crate::predict::isa::Isa;
+use crate::predict::nodes::{COLUMNS_MAX, Codes, Nodes, Slot, WALKS};
 use crate::predict::number::Number;
 use crate::predict::program::Conditions;
 use crate::predict::search::{Search, Searches};
 use crate::tree::{Child, Tree, ZERO_BOUND};
-
-/// Walks in lockstep.
-pub(super) const WALKS: usize = 64;
-
-/// Columns at most: what a byte names.
-pub(super) const COLUMNS_MAX: usize = 256;
-
-/// Codes of a row by column.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct Codes(pub(super) [u8; COLUMNS_MAX]);
-
-impl Default for Codes {
-    fn default() -> Self {
-        Self([0; COLUMNS_MAX])
-    }
-}
 
 /// All trees of a forest without sets.
 #[derive(Debug)]
