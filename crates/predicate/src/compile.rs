@@ -1,21 +1,17 @@
 //! From a syntax tree to a typed tree.
 
-use arrow::datatypes::{DataType, TimeUnit};
 use sqlparser::ast::DataType as SqlType;
-use sqlparser::ast::{
-    BinaryOperator, CeilFloorKind, DateTimeField, Expr, Ident, Spanned, UnaryOperator, Value,
-};
+use sqlparser::ast::{BinaryOperator, CeilFloorKind, DateTimeField, Expr, UnaryOperator, Value};
 
-use crate::error::{PredicateError, did_you_mean, excerpt};
+use crate::compiler::Compiler;
+use crate::error::PredicateError;
 use crate::functions;
+use crate::limits::NESTING_MAX;
 use crate::literal::{literal, number, time_literal};
-use crate::node::{Arithmetic, BoolNode, Comparison, FloatNode, IntNode, TextNode};
+use crate::node::{Arithmetic, BoolNode, Comparison};
 use crate::operand::{self, Typed};
 use crate::parse::parse;
-use crate::{NESTING_MAX, OPERATORS_MAX, Scope};
-
-/// Most nodes that both passes over one text compile: twice the items of the longest list.
-const NODES_MAX: usize = 128 * 1024;
+use crate::scope::Scope;
 
 /// Compiles `sql`; the columns it reads come sorted.
 pub(crate) fn compile(
@@ -31,32 +27,7 @@ pub(crate) fn compile(
     Ok((typed, compiler.inputs))
 }
 
-/// Where an expression starts, counting characters from 1.
-pub(crate) fn position(expr: &Expr) -> u64 {
-    expr.span().start.column
-}
-
-/// Checks and translates one syntax tree.
-pub(crate) struct Compiler<'a> {
-    scope: &'a dyn Scope,
-    /// Columns met so far, without repetition; slots are indices.
-    inputs: Vec<String>,
-    /// Levels of recursion open now; at most [`NESTING_MAX`].
-    depth: usize,
-    /// Nodes compiled so far; at most [`NODES_MAX`].
-    nodes: usize,
-}
-
-impl<'a> Compiler<'a> {
-    fn new(scope: &'a dyn Scope) -> Self {
-        Self {
-            scope,
-            inputs: Vec::new(),
-            depth: 0,
-            nodes: 0,
-        }
-    }
-
+impl Compiler<'_> {
     /// Compiles one expression.
     pub(crate) fn expr(&mut self, expr: &Expr) -> Result<Typed, PredicateError> {
         if self.depth == NESTING_MAX {
@@ -67,21 +38,6 @@ impl<'a> Compiler<'a> {
         let typed = self.expr_at_depth(expr);
         self.depth -= 1;
         typed
-    }
-
-    /// Counts work, so that operands which stand for several comparisons (`BETWEEN`, `CASE x WHEN`)
-    /// cannot multiply without bound when they are nested.
-    pub(crate) fn charge(&mut self, nodes: usize) -> Result<(), PredicateError> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > NODES_MAX {
-            return Err(PredicateError::TooManyOperators { max: OPERATORS_MAX });
-        }
-        Ok(())
-    }
-
-    /// Nodes compiled so far.
-    pub(crate) fn charged(&self) -> usize {
-        self.nodes
     }
 
     fn expr_at_depth(&mut self, expr: &Expr) -> Result<Typed, PredicateError> {
@@ -174,39 +130,6 @@ impl<'a> Compiler<'a> {
                 Ok(Typed::Bool(distinct.negated()))
             }
             _ => Err(self.unsupported(expr, "")),
-        }
-    }
-
-    fn column(&mut self, ident: &Ident, expr: &Expr) -> Result<Typed, PredicateError> {
-        let name = ident.value.as_str();
-        let Some(data_type) = self.scope.data_type(name) else {
-            let known = self.scope.names();
-            return Err(PredicateError::UnknownColumn {
-                name: excerpt(name),
-                position: position(expr),
-                hint: did_you_mean(name, known.iter().map(String::as_str)),
-            });
-        };
-        let slot = match self.inputs.iter().position(|known| known == name) {
-            Some(slot) => slot,
-            None => {
-                self.inputs.push(name.to_owned());
-                self.inputs.len() - 1
-            }
-        };
-        match data_type {
-            DataType::Boolean => Ok(Typed::Bool(BoolNode::Column(slot))),
-            DataType::Int64 => Ok(Typed::Int(IntNode::Column(slot))),
-            DataType::Float64 => Ok(Typed::Float(FloatNode::Column(slot))),
-            DataType::Utf8 => Ok(Typed::Text(TextNode::Column(slot))),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => {
-                Ok(Typed::Time(IntNode::TimeColumn(slot)))
-            }
-            other => Err(PredicateError::ColumnType {
-                name: name.to_owned(),
-                data_type: other.to_string(),
-                position: position(expr),
-            }),
         }
     }
 
@@ -376,53 +299,6 @@ impl<'a> Compiler<'a> {
         let types = self.describe_all([(left, &l), (right, &r)]);
         operand::arithmetic(op, l, r)
             .ok_or_else(|| self.mismatch(format!("`{}`", op.as_str()), types, whole, ""))
-    }
-
-    /// An operand with its type, in words.
-    pub(crate) fn describe(&self, expr: &Expr, typed: &Typed) -> String {
-        let text = excerpt(&expr.to_string());
-        match expr {
-            Expr::Identifier(_) => format!("column `{text}` ({})", typed.type_name()),
-            _ => format!("`{text}` ({})", typed.type_name()),
-        }
-    }
-
-    /// Operands with their types, in words.
-    pub(crate) fn describe_all<'b>(
-        &self,
-        operands: impl IntoIterator<Item = (&'b Expr, &'b Typed)>,
-    ) -> String {
-        let parts: Vec<String> = operands
-            .into_iter()
-            .map(|(expr, typed)| self.describe(expr, typed))
-            .collect();
-        parts.join(" and ")
-    }
-
-    /// An error about operands that do not fit.
-    pub(crate) fn mismatch(
-        &self,
-        operation: String,
-        operands: String,
-        whole: &Expr,
-        advice: &'static str,
-    ) -> PredicateError {
-        PredicateError::Mismatch {
-            operation,
-            operands,
-            position: position(whole),
-            text: excerpt(&whole.to_string()),
-            advice,
-        }
-    }
-
-    /// An error about SQL outside the language.
-    pub(crate) fn unsupported(&self, expr: &Expr, advice: &'static str) -> PredicateError {
-        PredicateError::Unsupported {
-            text: excerpt(&expr.to_string()),
-            position: position(expr),
-            advice,
-        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use sqlparser::ast::{CaseWhen, Expr, Value, ValueWithSpan};
 
-use crate::compile::{Compiler, position};
+use crate::compiler::Compiler;
 use crate::error::{PredicateError, excerpt};
 use crate::functions;
 use crate::like::LikePattern;
 use crate::node::{BoolNode, Choice, Comparison, FloatNode, IntNode, TextNode};
 use crate::operand::{self, Typed, Unified, unify};
+use crate::parse::position;
 
 impl Compiler<'_> {
     /// NULL equals NULL here, and nothing else.

@@ -2,10 +2,11 @@
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
-use crate::compile::{Compiler, position};
+use crate::compiler::Compiler;
 use crate::error::{PredicateError, did_you_mean};
 use crate::node::{BoolNode, ClockPart, FloatNode, IntNode, TextNode, TextTest};
 use crate::operand::{self, Typed, Unified, unify};
+use crate::parse::position;
 
 /// Every function with the fewest and most arguments that it takes.
 const FUNCTIONS: [(&str, usize, usize); 20] = [

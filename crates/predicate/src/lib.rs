@@ -48,209 +48,28 @@
 
 mod canonical;
 mod compile;
+mod compiler;
 mod error;
 mod eval;
+mod expression;
 mod forms;
 mod functions;
 mod like;
+mod limits;
 mod literal;
 mod node;
 mod operand;
 mod parse;
 mod scalar;
+mod scope;
 mod set;
 #[cfg(test)]
 mod tests;
-
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
-use arrow::datatypes::{DataType, Schema};
+mod values;
 
 pub use crate::error::PredicateError;
-use crate::eval::{Arena, Block, Evaluate, LANES};
-use crate::node::{BoolNode, FloatNode};
-use crate::operand::Typed;
+pub use crate::expression::{Expression, Predicate};
+pub use crate::limits::{NESTING_MAX, OPERATORS_MAX, TEXT_BYTES_MAX};
 pub use crate::scalar::haversine_km;
+pub use crate::scope::Scope;
 pub use crate::set::{Evaluated, PredicateSet};
-
-/// Longest text of one predicate or expression, in bytes. A list of some thousand card or merchant
-/// codes fits.
-pub const TEXT_BYTES_MAX: usize = 64 * 1024;
-
-/// Deepest nesting of parentheses, functions and operators, counting a chain of `AND` or `OR` as one
-/// level. Parsing, compiling and evaluating recurse this deep at most, so hostile text cannot exhaust
-/// the stack.
-pub const NESTING_MAX: usize = 32;
-
-/// Most words and operators of one text, literals and commas aside. Chains such as `a + a + …` build
-/// a tree as deep as they are long, so this bounds how deep dropping it recurses.
-pub const OPERATORS_MAX: usize = 1024;
-
-/// The columns that a predicate may name.
-pub trait Scope {
-    /// Arrow type of the column called `name`: Utf8, Int64, Float64, Timestamp(ms) or Boolean.
-    fn data_type(&self, name: &str) -> Option<DataType>;
-
-    /// Every name, for suggestions in error messages.
-    fn names(&self) -> Vec<String>;
-}
-
-impl Scope for Schema {
-    fn data_type(&self, name: &str) -> Option<DataType> {
-        self.field_with_name(name)
-            .ok()
-            .map(|field| field.data_type().clone())
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.fields().iter().map(|f| f.name().clone()).collect()
-    }
-}
-
-/// A boolean expression.
-#[derive(Debug, Clone)]
-pub struct Predicate {
-    root: BoolNode,
-    /// Sorted, without repetition; a column node's slot is its index here.
-    inputs: Vec<String>,
-}
-
-/// A numeric expression; a boolean one counts as 0 or 1, a time as milliseconds since 1970.
-#[derive(Debug, Clone)]
-pub struct Expression {
-    root: FloatNode,
-    /// As in [`Predicate`].
-    inputs: Vec<String>,
-}
-
-impl Predicate {
-    /// Parses `sql` and checks it against `scope`.
-    ///
-    /// # Errors
-    /// Says what is wrong, where, and the nearest known name for an unknown one.
-    pub fn parse(sql: &str, scope: &dyn Scope) -> Result<Self, PredicateError> {
-        let (typed, inputs) = compile::compile(sql, scope)?;
-        let root = match typed {
-            Typed::Bool(root) => root,
-            Typed::Null => BoolNode::Const(None),
-            other => {
-                return Err(PredicateError::NotBoolean {
-                    found: other.type_name(),
-                    text: error::excerpt(sql),
-                });
-            }
-        };
-        Ok(Self { root, inputs })
-    }
-
-    /// Names of the columns it reads. [`Predicate::evaluate`] wants them in this order, which is
-    /// alphabetical: predicates with the same canonical text have the same inputs.
-    pub fn inputs(&self) -> &[String] {
-        &self.inputs
-    }
-
-    /// Which of `rows` rows satisfy the predicate; NULL is false. `inputs` are the columns named by
-    /// [`Predicate::inputs`], of the types that the scope gave, with at least `rows` rows each: a
-    /// column that breaks this reads as NULL (and fails an assertion in debug builds).
-    pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> BooleanBuffer {
-        let mut words = Vec::with_capacity(rows.div_ceil(LANES));
-        self.evaluate_words(inputs, rows, &mut words);
-        BooleanBuffer::new(Buffer::from_vec(words), 0, rows)
-    }
-
-    /// As [`Predicate::evaluate`], into `words`, which is cleared first: bit `i % 64` of word
-    /// `i / 64` is row `i`; bits past the last row are 0. Allocates nothing when `words` has room.
-    pub fn evaluate_words(&self, inputs: &[ArrayRef], rows: usize, words: &mut Vec<u64>) {
-        debug_assert_eq!(inputs.len(), self.inputs.len());
-        words.clear();
-        words.extend(Block::starts(rows).map(|start| {
-            let arena = Arena::default();
-            let block = Block::at(inputs, rows, start, &arena);
-            self.root.logic(&block).truth
-        }));
-    }
-
-    /// Normalised text: two predicates with the same text give the same result on the same columns.
-    /// Parentheses are made explicit, `AND` and `OR` are sorted, constants stand on the right.
-    pub fn canonical(&self) -> String {
-        canonical::canonical(&self.root, &self.inputs)
-    }
-}
-
-impl Expression {
-    /// Parses `sql` and checks it against `scope`.
-    ///
-    /// # Errors
-    /// As [`Predicate::parse`].
-    pub fn parse(sql: &str, scope: &dyn Scope) -> Result<Self, PredicateError> {
-        let (typed, inputs) = compile::compile(sql, scope)?;
-        let root = match typed {
-            Typed::Float(root) => root,
-            Typed::Int(root) | Typed::Time(root) => FloatNode::from_int(root),
-            Typed::Bool(root) => FloatNode::FromBool(Box::new(root)),
-            Typed::Null => FloatNode::Const(None),
-            Typed::Text(_) => {
-                return Err(PredicateError::NotNumeric {
-                    found: "text",
-                    text: error::excerpt(sql),
-                });
-            }
-        };
-        Ok(Self { root, inputs })
-    }
-
-    /// Names of the columns it reads, in the order that [`Expression::evaluate`] wants them.
-    pub fn inputs(&self) -> &[String] {
-        &self.inputs
-    }
-
-    /// The value of each of `rows` rows, null where it is NULL. `inputs` as in
-    /// [`Predicate::evaluate`].
-    pub fn evaluate(&self, inputs: &[ArrayRef], rows: usize) -> Float64Array {
-        debug_assert_eq!(inputs.len(), self.inputs.len());
-        let mut values = Values::with_capacity(rows);
-        for start in Block::starts(rows) {
-            let arena = Arena::default();
-            values.push(&self.root, &Block::at(inputs, rows, start, &arena));
-        }
-        values.finish(rows)
-    }
-
-    /// Normalised text, as [`Predicate::canonical`].
-    pub fn canonical(&self) -> String {
-        canonical::canonical(&self.root, &self.inputs)
-    }
-}
-
-/// The column of an expression, as far as it has been evaluated.
-struct Values {
-    values: Vec<f64>,
-    known: Vec<u64>,
-    /// Whether some row has no value.
-    is_missing: bool,
-}
-
-impl Values {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(rows),
-            known: Vec::with_capacity(rows.div_ceil(LANES)),
-            is_missing: false,
-        }
-    }
-
-    /// Adds the values of the next block.
-    fn push<'a>(&mut self, root: &'a FloatNode, block: &Block<'a>) {
-        let mut lanes = [0.0; LANES];
-        let known = root.evaluate(block, &mut lanes);
-        self.values.extend_from_slice(&lanes[..block.len]);
-        self.is_missing |= block.all & !known != 0;
-        self.known.push(known);
-    }
-
-    fn finish(self, rows: usize) -> Float64Array {
-        let known = || BooleanBuffer::new(Buffer::from_vec(self.known), 0, rows);
-        let nulls = self.is_missing.then(|| NullBuffer::new(known()));
-        Float64Array::new(self.values.into(), nulls)
-    }
-}

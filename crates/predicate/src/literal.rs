@@ -2,10 +2,10 @@
 
 use sqlparser::ast::{Expr, Value, ValueWithSpan};
 
-use crate::compile::position;
 use crate::error::{PredicateError, excerpt};
 use crate::node::{BoolNode, FloatNode, IntNode, TextNode};
 use crate::operand::{self, Typed};
+use crate::parse::position;
 
 /// A literal of any type.
 pub(crate) fn literal(value: &ValueWithSpan, expr: &Expr) -> Result<Typed, PredicateError> {

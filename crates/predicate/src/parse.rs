@@ -1,12 +1,12 @@
 //! From SQL text to a syntax tree of bounded size.
 
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, Spanned};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{PredicateError, excerpt};
-use crate::{NESTING_MAX, OPERATORS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{NESTING_MAX, OPERATORS_MAX, TEXT_BYTES_MAX};
 
 /// Parses `sql`, which may be hostile.
 pub(crate) fn parse(sql: &str) -> Result<Expr, PredicateError> {
@@ -39,6 +39,11 @@ pub(crate) fn parse(sql: &str) -> Result<Expr, PredicateError> {
             rest.span.start.column
         ))),
     }
+}
+
+/// Where an expression starts, counting characters from 1.
+pub(crate) fn position(expr: &Expr) -> u64 {
+    expr.span().start.column
 }
 
 /// Refuses what would make the parser or the tree too deep, before either exists.

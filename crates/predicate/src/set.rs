@@ -3,12 +3,14 @@
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::buffer::{BooleanBuffer, Buffer};
 
-use crate::eval::memo::Slots;
-use crate::eval::{Arena, Block, LANES, Memo};
+use crate::eval::{Arena, Block, LANES, Memo, Slots};
+use crate::expression::{Expression, Predicate};
 use crate::node::{BoolNode, FloatNode};
-use crate::{Expression, Predicate, Values};
+use crate::values::Values;
 
 mod share;
+
+use share::{Members, share};
 
 /// Predicates and expressions over the same columns, evaluated together: what several of them ask is
 /// found out once per block of rows, and so is the text that several of their tests read. Gives what
@@ -35,7 +37,18 @@ impl PredicateSet {
     /// A set of `predicates` and `expressions`, all parsed against one scope: a name means a column
     /// of one type in all of them.
     pub fn new(predicates: &[&Predicate], expressions: &[&Expression]) -> Self {
-        share::set(predicates, expressions)
+        let Members {
+            predicates,
+            expressions,
+            inputs,
+            slots,
+        } = share(predicates, expressions);
+        Self {
+            predicates,
+            expressions,
+            inputs,
+            slots,
+        }
     }
 
     /// Names of the columns that some of them read, in the order that [`PredicateSet::evaluate`]

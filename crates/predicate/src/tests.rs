@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Float64Array};
 use arrow::array::{BooleanArray, Int64Array, StringArray, TimestampMillisecondArray};
-use arrow::datatypes::{Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use expect_test::{Expect, expect};
 
 use super::*;

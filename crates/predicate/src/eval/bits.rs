@@ -2,7 +2,7 @@
 
 use arrow::buffer::BooleanBuffer;
 
-use super::LANES;
+use super::lanes::LANES;
 
 /// The low `len` bits, 1 to 64.
 pub(super) fn low_bits(len: usize) -> u64 {

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Block, Evaluate, LANES, Logic, each_bit, empty_lanes};
+use super::bits::each_bit;
+use super::block::{Block, Evaluate};
+use super::lanes::{LANES, Logic, empty_lanes};
 use crate::node::{BoolNode, Choice};
 
 pub(super) fn case_logic<'a>(choice: &'a Choice<BoolNode>, block: &Block<'a>) -> Logic {

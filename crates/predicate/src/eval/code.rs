@@ -5,7 +5,9 @@ use std::cell::Cell;
 
 use arrow::array::StringArray;
 
-use super::{BITS, Block, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, each_bit, empty_lanes};
+use super::bits::{BITS, each_bit};
+use super::block::{Block, Evaluate};
+use super::lanes::{LANES, LINEAR_SEARCH_MAX, Logic, empty_lanes};
 use crate::node::{IntNode, Shared, TextNode};
 
 /// Longest text that has a code, in bytes: the eighth byte of the code is the length.

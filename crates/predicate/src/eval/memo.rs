@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{Block, Evaluate, LANES, Logic};
-use crate::node::{BoolNode, Shared};
+use super::lanes::{LANES, Logic};
 
 /// How many inputs, and shared nodes of each type, a set has: the slots of its [`Memo`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,8 +18,8 @@ pub(crate) struct Slots {
 #[derive(Debug)]
 pub(crate) struct Memo {
     /// Number of the block, from 1: what was kept in another one is worth nothing.
-    block: Cell<usize>,
-    logics: Vec<Cell<(usize, Logic)>>,
+    pub(super) block: Cell<usize>,
+    pub(super) logics: Vec<Cell<(usize, Logic)>>,
     /// Per input, of a column of doubles, which values are numbers.
     numbers: Vec<Cell<(usize, u64)>>,
     ints: Vec<Kept<i64>>,
@@ -32,9 +31,9 @@ pub(crate) struct Memo {
 #[derive(Debug)]
 pub(crate) struct Kept<T: Copy> {
     /// The block that they are of; 0 before the first.
-    block: Cell<usize>,
-    known: Cell<u64>,
-    lanes: [Cell<T>; LANES],
+    pub(super) block: Cell<usize>,
+    pub(super) known: Cell<u64>,
+    pub(super) lanes: [Cell<T>; LANES],
 }
 
 impl Memo {
@@ -104,53 +103,4 @@ impl<T: Copy + Default> Kept<T> {
         }
         (self.known.get(), &self.lanes)
     }
-}
-
-/// The truth values of a shared node.
-pub(super) fn logic<'a>(shared: &'a Shared<BoolNode>, block: &Block<'a>) -> Logic {
-    let slot = block
-        .memo
-        .and_then(|memo| Some((memo.block.get(), memo.logics.get(shared.slot)?)));
-    let Some((number, kept)) = slot else {
-        return shared.node.logic(block);
-    };
-    let (of, logic) = kept.get();
-    if of == number {
-        return logic;
-    }
-    let logic = shared.node.logic(block);
-    kept.set((number, logic));
-    logic
-}
-
-/// The values of a shared node, into `lanes`; `slots` says where its type is kept.
-pub(super) fn lanes<'a, T>(
-    shared: &'a Shared<T>,
-    slots: fn(&'a Memo, usize) -> Option<&'a Kept<T::Item<'a>>>,
-    block: &Block<'a>,
-    lanes: &mut [T::Item<'a>; LANES],
-) -> u64
-where
-    T: Evaluate,
-{
-    let kept = block
-        .memo
-        .and_then(|memo| Some((memo, slots(memo, shared.slot)?)));
-    let Some((memo, kept)) = kept else {
-        return shared.node.evaluate(block, lanes);
-    };
-    if kept.block.get() == memo.block.get() {
-        for (lane, value) in lanes.iter_mut().zip(&kept.lanes).take(block.len) {
-            *lane = value.get();
-        }
-        return kept.known.get();
-    }
-    let (known, _) = kept.get_or(memo, |kept| {
-        let known = shared.node.evaluate(block, lanes);
-        for (kept, lane) in kept.iter().zip(&*lanes).take(block.len) {
-            kept.set(*lane);
-        }
-        known
-    });
-    known
 }

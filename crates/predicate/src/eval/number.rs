@@ -1,11 +1,16 @@
 //! Integers, times and doubles.
 
-use super::choose::{case, coalesce, extreme};
-use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic, Memo, memo};
-use super::{bits, compare_constant, compare_lanes, each_bit, empty_lanes};
-use crate::node::{Arithmetic, FloatNode, IntNode, TextNode};
-use crate::scalar;
 use std::cmp::Ordering;
+
+use super::bits::{bits, each_bit};
+use super::block::{Block, Evaluate};
+use super::choose::{case, coalesce, extreme};
+use super::compare::{compare_constant, compare_lanes};
+use super::lanes::{LANES, LINEAR_SEARCH_MAX, Logic, empty_lanes};
+use super::memo::Memo;
+use super::shared;
+use crate::node::{Arithmetic, Comparison, FloatNode, IntNode, TextNode};
+use crate::scalar;
 
 /// The values of a plain column; any other node has none.
 fn int_column<'a>(node: &IntNode, block: &Block<'a>) -> Option<(&'a [i64], u64)> {
@@ -163,7 +168,7 @@ impl Evaluate for IntNode {
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
             Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
-            Self::Shared(shared) => memo::lanes(shared, Memo::ints, block, lanes),
+            Self::Shared(shared) => shared::lanes(shared, Memo::ints, block, lanes),
         }
     }
 }
@@ -280,7 +285,7 @@ impl Evaluate for FloatNode {
             Self::Coalesce(operands) => coalesce(operands, block, lanes),
             Self::Greatest(operands) => extreme(operands, Ordering::Greater, block, lanes),
             Self::Least(operands) => extreme(operands, Ordering::Less, block, lanes),
-            Self::Shared(shared) => memo::lanes(shared, Memo::floats, block, lanes),
+            Self::Shared(shared) => shared::lanes(shared, Memo::floats, block, lanes),
         }
     }
 }

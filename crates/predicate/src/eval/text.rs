@@ -4,11 +4,13 @@ use std::cmp::Ordering;
 
 use arrow::array::StringArray;
 
+use super::bits::each_bit;
+use super::block::{Block, Evaluate};
 use super::choose::{case, coalesce, extreme};
-use super::{Block, Comparison, Evaluate, LANES, LINEAR_SEARCH_MAX, Logic};
-use super::{compare_nodes, each_bit, empty_lanes};
+use super::compare::compare_nodes;
+use super::lanes::{LANES, LINEAR_SEARCH_MAX, Logic, empty_lanes};
 use crate::like::LikePattern;
-use crate::node::{TextNode, TextTest};
+use crate::node::{Comparison, TextNode, TextTest};
 use crate::scalar;
 
 pub(super) fn compare<'a>(

@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::PredicateSet;
 use crate::canonical::{Canonical, canonical};
-use crate::eval::code;
-use crate::eval::memo::Slots;
+use crate::eval::{Slots, code};
+use crate::expression::{Expression, Predicate};
 use crate::node::{AnyNode, BoolNode, Choice, Comparison, FloatNode, IntNode, Shared, TextNode};
-use crate::{Expression, Predicate};
 
-/// The set of `predicates` and `expressions`.
-pub(super) fn set(predicates: &[&Predicate], expressions: &[&Expression]) -> PredicateSet {
+/// The members of a set, with what they have in common written once.
+pub(super) struct Members {
+    pub(super) predicates: Vec<BoolNode>,
+    pub(super) expressions: Vec<FloatNode>,
+    /// Sorted, without repetition; a column node's slot is its index here.
+    pub(super) inputs: Vec<String>,
+    pub(super) slots: Slots,
+}
+
+/// Finds what `predicates` and `expressions` share.
+pub(super) fn share(predicates: &[&Predicate], expressions: &[&Expression]) -> Members {
     let of_predicates = predicates.iter().flat_map(|member| &member.inputs);
     let of_expressions = expressions.iter().flat_map(|member| &member.inputs);
     let mut inputs: Vec<String> = of_predicates.chain(of_expressions).cloned().collect();
@@ -31,7 +38,7 @@ pub(super) fn set(predicates: &[&Predicate], expressions: &[&Expression]) -> Pre
     pass(&mut sharing);
     sharing.is_counted = true;
     let (predicates, expressions) = pass(&mut sharing);
-    PredicateSet {
+    Members {
         predicates,
         expressions,
         slots: Slots {

@@ -3,6 +3,7 @@
 use super::property::{EXPRESSIONS, ROWS, Random, Row, arrays, boolean, number, row, scope};
 use super::*;
 use arrow::array::Array as _;
+use arrow::buffer::BooleanBuffer;
 
 /// Texts around the longest that a test by code takes, and such as codes are.
 const CODES: [&str; 14] = [
