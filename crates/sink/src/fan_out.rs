@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tillwatch_records::{ScoreBatch, Ticket};
 
-use crate::{CountersSnapshot, DeadLetter, Sink, SinkError};
+use crate::counters::CountersSnapshot;
+use crate::error::SinkError;
+use crate::sink::{DeadLetter, Sink};
 
 /// Gives everything to each of its sinks. Each keeps its own clones of the ticket, so that an input
 /// settles when the slowest has acknowledged, and fails when any of them failed.

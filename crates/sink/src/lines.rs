@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use tillwatch_records::{ScoreBatch, Ticket};
 
+use crate::counters::CountersSnapshot;
+use crate::encode::ScoreEncoder;
 use crate::encode::dead_letter_json;
-use crate::file::worker::{Target, Worker};
-use crate::{
-    Clock, CountersSnapshot, DeadLetter, Output, ScoreEncoder, Sink, SinkError, SinkSettings,
-    Surroundings,
-};
+use crate::error::SinkError;
+use crate::settings::{Output, SinkSettings};
+use crate::sink::{DeadLetter, Sink};
+use crate::surroundings::{Clock, Surroundings};
+use crate::worker::{Target, Worker};
 
 /// Writes everything as JSON lines: to the files of a directory ([`LineSink::in_directory`]) or to one stream
 /// ([`LineSink::on_stdout`]).

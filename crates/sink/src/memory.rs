@@ -6,8 +6,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tillwatch_records::{ScoreBatch, Ticket};
 
+use crate::counters::{Counters, CountersSnapshot};
+use crate::encode::ScoreEncoder;
 use crate::encode::dead_letter_json;
-use crate::{Counters, CountersSnapshot, DeadLetter, ScoreEncoder, Sink, SinkError};
+use crate::error::SinkError;
+use crate::sink::{DeadLetter, Sink};
 
 /// Keeps everything as JSON lines in memory. Acknowledges at once, or when told to.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, de};
 use tillwatch_records::units::{ByteSize, DurationMs};
 
-use crate::SinkError;
+use crate::error::SinkError;
 
 /// One sink as `[sink]`, or several as `[[sink]]`: each gets everything that its `outputs` name, and
 /// an input counts as done when all of them have acknowledged.

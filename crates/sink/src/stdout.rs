@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::file::worker::Target;
+use crate::error::SinkError;
 use crate::lines::{LineSink, Lines};
-use crate::{SinkError, SinkSettings, Surroundings};
+use crate::settings::SinkSettings;
+use crate::surroundings::Surroundings;
+use crate::worker::Target;
 
 impl LineSink {
     /// Writes everything to standard output, whole lines at a time, and acknowledges after flushing. An

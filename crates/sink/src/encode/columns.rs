@@ -11,7 +11,7 @@ use tillwatch_records::column::ColumnType;
 use tillwatch_records::{Column, ScoreBatch, Versions};
 
 use super::score::encode_reason;
-use crate::SinkError;
+use crate::error::SinkError;
 
 /// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
 /// timestamp (ms, UTC; of a timer, what it was set for), `score` u16, `probability` f64, `band` text, `flags` list of text,

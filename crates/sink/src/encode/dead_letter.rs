@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::json;
-use crate::DeadLetter;
+use crate::sink::DeadLetter;
 
 /// Appends a dead letter: `reason`, `detail`, `topic`, `partition`, `offset`, `timestamp`
 /// (milliseconds), `key` and `payload` in base64 (RFC 4648, section 4), so that every byte survives,

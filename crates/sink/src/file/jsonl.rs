@@ -5,11 +5,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::directory::{make_directory, probe, sync_directory};
 use super::names;
-use super::worker::Target;
-use super::{make_directory, sync_directory};
+use crate::error::SinkError;
 use crate::lines::{LineSink, Lines};
-use crate::{FileSettings, Output, SinkError, SinkSettings, Surroundings};
+use crate::settings::{FileSettings, Output, SinkSettings};
+use crate::surroundings::Surroundings;
+use crate::worker::Target;
 
 /// Bytes written before a sync even though more is waiting.
 const UNSYNCED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -60,7 +62,7 @@ struct LineFile {
 
 impl LineFiles {
     fn open(settings: &FileSettings) -> Result<Self, SinkError> {
-        super::probe(&settings.directory)?;
+        probe(&settings.directory)?;
         Ok(Self {
             settings: settings.clone(),
             open: Vec::new(),

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::SinkError;
+use crate::error::SinkError;
 
 /// Files of one stem tried before a directory counts as full.
 const NUMBER_MAX: u32 = 99_999_999;

@@ -11,14 +11,16 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use tillwatch_records::{ScoreBatch, Ticket};
 
+use super::directory::sync_directory;
 use super::names::{self, Reserved};
-use super::sync_directory;
-use super::worker::{Target, Worker};
+use crate::counters::CountersSnapshot;
+use crate::encode::scores_to_record_batch;
+use crate::error::SinkError;
 use crate::lines::LineSink;
-use crate::{
-    Compression, CountersSnapshot, DeadLetter, FileSettings, Output, Sink, SinkError, SinkSettings,
-    Surroundings, scores_to_record_batch,
-};
+use crate::settings::{Compression, FileSettings, Output, SinkSettings};
+use crate::sink::{DeadLetter, Sink};
+use crate::surroundings::Surroundings;
+use crate::worker::{Target, Worker};
 
 /// Writes `scores-00000001.parquet` and so on in a directory, in the columns of
 /// [`scores_to_record_batch`]; alerts and dead letters as [`LineSink::in_directory`] writes them, beside.

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use tillwatch_records::{RawBatch, Settled, TopicPartition};
 use super::*;
 use crate::test_support::{alert, batch, ticket};
 use crate::{
-    DeadLetter, FanOut, FileSettings, LineSink, MemorySink, Output, Sink, SinkKind, SinkSettings,
-    Surroundings,
+    DeadLetter, FanOut, FileSettings, LineSink, MemorySink, Output, Sink, SinkError, SinkKind,
+    SinkSettings, Surroundings,
 };
 
 const LONG: Duration = Duration::from_secs(20);

@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use parking_lot::Mutex;
 use tillwatch_records::Ticket;
 
-use crate::SinkError;
 use crate::counters::Counters;
+use crate::error::SinkError;
 
 /// Hand-overs that wait for the thread; a lane that comes after blocks. With batches of at most a few
 /// megabytes this bounds memory to some tens of megabytes.

@@ -1,0 +1,55 @@
+//! What a sink is to whoever has something for it.
+
+use std::time::Duration;
+
+use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicPartition};
+
+use crate::counters::CountersSnapshot;
+use crate::error::SinkError;
+
+/// Where scores go. Called by several lanes at once; what one lane writes for one key stays in order.
+///
+/// Implement [`Sink::write`] and [`Sink::dead_letter`] so that they return once the output is taken
+/// over, not once it is durable; keep a clone of the ticket with everything taken, call
+/// [`Ticket::fail`] on it before dropping it when the output is given up. Order of calls: any number
+/// of `write` and `dead_letter`, [`Sink::flush`] whenever the caller wants everything out,
+/// [`Sink::close`] at the end or in an emergency.
+pub trait Sink: Send + Sync {
+    /// Takes over the scores and alerts of a batch. Blocks while the sink is full.
+    ///
+    /// # Errors
+    /// What the sink cannot take now or ever; the ticket has then been failed.
+    fn write(&self, scores: &ScoreBatch, ticket: &Ticket) -> Result<(), SinkError>;
+
+    /// Takes over a record that could not be decoded. Blocks while the sink is full.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn dead_letter(&self, letter: &DeadLetter<'_>, ticket: &Ticket) -> Result<(), SinkError>;
+
+    /// Waits until everything taken over is durable or given up.
+    ///
+    /// # Errors
+    /// [`SinkError::FlushTimeout`] when that lasts longer than `timeout`; the sink goes on trying.
+    fn flush(&self, timeout: Duration) -> Result<(), SinkError>;
+
+    /// Ends waiting: writers that are blocked, and all that come later, get [`SinkError::Closed`].
+    /// What is not durable when the sink is dropped fails its tickets.
+    fn close(&self);
+
+    /// What went out so far.
+    fn counters(&self) -> CountersSnapshot;
+}
+
+/// A record that could not be decoded, with everything needed to repair it and send it again.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// The partition it came from.
+    pub source: &'a TopicPartition,
+    /// The record as it came.
+    pub record: RawRecord<'a>,
+    /// Why it was refused: a short code, one of few, fit for a metric's label.
+    pub reason: &'a str,
+    /// Why it was refused, in words, without the record's content.
+    pub detail: &'a str,
+}
