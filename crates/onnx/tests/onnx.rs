@@ -121,8 +121,8 @@ fn score(
     let scope = tillwatch_scoring::InputScope::of_table(inputs.iter().cloned());
     let mut runner = Runner::new(model, &scope);
     let count = rows.len();
-    runner.bind(count, |source| {
-        let input = inputs.iter().position(|input| input == source.name())?;
+    runner.bind(count, |asked| {
+        let input = inputs.iter().position(|input| input == asked.name())?;
         let values: Float64Array = rows.clone().map(|row| column(input, row)).collect();
         Some(Arc::new(values) as ArrayRef)
     });

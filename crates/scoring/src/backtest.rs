@@ -10,7 +10,7 @@ use tillwatch_records::{Band, FeatureBatch, ReasonDefinition, Severity};
 
 use crate::loaded::LoadedModel;
 use crate::math::score_of;
-use crate::runner::{Effort, Runner, Source};
+use crate::runner::{Effort, InputColumn, Runner};
 use crate::scope::InputScope;
 use crate::settings::ScoringSettings;
 
@@ -89,7 +89,7 @@ struct Counter<'a> {
     /// whatever its code.
     positions: HashMap<*const ReasonDefinition, usize, FixedState>,
     /// Every input of every member, once.
-    sources: Vec<Source>,
+    reads: Vec<InputColumn>,
     missing: BTreeSet<String>,
 }
 
@@ -113,15 +113,15 @@ impl<'a> Counter<'a> {
         Self {
             rules,
             positions,
-            sources: inputs.map(|name| Source::of(name, scope)).collect(),
+            reads: inputs.map(|name| InputColumn::of(name, scope)).collect(),
             missing: BTreeSet::new(),
         }
     }
 
     fn note_missing(&mut self, batch: &FeatureBatch) {
-        let lacking = self.sources.iter().filter(|source| !source.is_in(batch));
+        let lacking = self.reads.iter().filter(|input| !input.is_in(batch));
         self.missing
-            .extend(lacking.map(|source| source.name().to_owned()));
+            .extend(lacking.map(|input| input.name().to_owned()));
     }
 
     fn count(&mut self, definition: &Arc<ReasonDefinition>) {

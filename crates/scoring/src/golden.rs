@@ -97,9 +97,7 @@ pub(crate) fn check(
                 Ok((input.as_str(), array))
             })
             .collect::<Result<BTreeMap<&str, ArrayRef>, _>>()?;
-        runner.bind(row.times, |source| {
-            columns.get(source.name()).map(Arc::clone)
-        });
+        runner.bind(row.times, |input| columns.get(input.name()).map(Arc::clone));
         runner.score(Effort::Full, f64::INFINITY, &mut unused);
         let pairs = [
             ("raw score", row.raw, runner.raw()),

@@ -49,7 +49,7 @@ pub use model::{
     Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Shedding, Signal,
 };
 pub use recent::{RECENT_BYTES, RECENT_ROWS, Recent};
-pub use runner::{Effort, Runner, Source};
+pub use runner::{Effort, InputColumn, Runner};
 pub use scope::{CatalogId, FeatureWords, InputScope};
 pub use scorer::{ScoreContext, Scorer};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};

@@ -1,7 +1,7 @@
 //! One model at work in one lane.
 
+mod column;
 mod member;
-mod source;
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::SchemaRef;
 use tillwatch_records::{Attribution, Cause, FeatureBatch};
 
+use self::column::joined;
 use self::member::{Instance, Member};
-use self::source::joined;
 use crate::error::ScoringError;
 use crate::learners::Learners;
 use crate::loaded::LoadedModel;
@@ -21,7 +21,7 @@ use crate::model::{
 use crate::reasons::push_contributions;
 use crate::scope::InputScope;
 use crate::values::value_at;
-pub use source::Source;
+pub use column::InputColumn;
 
 /// A model with what one lane keeps for it: the learners' state, and buffers that are used again.
 ///
@@ -88,7 +88,7 @@ impl Runner {
 
     /// Fetches every member's inputs of a batch of `rows` rows; a missing one is null on every row. Learners
     /// learn from all of them.
-    pub fn bind(&mut self, rows: usize, fetch: impl Fn(&Source) -> Option<ArrayRef>) {
+    pub fn bind(&mut self, rows: usize, fetch: impl Fn(&InputColumn) -> Option<ArrayRef>) {
         self.rows = rows;
         self.lessons.clear();
         if self.model.learns() {
@@ -96,8 +96,8 @@ impl Runner {
         }
         for member in &mut self.members {
             member.columns.clear();
-            let columns = member.sources.iter().map(|source| {
-                fetch(source).unwrap_or_else(|| new_null_array(&source.data_type(), rows))
+            let columns = member.reads.iter().map(|input| {
+                fetch(input).unwrap_or_else(|| new_null_array(&input.data_type(), rows))
             });
             member.columns.extend(columns);
         }
@@ -121,25 +121,27 @@ impl Runner {
             .is_some_and(|known| Arc::ptr_eq(known, schema))
         {
             for member in &mut self.members {
-                let position = |source: &Source| match source {
-                    Source::Feature(name) => schema.index_of(name).ok(),
-                    Source::Event(_) | Source::Joined(_) => None,
+                let position = |input: &InputColumn| match input {
+                    InputColumn::Feature(name) => schema.index_of(name).ok(),
+                    InputColumn::Event(_) | InputColumn::Joined(_) => None,
                 };
-                member.positions = member.sources.iter().map(position).collect();
+                member.positions = member.reads.iter().map(position).collect();
             }
             self.schema = Some(Arc::clone(schema));
         }
         for member in &mut self.members {
             member.columns.clear();
-            let sources = member.sources.iter().zip(&member.positions);
-            member.columns.extend(sources.map(|(source, position)| {
-                let found = match (source, position) {
-                    (Source::Feature(_), None) => None,
-                    (Source::Feature(_), Some(at)) => Some(Arc::clone(batch.features.column(*at))),
-                    (Source::Event(column), _) => batch.events.column(*column).map(Arc::clone),
-                    (Source::Joined(field), _) => joined(&batch.events, field),
+            let reads = member.reads.iter().zip(&member.positions);
+            member.columns.extend(reads.map(|(input, position)| {
+                let found = match (input, position) {
+                    (InputColumn::Feature(_), None) => None,
+                    (InputColumn::Feature(_), Some(at)) => {
+                        Some(Arc::clone(batch.features.column(*at)))
+                    }
+                    (InputColumn::Event(column), _) => batch.events.column(*column).map(Arc::clone),
+                    (InputColumn::Joined(field), _) => joined(&batch.events, field),
                 };
-                found.unwrap_or_else(|| new_null_array(&source.data_type(), self.rows))
+                found.unwrap_or_else(|| new_null_array(&input.data_type(), self.rows))
             }));
         }
     }

@@ -18,7 +18,7 @@ pub struct InputScope {
     pub features: Vec<String>,
     /// What the catalog says of features, by name; words for reasons whose model has none.
     pub words: BTreeMap<String, FeatureWords>,
-    /// Event columns that the source has.
+    /// Event columns that records of the scored types carry.
     pub columns: Vec<Column>,
     /// Columns that are joined to the records, see [`tillwatch_records::EventBatch::joined`].
     pub joined: Vec<Field>,

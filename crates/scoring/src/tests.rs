@@ -262,8 +262,8 @@ const ROWS: [Given<'_>; 7] = [
 pub(crate) fn run(model: &Arc<LoadedModel>, columns: &[ArrayRef], rows: usize) -> ModelOutput {
     let mut runner = Runner::new(model, &scope());
     let inputs = &model.info().inputs;
-    runner.bind(rows, |source| {
-        let position = inputs.iter().position(|input| input == source.name());
+    runner.bind(rows, |asked| {
+        let position = inputs.iter().position(|input| input == asked.name());
         position.map(|position| Arc::clone(&columns[position]))
     });
     let mut signals = Vec::new();

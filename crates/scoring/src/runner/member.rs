@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
-use super::source::Source;
+use super::column::InputColumn;
 use crate::learners::Learners;
 use crate::loaded::MemberKind;
 use crate::model::{Learner, Model, ModelInfo, ModelOutput, Shedding};
@@ -15,9 +15,9 @@ use crate::scope::InputScope;
 pub(super) struct Member {
     pub(super) instance: Instance,
     pub(super) info: ModelInfo,
-    /// Where each input comes from.
-    pub(super) sources: Vec<Source>,
-    /// Per source, where a feature stands in the runner's schema.
+    /// The column of each input.
+    pub(super) reads: Vec<InputColumn>,
+    /// Per input, where a feature stands in the runner's schema.
     pub(super) positions: Vec<Option<usize>>,
     pub(super) columns: Vec<ArrayRef>,
     pub(super) output: ModelOutput,
@@ -37,10 +37,10 @@ impl Member {
     pub(super) fn new(kind: &MemberKind, scope: &InputScope, learners: &mut Learners) -> Self {
         let info = kind.info();
         Self {
-            sources: info
+            reads: info
                 .inputs
                 .iter()
-                .map(|name| Source::of(name, scope))
+                .map(|name| InputColumn::of(name, scope))
                 .collect(),
             shedding: match kind {
                 MemberKind::Fixed(model) => model.shedding(),

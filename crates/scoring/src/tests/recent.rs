@@ -97,7 +97,7 @@ fn other_columns_are_not_merged() {
 }
 
 #[test]
-fn memory_is_counted_once_and_bounded() {
+fn bytes_are_counted_once_and_bounded() {
     let one = rows(0, 256);
     let mut single = Recent::new(10_000, usize::MAX);
     single.push(&one);

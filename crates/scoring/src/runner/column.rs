@@ -1,4 +1,4 @@
-//! Where a model's inputs come from.
+//! The columns that a model's inputs are read from.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use tillwatch_records::{Column, EventBatch, FeatureBatch};
 
 use crate::scope::InputScope;
 
-/// Where an input comes from.
+/// The column that an input is read from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
+pub enum InputColumn {
     /// A feature, by its name.
     Feature(String),
     /// An event column.
@@ -19,7 +19,7 @@ pub enum Source {
     Joined(Field),
 }
 
-impl Source {
+impl InputColumn {
     /// What the input `name` stands for.
     pub(crate) fn of(name: &str, scope: &InputScope) -> Self {
         if let Some(column) = scope.event_column(name) {
