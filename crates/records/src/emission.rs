@@ -40,8 +40,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The emissions of a batch, in order. Their positions are those of the rows of the [`EventBatch`] beside them,
-/// which has as many; the position of a timer is that of the record that made time pass it.
+/// The emissions of a batch, in order. Their positions are those of the rows of the [`EventBatch`] beside
+/// them, which has as many; the position of a timer is that of the record that made time pass it.
 #[derive(Debug, Clone)]
 pub struct Emissions {
     /// Entity key of each.
@@ -57,8 +57,8 @@ pub struct Emissions {
 }
 
 impl Emissions {
-    /// One emission for each row of `events`, whose entity keys are `keys`, in a flow that scores `scored` and
-    /// sets no timers. Where event times are not decoded, record timestamps take their place.
+    /// One emission for each row of `events`, whose entity keys are `keys`, in a flow that scores `scored`
+    /// and sets no timers. Where event times are not decoded, record timestamps take their place.
     pub fn of_records(keys: StringArray, events: &EventBatch, scored: RecordKinds) -> Self {
         debug_assert_eq!(keys.len(), events.len());
         let times_ms = events.event_times_ms();
@@ -91,17 +91,17 @@ impl Emissions {
         self.keys.is_valid(row).then(|| self.keys.value(row))
     }
 
-    /// Whether there may be other causes than transactions, in this batch or another: then tables have a column
-    /// that tells the cause, all of them, so that those of one flow are alike.
+    /// Whether there may be other causes than transactions, in this batch or another: then tables have a
+    /// column that tells the cause, all of them, so that those of one flow are alike.
     pub fn is_mixed(&self) -> bool {
         self.scored != RecordKinds::TRANSACTIONS || self.has_timers
     }
 
     /// The identity of the score of `row`, a function of the input alone, so that a consumer can drop the
     /// duplicates that at-least-once delivery may make. For a record at `offset` of `source` it is
-    /// `topic/partition/offset`, for a timer `topic/partition/offset/timer/time/key`: one record may make time
-    /// pass many timers. Neither topic names nor times have a `/` in them, and the key is last, so no two are
-    /// alike.
+    /// `topic/partition/offset`, for a timer `topic/partition/offset/timer/time/key`: one record may make
+    /// time pass many timers. Neither topic names nor times have a `/` in them, and the key is last, so no
+    /// two are alike.
     pub fn score_id(&self, row: usize, source: &TopicPartition, offset: i64) -> String {
         let id = score_id(source, offset);
         match self.causes[row] {

@@ -54,8 +54,8 @@ pub trait Model: fmt::Debug + Send + Sync {
 /// depend on how busy the machine was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shedding {
-    /// It is cheap enough to answer always. An ensemble under load is scored by such members and by those that
-    /// learn, where it has such members.
+    /// It is cheap enough to answer always. An ensemble under load is scored by such members and by those
+    /// that learn, where it has such members.
     Never,
     /// Under load it is skipped in an ensemble of which another member is never skipped.
     UnderLoad,
@@ -82,10 +82,10 @@ pub trait LearningModel: fmt::Debug + Send + Sync {
 /// One lane's share of a [`LearningModel`]: a deterministic fold over the rows of the lane.
 ///
 /// It scores every row and learns from those of transactions alone, even where records of other kinds and
-/// timers are scored too: what is usual of a transaction is not told by rows that have no amount, and what a
-/// transaction scores must not depend on what else is scored. Where transactions are not scored, it learns from
-/// the first kind that is, in the order of [`RecordKind::ALL`]. A timer teaches nothing, and nor does a row
-/// that changes no state ([`Flags::changes_state`]).
+/// timers are scored too: what is usual of a transaction is not told by rows that have no amount, and what
+/// a transaction scores must not depend on what else is scored. Where transactions are not scored, it
+/// learns from the first kind that is, in the order of [`RecordKind::ALL`]. A timer teaches nothing, and
+/// nor does a row that changes no state ([`Flags::changes_state`]).
 ///
 /// [`RecordKind::ALL`]: tillwatch_records::RecordKind::ALL
 /// [`Flags::changes_state`]: tillwatch_records::Flags::changes_state

@@ -1,9 +1,9 @@
-//! The last stage: [`ScoreBatch`](tillwatch_records::ScoreBatch) → Kafka, Parquet, JSON lines, stdout; dead letters; and the
-//! acknowledgements that let the consumer commit.
+//! The last stage: [`ScoreBatch`](tillwatch_records::ScoreBatch) → Kafka, Parquet, JSON lines, stdout; dead
+//! letters; and the acknowledgements that let the consumer commit.
 //!
-//! A [`Ticket`](tillwatch_records::Ticket) is dropped only when what was made under it is durable: acknowledged by all in-sync
-//! replicas, or synced to disk. What is given up fails its ticket first. Nothing is dropped silently:
-//! a sink that is full blocks its callers.
+//! A [`Ticket`](tillwatch_records::Ticket) is dropped only when what was made under it is durable:
+//! acknowledged by all in-sync replicas, or synced to disk. What is given up fails its ticket first.
+//! Nothing is dropped silently: a sink that is full blocks its callers.
 
 mod counters;
 mod encode;

@@ -53,8 +53,9 @@ pub(super) fn explain(
     (lists, raised)
 }
 
-/// Time by which alerts of a row cool down: that of its emission; the record's own timestamp where the event's
-/// time runs ahead, since one such record would silence its terminal for as long as its clock is wrong.
+/// Time by which alerts of a row cool down: that of its emission; the record's own timestamp where the
+/// event's time runs ahead, since one such record would silence its terminal for as long as its clock is
+/// wrong.
 fn time_of(batch: &FeatureBatch, row: usize) -> i64 {
     if batch.flags[row].contains(Flags::CLOCK_SKEW) {
         return batch.events.record_timestamps_ms[row];

@@ -13,14 +13,14 @@ use tillwatch_records::{Column, ScoreBatch, Versions};
 use super::score::encode_reason;
 use crate::error::SinkError;
 
-/// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time`
-/// timestamp (ms, UTC; of a timer, what it was set for), `score` u16, `probability` f64, `band` text, `flags` list of text,
-/// `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
-/// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `cause` text
-/// (`transaction`, `terminal_event`, `label` or `timer`, only where not transactions alone are scored),
-/// `registry` text (version of the reference table, only when there is one), `topic` text, `partition` i32, `offset` i64; then one f64
-/// column `shadow_<name>@<version>` per shadow (its probability, null where it was skipped), and one per
-/// feature, in catalog order, when `features` is set.
+/// A table with one row per score: `score_id` text, `event_id` text, `key` text, `event_time` timestamp
+/// (ms, UTC; of a timer, what it was set for), `score` u16, `probability` f64, `band` text, `flags` list of
+/// text, `reason_codes` list of text, `reasons` text (a JSON array as in a JSON score, null when there is
+/// none), `attribution` text, `model` text, `model_hash` text, `catalog` text, `cause` text (`transaction`,
+/// `terminal_event`, `label` or `timer`, only where not transactions alone are scored), `registry` text
+/// (version of the reference table, only when there is one), `topic` text, `partition` i32, `offset` i64;
+/// then one f64 column `shadow_<name>@<version>` per shadow (its probability, null where it was skipped),
+/// and one per feature, in catalog order, when `features` is set.
 ///
 /// # Errors
 /// [`SinkError::Table`] when a column of the batch has another number of rows than the batch.

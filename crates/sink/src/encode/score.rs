@@ -14,14 +14,14 @@ use super::json;
 /// A field that has nothing to say is left out: a null text, a value that a reason lacks, an empty
 /// list of reasons, flags or features. Numbers that are not finite are left out too.
 ///
-/// A score: `score_id` (see [`ScoreBatch::score_id`]), `event_id`, `key`, `event_time` (milliseconds since 1970,
-/// UTC; of a timer, what it was set for), `cause` (`terminal_event`, `label` or `timer`, when it is no
-/// transaction), `score` (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`, `feature`,
-/// `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names), `features`
-/// (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
-/// features were found), `shadows` (`name@version` of a shadow to its probability),
-/// `model`, `model_hash`, `catalog`, `registry` (version of the reference data, when there is any),
-/// `topic`, `partition`, `offset`.
+/// A score: `score_id` (see [`ScoreBatch::score_id`]), `event_id`, `key`, `event_time` (milliseconds since
+/// 1970, UTC; of a timer, what it was set for), `cause` (`terminal_event`, `label` or `timer`, when it is
+/// no transaction), `score` (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`,
+/// `feature`, `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names),
+/// `features` (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
+/// features were found), `shadows` (`name@version` of a shadow to its probability), `model`, `model_hash`,
+/// `catalog`, `registry` (version of the reference data, when there is any), `topic`, `partition`,
+/// `offset`.
 ///
 /// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
 /// `score_id`, `event_id`, `key`, `event_time`, `cause`, `typology`, `severity`, `action`, `words`, `score`,
