@@ -10,18 +10,14 @@ use crate::card::Cards;
 use crate::error::SimulatorError;
 use crate::fraud::{Actor, Scenario, TruthRecord};
 use crate::label::Labels;
-use crate::registry::RegistryEntry;
+use crate::reference::ReferenceRow;
 use crate::rng::{Draws, mix, mix48};
 use crate::settings::SimulatorSettings;
 use crate::terminal::Terminal;
-use crate::transaction::{Transaction, event_id, key_of, mti, write_terminal_event};
+use crate::transaction::{
+    EVENT_ID_BYTES, KEY_BYTES, Transaction, event_id, key_of, mti, write_terminal_event,
+};
 use crate::world::World;
-
-/// Bytes of [`Emitted::key`].
-pub const KEY_BYTES: usize = 24;
-
-/// Bytes of [`Emitted::event_id`].
-pub const EVENT_ID_BYTES: usize = 12;
 
 /// What was written, for routing and for the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,9 +185,9 @@ impl Fleet {
     }
 
     /// Every terminal as it is registered, in the order of their ids.
-    pub fn registry(&self) -> impl ExactSizeIterator<Item = RegistryEntry> {
+    pub fn reference_rows(&self) -> impl ExactSizeIterator<Item = ReferenceRow> {
         let terminals = self.world.terminals.iter().enumerate();
-        terminals.map(|(index, terminal)| RegistryEntry::new(terminal, index as u32))
+        terminals.map(|(index, terminal)| ReferenceRow::new(terminal, index as u32))
     }
 
     /// Records written so far, without labels.

@@ -8,6 +8,7 @@ use tillwatch_records::Column;
 use crate::fraud::Scenario;
 use crate::json::Object;
 use crate::rng::Draws;
+use crate::transaction::{EVENT_ID_BYTES, KEY_BYTES};
 
 /// Delay of a report: median 14 days, clipped to 1 to 120 days.
 const MEDIAN_DAYS: f64 = 14.0;
@@ -23,8 +24,8 @@ pub struct Labels(BinaryHeap<Reverse<Label>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label {
     pub reported_ms: i64,
-    pub event_id: [u8; 12],
-    pub key: [u8; 24],
+    pub event_id: [u8; EVENT_ID_BYTES],
+    pub key: [u8; KEY_BYTES],
     pub occurred_ms: i64,
     pub fraud_type: &'static [u8; 2],
     pub fraud: u32,
@@ -38,8 +39,8 @@ impl Labels {
         scenario: Scenario,
         fraud: u32,
         occurred_ms: i64,
-        event_id: [u8; 12],
-        key: [u8; 24],
+        event_id: [u8; EVENT_ID_BYTES],
+        key: [u8; KEY_BYTES],
     ) {
         let days = draws
             .lognormal(MEDIAN_DAYS, SIGMA)

@@ -19,7 +19,7 @@ mod label;
 mod merchant;
 mod pacer;
 mod partition;
-mod registry;
+mod reference;
 mod rng;
 mod settings;
 mod terminal;
@@ -27,12 +27,13 @@ mod transaction;
 mod world;
 
 pub use error::SimulatorError;
-pub use fleet::{EVENT_ID_BYTES, Emitted, Fleet, KEY_BYTES};
+pub use fleet::{Emitted, Fleet};
 pub use fraud::{Scenario, TruthRecord};
 pub use pacer::Pacer;
 pub use partition::partition_of;
-pub use registry::RegistryEntry;
+pub use reference::ReferenceRow;
 pub use settings::{FieldSet, SimulatorSettings};
+pub use transaction::{EVENT_ID_BYTES, KEY_BYTES};
 
 #[cfg(test)]
 mod tests;

@@ -63,15 +63,21 @@ pub mod processing {
 }
 
 /// Number of the event in six bytes, 12 hexadecimal digits.
-pub fn event_id(number: u64) -> [u8; 12] {
-    let mut text = [0; 12];
+pub fn event_id(number: u64) -> [u8; EVENT_ID_BYTES] {
+    let mut text = [0; EVENT_ID_BYTES];
     crate::json::hex(number, &mut text);
     text
 }
 
+/// Bytes of the key of a record.
+pub const KEY_BYTES: usize = 24;
+
+/// Bytes of an event id.
+pub const EVENT_ID_BYTES: usize = 12;
+
 /// The Kafka key of a terminal, which is also its entity key: acquirer, merchant and terminal id
 /// joined by `/`.
-pub fn key_of(terminal: &Terminal, index: u32) -> [u8; 24] {
+pub fn key_of(terminal: &Terminal, index: u32) -> [u8; KEY_BYTES] {
     let mut key = *b"000000/M0000000/T0000000";
     crate::json::digits(terminal.acquirer(), &mut key[..6]);
     crate::json::digits(terminal.merchant, &mut key[8..15]);
@@ -93,8 +99,8 @@ impl Transaction {
         &self,
         fields: FieldSet,
         terminal: &Terminal,
-        key: &[u8; 24],
-        event_id: &[u8; 12],
+        key: &[u8; KEY_BYTES],
+        event_id: &[u8; EVENT_ID_BYTES],
         out: &mut Vec<u8>,
     ) {
         use Column as C;
@@ -150,8 +156,8 @@ impl Transaction {
 /// Appends a terminal event of type `event_type` to `out`.
 pub fn write_terminal_event(
     terminal: &Terminal,
-    key: &[u8; 24],
-    event_id: &[u8; 12],
+    key: &[u8; KEY_BYTES],
+    event_id: &[u8; EVENT_ID_BYTES],
     event_type: &[u8],
     now_ms: i64,
     elapsed_ms: i64,

@@ -17,12 +17,10 @@ pub const STILL_CIRCULAR: &[&str] = &[
     "crates/scoring/src/lib.rs: calibration, describe, ensemble, golden, learners, lineup, loaded, models, registry, runner",
     "crates/scoring/src/models.rs: detector, logistic, rules, self",
     "crates/scoring/src/models/rules.rs: load, self",
-    "crates/simulator/src/lib.rs: fleet, registry",
     "crates/sink/src/file/mod.rs: jsonl, parquet, self",
     "crates/sink/src/kafka/mod.rs: native, producer, writer",
     "crates/sink/src/lib.rs: encode, fan_out, file, kafka, lines, memory, open, self, stdout",
     "crates/testkit/src/broker.rs: real, self",
-    "crates/testkit/src/stream/mod.rs: event, self",
     "crates/tillwatch/src/config.rs: self, written",
     "crates/tillwatch/src/core.rs: scope, self",
     "crates/tillwatch/src/files/mod.rs: jsonl, parquet_rows, self, table",
@@ -41,7 +39,6 @@ pub const STILL_LONG: &[&str] = &[
     "crates/predicate/src/tests/property.rs",
     "crates/reference/src/tests.rs",
     "crates/scoring/src/models/rules/tests.rs",
-    "crates/simulator/src/tests.rs",
 ];
 
 /// Functions with too many lines.
@@ -56,7 +53,6 @@ pub const STILL_LONG_FUNCTIONS: &[&str] = &[
     "crates/predicate/src/tests.rs: errors_say_what_and_where",
     "crates/scoring/src/golden.rs: check",
     "crates/scoring/src/tests/loading.rs: loading_refuses_with_a_remedy",
-    "crates/simulator/src/tests.rs: every_scenario_shows_its_evidence",
     "crates/sink/src/encode/columns.rs: scores_to_record_batch",
     "tests/real_kafka/handbook.rs: a_topic_and_a_file_give_the_same_features_and_scores",
     "tests/real_kafka/swap.rs: models_change_under_load_and_nothing_is_lost",

@@ -7,7 +7,8 @@ use arrow::array::{
 };
 use tillwatch_records::{Column, EventBatch, Projection, RecordKind, TopicPartition};
 
-use super::START_MS;
+/// Event time of the first record of every stream: 2024-01-01T00:00:00Z.
+pub const START_MS: i64 = 1_704_067_200_000;
 
 /// One record, with the columns that tests read.
 #[derive(Debug, Clone, PartialEq)]

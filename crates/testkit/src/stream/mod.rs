@@ -11,10 +11,7 @@ use tillwatch_records::RecordKind;
 
 mod event;
 
-pub use event::{COLUMNS, Event, batch};
-
-/// Event time of the first record of every stream: 2024-01-01T00:00:00Z.
-pub const START_MS: i64 = 1_704_067_200_000;
+pub use event::{COLUMNS, Event, START_MS, batch};
 
 /// What a stream is made of.
 #[derive(Debug, Clone)]

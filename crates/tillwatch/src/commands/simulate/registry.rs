@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_csv::WriterBuilder;
-use tillwatch_simulator::{Fleet, RegistryEntry};
+use tillwatch_simulator::{Fleet, ReferenceRow};
 
 use crate::files::{ParquetFile, WholeFile, is_parquet};
 
@@ -15,10 +15,10 @@ const BATCH_ROWS: usize = 8192;
 
 /// Writes every terminal of `fleet` to `path`: Parquet when it is named `.parquet`, CSV otherwise.
 pub fn write(fleet: &Fleet, path: &Path) -> Result<()> {
-    let mut entries = fleet.registry().peekable();
+    let mut entries = fleet.reference_rows().peekable();
     let batches = std::iter::from_fn(|| {
         entries.peek()?;
-        let rows: Vec<RegistryEntry> = entries.by_ref().take(BATCH_ROWS).collect();
+        let rows: Vec<ReferenceRow> = entries.by_ref().take(BATCH_ROWS).collect();
         Some(table(&rows))
     });
     if is_parquet(path) {
@@ -38,11 +38,11 @@ pub fn write(fleet: &Fleet, path: &Path) -> Result<()> {
 }
 
 /// One row per entry. In a CSV file all but the places, the limits and `is_mobile` is text.
-fn table(rows: &[RegistryEntry]) -> Result<RecordBatch> {
+fn table(rows: &[ReferenceRow]) -> Result<RecordBatch> {
     fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
         Arc::new(StringArray::from_iter_values(values))
     }
-    fn ids(rows: &[RegistryEntry], part: usize) -> ArrayRef {
+    fn ids(rows: &[ReferenceRow], part: usize) -> ArrayRef {
         texts(rows.iter().map(|row| row.ids()[part]))
     }
     fn floats(values: impl Iterator<Item = f64>) -> ArrayRef {

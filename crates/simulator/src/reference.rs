@@ -1,16 +1,16 @@
 //! What the operator of the fleet knows of its terminals.
 
-use crate::fleet::KEY_BYTES;
 use crate::json::hex;
 use crate::merchant::{Category, Region};
 use crate::rng::mix;
 use crate::terminal::{Terminal, VERSIONS};
-use crate::transaction::key_of;
+use crate::transaction::{KEY_BYTES, key_of};
 
-/// A terminal as it is registered: its own device at its own site. What a fraudster adds to the stream
-/// (another device, another place, another version) is in no registry.
+/// A row of reference data, a terminal as its operator knows it: its own device at its own site.
+/// What a fraudster adds to the stream (another device, another place, another version) is in no
+/// such row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RegistryEntry {
+pub struct ReferenceRow {
     /// Acquirer, merchant and terminal id joined by `/`, as in [`crate::Emitted::key`].
     pub key: [u8; KEY_BYTES],
     /// Serial number of the device, as `hardware_serial` in records.
@@ -43,7 +43,7 @@ const MODELS: [&str; 4] = ["CT-100", "CT-200", "MP-70", "MP-90"];
 /// Floor limits are multiples of this.
 const FLOOR_LIMIT_STEP_MINOR: f64 = 1_000.0;
 
-impl RegistryEntry {
+impl ReferenceRow {
     /// The entry of `terminal`, which is number `index` of the fleet.
     pub(crate) fn new(terminal: &Terminal, index: u32) -> Self {
         let (category, region) = (terminal.category(), terminal.region());
