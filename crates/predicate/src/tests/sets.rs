@@ -1,6 +1,8 @@
 //! Random sets, whose members have much in common, against each member by itself.
 
-use super::property::{EXPRESSIONS, ROWS, Random, Row, arrays, boolean, number, row, scope};
+use super::expressions::{boolean, number};
+use super::naive::{Random, Row, arrays, row, scope};
+use super::property::{EXPRESSIONS, ROWS};
 use super::*;
 use arrow::array::Array as _;
 use arrow::buffer::BooleanBuffer;
