@@ -224,25 +224,8 @@ fn differs_only_where_records_share_a_time_or_come_late() {
     assert!(explained > 0, "the two do differ where they must");
 }
 
-#[test]
-fn the_commands_do_the_same_over_files() {
-    let settings = SimulatorSettings {
-        advice_fraction: 0.02,
-        ..busy()
-    };
-    let events = with_grain(&simulated(&settings), 1000);
-    let rows = Rows::new(events.columns.clone(), KeySpec::terminal().columns()).unwrap();
-    let marks = rows.without_late(600_000).marks();
-    assert!(marks.late.contains(&true));
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
-    let write = |name: &str, table: &RecordBatch| {
-        let file = File::create(path(name)).unwrap();
-        let mut writer = ArrowWriter::try_new(file, table.schema(), None).unwrap();
-        writer.write(table).unwrap();
-        writer.close().unwrap();
-    };
-    // Names and times as a site may have them.
+/// Columns with names and times as a site may have them.
+fn as_a_site_has_it(events: &EventBatch) -> RecordBatch {
     let times = events.event_times_ms().unwrap().to_vec();
     let mut columns: Vec<(String, ArrayRef, bool)> = Vec::new();
     for (field, array) in events
@@ -262,10 +245,40 @@ fn the_commands_do_the_same_over_files() {
         };
         columns.push((name.to_owned(), array, true));
     }
-    write(
-        "day.parquet",
-        &RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
-    );
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+/// `table` with 1 added to `column` in one row.
+fn with_one_more(table: &RecordBatch, column: &str, row: usize) -> RecordBatch {
+    let mut arrays = table.columns().to_vec();
+    let index = table.schema().index_of(column).unwrap();
+    let values = arrays[index].as_primitive::<Float64Type>().iter();
+    let values = values
+        .enumerate()
+        .map(|(at, value)| value.map(|value| if at == row { value + 1.0 } else { value }));
+    arrays[index] = Arc::new(values.collect::<arrow::array::Float64Array>());
+    RecordBatch::try_new(table.schema(), arrays).unwrap()
+}
+
+#[test]
+fn the_commands_do_the_same_over_files() {
+    let settings = SimulatorSettings {
+        advice_fraction: 0.02,
+        ..busy()
+    };
+    let events = with_grain(&simulated(&settings), 1000);
+    let rows = Rows::new(events.columns.clone(), KeySpec::terminal().columns()).unwrap();
+    let marks = rows.without_late(600_000).marks();
+    assert!(marks.late.contains(&true));
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let write = |name: &str, table: &RecordBatch| {
+        let file = File::create(path(name)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, table.schema(), None).unwrap();
+        writer.write(table).unwrap();
+        writer.close().unwrap();
+    };
+    write("day.parquet", &as_a_site_has_it(&events));
     std::fs::write(path("catalog.toml"), CATALOG).unwrap();
     let lab = || Command::new(env!("CARGO_BIN_EXE_tillwatch-lab"));
     let computed = lab()
@@ -303,22 +316,7 @@ fn the_commands_do_the_same_over_files() {
     let plain = (0..events.len())
         .find(|row| !marks.same_time[*row] && !marks.known_later[*row] && !marks.late[*row])
         .unwrap();
-    let mut arrays = table.columns().to_vec();
-    let (index, _) = table
-        .schema()
-        .column_with_name("amount_1h")
-        .map(|(i, f)| (i, f.clone()))
-        .unwrap();
-    let wrong = arrays[index]
-        .as_primitive::<Float64Type>()
-        .iter()
-        .enumerate();
-    let wrong = wrong.map(|(row, value)| value.map(|v| if row == plain { v + 1.0 } else { v }));
-    arrays[index] = Arc::new(wrong.collect::<arrow::array::Float64Array>());
-    write(
-        "wrong.parquet",
-        &RecordBatch::try_new(table.schema(), arrays).unwrap(),
-    );
+    write("wrong.parquet", &with_one_more(&table, "amount_1h", plain));
     let (code, text) = compared("wrong.parquet");
     assert_eq!(code, Some(1), "{text}");
     let line = text.lines().find(|line| line.starts_with("amount_1h\t"));

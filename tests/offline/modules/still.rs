@@ -47,7 +47,6 @@ pub const STILL_LONG_FUNCTIONS: &[&str] = &[
     "crates/feature-extraction/src/lane.rs: fold",
     "crates/feature-extraction/src/plan/explain.rs: explain_kept",
     "crates/feature-extraction/src/plan/explain/text.rs: fmt",
-    "crates/lab/tests/stream.rs: the_commands_do_the_same_over_files",
     "crates/scoring/src/golden.rs: check",
     "crates/scoring/src/tests/loading.rs: loading_refuses_with_a_remedy",
     "crates/sink/src/encode/columns.rs: scores_to_record_batch",
