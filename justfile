@@ -33,7 +33,7 @@ fmt:
 doc *ARGS:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps {{ARGS}}
 
-# Runs a stage's bench (decode, features, scoring, end_to_end), or all of them
+# Runs a bench (decode, features, flat, scoring, trees, explain, detectors, end_to_end), or all: 15 minutes
 bench NAME="":
     cargo bench --locked {{ if NAME == "" { "" } else { "--bench " + NAME } }}
 
@@ -41,11 +41,11 @@ bench NAME="":
 lab *ARGS:
     cargo run --release -p tillwatch-lab -- {{ARGS}}
 
-# Fuzzes a target of fuzz/ for some seconds (nightly Rust, cargo-fuzz): `records`, `settings`, or a loader of models or state
+# Fuzzes `records`, `settings`, or a loader of models or state, for some seconds (nightly, cargo-fuzz)
 fuzz TARGET="records" SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
 
-# Runs the unsafe code of crates/trees under Miri and AddressSanitizer: `both`, `miri` or `address` (nightly Rust)
+# Watches unsafe code of crates/trees: `both`, `miri` or `address` (AddressSanitizer; nightly Rust)
 sanitize WHAT="both":
     scripts/sanitize.sh {{WHAT}}
 

@@ -87,31 +87,34 @@ fn card_present(criterion: &mut Criterion<CpuTime>) {
 fn state(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("state/job-w");
     let mut filled = None;
-    let mut written = |image: &mut Vec<u32>, bucket: usize| {
+    let mut written = |snapshot: &mut Vec<u32>, bucket: usize| {
         let (_, lane) = filled.get_or_insert_with(|| lane(50_000, 40));
-        lane.write_bucket(bucket, image);
+        lane.write_bucket(bucket, snapshot);
     };
-    let mut images = vec![Vec::new(); FeatureLane::BUCKETS];
-    for (bucket, image) in images.iter_mut().enumerate() {
-        written(image, bucket);
+    let mut snapshots = vec![Vec::new(); FeatureLane::BUCKETS];
+    for (bucket, snapshot) in snapshots.iter_mut().enumerate() {
+        written(snapshot, bucket);
     }
-    let bytes: usize = images.iter().map(|image| size_of_val(&image[..])).sum();
+    let bytes: usize = snapshots
+        .iter()
+        .map(|snapshot| size_of_val(&snapshot[..]))
+        .sum();
     group.throughput(Throughput::Bytes(bytes as u64));
     group.bench_function("write", |bencher| {
-        let mut image = Vec::new();
+        let mut snapshot = Vec::new();
         bencher.iter(|| {
             for bucket in 0..FeatureLane::BUCKETS {
-                image.clear();
-                written(&mut image, bucket);
-                black_box(&image);
+                snapshot.clear();
+                written(&mut snapshot, bucket);
+                black_box(&snapshot);
             }
         });
     });
     let (_, mut empty) = lane(1, 1);
     group.bench_function("read", |bencher| {
         bencher.iter(|| {
-            for (bucket, image) in images.iter().enumerate() {
-                let read = empty.read_bucket(bucket, bytemuck::cast_slice(image));
+            for (bucket, snapshot) in snapshots.iter().enumerate() {
+                let read = empty.read_bucket(bucket, bytemuck::cast_slice(snapshot));
                 assert!(read.is_ok(), "{read:?}");
             }
         });

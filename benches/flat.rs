@@ -30,9 +30,9 @@ fn main() {
         lane(50, 10),
     );
     let (mut source, lane_of_repeats) = lane(50, 10_000);
-    source.repeat();
+    source.repeats = true;
     compare(
-        "one of ten comes again 201 records later, 10,000 live records, against none",
+        "10,000 live records, where one record in ten repeats an earlier one, against no repeats",
         (source, lane_of_repeats),
         lane(50, 10_000),
     );

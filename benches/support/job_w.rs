@@ -24,8 +24,9 @@ pub struct Source {
     step_ms: f64,
     number: u64,
     random: u64,
-    /// Whether records come again.
-    repeats: bool,
+    /// Whether one record in ten repeats the one sent 201 records before it, as from a producer that tries
+    /// again.
+    pub repeats: bool,
 }
 
 impl Source {
@@ -49,16 +50,6 @@ impl Source {
             random: 42,
             repeats: false,
         }
-    }
-
-    /// From now on one record of ten is one that came some 200 records before, as from a producer that
-    /// tries again.
-    #[allow(
-        dead_code,
-        reason = "not every bench that shares this file asks for it"
-    )]
-    pub fn repeat(&mut self) {
-        self.repeats = true;
     }
 
     /// Which record of a batch is in `row`, where each would be in its own.
