@@ -39,9 +39,9 @@ fn features(criterion: &mut Criterion<CpuTime>) {
         // A million keys take a while to fill: only where they are asked for.
         let mut filled = None;
         group.bench_function(parameter, |bencher| {
-            let (source, lane) = filled.get_or_insert_with(|| lane(keys, live));
+            let (stream, lane) = filled.get_or_insert_with(|| lane(keys, live));
             bencher.iter_batched(
-                || source.batch(BATCH_RECORDS),
+                || stream.batch(BATCH_RECORDS),
                 |batch| lane.process(batch),
                 BatchSize::PerIteration,
             );
@@ -59,23 +59,23 @@ fn card_present(criterion: &mut Criterion<CpuTime>) {
     group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
     let mut filled = None;
     group.bench_function(BenchmarkId::from_parameter("keys/50000"), |bencher| {
-        let (source, lane) = filled.get_or_insert_with(|| {
+        let (stream, lane) = filled.get_or_insert_with(|| {
             let catalog = include_str!("../models/features/card-present.toml");
             let plan = plan(catalog);
-            let source = Simulated::new(&plan, TERMINALS, ACTIVITY);
-            let mut source = source.unwrap_or_else(|error| {
+            let stream = Simulated::new(&plan, TERMINALS, ACTIVITY);
+            let mut stream = stream.unwrap_or_else(|error| {
                 eprintln!("fleet of the bench: {error}");
                 std::process::exit(1)
             });
             let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
             for _ in 0..u64::from(TERMINALS) * 40 / BATCH_RECORDS as u64 {
-                black_box(lane.process(source.batch(BATCH_RECORDS)));
+                black_box(lane.process(stream.batch(BATCH_RECORDS)));
             }
             report(&lane);
-            (source, lane)
+            (stream, lane)
         });
         bencher.iter_batched(
-            || source.batch(BATCH_RECORDS),
+            || stream.batch(BATCH_RECORDS),
             |batch| lane.process(batch),
             BatchSize::PerIteration,
         );

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use cpu_time::CpuTime;
 use criterion::measurement::Measurement;
-use job_w::{BATCH_RECORDS, Source, lane};
+use job_w::{BATCH_RECORDS, Stream, lane};
 use tillwatch_feature_extraction::FeatureLane;
 
 /// The binary's allocator.
@@ -29,11 +29,11 @@ fn main() {
         lane(50, 10_000),
         lane(50, 10),
     );
-    let (mut source, lane_of_repeats) = lane(50, 10_000);
-    source.repeats = true;
+    let (mut stream, lane_of_repeats) = lane(50, 10_000);
+    stream.repeats = true;
     compare(
         "10,000 live records, where one record in ten repeats an earlier one, against no repeats",
-        (source, lane_of_repeats),
+        (stream, lane_of_repeats),
         lane(50, 10_000),
     );
     compare(
@@ -43,7 +43,7 @@ fn main() {
     );
 }
 
-fn compare(what: &str, mut large: (Source, FeatureLane), mut small: (Source, FeatureLane)) {
+fn compare(what: &str, mut large: (Stream, FeatureLane), mut small: (Stream, FeatureLane)) {
     let pairs: Vec<_> = (0..PAIRS)
         .map(|_| (us_per_record(&mut large), us_per_record(&mut small)))
         .collect();
@@ -59,8 +59,8 @@ fn compare(what: &str, mut large: (Source, FeatureLane), mut small: (Source, Fea
 }
 
 /// Of the lane's next batch.
-fn us_per_record((source, lane): &mut (Source, FeatureLane)) -> f64 {
-    let batch = source.batch(BATCH_RECORDS);
+fn us_per_record((stream, lane): &mut (Stream, FeatureLane)) -> f64 {
+    let batch = stream.batch(BATCH_RECORDS);
     let time = CpuTime::new();
     let start = time.start();
     let features = lane.process(batch);

@@ -18,7 +18,7 @@ const REPEATED_AFTER: usize = 201;
 const DAY_MS: f64 = 86_400_000.0;
 
 /// An endless stream of transactions.
-pub struct Source {
+pub struct Stream {
     projection: Arc<Projection>,
     keys: u64,
     step_ms: f64,
@@ -29,7 +29,7 @@ pub struct Source {
     pub repeats: bool,
 }
 
-impl Source {
+impl Stream {
     /// `live` records of each of `keys` keys in 24 hours.
     fn new(keys: u64, live: u64) -> Self {
         let columns = [
@@ -150,15 +150,15 @@ pub fn plan(catalog: &str) -> Arc<Plan> {
 
 /// A stream of `live` records of each of `keys` keys in 24 hours, and a lane that has seen more
 /// than a day of it.
-pub fn lane(keys: u64, live: u64) -> (Source, FeatureLane) {
+pub fn lane(keys: u64, live: u64) -> (Stream, FeatureLane) {
     let plan = plan(include_str!("../../models/features/job-w.toml"));
     let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
-    let mut source = Source::new(keys, live);
+    let mut stream = Stream::new(keys, live);
     for _ in 0..keys * live * 5 / 4 / BATCH_RECORDS as u64 + 1 {
-        black_box(lane.process(source.batch(BATCH_RECORDS)));
+        black_box(lane.process(stream.batch(BATCH_RECORDS)));
     }
     report(&lane);
-    (source, lane)
+    (stream, lane)
 }
 
 pub fn report(lane: &FeatureLane) {

@@ -7,7 +7,7 @@ mod isolation;
 mod json;
 mod lightgbm;
 mod loaded;
-mod source;
+mod stream;
 mod ubj;
 mod xgboost;
 

@@ -5,7 +5,7 @@
 
 use super::arrays::{Entry, tree};
 use super::loaded::{Loaded, are_names};
-use super::source::{Source, fault};
+use super::stream::{Stream, fault};
 use crate::error::TreeError;
 use crate::forest::{Forest, Link, Precision, Sum};
 use crate::limits::{FEATURES_MAX, LEAVES_MAX, TREES_MAX};
@@ -37,22 +37,22 @@ struct Nodes {
 }
 
 /// Reads an isolation forest.
-pub(super) fn load<'a>(mut source: impl Source<'a>) -> Result<Loaded, TreeError> {
+pub(super) fn load<'a>(mut stream: impl Stream<'a>) -> Result<Loaded, TreeError> {
     let mut written = Written::default();
-    source.object(|source, key| {
+    stream.object(|stream, key| {
         match key {
-            "format" => written.format = source.text()?,
-            "version" => written.version = source.number()?,
-            "features" => source.array(|source, position| {
+            "format" => written.format = stream.text()?,
+            "version" => written.version = stream.number()?,
+            "features" => stream.array(|stream, position| {
                 check_count("features", position, FEATURES_MAX)?;
-                written.features.push(source.text()?);
+                written.features.push(stream.text()?);
                 Ok(())
             })?,
-            "expected_path_length" => written.expected_path_length = source.number()?,
-            "trees" => source.array(|source, position| {
+            "expected_path_length" => written.expected_path_length = stream.number()?,
+            "trees" => stream.array(|stream, position| {
                 check_count("trees", position, TREES_MAX)?;
                 let nodes =
-                    read_tree(source).map_err(|error| error.within(&format!("tree {position}")))?;
+                    read_tree(stream).map_err(|error| error.within(&format!("tree {position}")))?;
                 let tree = nodes.tree().map_err(|fault| TreeError::Structure {
                     tree: position,
                     fault,
@@ -65,7 +65,7 @@ pub(super) fn load<'a>(mut source: impl Source<'a>) -> Result<Loaded, TreeError>
         }
         Ok(())
     })?;
-    source.end()?;
+    stream.end()?;
     if written.format != "isolation-forest" {
         return Err(fault("`format` is not `isolation-forest`"));
     }
@@ -108,17 +108,17 @@ fn check_count(what: &str, position: usize, max: usize) -> Result<(), TreeError>
     })
 }
 
-fn read_tree<'a>(source: &mut impl Source<'a>) -> Result<Nodes, TreeError> {
+fn read_tree<'a>(stream: &mut impl Stream<'a>) -> Result<Nodes, TreeError> {
     let mut nodes = Nodes::default();
-    source.object(|source, key| {
+    stream.object(|stream, key| {
         match key {
-            "feature" => nodes.feature = source.numbers(ENTRIES_MAX)?,
-            "threshold" => nodes.threshold = source.numbers(ENTRIES_MAX)?,
-            "left" => nodes.left = source.numbers(ENTRIES_MAX)?,
-            "right" => nodes.right = source.numbers(ENTRIES_MAX)?,
-            "missing_left" => nodes.missing_left = source.numbers(ENTRIES_MAX)?,
-            "samples" => nodes.samples = source.numbers(ENTRIES_MAX)?,
-            "path_length" => nodes.path_length = source.numbers(ENTRIES_MAX)?,
+            "feature" => nodes.feature = stream.numbers(ENTRIES_MAX)?,
+            "threshold" => nodes.threshold = stream.numbers(ENTRIES_MAX)?,
+            "left" => nodes.left = stream.numbers(ENTRIES_MAX)?,
+            "right" => nodes.right = stream.numbers(ENTRIES_MAX)?,
+            "missing_left" => nodes.missing_left = stream.numbers(ENTRIES_MAX)?,
+            "samples" => nodes.samples = stream.numbers(ENTRIES_MAX)?,
+            "path_length" => nodes.path_length = stream.numbers(ENTRIES_MAX)?,
             _ => return Err(fault("is not a field of trees")),
         }
         Ok(())

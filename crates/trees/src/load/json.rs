@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::source::{DEPTH_MAX, Number, Source, Token, fault};
+use super::stream::{DEPTH_MAX, Number, Stream, Token, fault};
 use crate::error::TreeError;
 
 /// Reads JSON.
@@ -207,7 +207,7 @@ fn is_number(word: &str) -> bool {
     rest.is_empty()
 }
 
-impl<'a> Source<'a> for Json<'a> {
+impl<'a> Stream<'a> for Json<'a> {
     fn value(&mut self) -> Result<Token<'a>, TreeError> {
         match self.peek() {
             Some(b'{') => self.enter().map(|()| Token::Object),

@@ -15,7 +15,7 @@ mod tree;
 use section::Section;
 
 use super::loaded::{Format, Loaded, are_names};
-use super::source::{fault, quote};
+use super::stream::{fault, quote};
 use crate::error::TreeError;
 use crate::forest::{Forest, Link, Precision, Sum};
 use crate::limits::{CATEGORY_WORDS_MAX, TREES_MAX};

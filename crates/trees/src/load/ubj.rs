@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::source::{DEPTH_MAX, Number, Source, Token, fault};
+use super::stream::{DEPTH_MAX, Number, Stream, Token, fault};
 use crate::error::TreeError;
 
 /// Reads UBJSON.
@@ -168,7 +168,7 @@ impl<'a> Ubj<'a> {
     }
 }
 
-impl<'a> Source<'a> for Ubj<'a> {
+impl<'a> Stream<'a> for Ubj<'a> {
     fn value(&mut self) -> Result<Token<'a>, TreeError> {
         if let Some(kind) = self.kind.take() {
             return self.number_of(kind).map(Token::Number);

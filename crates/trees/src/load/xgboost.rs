@@ -15,7 +15,7 @@ mod tree;
 use self::objective::Objective;
 use self::tree::WrittenTree;
 use super::loaded::{Iterations, Loaded};
-use super::source::{Source, fault, quote};
+use super::stream::{Stream, fault, quote};
 use crate::error::TreeError;
 use crate::forest::{Forest, Precision, Sum};
 use crate::limits::{FEATURES_MAX, TREES_MAX};
@@ -51,36 +51,36 @@ struct Written {
 
 /// Reads a model.
 pub(super) fn load<'a>(
-    mut source: impl Source<'a>,
+    mut stream: impl Stream<'a>,
     iterations: Iterations,
 ) -> Result<Loaded, TreeError> {
     let mut written = Written::default();
-    source.object(|source, key| match key {
+    stream.object(|stream, key| match key {
         "version" => {
-            written.version = source.numbers(8)?;
+            written.version = stream.numbers(8)?;
             Ok(())
         }
-        "learner" => written.learner(source),
-        _ => source.skip(),
+        "learner" => written.learner(stream),
+        _ => stream.skip(),
     })?;
-    source.end()?;
+    stream.end()?;
     written.loaded(iterations)
 }
 
 impl Written {
-    fn learner<'a>(&mut self, source: &mut impl Source<'a>) -> Result<(), TreeError> {
-        source.object(|source, key| match key {
-            "attributes" => source.object(|source, key| {
+    fn learner<'a>(&mut self, stream: &mut impl Stream<'a>) -> Result<(), TreeError> {
+        stream.object(|stream, key| match key {
+            "attributes" => stream.object(|stream, key| {
                 match key {
-                    "best_iteration" => self.best_iteration = Some(source.text()?),
-                    _ => source.skip()?,
+                    "best_iteration" => self.best_iteration = Some(stream.text()?),
+                    _ => stream.skip()?,
                 }
                 Ok(())
             }),
             "feature_names" => {
                 self.feature_names.clear();
-                source.array(|source, position| {
-                    let name = source.text()?;
+                stream.array(|stream, position| {
+                    let name = stream.text()?;
                     if position >= FEATURES_MAX || name.len() > NAME_BYTES_MAX {
                         return Err(fault(&format!(
                             "item {position}: at most {FEATURES_MAX} names of at most \
@@ -91,60 +91,60 @@ impl Written {
                     Ok(())
                 })
             }
-            "learner_model_param" => source.object(|source, key| {
+            "learner_model_param" => stream.object(|stream, key| {
                 match key {
-                    "base_score" => self.base_score = source.text()?,
-                    "num_class" => self.class_count = Some(source.text()?),
-                    "num_target" => self.target_count = Some(source.text()?),
-                    "num_feature" => self.feature_count = Some(source.text()?),
-                    _ => source.skip()?,
+                    "base_score" => self.base_score = stream.text()?,
+                    "num_class" => self.class_count = Some(stream.text()?),
+                    "num_target" => self.target_count = Some(stream.text()?),
+                    "num_feature" => self.feature_count = Some(stream.text()?),
+                    _ => stream.skip()?,
                 }
                 Ok(())
             }),
-            "objective" => source.object(|source, key| {
+            "objective" => stream.object(|stream, key| {
                 match key {
-                    "name" => self.objective = source.text()?,
-                    _ => source.skip()?,
+                    "name" => self.objective = stream.text()?,
+                    _ => stream.skip()?,
                 }
                 Ok(())
             }),
-            "gradient_booster" => self.booster(source),
-            _ => source.skip(),
+            "gradient_booster" => self.booster(stream),
+            _ => stream.skip(),
         })
     }
 
-    fn booster<'a>(&mut self, source: &mut impl Source<'a>) -> Result<(), TreeError> {
-        source.object(|source, key| {
+    fn booster<'a>(&mut self, stream: &mut impl Stream<'a>) -> Result<(), TreeError> {
+        stream.object(|stream, key| {
             match key {
-                "name" => self.booster = source.text()?,
-                "model" => self.model(source)?,
+                "name" => self.booster = stream.text()?,
+                "model" => self.model(stream)?,
                 // Dart wraps a gbtree.
-                "gbtree" => source.object(|source, key| match key {
-                    "model" => self.model(source),
-                    _ => source.skip(),
+                "gbtree" => stream.object(|stream, key| match key {
+                    "model" => self.model(stream),
+                    _ => stream.skip(),
                 })?,
-                "weight_drop" => self.weights = source.numbers(TREES_MAX)?,
-                _ => source.skip()?,
+                "weight_drop" => self.weights = stream.numbers(TREES_MAX)?,
+                _ => stream.skip()?,
             }
             Ok(())
         })
     }
 
-    fn model<'a>(&mut self, source: &mut impl Source<'a>) -> Result<(), TreeError> {
-        source.object(|source, key| {
+    fn model<'a>(&mut self, stream: &mut impl Stream<'a>) -> Result<(), TreeError> {
+        stream.object(|stream, key| {
             match key {
-                "gbtree_model_param" => source.object(|source, key| {
+                "gbtree_model_param" => stream.object(|stream, key| {
                     match key {
-                        "num_parallel_tree" => self.parallel_trees = Some(source.text()?),
-                        _ => source.skip()?,
+                        "num_parallel_tree" => self.parallel_trees = Some(stream.text()?),
+                        _ => stream.skip()?,
                     }
                     Ok(())
                 })?,
-                "iteration_indptr" => self.iteration_ends = source.numbers(TREES_MAX + 1)?,
-                "tree_info" => self.tree_groups = source.numbers(TREES_MAX)?,
+                "iteration_indptr" => self.iteration_ends = stream.numbers(TREES_MAX + 1)?,
+                "tree_info" => self.tree_groups = stream.numbers(TREES_MAX)?,
                 "trees" => {
                     self.trees.clear();
-                    source.array(|source, position| {
+                    stream.array(|stream, position| {
                         if position == TREES_MAX {
                             return Err(TreeError::TooLarge {
                                 what: "trees".to_owned(),
@@ -152,13 +152,13 @@ impl Written {
                                 max: TREES_MAX,
                             });
                         }
-                        let tree = WrittenTree::read(source)
+                        let tree = WrittenTree::read(stream)
                             .map_err(|error| error.within(&format!("tree {position}")))?;
                         self.trees.push(tree);
                         Ok(())
                     })?;
                 }
-                _ => source.skip()?,
+                _ => stream.skip()?,
             }
             Ok(())
         })

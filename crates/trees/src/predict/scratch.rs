@@ -1,4 +1,4 @@
-//! Memory that predictions work in.
+//! Room that predictions work in.
 
 use crate::predict::bits::{BLOCK_ROWS, Bits, Each, ROW_BYTES, ROWS};
 use crate::predict::nodes::Codes;
@@ -7,7 +7,7 @@ use crate::predict::number::{Number, Values};
 /// Alignment of rows of bits: a cache line.
 const ALIGNMENT: usize = 64;
 
-/// Memory that predictions work in. One for each thread; any predictor can use any of them.
+/// Room that predictions work in. One for each thread; any predictor can use any of them.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Rows of bits, preceded by what aligns them.
@@ -26,7 +26,7 @@ pub struct Scratch {
 impl Scratch {
     /// Makes room for a block of `columns`.
     pub(super) fn reserve(&mut self, columns: usize) {
-        // Only rows that are used become memory: fresh zeros are not written.
+        // Only rows that are used take room: fresh zeros are not written.
         if self.bits.is_empty() {
             self.bits = vec![0; ROWS * ROW_BYTES + ALIGNMENT];
         }

@@ -170,7 +170,7 @@ impl<T: Number> Walker<T> {
         }
     }
 
-    /// `start` and the leaves of one row, added in tree order. `values` is memory to work in.
+    /// `start` and the leaves of one row, added in tree order. `values` is room to work in.
     #[inline(always)]
     pub(super) fn sum<S: Number>(
         &self,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::TreeError;
 use crate::forest::Link;
 use crate::limits::FEATURES_MAX;
-use crate::load::source::{fault, quote};
+use crate::load::stream::{fault, quote};
 
 /// `key=value` lines of the header or of one tree.
 #[derive(Debug, Default)]

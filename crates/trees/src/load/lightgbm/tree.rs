@@ -3,7 +3,7 @@
 use super::section::Section;
 use crate::error::TreeError;
 use crate::limits::{CATEGORY_WORDS_MAX, LEAVES_MAX};
-use crate::load::source::fault;
+use crate::load::stream::fault;
 use crate::tree::{CategorySet, Child, Leaf, Node, Test, Tree, ZERO_BOUND};
 
 /// What a section says, one item per inner node.

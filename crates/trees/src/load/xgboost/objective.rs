@@ -3,7 +3,7 @@
 use super::logf::logf;
 use crate::error::TreeError;
 use crate::forest::Link;
-use crate::load::source::{fault, quote};
+use crate::load::stream::{fault, quote};
 
 /// An objective, as far as prediction goes (`ProbToMargin` and `PredTransform` of XGBoost).
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use crate::error::TreeError;
 use crate::limits::{CATEGORY_WORDS_MAX, LEAVES_MAX};
 use crate::load::arrays::{Entry, tree};
-use crate::load::source::{Source, fault};
+use crate::load::stream::{Stream, fault};
 use crate::tree::{CategorySet, Leaf, Test, Tree};
 
 /// Nodes of one tree: inner ones, leaves, and as many that were pruned and are still in the file.
@@ -35,29 +35,29 @@ pub(super) struct WrittenTree {
 }
 
 impl WrittenTree {
-    pub(super) fn read<'a>(source: &mut impl Source<'a>) -> Result<Self, TreeError> {
+    pub(super) fn read<'a>(stream: &mut impl Stream<'a>) -> Result<Self, TreeError> {
         let mut tree = Self::default();
-        source.object(|source, key| {
+        stream.object(|stream, key| {
             match key {
-                "left_children" => tree.left = source.numbers(ENTRIES_MAX)?,
-                "right_children" => tree.right = source.numbers(ENTRIES_MAX)?,
-                "default_left" => tree.default_left = source.numbers(ENTRIES_MAX)?,
-                "split_indices" => tree.feature = source.numbers(ENTRIES_MAX)?,
-                "split_type" => tree.kind = source.numbers(ENTRIES_MAX)?,
-                "split_conditions" => tree.condition = source.numbers(ENTRIES_MAX)?,
-                "sum_hessian" => tree.hessian = source.numbers(ENTRIES_MAX)?,
-                "categories" => tree.categories = source.numbers(CATEGORY_WORDS_MAX)?,
-                "categories_nodes" => tree.set_nodes = source.numbers(ENTRIES_MAX)?,
-                "categories_segments" => tree.set_starts = source.numbers(ENTRIES_MAX)?,
-                "categories_sizes" => tree.set_sizes = source.numbers(ENTRIES_MAX)?,
-                "tree_param" => source.object(|source, key| {
+                "left_children" => tree.left = stream.numbers(ENTRIES_MAX)?,
+                "right_children" => tree.right = stream.numbers(ENTRIES_MAX)?,
+                "default_left" => tree.default_left = stream.numbers(ENTRIES_MAX)?,
+                "split_indices" => tree.feature = stream.numbers(ENTRIES_MAX)?,
+                "split_type" => tree.kind = stream.numbers(ENTRIES_MAX)?,
+                "split_conditions" => tree.condition = stream.numbers(ENTRIES_MAX)?,
+                "sum_hessian" => tree.hessian = stream.numbers(ENTRIES_MAX)?,
+                "categories" => tree.categories = stream.numbers(CATEGORY_WORDS_MAX)?,
+                "categories_nodes" => tree.set_nodes = stream.numbers(ENTRIES_MAX)?,
+                "categories_segments" => tree.set_starts = stream.numbers(ENTRIES_MAX)?,
+                "categories_sizes" => tree.set_sizes = stream.numbers(ENTRIES_MAX)?,
+                "tree_param" => stream.object(|stream, key| {
                     match key {
-                        "size_leaf_vector" => tree.leaf_width = Some(source.text()?),
-                        _ => source.skip()?,
+                        "size_leaf_vector" => tree.leaf_width = Some(stream.text()?),
+                        _ => stream.skip()?,
                     }
                     Ok(())
                 })?,
-                _ => source.skip()?,
+                _ => stream.skip()?,
             }
             Ok(())
         })?;

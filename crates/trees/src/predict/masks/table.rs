@@ -64,7 +64,7 @@ pub(super) struct Entry {
 }
 
 impl<S: Number> Masks<S> {
-    /// `start` and the leaves of one row, added in tree order. `codes` is memory to work in.
+    /// `start` and the leaves of one row, added in tree order. `codes` is room to work in.
     #[inline(always)]
     pub(in crate::predict) fn sum<I: Isa>(
         &self,

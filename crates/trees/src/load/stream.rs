@@ -14,9 +14,9 @@ const QUOTE_CHARACTERS_MAX: usize = 40;
 /// The start of a value, or all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token<'a> {
-    /// [`Source::key`] gives what is in it.
+    /// [`Stream::key`] gives what is in it.
     Object,
-    /// [`Source::item`] says whether a value follows.
+    /// [`Stream::item`] says whether a value follows.
     Array,
     Text(Cow<'a, str>),
     Number(Number<'a>),
@@ -43,7 +43,7 @@ pub(super) trait FromNumber: Sized {
 
 /// A stream of values. After [`Token::Object`] ask for keys until there is none, reading one value per
 /// key; after [`Token::Array`] ask for items likewise.
-pub(super) trait Source<'a> {
+pub(super) trait Stream<'a> {
     /// Reads a value, or the start of one.
     fn value(&mut self) -> Result<Token<'a>, TreeError>;
 
@@ -100,7 +100,7 @@ pub(super) trait Source<'a> {
         Self: Sized,
     {
         let mut numbers = Vec::new();
-        self.array(|source, position| {
+        self.array(|stream, position| {
             if position == max {
                 return Err(TreeError::TooLarge {
                     what: "items".to_owned(),
@@ -108,7 +108,7 @@ pub(super) trait Source<'a> {
                     max,
                 });
             }
-            let number = match source.value()? {
+            let number = match stream.value()? {
                 Token::Number(number) => T::from_number(number),
                 _ => None,
             };
