@@ -25,7 +25,7 @@ const TABLES: [&str; 19] = [
     "entity",
     "features",
     "labels",
-    "registry",
+    "reference",
     "time",
     "state",
     "models",

@@ -133,6 +133,7 @@ fn batch() -> ScoreBatch {
     let keys = offsets
         .iter()
         .map(|offset| format!("476173/{:015}/T{offset:07}", offset % 5000));
+    let keys = StringArray::from_iter_values(keys);
     let times: Vec<i64> = offsets
         .iter()
         .map(|offset| 1_700_000_000_000 + offset)
@@ -154,7 +155,6 @@ fn batch() -> ScoreBatch {
         columns: RecordBatch::try_new(projection.schema().clone(), columns).unwrap(),
         projection: Arc::new(projection),
     };
-    let keys = StringArray::from_iter_values(keys);
     ScoreBatch {
         emissions: Emissions::of_records(keys, &events, RecordKinds::TRANSACTIONS),
         events,

@@ -17,7 +17,9 @@ pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
 pub use publish::PublishArgs;
 pub use run::RunArgs;
 pub use score::ScoreArgs;
-pub use shared::{ConfigArgs, TimestampSource};
+#[cfg(test)]
+pub use shared::ConfigArgs;
+pub use shared::RecordTimestamp;
 pub use simulate::SimulateArgs;
 
 /// A streaming scorer for card-present payments: Kafka in, risk scores with reasons out.

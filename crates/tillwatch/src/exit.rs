@@ -6,7 +6,7 @@ use tillwatch_consumer::ConsumerError;
 use tillwatch_records::error::Remedy;
 
 use crate::config::ConfigError;
-use crate::core::CoreError;
+use crate::setup::SetupError;
 
 /// Failed while working: broker, disk or input.
 pub const FAILED: u8 = 1;
@@ -36,7 +36,7 @@ pub fn misconfigured(error: impl fmt::Display) -> anyhow::Error {
 pub fn code(error: &anyhow::Error) -> u8 {
     let wrong = error.downcast_ref::<Misconfigured>().is_some()
         || error.downcast_ref::<ConfigError>().is_some()
-        || error.downcast_ref::<CoreError>().is_some()
+        || error.downcast_ref::<SetupError>().is_some()
         || error
             .downcast_ref::<ConsumerError>()
             .is_some_and(|error| error.remedy() == Remedy::Fatal);

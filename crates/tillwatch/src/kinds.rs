@@ -2,15 +2,15 @@
 
 use tillwatch_scoring::ModelKinds;
 
-/// A registry of every kind in this build, with names that switch parts of models on. Kind `onnx` is built
+/// Every kind in this build, with names that switch parts of models on. Kind `onnx` is built
 /// in by the feature `onnx`; without it such a model is refused with that advice.
-pub fn registry(flags: &[String]) -> ModelKinds {
-    let mut registry = ModelKinds::standard().with_flags(flags);
+pub fn of_this_build(flags: &[String]) -> ModelKinds {
+    let mut kinds = ModelKinds::standard().with_flags(flags);
     #[cfg(feature = "onnx")]
-    registry.register(tillwatch_onnx::Factory::new());
+    kinds.register(tillwatch_onnx::Factory::new());
     #[cfg(not(feature = "onnx"))]
-    registry.register(without_onnx::Factory);
-    registry
+    kinds.register(without_onnx::Factory);
+    kinds
 }
 
 #[cfg(not(feature = "onnx"))]

@@ -38,8 +38,8 @@ impl Default for LogSettings {
     }
 }
 
-/// Installs the subscriber. Call once.
-pub fn install(settings: &LogSettings) {
+/// Installs the subscriber, and tells what is to be written otherwise in the configuration. Call once.
+pub fn install(settings: &LogSettings, notices: &[String]) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.level));
     let json = match settings.format {
@@ -56,4 +56,7 @@ pub fn install(settings: &LogSettings) {
     } else {
         builder.with_target(false).try_init()
     };
+    for notice in notices {
+        tracing::warn!("{notice}");
+    }
 }

@@ -1,21 +1,18 @@
 //! The command line of tillwatch.
 
-mod chain;
 mod cli;
 mod clock;
 mod commands;
 mod config;
-mod core;
 mod exit;
 mod files;
-mod in_force;
 mod kinds;
 mod labels;
-mod lane;
 mod lineup;
 mod log;
 mod reference;
 mod serve;
+mod setup;
 #[cfg(test)]
 mod test_support;
 mod watch;

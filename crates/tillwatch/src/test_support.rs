@@ -1,11 +1,12 @@
-//! What tests of a whole core share: a directory with everything that a configuration names, and records.
+//! What tests of the whole share: a directory with everything that a configuration names, and records.
+
+pub mod lineup;
 
 use std::path::{Path, PathBuf};
 
+use tillwatch_engine::{Input, Lane, Observer};
 use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::Effort;
-
-use crate::lane::Lane;
 
 /// A configuration of terminals with the catalog `catalog.toml`.
 pub fn config(rest: &str) -> String {
@@ -94,6 +95,15 @@ impl Place {
     }
 }
 
+/// Asks for the same of every batch.
+struct Asks(Effort);
+
+impl Observer for Asks {
+    fn effort(&mut self, _: usize) -> Effort {
+        self.0
+    }
+}
+
 /// Scores a transaction of a terminal for each of `offsets`, as one batch of partition 3.
 pub fn score(
     lane: &mut Lane,
@@ -109,7 +119,7 @@ pub fn score(
         );
         raw.push(row, None, None, Some(json.as_bytes()), []);
     }
-    let processed = lane.process(&raw, |_| (), |_| effort);
+    let processed = lane.process(Input::Raw(&raw), &mut Asks(effort)).unwrap();
     assert_eq!(processed.refusals.len(), 0);
     processed.scores
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::ConfigArgs;
+use super::shared::ConfigArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {

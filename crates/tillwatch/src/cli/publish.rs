@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tillwatch_records::units::DurationMs;
 
-use super::shared::{ConfigArgs, TimestampSource};
+use super::shared::{ConfigArgs, RecordTimestamp};
 
 #[derive(Debug, Args)]
 pub struct PublishArgs {
@@ -34,6 +34,6 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DURATION")]
     pub label_delay: Option<DurationMs>,
     /// Record timestamp: when the transaction happened, or when it is sent
-    #[arg(long, value_enum, default_value_t = TimestampSource::Event)]
-    pub timestamp: TimestampSource,
+    #[arg(long, value_enum, default_value_t = RecordTimestamp::Event)]
+    pub timestamp: RecordTimestamp,
 }

@@ -13,7 +13,7 @@ pub struct ConfigArgs {
 
 /// What the Kafka record timestamp says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TimestampSource {
+pub enum RecordTimestamp {
     /// When the transaction happened
     Event,
     /// When the record is sent

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tillwatch_records::units::DurationMs;
 
-use super::shared::TimestampSource;
+use super::shared::RecordTimestamp;
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
@@ -27,9 +27,9 @@ pub struct SimulateArgs {
     /// Ground truth of the simulated frauds (JSON lines)
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// Registry of the fleet's terminals, as the table of that name in a configuration reads it: .csv or .parquet
-    #[arg(long, value_name = "FILE")]
-    pub registry: Option<PathBuf>,
+    /// Reference table of the fleet's terminals, as `[reference]` in a configuration reads it: .csv or .parquet
+    #[arg(long, value_name = "FILE", alias = "registry")]
+    pub reference: Option<PathBuf>,
     /// Write every column, application version and sequence counters included
     #[arg(long)]
     pub full: bool,
@@ -51,8 +51,8 @@ pub struct SimulateArgs {
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
     pub properties: Vec<(String, String)>,
     /// Record timestamp: when the transaction happened, or when it is sent
-    #[arg(long, value_enum, default_value_t = TimestampSource::Now)]
-    pub timestamp: TimestampSource,
+    #[arg(long, value_enum, default_value_t = RecordTimestamp::Now)]
+    pub timestamp: RecordTimestamp,
 }
 
 fn property(text: &str) -> Result<(String, String), String> {

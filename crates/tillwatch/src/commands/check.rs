@@ -2,22 +2,27 @@
 
 use std::process::ExitCode;
 
+use tillwatch_engine::{Assembly, StagePlan};
 use tillwatch_feature_extraction::Rates;
 use tillwatch_records::units::DurationMs;
 use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
 use crate::config::Config;
-use crate::core::{Core, StagePlan};
 use crate::exit;
+use crate::setup::Setup;
 
 /// Checks configuration, catalog and models, and unless told otherwise the topics.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let mut report = Report::default();
     if let Some(config) = report.look("configuration", Config::load(&args.config.config)) {
-        let core = report.look("catalog and models", Core::load(&config));
-        if let Some(core) = &core {
-            for stage in core.stages() {
+        for notice in &config.notices {
+            report.notice(notice);
+        }
+        let setup = report.look("catalog and models", Setup::load(&config));
+        if let Some(setup) = &setup {
+            let assembly = &setup.assembly;
+            for stage in assembly.stages() {
                 let key: Vec<&str> = stage.key.columns().iter().map(|c| c.name()).collect();
                 report.fine(&format!(
                     "{} features per {}, longest window {}",
@@ -29,33 +34,33 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                     report.fine(&memory(&config, stage, *per_day));
                 }
             }
-            if let Some(reference) = core.reference() {
+            if let Some(reference) = &setup.reference {
                 let table = reference.current();
                 let schema = table.schema();
                 let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
                 report.fine(&format!(
-                    "registry {}: {} rows, version {}, columns {}",
+                    "reference table {}: {} rows, version {}, columns {}",
                     reference.settings().path.display(),
                     table.len(),
                     table.version(),
                     names.join(", ")
                 ));
             }
-            let columns: Vec<&str> = core.columns().iter().map(|c| c.name()).collect();
+            let columns: Vec<&str> = assembly.columns().iter().map(|c| c.name()).collect();
             report.fine(&format!(
                 "columns read from each record: {}",
                 columns.join(", ")
             ));
             report.fine(&format!(
                 "models {}, catalog {}",
-                core.versions().model,
-                core.versions().catalog
+                assembly.versions().model,
+                assembly.versions().catalog
             ));
         }
         check_input(&config, args, &mut report);
         check_outputs(&config, args, &mut report);
-        if let Some(core) = core.filter(|_| args.explain_plan) {
-            explain(&core);
+        if let Some(setup) = setup.filter(|_| args.explain_plan) {
+            explain(&setup.assembly);
         }
     }
     report.end()
@@ -75,8 +80,8 @@ fn memory(config: &Config, stage: &StagePlan, per_day: u32) -> String {
 }
 
 /// What each stage keeps and does, one part a line.
-fn explain(core: &Core) {
-    for stage in core.stages() {
+fn explain(assembly: &Assembly) {
+    for stage in assembly.stages() {
         let key: Vec<&str> = stage.key.columns().iter().map(|c| c.name()).collect();
         println!("\nstage {}, per {}", stage.name, key.join(", "));
         print!("{}", stage.plan.explain());
@@ -163,6 +168,10 @@ impl Report {
 
     fn fine(&self, line: &str) {
         println!("{} {line}", console::style("ok     ").green());
+    }
+
+    fn notice(&self, line: &str) {
+        println!("{} {line}", console::style("notice ").yellow());
     }
 
     fn wrong(&mut self, line: &str) {

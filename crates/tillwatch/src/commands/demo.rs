@@ -21,12 +21,12 @@ use tillwatch_sink::{FanOut, Sink, SinkKind, SinkSettings, SinksSettings, Surrou
 use crate::cli::DemoArgs;
 use crate::clock;
 use crate::config::LogSettings;
-use crate::core::Core;
 use crate::exit;
 use crate::log;
 use crate::serve::metrics::Metrics;
-use crate::serve::pipeline::{Ended, Pipeline};
+use crate::serve::pipeline::{Ended, LanePace, Pipeline};
 use crate::serve::signals::SignalWatch;
+use crate::setup::Setup;
 use feed::Feed;
 use observer::Observer;
 use summary::Summary;
@@ -46,11 +46,12 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Runs the demonstration.
 pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
     let started = clock::now();
-    log::install(&LogSettings {
+    let log = LogSettings {
         // Records are broken on purpose; saying so would get into the view.
         level: "error".into(),
         ..LogSettings::default()
-    });
+    };
+    log::install(&log, &[]);
     let topics = Topics::default();
     let broker = EmbeddedBroker::start(&[
         (TOPIC, PARTITIONS),
@@ -127,12 +128,17 @@ fn pipeline(broker: &EmbeddedBroker, observer: &Arc<Observer>) -> Result<Pipelin
     let address = [("bootstrap.servers", broker.bootstrap())];
     let properties = Properties::of(address.into_iter().chain(CONSUMER_PROPERTIES));
     let consumer = ConsumerSettings::new(vec![TOPIC.into()], "tillwatch-demo", properties);
-    let core = Core::assemble(
+    let setup = Setup::with(
         &config,
-        |_| Ok(defaults::CATALOG.to_owned()),
-        &defaults::models(),
+        |path| Ok(defaults::catalog(path)),
+        defaults::models(),
+        None,
     )?;
-    Pipeline::new(&consumer, core, sink, config.threads)
+    let pace = LanePace {
+        threads: config.threads,
+        deadline: None,
+    };
+    Pipeline::new(&consumer, setup, sink, &pace)
 }
 
 /// Shows how things are until everything that was sent came through, or the pipeline failed.

@@ -10,7 +10,7 @@ use tillwatch_decode::{DecodePlan, Decoder};
 use tillwatch_records::{Column, Projection, RawBatch, RecordKind};
 use tillwatch_sink::{OutRecord, RecordWriter};
 
-use crate::cli::{PublishArgs, TimestampSource};
+use crate::cli::{PublishArgs, RecordTimestamp};
 use crate::commands::pace::Pace;
 use crate::commands::progress::Progress;
 use crate::config::{Config, LabelSettings};
@@ -27,7 +27,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
 /// with its reason, is the scorer's job.
 pub fn publish(args: &PublishArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
-    log::install(&config.log);
+    log::install(&config.log, &config.notices);
     let topic = match (&args.topic, &config.consumer) {
         (Some(topic), _) => topic.clone(),
         (None, Some(consumer)) => consumer.topics.first().cloned().unwrap_or_default(),
@@ -93,7 +93,7 @@ struct Publisher {
     topic: String,
     decoder: Decoder,
     key: tillwatch_records::KeySpec,
-    timestamp: TimestampSource,
+    timestamp: RecordTimestamp,
     pace: Pace,
     labels: Option<LabelRecords>,
     counts: Counts,
@@ -198,7 +198,7 @@ impl Publisher {
             partition: None,
             key: key.map(str::as_bytes),
             payload: Some(payload),
-            timestamp_ms: time_ms.filter(|_| self.timestamp == TimestampSource::Event),
+            timestamp_ms: time_ms.filter(|_| self.timestamp == RecordTimestamp::Event),
         };
         Ok(self.writer.send(&record, headers)?)
     }

@@ -10,18 +10,19 @@ use tillwatch_sink::Surroundings;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::Config;
-use crate::core::Core;
 use crate::exit;
+use crate::lineup::AuditLog;
 use crate::log;
 use crate::serve::health::Health;
 use crate::serve::http::HttpServer;
-use crate::serve::pipeline::{Ended, Pipeline};
+use crate::serve::pipeline::{Ended, LanePace, Pipeline};
 use crate::serve::signals::SignalWatch;
+use crate::setup::Setup;
 
 /// Runs one stage of the configuration at `args.config`.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let mut config = Config::load(&args.config.config)?;
-    log::install(&config.log);
+    log::install(&config.log, &config.notices);
     // Re-keying between topics is not done here, so the stages after this one have no input.
     config.stages = config
         .stages
@@ -33,20 +34,21 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let sinks = config.sink.as_ref().context(exit::Misconfigured(
         "there is no [sink] table; write for example [sink] kind = \"kafka\"".into(),
     ))?;
-    let core = Core::load(&config)?;
+    let audit = AuditLog::open(config.models.audit.as_deref()).map_err(|error| {
+        exit::misconfigured(format!("[models] audit: cannot write it: {error}"))
+    })?;
+    let setup = Setup::load_to_follow(&config, Arc::new(audit))?;
     let surroundings = Surroundings {
         properties: config.kafka.0.clone(),
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let sink = tillwatch_sink::open(sinks, &surroundings).map_err(exit::misconfigured)?;
-    let mut pipeline =
-        Pipeline::new(consumer, core, sink, config.threads).map_err(exit::misconfigured)?;
-    if let Some(deadline) = config.deadline {
-        pipeline.set_deadline(deadline);
-    }
-    let models = pipeline.follow_models(&config.models).map_err(|error| {
-        exit::misconfigured(format!("[models] audit: cannot write it: {error}"))
-    })?;
+    let pace = LanePace {
+        threads: config.threads,
+        deadline: config.deadline,
+    };
+    let pipeline = Pipeline::new(consumer, setup, sink, &pace).map_err(exit::misconfigured)?;
+    let models = pipeline.bell();
     let metrics = pipeline.metrics();
     let health = Arc::new(Health::new(pipeline.monitor()));
     let _http = config
@@ -69,8 +71,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
             stop.stop();
         }
     };
-    let _signals = SignalWatch::start_with_reload(stopping, move || models.ring())
-        .context("cannot watch for signals")?;
+    let _signals = SignalWatch::start_with_reload(stopping, move || {
+        if let Some(models) = &models {
+            models.ring();
+        }
+    })
+    .context("cannot watch for signals")?;
     tracing::info!(
         topics = consumer.topics.join(","),
         group = consumer.group,

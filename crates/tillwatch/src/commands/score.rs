@@ -1,4 +1,4 @@
-//! `tillwatch score`: the core over a file.
+//! `tillwatch score`: a lane over a file.
 
 mod dead_letters;
 mod table;
@@ -8,19 +8,17 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
 use anyhow::{Context as _, Result};
-use tillwatch_decode::Refusal;
-use tillwatch_records::{RawBatch, RecordKinds, ScoreBatch};
-use tillwatch_scoring::{Effort, ScoreContext};
+use tillwatch_decode::Decoded;
+use tillwatch_engine::{Assembly, Input, Processed};
+use tillwatch_records::{RawBatch, RecordKinds};
 
-use crate::chain::Staged;
+use super::progress::Progress;
 use crate::cli::ScoreArgs;
-use crate::commands::progress::Progress;
 use crate::config::Config;
-use crate::core::Core;
 use crate::files::FileReader;
 use crate::labels::LabelMerge;
-use crate::lane::Lane;
 use crate::log;
+use crate::setup::Setup;
 use dead_letters::DeadLetterFile;
 use table::TableWriter;
 
@@ -30,9 +28,9 @@ const WAITING_BATCHES_MAX: usize = 4;
 /// Scores `args.input` into `args.output`.
 pub fn score(args: &ScoreArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
-    log::install(&config.log);
-    let core = Core::load(&config)?;
-    let totals = score_file(&config, &core, args)?;
+    log::install(&config.log, &config.notices);
+    let setup = Setup::load(&config)?;
+    let totals = score_file(&config, &setup.assembly, args)?;
     println!(
         "{} {} scored, {} records folded into state, {} refused{} in {:.1} s ({:.0} records/s)",
         totals.scored,
@@ -62,77 +60,47 @@ struct Batch<T> {
     raw: RawBatch,
     /// How far the file is read, in thousandths.
     permille: u64,
-    refusals: Vec<Refusal>,
-    rows: T,
-}
-
-impl<T> Batch<T> {
-    fn map<U>(self, each: impl FnOnce(T) -> U) -> Batch<U> {
-        Batch {
-            raw: self.raw,
-            permille: self.permille,
-            refusals: self.refusals,
-            rows: each(self.rows),
-        }
-    }
+    /// What the threads so far have made of it.
+    made: T,
 }
 
 /// Batches as they come from another thread; an error is the last of them.
 type Batches<T> = Receiver<Result<Batch<T>>>;
 
-/// Reading, decoding, every stage and writing have a thread of their own. Each thread takes the batches
-/// in their order, so the number of threads decides nothing.
-fn score_file(config: &Config, core: &Core, args: &ScoreArgs) -> Result<Totals> {
+/// Reading, decoding, the lane and writing have a thread each. A thread takes the batches in their order, so
+/// the number of threads decides nothing.
+fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<Totals> {
     let reader = FileReader::open(&args.input)?;
-    let Lane {
-        mut decoder,
-        mut joiner,
-        chain,
-        mut scorer,
-        ..
-    } = core.lane(0);
-    let reference = joiner.as_ref().map(|joiner| joiner.version().to_owned());
+    let mut decoder = assembly.decoder();
+    let mut lane = assembly.lane(0);
     let key = config.stages.key_columns();
     let labels = config.labels.as_ref();
     let mut labels = labels.map(|labels| LabelMerge::new(labels, &config.decode, &key));
     std::thread::scope(|scope| {
         let raw = read(scope, reader, args.records);
-        let mut staged = relay(scope, raw, move |batch| {
-            let decoded = decoder.decode(&batch.raw);
-            let mut events = match &mut labels {
-                Some(labels) => labels.merge(&batch.raw, decoded.events)?,
-                None => decoded.events,
-            };
-            if let Some(joiner) = &mut joiner {
-                joiner.join(&mut events);
+        let decoded = relay(scope, raw, move |raw, ()| {
+            let decoded = decoder.decode(raw);
+            match &mut labels {
+                None => Ok(decoded),
+                Some(labels) => Ok(Decoded {
+                    events: labels.merge(raw, decoded.events)?,
+                    refusals: decoded.refusals,
+                }),
             }
-            Ok(Batch {
-                refusals: decoded.refusals,
-                ..batch.map(|()| Staged::from(events))
-            })
         });
-        for mut stage in chain.before {
-            staged = relay(scope, staged, move |batch| {
-                Ok(batch.map(|staged| stage.pass(staged)))
-            });
-        }
-        let mut last = chain.last;
-        let scored = relay(scope, staged, move |batch| {
-            let context = ScoreContext {
-                effort: Effort::Full,
-                reference: reference.as_deref(),
-            };
-            Ok(batch.map(|staged| scorer.score(last.fold(staged), &context)))
+        let scored = relay(scope, decoded, move |_, decoded| {
+            Ok(lane.process(Input::Decoded(decoded), &mut ())?)
         });
         write(scored, args)
     })
 }
 
-/// Hands every batch to `each` on a thread of its own.
+/// Makes something of every batch on a thread of its own: `each` is given the batch as it was read and what
+/// the thread before has made of it.
 fn relay<'scope, T, U>(
     scope: &'scope Scope<'scope, '_>,
     batches: Batches<T>,
-    mut each: impl FnMut(Batch<T>) -> Result<Batch<U>> + Send + 'scope,
+    mut each: impl FnMut(&RawBatch, T) -> Result<U> + Send + 'scope,
 ) -> Batches<U>
 where
     T: Send + 'scope,
@@ -141,7 +109,20 @@ where
     let (out, received) = sync_channel(WAITING_BATCHES_MAX);
     scope.spawn(move || {
         for batch in batches {
-            let batch = batch.and_then(&mut each);
+            let batch = batch.and_then(
+                |Batch {
+                     raw,
+                     permille,
+                     made,
+                 }| {
+                    let made = each(&raw, made)?;
+                    Ok(Batch {
+                        raw,
+                        permille,
+                        made,
+                    })
+                },
+            );
             let is_last = batch.is_err();
             // A receiver that has ended says why by itself.
             if out.send(batch).is_err() || is_last {
@@ -171,8 +152,7 @@ fn read<'scope>(
                     Ok(Batch {
                         raw,
                         permille: progress.done.saturating_mul(1000) / progress.total.max(1),
-                        refusals: Vec::new(),
-                        rows: (),
+                        made: (),
                     })
                 }
                 Err(error) => {
@@ -188,19 +168,23 @@ fn read<'scope>(
     received
 }
 
-fn write(scored: Batches<ScoreBatch>, args: &ScoreArgs) -> Result<Totals> {
+fn write(scored: Batches<Processed>, args: &ScoreArgs) -> Result<Totals> {
     let mut progress = Progress::new("scoring", Some(1000));
     let mut table = TableWriter::new(&args.output, args.features);
     let mut dead_letters = DeadLetterFile::beside(&args.output);
     let (mut read, mut scored_total, mut refused) = (0, 0, 0);
     for batch in scored {
-        let batch = batch?;
-        read += batch.raw.len() as u64;
-        scored_total += batch.rows.emissions.records() as u64;
-        refused += batch.refusals.len() as u64;
-        dead_letters.write(&batch.raw, &batch.refusals)?;
-        table.write(&batch.rows)?;
-        progress.set(batch.permille);
+        let Batch {
+            raw,
+            permille,
+            made: Processed { scores, refusals },
+        } = batch?;
+        read += raw.len() as u64;
+        scored_total += scores.emissions.records() as u64;
+        refused += refusals.len() as u64;
+        dead_letters.write(&raw, &refusals)?;
+        table.write(&scores)?;
+        progress.set(permille);
     }
     table
         .finish()

@@ -1,7 +1,7 @@
 //! `tillwatch simulate`: the simulated fleet to Kafka, JSON lines or Parquet.
 
 mod output;
-mod registry;
+mod reference;
 
 use std::time::Duration;
 
@@ -21,10 +21,11 @@ const CLOCK_INTERVAL: u64 = 256;
 
 /// Writes simulated transactions.
 pub fn simulate(args: &SimulateArgs) -> Result<()> {
-    log::install(&LogSettings {
+    let log = LogSettings {
         level: "warn".into(),
         ..LogSettings::default()
-    });
+    };
+    log::install(&log, &[]);
     let settings = SimulatorSettings {
         seed: args.seed,
         terminals: args.terminals,
@@ -36,8 +37,8 @@ pub fn simulate(args: &SimulateArgs) -> Result<()> {
         ..SimulatorSettings::default()
     };
     let mut fleet = Fleet::new(&settings)?;
-    if let Some(path) = &args.registry {
-        registry::write(&fleet, path)?;
+    if let Some(path) = &args.reference {
+        reference::write(&fleet, path)?;
     }
     let mut output = Output::open(args)?;
     let mut truth = args.truth.as_deref().map(TruthFile::create).transpose()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::registry::reload_interval;
+use super::reference::reload_interval;
 
 /// The `[models]` table: paths of model directories, each with a `model.toml`, or of a line-up file that
 /// holds them.
@@ -44,7 +44,7 @@ pub struct ChallengerTable {
 /// opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSettings {
-    pub lineup: LineupSource,
+    pub lineup: LineupPlace,
     /// How often the files are looked at; `None` for only when asked.
     pub reload: Option<Duration>,
     /// File that gets a line for every change.
@@ -55,7 +55,7 @@ pub struct ModelSettings {
 
 /// Where it is written which models score.
 #[derive(Debug, Clone, PartialEq)]
-pub enum LineupSource {
+pub enum LineupPlace {
     /// In the configuration.
     Written(LineupSettings),
     /// In a file of its own, that changes while the process runs.
@@ -112,8 +112,8 @@ impl ModelsTable {
                     "challenger and shadows are written in the file that `lineup` names".into(),
                 );
             }
-            (Some(path), None) => LineupSource::File(base.join(path)),
-            (None, Some(champion)) => LineupSource::Written(LineupSettings::new(
+            (Some(path), None) => LineupPlace::File(base.join(path)),
+            (None, Some(champion)) => LineupPlace::Written(LineupSettings::new(
                 &champion,
                 self.challenger.as_ref(),
                 &self.shadows,

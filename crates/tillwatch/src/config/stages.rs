@@ -133,11 +133,6 @@ impl Stages {
         &self.first
     }
 
-    /// Those after the first, in order.
-    pub fn rest(&self) -> &[StageSettings] {
-        &self.rest
-    }
-
     /// The stage called `name`.
     pub fn named(&self, name: &str) -> Result<&StageSettings, StageError> {
         let found = self.iter().find(|stage| stage.name == name);

@@ -1,3 +1,6 @@
+use std::path::Path;
+use std::time::Duration;
+
 use tillwatch_records::KeySpec;
 
 use super::*;
@@ -31,7 +34,7 @@ fn a_small_file_is_enough() {
         config.stages.first().catalog,
         Path::new("/etc/tillwatch/features/card-present.toml")
     );
-    let LineupSource::Written(lineup) = &config.models.lineup else {
+    let LineupPlace::Written(lineup) = &config.models.lineup else {
         panic!("the models are in the configuration");
     };
     assert_eq!(lineup.champion, Path::new("/etc/tillwatch/terminal-rules"));
@@ -47,7 +50,7 @@ fn a_small_file_is_enough() {
 fn models_are_named_in_one_place() {
     let models = |text: &str| SMALL.replace("champion = \"terminal-rules\"", text);
     let config = parse(&models("lineup = \"lineup.toml\"\nreload = \"off\"")).unwrap();
-    let file = LineupSource::File("/etc/tillwatch/lineup.toml".into());
+    let file = LineupPlace::File("/etc/tillwatch/lineup.toml".into());
     assert_eq!((config.models.lineup, config.models.reload), (file, None));
     for (text, words) in [
         ("reload = \"1s\"", "[models]: champion: name the directory"),
@@ -143,7 +146,7 @@ fn stages_have_keys_and_catalogs_of_their_own() {
         customer.first().catalog,
         Path::new("/etc/tillwatch/customer.toml")
     );
-    assert!(customer.rest().is_empty());
+    assert_eq!(customer.iter().count(), 1);
     let only = parse(SMALL).unwrap().stages;
     assert_eq!(only.alone(None).unwrap(), only);
 }
@@ -188,4 +191,51 @@ fn stages_and_labels_that_cannot_be_are_refused() {
         let message = refusal(&format!("{SMALL}\n[labels]\n{labels}\n"));
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn the_older_name_of_the_reference_table_is_read_and_told() {
+    let table = "path = \"terminals.csv\"\n";
+    let config = parse(&format!("{SMALL}\n[reference]\n{table}")).unwrap();
+    assert!(config.notices.is_empty());
+    let reference = config.reference.unwrap();
+    assert_eq!(reference.path, Path::new("/etc/tillwatch/terminals.csv"));
+    let config = parse(&format!("{SMALL}\n[registry]\n{table}")).unwrap();
+    assert_eq!(config.reference, Some(reference));
+    assert_eq!(config.notices.len(), 1);
+    assert!(
+        config.notices[0].contains("[reference]"),
+        "{:?}",
+        config.notices
+    );
+    let both = format!("{SMALL}\n[reference]\n{table}\n[registry]\n{table}");
+    assert!(refusal(&both).contains("[registry]: is an older name of [reference]"));
+}
+
+#[test]
+fn a_hint_is_for_the_name_that_the_error_is_about() {
+    let hint = |text: &str| {
+        let message = refusal(&format!("{SMALL}\n{text}\n"));
+        message
+            .rsplit_once("; did you mean ")
+            .map(|(_, hint)| hint.to_owned())
+    };
+    assert_eq!(
+        hint("[http]\nlisten_on = \"x\"").as_deref(),
+        Some("`listen`?")
+    );
+    assert_eq!(hint("[log]\nformat = \"jsn\"").as_deref(), Some("`json`?"));
+    assert_eq!(hint("[htp]\nlisten = \"off\"").as_deref(), Some("`http`?"));
+    assert_eq!(hint("[lanes]\nthreads = \"many\""), None);
+    // The value that is wrong comes first; the name that is wrong is not what is complained of.
+    assert_eq!(
+        hint("[lanes]\nthreads = \"many\"\n[http]\nlisten_on = \"x\""),
+        None
+    );
+    let environment = [("TILLWATCH__HTTP__LISTEN_ON".to_owned(), "off".to_owned())];
+    let error = Config::parse(SMALL, Path::new("x.toml"), environment).unwrap_err();
+    assert!(
+        error.to_string().ends_with("did you mean `listen`?"),
+        "{error}"
+    );
 }

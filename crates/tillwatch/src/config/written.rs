@@ -8,15 +8,15 @@ use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::{EngineSettings, StateSettings, TimeSettings};
 use tillwatch_records::RecordKind;
-use tillwatch_records::suggest::did_you_mean;
 use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
+use super::labels::LabelSettings;
 use super::models::ModelsTable;
-use super::registry::RegistryTable;
-use super::stages::{EntityTable, FeaturesTable, StageTable};
-use super::{Config, LabelSettings, Stages};
+use super::reference::WrittenReference;
+use super::settings::Config;
+use super::stages::{EntityTable, FeaturesTable, StageTable, Stages};
 use crate::log::LogSettings;
 
 /// Every table of the file.
@@ -35,7 +35,8 @@ pub struct Written {
     #[serde(default)]
     stage: Vec<StageTable>,
     labels: Option<LabelSettings>,
-    registry: Option<RegistryTable>,
+    #[serde(alias = "registry")]
+    reference: Option<WrittenReference>,
     #[serde(default)]
     time: TimeSettings,
     #[serde(default)]
@@ -77,6 +78,21 @@ impl Default for HttpTable {
     }
 }
 
+impl HttpTable {
+    fn address(&self) -> Result<Option<SocketAddr>, (&'static str, String)> {
+        match self.listen.as_str() {
+            "off" => Ok(None),
+            address => match address.parse() {
+                Ok(address) => Ok(Some(address)),
+                Err(_) => Err((
+                    "[http] listen",
+                    format!("`{address}` is not an address; write \"127.0.0.1:9600\" or \"off\""),
+                )),
+            },
+        }
+    }
+}
+
 /// More threads than this is a slip of the pen.
 const THREADS_MAX: usize = 1024;
 
@@ -95,9 +111,9 @@ impl Written {
                 return Err(("[scoring] record_types", reason.into()));
             }
         }
-        let registry = self.registry;
-        let registry = registry.map(|table| table.validate(base, &stages.first().key));
-        let registry = registry.transpose()?;
+        let reference = self.reference;
+        let reference = reference.map(|table| table.validate(base, &stages.first().key));
+        let reference = reference.transpose()?;
         let models = self.models.validate(base);
         let models = models.map_err(|reason| ("[models]", reason))?;
         let threads = self.lanes.threads.unwrap_or_else(cores);
@@ -112,14 +128,7 @@ impl Written {
             let reason = format!("`{found}` is not from 1ms to 1m");
             return Err(("[lanes] deadline", reason));
         }
-        let http = match self.http.listen.as_str() {
-            "off" => None,
-            address => Some(address.parse::<SocketAddr>().map_err(|_| {
-                let reason =
-                    format!("`{address}` is not an address; write \"127.0.0.1:9600\" or \"off\"");
-                ("[http] listen", reason)
-            })?),
-        };
+        let http = self.http.address()?;
         let consumer = self.consumer.map(|mut consumer| {
             for (name, value) in &self.kafka.0 {
                 consumer
@@ -136,7 +145,7 @@ impl Written {
             decode: self.decode,
             stages,
             labels: self.labels,
-            registry,
+            reference,
             engine: EngineSettings {
                 time: self.time,
                 state: self.state,
@@ -148,6 +157,7 @@ impl Written {
             deadline: deadline.map(DurationMs::as_std),
             http,
             log: self.log,
+            notices: Vec::new(),
         })
     }
 }
@@ -155,24 +165,4 @@ impl Written {
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// The error with the nearest known name, where it is about an unknown one.
-pub fn with_hint(error: &toml::de::Error) -> String {
-    let message = error.to_string();
-    let hint = unknown_name(error.message())
-        .map(|(given, known)| did_you_mean(given, known))
-        .unwrap_or_default();
-    format!("{}{hint}", message.trim_end())
-}
-
-/// The unknown name of a message like "unknown field `x`, expected one of `a`, `b`", and the known
-/// ones.
-fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
-    let start = message
-        .find("unknown field ")
-        .or_else(|| message.find("unknown variant "))?;
-    let quoted: Vec<&str> = message[start..].split('`').skip(1).step_by(2).collect();
-    let (given, known) = quoted.split_first()?;
-    Some((given, known.to_vec()))
 }

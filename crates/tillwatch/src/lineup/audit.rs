@@ -7,16 +7,15 @@ use std::path::Path;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
+use tillwatch_engine::{Audit, LineupName, OldAndNew, Said, Trial};
 use tillwatch_records::TopicPartition;
 
-use super::LineupName;
-use super::trial::Trial;
 use crate::clock;
 
 /// Why models were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum Cause {
     /// The process began.
     Start,
     /// Files changed.
@@ -28,7 +27,7 @@ pub enum Source {
 /// Writes a log line, target `audit`, for every change of the line-up, taken or refused, and for the
 /// record from which on each lane scores with it; and the same as JSON lines to a file, where one is named.
 #[derive(Debug)]
-pub struct Audit(Option<Mutex<File>>);
+pub struct AuditLog(Option<Mutex<File>>);
 
 /// A line of the file.
 #[derive(Debug, Serialize)]
@@ -42,9 +41,11 @@ struct Line<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
-    /// A line-up was put in force.
-    InForce {
-        source: Source,
+    /// A line-up became the active one.
+    #[serde(rename = "in_force")]
+    Active {
+        #[serde(rename = "source")]
+        cause: Cause,
         from: Option<&'a LineupName>,
         to: &'a LineupName,
         /// The files that looked different.
@@ -55,8 +56,9 @@ enum Event<'a> {
     },
     /// Files could not be used.
     Refused {
-        source: Source,
-        /// What stays in force.
+        #[serde(rename = "source")]
+        cause: Cause,
+        /// What stays active.
         from: &'a LineupName,
         changed: &'a [String],
         reason: &'a str,
@@ -70,26 +72,29 @@ enum Event<'a> {
     },
 }
 
-impl Audit {
+impl AuditLog {
     /// Appends to the file at `path`, or only logs.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         let open = |path| File::options().append(true).create(true).open(path);
         Ok(Self(path.map(open).transpose()?.map(Mutex::new)))
     }
 
-    /// A line-up is in force now.
-    pub fn in_force(
+    /// A line-up becomes the active one.
+    pub fn active(
         &self,
-        source: Source,
+        cause: Cause,
         from: Option<&LineupName>,
         to: &LineupName,
         changed: &[String],
         trial: Option<&Trial>,
     ) {
         let before = from.map(ToString::to_string).unwrap_or_default();
-        tracing::info!(target: "audit", ?source, from = before, %to, ?changed, "models in force");
-        self.write(Event::InForce {
-            source,
+        tracing::info!(target: "audit", source = ?cause, from = before, %to, ?changed, "models active");
+        if let Some(trial) = trial {
+            log_trial(trial, to);
+        }
+        self.write(Event::Active {
+            cause,
             from,
             to,
             changed,
@@ -97,30 +102,17 @@ impl Audit {
         });
     }
 
-    /// Models were not taken; `from` stays in force.
-    pub fn refused(&self, source: Source, from: &LineupName, changed: &[String], reason: &str) {
+    /// Models were not taken; `from` stays active.
+    pub fn refused(&self, cause: Cause, from: &LineupName, changed: &[String], reason: &str) {
         tracing::error!(
-            target: "audit", ?source, %from, ?changed, reason,
-            "new models refused; those before stay in force"
+            target: "audit", source = ?cause, %from, ?changed, reason,
+            "new models refused; those before stay active"
         );
         self.write(Event::Refused {
-            source,
+            cause,
             from,
             changed,
             reason,
-        });
-    }
-
-    /// A lane scores with `to` from the record at `offset` on.
-    pub fn begun(&self, source: &TopicPartition, offset: i64, to: &LineupName) {
-        let TopicPartition { topic, partition } = source;
-        let partition = *partition;
-        tracing::info!(target: "audit", topic = &**topic, partition, offset, %to, "lane scores with");
-        self.write(Event::Begun {
-            topic,
-            partition,
-            offset,
-            to,
         });
     }
 
@@ -142,4 +134,54 @@ impl Audit {
             tracing::error!(target: "audit", %error, "cannot write to [models] audit; the log has the line");
         }
     }
+}
+
+impl Audit for AuditLog {
+    fn begun(&self, source: &TopicPartition, offset: i64, to: &LineupName) {
+        let TopicPartition { topic, partition } = source;
+        let partition = *partition;
+        tracing::info!(target: "audit", topic = &**topic, partition, offset, %to, "lane scores with");
+        self.write(Event::Begun {
+            topic,
+            partition,
+            offset,
+            to,
+        });
+    }
+}
+
+/// Says in the log what a trial found.
+fn log_trial(trial: &Trial, to: &LineupName) {
+    // As models beside the champion are called: without the hash.
+    let champion = to.champion.rsplit_once('+');
+    let champion = champion.map_or(to.champion.as_str(), |(name, _hash)| name);
+    log_said(&trial.champion, "champion", champion, trial.rows);
+    for other in &trial.others {
+        log_said(&other.said, other.role.as_str(), &other.model, trial.rows);
+    }
+}
+
+fn log_said(said: &Said, role: &str, model: &str, rows: u64) {
+    let pair = |[old, new]: OldAndNew| format!("{old} → {new}");
+    let fired: u64 = said.rules.values().map(|[_, new]| new).sum();
+    tracing::info!(
+        target: "audit",
+        role,
+        model,
+        rows,
+        approved = pair(said.approved),
+        reviewed = pair(said.reviewed),
+        declined = pair(said.declined),
+        fired,
+        differing = differing(said),
+        missing = ?said.missing,
+        "what the new model says of the last rows, against the one before it"
+    );
+}
+
+/// The rules that fire differently, in words.
+fn differing(said: &Said) -> String {
+    let rules = said.rules.iter().filter(|(_, [old, new])| old != new);
+    let words = rules.map(|(name, [old, new])| format!("{name} {old} → {new}"));
+    words.collect::<Vec<_>>().join(", ")
 }

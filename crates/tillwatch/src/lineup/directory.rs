@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tillwatch_engine::{LineupFiles, ModelOrigin};
 use tillwatch_records::limits::{CONFIG_BYTES_MAX, MODEL_BYTES_MAX};
 use tillwatch_scoring::ModelFiles;
 
 use super::file::{LineupFile, LineupFileError};
-use crate::config::{LineupSettings, LineupSource, ModelSettings};
+use crate::config::{LineupPlace, LineupSettings, ModelSettings};
 use crate::watch::Stamp;
 
 /// The file that every model directory has.
@@ -33,53 +34,51 @@ pub enum ModelFileError {
     Lineup(#[from] LineupFileError),
 }
 
-/// The files of every model that a configuration names, each with its directory.
+/// The files of every model that a configuration names.
 #[derive(Debug, Clone, Default)]
-pub struct LineupFiles {
-    pub champion: (PathBuf, ModelFiles),
-    /// With its share of keys.
-    pub challenger: Option<((PathBuf, ModelFiles), f64)>,
-    pub shadows: Vec<(PathBuf, ModelFiles)>,
+pub struct LoadedLineup {
+    pub files: LineupFiles,
     /// How the files looked before they were read.
     pub stamp: Stamp,
 }
 
-impl LineupFiles {
+impl LoadedLineup {
     /// Reads each directory whole, and those of the members of ensembles.
     pub fn read(settings: &ModelSettings) -> Result<Self, ModelFileError> {
         let stamp = stamp(settings);
         let settings = named(settings)?;
-        let with_path =
-            |path: &PathBuf| -> Result<_, ModelFileError> { Ok((path.clone(), read(path)?)) };
+        let model = |path: &PathBuf| -> Result<ModelOrigin, ModelFileError> {
+            Ok(ModelOrigin {
+                origin: path.display().to_string(),
+                files: read(path)?,
+            })
+        };
         let challenger = match &settings.challenger {
-            Some(found) => Some((with_path(&found.path)?, found.share)),
+            Some(found) => Some((model(&found.path)?, found.share)),
             None => None,
         };
-        Ok(Self {
-            champion: with_path(&settings.champion)?,
+        let shadows = settings.shadows.iter().map(model);
+        let files = LineupFiles {
+            champion: model(&settings.champion)?,
             challenger,
-            shadows: settings
-                .shadows
-                .iter()
-                .map(with_path)
-                .collect::<Result<_, _>>()?,
-            stamp,
-        })
+            shadows: shadows.collect::<Result<_, _>>()?,
+        };
+        Ok(Self { files, stamp })
     }
 }
 
 /// The directories that `settings` name, or the file that they name does.
 fn named(settings: &ModelSettings) -> Result<Cow<'_, LineupSettings>, ModelFileError> {
     Ok(match &settings.lineup {
-        LineupSource::Written(written) => Cow::Borrowed(written),
-        LineupSource::File(path) => Cow::Owned(LineupFile::read(path)?.settings(path)?),
+        LineupPlace::Written(written) => Cow::Borrowed(written),
+        LineupPlace::File(path) => Cow::Owned(LineupFile::read(path)?.settings(path)?),
     })
 }
 
-/// How everything looks that [`LineupFiles::read`] reads, and what lies beside it in the models' directories.
+/// How everything looks that [`LoadedLineup::read`] reads, and what lies beside it in the models' directories.
 pub fn stamp(settings: &ModelSettings) -> Stamp {
     let mut stamp = Stamp::default();
-    if let LineupSource::File(path) = &settings.lineup {
+    if let LineupPlace::File(path) = &settings.lineup {
         stamp.add_file(path);
     }
     // A file that names no models is refused when it is read, and changes when it is mended.

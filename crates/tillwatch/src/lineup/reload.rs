@@ -1,16 +1,15 @@
-//! From changed files to models in force.
+//! From changed files to active models.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Audit, Memory, Source};
+use tillwatch_engine::{ActiveModels, Assembly};
+
+use super::audit::{AuditLog, Cause};
+use super::directory::{self, LoadedLineup};
 use crate::clock;
 use crate::config::ModelSettings;
-use crate::core::{Core, CoreError};
-use crate::in_force::InForce;
-use crate::lineup::{LineupFiles, directory};
-use crate::serve::metrics::Metrics;
 use crate::watch::{Occasion, Prepared, Stamp, Watch};
 
 /// How often a look that was asked for is taken again while the files are still being written, and how
@@ -18,21 +17,41 @@ use crate::watch::{Occasion, Prepared, Stamp, Watch};
 const ASKED_LOOKS_MAX: usize = 20;
 const ASKED_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a trial rests after each batch, in times of what that took: lanes share the processors with it.
+const PAUSE_PER_WORK: u32 = 3;
+
+/// The files of models that may change while lanes score.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    pub settings: ModelSettings,
+    pub audit: Arc<AuditLog>,
+    /// What the files were when they were read.
+    pub stamp: Stamp,
+}
+
+/// Is told of changes before any lane scores with them.
+pub trait Listener: Send {
+    /// Changed files were read; `models` are to become active.
+    fn models_taken(&self, models: &Arc<ActiveModels>);
+
+    /// Changed files cannot be used.
+    fn models_refused(&self);
+}
+
 /// Takes over the line-up when its files change. All of the work of reading, loading and checking models is
 /// done on the thread that calls it; a lane only ever sees models that are ready.
-#[derive(Debug)]
 pub struct Reloader {
-    core: Arc<Core>,
+    assembly: Arc<Assembly>,
     settings: ModelSettings,
-    metrics: Arc<Metrics>,
-    audit: Arc<Audit>,
+    audit: Arc<AuditLog>,
+    listener: Box<dyn Listener>,
     /// How the files looked when they were last taken or refused.
     handled: Stamp,
     /// How they looked the last time.
     last: Option<Stamp>,
-    /// What was in force and is still in the hands of lanes. They are dropped here, since that takes as long
+    /// What was active and is still in the hands of lanes. They are dropped here, since that takes as long
     /// as a model is large.
-    retired: Vec<Arc<InForce>>,
+    retired: Vec<Arc<ActiveModels>>,
 }
 
 /// What a look at the files found.
@@ -40,39 +59,31 @@ pub struct Reloader {
 pub enum Look {
     /// Nothing to do: they are as they were, or still being written, or name the same models.
     Same,
-    /// Other models are in force.
+    /// Other models are active.
     Taken,
-    /// They are not used; the models before stay in force.
+    /// They are not used; the models before stay active.
     Refused,
 }
 
 impl Reloader {
-    /// Follows the files of `settings`, of which the models of `core` were read.
-    ///
-    /// # Errors
-    /// Fails when the audit file cannot be written.
-    pub fn new(
-        core: &Arc<Core>,
-        settings: &ModelSettings,
-        metrics: &Arc<Metrics>,
-    ) -> io::Result<Self> {
-        let audit = Arc::new(Audit::open(settings.audit.as_deref())?);
-        let current = core.models().current();
-        audit.in_force(Source::Start, None, &current.name, &[], None);
-        core.models().set_audit(&audit);
-        if settings.backtest_rows > 0 {
-            core.models()
-                .set_memory(Memory::new(settings.backtest_rows));
-        }
-        Ok(Self {
-            core: Arc::clone(core),
-            settings: settings.clone(),
-            metrics: Arc::clone(metrics),
+    /// Follows files of which the models of `assembly` were read; the audit is told of these first.
+    pub fn new(assembly: &Arc<Assembly>, followed: Followed, listener: Box<dyn Listener>) -> Self {
+        let Followed {
+            settings,
             audit,
-            handled: current.stamp.clone(),
+            stamp,
+        } = followed;
+        let current = assembly.models().current();
+        audit.active(Cause::Start, None, current.name(), &[], None);
+        Self {
+            assembly: Arc::clone(assembly),
+            settings,
+            audit,
+            listener,
+            handled: stamp,
             last: None,
             retired: Vec::new(),
-        })
+        }
     }
 
     /// Looks on a thread of its own, as often as the settings say and when asked, until dropped.
@@ -106,7 +117,7 @@ impl Reloader {
             if !is_settled {
                 continue;
             }
-            let read = LineupFiles::read(&self.settings);
+            let read = LoadedLineup::read(&self.settings);
             if directory::stamp(&self.settings) == stamp {
                 let changed = self.handled.differing(&stamp);
                 let changed: Vec<String> = changed
@@ -114,7 +125,11 @@ impl Reloader {
                     .map(|path| path.display().to_string())
                     .collect();
                 self.handled = stamp;
-                return self.judge(read.map_err(CoreError::from), occasion, &changed);
+                let fitted = read.map_err(|error| error.to_string()).and_then(|read| {
+                    let fitted = self.assembly.fit_models(&read.files);
+                    fitted.map_err(|error| error.to_string())
+                });
+                return self.judge(fitted, occasion, &changed);
             }
         }
         if occasion == Occasion::Asked {
@@ -123,50 +138,50 @@ impl Reloader {
         Look::Same
     }
 
+    /// Takes models that fit, unless they are those that are active; an error says why there are none.
     fn judge(
         &mut self,
-        read: Result<LineupFiles, CoreError>,
+        fitted: Result<ActiveModels, String>,
         occasion: Occasion,
         changed: &[String],
     ) -> Look {
-        let source = match occasion {
-            Occasion::Interval => Source::Reload,
-            Occasion::Asked => Source::Signal,
+        let cause = match occasion {
+            Occasion::Interval => Cause::Reload,
+            Occasion::Asked => Cause::Signal,
         };
-        let current = self.core.models().current();
-        let next = match read.and_then(|files| self.core.fit_models(&files)) {
+        let models = self.assembly.models();
+        let current = models.current();
+        let next = match fitted {
             Ok(next) => Arc::new(next),
-            Err(error) => {
-                self.metrics.models_refused();
-                let reason = error.to_string();
-                self.audit.refused(source, &current.name, changed, &reason);
+            Err(reason) => {
+                self.listener.models_refused();
+                self.audit.refused(cause, current.name(), changed, &reason);
                 return Look::Refused;
             }
         };
-        if next.name == current.name {
-            if source == Source::Signal {
-                tracing::info!(models = %next.name, "looked at the models as asked; they are the same");
+        if next.name() == current.name() {
+            if cause == Cause::Signal {
+                let models = next.name();
+                tracing::info!(%models, "looked at the models as asked; they are the same");
             }
             return Look::Same;
         }
-        let memory = self.core.models().memory();
-        let trial = memory
-            .and_then(|memory| memory.try_out(&current.lineup, &next.lineup, self.core.scope()));
-        if let Some(trial) = &trial {
-            trial.log(&next.lineup.champion().info().versioned_name());
-        }
-        self.metrics.models_taken(&next);
+        let trial = self.assembly.try_out(&next, pause_after_work());
+        self.listener.models_taken(&next);
         // Before any lane can say that it has begun.
-        self.audit.in_force(
-            source,
-            Some(&current.name),
-            &next.name,
-            changed,
-            trial.as_ref(),
-        );
-        next.prepare(&current, self.core.models().lanes());
+        let (from, to) = (Some(current.name()), next.name());
+        self.audit.active(cause, from, to, changed, trial.as_ref());
         drop(current);
-        self.retired.push(self.core.models().exchange(next));
+        self.retired.push(models.exchange(next));
         Look::Taken
+    }
+}
+
+/// Rests whenever it is called, by what was done since it was called before.
+fn pause_after_work() -> impl FnMut() {
+    let mut since: Instant = clock::now();
+    move || {
+        clock::wait(PAUSE_PER_WORK * since.elapsed());
+        since = clock::now();
     }
 }

@@ -13,12 +13,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tillwatch_records::suggest::did_you_mean;
 use tillwatch_reference::ReferenceTable;
 
-use super::RegistryError;
-use crate::config::{CsvType, RegistrySettings};
+use super::error::{BYTES_MAX, ReferenceFileError};
+use crate::config::{CsvType, ReferenceSettings};
 use crate::files::is_parquet;
-
-/// Largest file that is read: ten million terminals with a hundred bytes each.
-pub const BYTES_MAX: u64 = 1 << 30;
 
 /// Rows that a reader hands over at once.
 const BATCH_ROWS: usize = 8192;
@@ -27,7 +24,7 @@ const BATCH_ROWS: usize = 8192;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads the table that `settings` name.
-pub fn table(settings: &RegistrySettings) -> Result<ReferenceTable, RegistryError> {
+pub fn table(settings: &ReferenceSettings) -> Result<ReferenceTable, ReferenceFileError> {
     let path = &settings.path;
     let mut file = open(settings)?;
     let rows = if is_parquet(path) {
@@ -38,26 +35,26 @@ pub fn table(settings: &RegistrySettings) -> Result<ReferenceTable, RegistryErro
         read.map_err(|error| error.to_string())
             .and_then(|_| csv(settings, &bytes))
     };
-    let rows = rows.map_err(|reason| RegistryError::Format {
+    let rows = rows.map_err(|reason| ReferenceFileError::Format {
         path: path.clone(),
         reason,
     })?;
-    ReferenceTable::new(&rows, &settings.key).map_err(|source| RegistryError::Table {
+    ReferenceTable::new(&rows, &settings.key).map_err(|source| ReferenceFileError::Table {
         path: path.clone(),
         source,
     })
 }
 
-fn open(settings: &RegistrySettings) -> Result<File, RegistryError> {
+fn open(settings: &ReferenceSettings) -> Result<File, ReferenceFileError> {
     let path = &settings.path;
-    let failed = |source| RegistryError::Read {
+    let failed = |source| ReferenceFileError::Read {
         path: path.clone(),
         source,
     };
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     if bytes > BYTES_MAX {
-        return Err(RegistryError::TooLarge {
+        return Err(ReferenceFileError::TooLarge {
             path: path.clone(),
             bytes,
         });
@@ -65,10 +62,10 @@ fn open(settings: &RegistrySettings) -> Result<File, RegistryError> {
     Ok(file)
 }
 
-fn parquet(settings: &RegistrySettings, file: File) -> Result<RecordBatch, String> {
+fn parquet(settings: &ReferenceSettings, file: File) -> Result<RecordBatch, String> {
     if let Some(name) = settings.types.keys().next() {
         return Err(format!(
-            "a Parquet file has its own types; leave `{name}` out of [registry] types"
+            "a Parquet file has its own types; leave `{name}` out of [reference] types"
         ));
     }
     let wrong = |error: parquet::errors::ParquetError| {
@@ -82,7 +79,7 @@ fn parquet(settings: &RegistrySettings, file: File) -> Result<RecordBatch, Strin
 
 /// Every column is text unless `types` say otherwise, so that the leading zeros of codes survive. An
 /// empty field is null.
-fn csv(settings: &RegistrySettings, bytes: &[u8]) -> Result<RecordBatch, String> {
+fn csv(settings: &ReferenceSettings, bytes: &[u8]) -> Result<RecordBatch, String> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let (header, _) = Format::default()
         .with_header(true)
@@ -92,7 +89,7 @@ fn csv(settings: &RegistrySettings, bytes: &[u8]) -> Result<RecordBatch, String>
     for name in settings.types.keys() {
         if !names().any(|known| known == name) {
             return Err(format!(
-                "there is no column `{name}`, which [registry] types names{}",
+                "there is no column `{name}`, which [reference] types names{}",
                 did_you_mean(name, names())
             ));
         }

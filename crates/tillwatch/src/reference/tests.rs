@@ -1,21 +1,23 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Int64Array, StringArray};
+use arrow::array::{Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use tillwatch_engine::Lane;
 use tillwatch_records::ScoreBatch;
 use tillwatch_scoring::Effort;
 
 use super::*;
 use crate::config::Config;
-use crate::core::Core;
-use crate::lane::Lane;
 use crate::serve::metrics::Metrics;
+use crate::setup::Setup;
 use crate::test_support;
+use crate::watch::Stamp;
 
 const MODELS: &str = "[models]\nchampion = \"rules\"\n";
 
-const REGISTRY: &str = r#"
-[registry]
+const REFERENCE: &str = r#"
+[reference]
 path = "terminals.csv"
 types = { floor_limit_minor = "integer" }
 "#;
@@ -47,21 +49,21 @@ impl Place {
         ]))
     }
 
-    /// Loads a configuration that ends in `registry`.
-    fn load(&self, registry: &str) -> Result<Core, String> {
-        let config = test_support::config(&format!("{MODELS}{registry}"));
+    /// Loads a configuration that ends in `reference`.
+    fn load(&self, reference: &str) -> Result<Setup, String> {
+        let config = test_support::config(&format!("{MODELS}{reference}"));
         self.0.write("tillwatch.toml", &config);
         let config = Config::load(&self.0.path("tillwatch.toml"));
         let config = config.map_err(|error| error.to_string())?;
-        Core::load(&config).map_err(|error| error.to_string())
+        Setup::load(&config).map_err(|error| error.to_string())
     }
 
-    fn core(&self) -> Core {
-        self.load(REGISTRY).unwrap()
+    fn setup(&self) -> Setup {
+        self.load(REFERENCE).unwrap()
     }
 
     fn refusal(&self) -> String {
-        self.load(REGISTRY).map(|_| ()).unwrap_err()
+        self.load(REFERENCE).map(|_| ()).unwrap_err()
     }
 
     fn write(&self, terminals: &str) {
@@ -79,7 +81,7 @@ fn score(lane: &mut Lane, row: i64, terminal: &str, amount: i64) -> (Vec<String>
 }
 
 /// Looks until the file has come to rest.
-fn look(reference: &Reference, last: &mut Option<Stamp>) -> Look {
+fn look(reference: &ReferenceFile, last: &mut Option<Stamp>) -> Look {
     match reference.look(last) {
         Look::Same => reference.look(last),
         other => other,
@@ -89,10 +91,10 @@ fn look(reference: &Reference, last: &mut Option<Stamp>) -> Look {
 #[test]
 fn a_changed_file_takes_effect_between_two_batches_of_every_lane() {
     let place = Place::new(TERMINALS);
-    let core = place.core();
-    let reference = core.reference().unwrap();
+    let setup = place.setup();
+    let reference = setup.reference.as_ref().unwrap();
     let first_version = reference.current().version().to_owned();
-    let (mut one, mut two) = (core.lane(0), core.lane(0));
+    let (mut one, mut two) = (setup.assembly.lane(0), setup.assembly.lane(0));
     let (codes, scores) = score(&mut one, 0, "01", 1_500);
     assert_eq!(codes, ["FLOOR_LIMIT", "MODEL"]);
     assert_eq!(scores.versions.reference.as_ref(), Some(&first_version));
@@ -118,8 +120,8 @@ fn a_changed_file_takes_effect_between_two_batches_of_every_lane() {
 #[test]
 fn a_bad_file_is_refused_and_the_old_table_stays() {
     let place = Place::new(TERMINALS);
-    let core = place.core();
-    let reference = core.reference().unwrap();
+    let setup = place.setup();
+    let reference = setup.reference.as_ref().unwrap();
     let version = reference.current().version().to_owned();
     let mut last = None;
     for (text, words) in [
@@ -156,14 +158,14 @@ fn a_bad_file_is_refused_and_the_old_table_stays() {
     // Back with the same content: nothing to reload.
     place.write(TERMINALS);
     assert!(matches!(look(reference, &mut last), Look::Same));
-    assert_eq!(score(&mut core.lane(0), 0, "01", 1).0, ["MODEL"]);
+    assert_eq!(score(&mut setup.assembly.lane(0), 0, "01", 1).0, ["MODEL"]);
 }
 
 #[test]
 fn a_file_that_is_still_being_written_waits() {
     let place = Place::new(TERMINALS);
-    let core = place.core();
-    let reference = core.reference().unwrap();
+    let setup = place.setup();
+    let reference = setup.reference.as_ref().unwrap();
     let mut last = None;
     place.write(&format!("{TERMINALS}m,02,"));
     assert!(matches!(reference.look(&mut last), Look::Same));
@@ -178,7 +180,7 @@ fn what_is_missing_is_said_at_the_start() {
     let message = place.load("").map(|_| ()).unwrap_err();
     assert!(message.contains("registry_floor_limit_minor"), "{message}");
     assert!(
-        message.ends_with("name its file in [registry] path"),
+        message.ends_with("name its file in [reference] path"),
         "{message}"
     );
     place.write(&TERMINALS.replace("floor_limit_minor", "floor_limit"));
@@ -199,10 +201,10 @@ fn what_is_missing_is_said_at_the_start() {
         "{}",
         place.refusal()
     );
-    let wrong = format!("{REGISTRY}reload = \"1ms\"\n");
+    let wrong = format!("{REFERENCE}reload = \"1ms\"\n");
     let message = place.load(&wrong).map(|_| ()).unwrap_err();
     assert!(
-        message.contains("[registry] reload: `1ms` is not from 10ms to 24h"),
+        message.contains("[reference] reload: `1ms` is not from 10ms to 24h"),
         "{message}"
     );
 }
@@ -210,7 +212,7 @@ fn what_is_missing_is_said_at_the_start() {
 #[test]
 fn parquet_and_csv_give_the_same_table() {
     let place = Place::new(&format!("\u{feff}{TERMINALS}"));
-    let csv = place.core().reference().unwrap().current();
+    let csv = place.setup().reference.unwrap().current();
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as _;
     let limits = Arc::new(Int64Array::from(vec![1_000]));
     let rows = RecordBatch::try_from_iter([
@@ -225,9 +227,9 @@ fn parquet_and_csv_give_the_same_table() {
     let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
     writer.write(&rows).unwrap();
     writer.close().unwrap();
-    let named = "[registry]\npath = \"terminals.parquet\"\nreload = \"off\"\n";
-    let core = place.load(named).unwrap();
-    let reference = core.reference().unwrap();
+    let named = "[reference]\npath = \"terminals.parquet\"\nreload = \"off\"\n";
+    let setup = place.load(named).unwrap();
+    let reference = setup.reference.as_ref().unwrap();
     assert_eq!(reference.current().version(), csv.version());
     assert_eq!(reference.settings().reload, None);
 }
@@ -235,13 +237,15 @@ fn parquet_and_csv_give_the_same_table() {
 #[test]
 fn the_watch_reloads_and_counts() {
     let place = Place::new(TERMINALS);
-    let core = place.core();
-    let reference = Arc::clone(core.reference().unwrap());
+    let setup = place.setup();
+    let reference = Arc::clone(setup.reference.as_ref().unwrap());
     let metrics = Arc::new(Metrics::default());
-    metrics.set_registry(&reference.current());
+    metrics.set_reference(&reference.current());
     let before = reference.current().version().to_owned();
     let interval = Duration::from_millis(5);
-    let watch = watch(Arc::clone(&reference), interval, Arc::clone(&metrics)).unwrap();
+    let counting = Arc::clone(&metrics);
+    let listener = move |look: &_| counting.count_reference(look);
+    let watch = watch(Arc::clone(&reference), interval, listener).unwrap();
     place.write(&TERMINALS.replace("1000", "2000"));
     for _ in 0..2_000 {
         if reference.current().version() != before {
@@ -251,7 +255,7 @@ fn the_watch_reloads_and_counts() {
     }
     drop(watch);
     assert_ne!(reference.current().version(), before);
-    let status = metrics.registry().unwrap();
+    let status = metrics.reference().unwrap();
     assert_eq!((status.taken, status.refused, status.rows), (1, 0, 1));
     assert_eq!(status.version, reference.current().version());
 }

@@ -4,41 +4,40 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Look, Reference};
-use crate::serve::metrics::Metrics;
+use super::file::{Look, ReferenceFile};
 use crate::watch::{Prepared, Watch};
 
-/// Looks at the file every `interval` until dropped. A file that cannot be used is told in the log, and
-/// what was in force before stays.
+/// Looks at the file every `interval` until dropped, and tells `listener` what it found. A file that cannot be
+/// used is told in the log, and the table before it stays active.
 pub fn watch(
-    reference: Arc<Reference>,
+    file: Arc<ReferenceFile>,
     interval: Duration,
-    metrics: Arc<Metrics>,
+    listener: impl Fn(&Look) + Send + 'static,
 ) -> io::Result<Watch> {
     let mut last = None;
-    Prepared::new().start("registry", Some(interval), move |_| {
-        report(&reference, reference.look(&mut last), &metrics);
+    Prepared::new().start("reference", Some(interval), move |_| {
+        let look = file.look(&mut last);
+        listener(&look);
+        report(&file, &look);
     })
 }
 
-fn report(reference: &Reference, look: Look, metrics: &Metrics) {
+fn report(file: &ReferenceFile, look: &Look) {
     match look {
         Look::Same => {}
         Look::Taken(table) => {
-            metrics.registry_taken(&table);
             tracing::info!(
-                path = %reference.settings().path.display(),
+                path = %file.settings().path.display(),
                 rows = table.len(),
                 version = table.version(),
-                "registry reloaded; every lane joins it to its next batch"
+                "reference table reloaded; every lane joins it to its next batch"
             );
         }
         Look::Refused(error) => {
-            metrics.registry_refused();
             tracing::error!(
                 %error,
-                version = reference.current().version(),
-                "new registry refused; the one before stays in force"
+                version = file.current().version(),
+                "new reference table refused; the one before stays active"
             );
         }
     }

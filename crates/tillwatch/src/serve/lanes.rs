@@ -1,35 +1,34 @@
 //! All lanes of this process: each runs on the thread pool whenever its partition has records.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rayon::ThreadPool;
 use tillwatch_consumer::{Inlet, LaneHost};
+use tillwatch_engine::{Assembly, Input, Lane, LaneError, Observer, Processed};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, TopicPartition};
 use tillwatch_scoring::Effort;
 use tillwatch_sink::{DeadLetter, Sink, SinkError};
 
+use super::deadline::Deadline;
+use super::metrics::{LaneGauges, Metrics, Outcome, Step};
 use crate::clock;
-use crate::core::Core;
-use crate::lane::{Lane, Processed};
-use crate::serve::deadline::Deadline;
-use crate::serve::metrics::{LaneGauges, Metrics, Outcome, Stage};
 
 /// Batches that a lane takes before it lets another have its thread.
 const TURN_BATCHES_MAX: usize = 16;
 
 /// What every lane shares.
 pub struct Shared {
-    pub core: Arc<Core>,
+    pub assembly: Arc<Assembly>,
     pub sink: Arc<dyn Sink>,
     pub metrics: Arc<Metrics>,
     pub pool: ThreadPool,
-    /// How old a batch may be before less is asked of it; unset for no limit.
-    pub deadline: OnceLock<Duration>,
+    /// How old a batch may be before less is asked of it; `None` for no limit.
+    pub deadline: Option<Duration>,
 }
 
 /// The lanes of the assigned partitions.
@@ -124,8 +123,8 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                 return;
             };
             let worker = worker.get_or_insert_with(|| Worker {
-                lane: shared.core.lane(raw.get(0).offset),
-                deadline: shared.deadline.get().copied().map(Deadline::new),
+                lane: shared.assembly.lane(raw.get(0).offset),
+                deadline: shared.deadline.map(Deadline::new),
             });
             process(&shared, &slot, worker, &raw, &ticket);
             slot.inlet.recycle(raw);
@@ -139,33 +138,42 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
 fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ticket: &Ticket) {
     let metrics = &shared.metrics;
     let Worker { lane, deadline } = worker;
-    let since = *slot.waiting_since.lock();
-    let mut clock = StageClock {
-        since: clock::now(),
-        took: Duration::ZERO,
-        metrics,
+    let mut watch = BatchWatch {
+        clock: StepClock::start(metrics),
+        waiting_since: *slot.waiting_since.lock(),
+        deadline: deadline.as_ref(),
+        asked: Effort::Full,
     };
-    let mut asked = Effort::Full;
-    let effort = |rows| {
-        if let Some(deadline) = deadline.as_ref() {
-            asked = deadline.effort(clock::now().duration_since(since), rows);
-        }
-        asked
+    let processed = match lane.process(Input::Raw(raw), &mut watch) {
+        Ok(processed) => processed,
+        Err(error) => return give_up(&error, ticket),
     };
-    let processed = lane.process(raw, |stage| clock.over(stage), effort);
+    let BatchWatch {
+        mut clock, asked, ..
+    } = watch;
     if let Some(deadline) = deadline {
         deadline.learn(asked, processed.scores.len(), clock.took);
         metrics.count_effort(asked);
     }
-    metrics.count_scores(&processed.scores, &lane.in_force.lineup);
+    metrics.count_scores(&processed.scores, lane.models().lineup());
     count_records(slot, lane, &processed, metrics);
     if let Err(error) = deliver(shared, raw, &processed, ticket) {
         // The ticket is failed: the consumer ends the run, and the batch is read again next time.
         ticket.fail();
         tracing::error!(%error, "output given up");
     }
-    clock.over(Stage::Sink);
+    clock.over(Step::Sink);
     metrics.count_batch();
+}
+
+/// Fails the ticket of a batch that has no scores: the consumer ends the run, and the batch is read again next
+/// time.
+fn give_up(error: &LaneError, ticket: &Ticket) {
+    ticket.fail();
+    // The batches after the one that broke the lane say nothing new.
+    if !matches!(error, LaneError::Broken { .. }) {
+        tracing::error!(%error, "batch given up");
+    }
 }
 
 /// Hands everything made from a batch to the sink.
@@ -267,20 +275,52 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
     }
 }
 
-/// Times the stages of one batch, one after the other.
-struct StageClock<'a> {
-    since: Instant,
-    /// The stage that was over last.
-    took: Duration,
-    metrics: &'a Metrics,
+/// Watches a batch on its way through the lane, and says by its age how much is asked of it.
+struct BatchWatch<'m, 'd> {
+    clock: StepClock<'m>,
+    /// When the batch became the lane's.
+    waiting_since: Instant,
+    deadline: Option<&'d Deadline>,
+    /// What was asked of its scoring.
+    asked: Effort,
 }
 
-impl StageClock<'_> {
-    fn over(&mut self, stage: Stage) {
+impl Observer for BatchWatch<'_, '_> {
+    fn effort(&mut self, rows: usize) -> Effort {
+        if let Some(deadline) = self.deadline {
+            let age = clock::now().duration_since(self.waiting_since);
+            self.asked = deadline.effort(age, rows);
+        }
+        self.asked
+    }
+
+    fn over(&mut self, step: tillwatch_engine::Step) {
+        self.clock.over(step.into());
+    }
+}
+
+/// Times the steps of one batch, one after the other.
+struct StepClock<'m> {
+    since: Instant,
+    /// The step that was over last.
+    took: Duration,
+    metrics: &'m Metrics,
+}
+
+impl<'m> StepClock<'m> {
+    fn start(metrics: &'m Metrics) -> Self {
+        Self {
+            since: clock::now(),
+            took: Duration::ZERO,
+            metrics,
+        }
+    }
+
+    fn over(&mut self, step: Step) {
         let now = clock::now();
         self.took = now.duration_since(self.since);
         let us = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
-        self.metrics.observe(stage, us);
+        self.metrics.observe(step, us);
         self.since = now;
     }
 }

@@ -1,19 +1,17 @@
 //! The whole flow on one screen: Kafka → lanes → sink, and offsets back.
 
-use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tillwatch_consumer::{Consumer, ConsumerSettings, Monitor, StopToken};
 use tillwatch_sink::Sink;
 
-use crate::config::ModelSettings;
-use crate::core::Core;
+use super::lanes::{Lanes, Shared};
+use super::metrics::Metrics;
 use crate::lineup::Reloader;
-use crate::reference;
-use crate::serve::lanes::{Lanes, Shared};
-use crate::serve::metrics::Metrics;
+use crate::reference::{self, ReferenceFile};
+use crate::setup::Setup;
 use crate::watch::{Bell, Prepared, Watch};
 
 /// How long the sink may take for what the drain has left; nothing is left after an orderly one.
@@ -24,8 +22,19 @@ pub struct Pipeline {
     consumer: Consumer,
     monitor: Arc<Monitor>,
     shared: Arc<Shared>,
+    /// The file of what is joined to records, if anything is.
+    reference: Option<Arc<ReferenceFile>>,
     /// What follows changes of the models' files, if anything does.
     models: Option<(Reloader, Prepared)>,
+}
+
+/// How lanes run.
+#[derive(Debug, Clone)]
+pub struct LanePace {
+    /// Threads that they share; at least one.
+    pub threads: usize,
+    /// How old a batch may be when it is scored before less is asked of it; `None` for no limit.
+    pub deadline: Option<Duration>,
 }
 
 /// How a pipeline ended.
@@ -38,54 +47,50 @@ pub enum Ended {
 }
 
 impl Pipeline {
-    /// Fits a consumer, the core and a sink together. Does not need a broker yet.
+    /// Fits a consumer, the lanes and a sink together. Does not need a broker yet.
     pub fn new(
         settings: &ConsumerSettings,
-        core: Core,
+        setup: Setup,
         sink: Arc<dyn Sink>,
-        threads: usize,
+        pace: &LanePace,
     ) -> Result<Self> {
         let consumer = Consumer::new(settings)?;
         let monitor = consumer.monitor();
         let metrics = Arc::new(Metrics::new(Arc::clone(&monitor)));
-        metrics.set_models(&core.models().current());
-        if let Some(reference) = core.reference() {
-            metrics.set_registry(&reference.current());
+        metrics.set_models(&setup.assembly.models().current());
+        if let Some(reference) = &setup.reference {
+            metrics.set_reference(&reference.current());
         }
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(pace.threads)
             .thread_name(|index| format!("lane-{index}"))
             .build()
             .context("cannot start the lanes' threads")?;
+        let models = setup.followed.map(|followed| {
+            let listener = Box::new(Arc::clone(&metrics));
+            let reloader = Reloader::new(&setup.assembly, followed, listener);
+            (reloader, Prepared::new())
+        });
         let shared = Arc::new(Shared {
-            core: Arc::new(core),
+            assembly: setup.assembly,
             sink,
             metrics,
             pool,
-            deadline: OnceLock::new(),
+            deadline: pace.deadline,
         });
         Ok(Self {
             consumer,
             monitor,
             shared,
-            models: None,
+            reference: setup.reference,
+            models,
         })
     }
 
-    /// Asks less of batches that are older than `limit` when they are scored.
-    pub fn set_deadline(&mut self, limit: Duration) {
-        // There is one call for each pipeline.
-        let _ = self.shared.deadline.set(limit);
-    }
-
-    /// Follows changes of the files that `settings` name while the pipeline runs; what it gives asks for a
-    /// look at once.
-    pub fn follow_models(&mut self, settings: &ModelSettings) -> io::Result<Bell> {
-        let reloader = Reloader::new(&self.shared.core, settings, &self.shared.metrics)?;
-        let prepared = Prepared::new();
-        let bell = prepared.bell();
-        self.models = Some((reloader, prepared));
-        Ok(bell)
+    /// What asks for a look at the models' files at once, where they are followed.
+    pub fn bell(&self) -> Option<Bell> {
+        let (_, prepared) = self.models.as_ref()?;
+        Some(prepared.bell())
     }
 
     /// What the pipeline counts.
@@ -98,22 +103,24 @@ impl Pipeline {
         Arc::clone(&self.monitor)
     }
 
-    /// Looks for changes of the registry's file, if there is one and it is to be looked at.
-    fn watch_registry(&self) -> Result<Option<Watch>> {
-        let Some(reference) = self.shared.core.reference() else {
+    /// Looks for changes of the reference table's file, if there is one and it is to be looked at.
+    fn watch_reference(&self) -> Result<Option<Watch>> {
+        let Some(file) = &self.reference else {
             return Ok(None);
         };
-        let Some(interval) = reference.settings().reload else {
+        let Some(interval) = file.settings().reload else {
             return Ok(None);
         };
-        reference::watch(Arc::clone(reference), interval, self.metrics())
+        let metrics = self.metrics();
+        let listener = move |look: &_| metrics.count_reference(look);
+        reference::watch(Arc::clone(file), interval, listener)
             .map(Some)
-            .context("cannot start the thread that watches the registry")
+            .context("cannot start the thread that watches the reference table")
     }
 
     /// Reads, scores and delivers until `stop`; then drains, flushes and commits.
     pub fn run(mut self, stop: &StopToken) -> Result<Ended> {
-        let _registry = self.watch_registry()?;
+        let _reference = self.watch_reference()?;
         let models = self.models.take();
         let models = models.map(|(reloader, prepared)| reloader.start(prepared));
         let _models = models

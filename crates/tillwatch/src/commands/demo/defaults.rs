@@ -2,15 +2,15 @@
 //! file beside it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use tillwatch_engine::{CatalogText, ModelOrigin};
 use tillwatch_scoring::ModelFiles;
 
 use crate::config::{Config, ConfigError};
-use crate::lineup::LineupFiles;
+use crate::lineup::LoadedLineup;
 
-/// The default catalog.
-pub const CATALOG: &str = include_str!("../../../../../models/features/card-present.toml");
+const CATALOG: &str = include_str!("../../../../../models/features/card-present.toml");
 
 const CONFIG: &str = r#"
 [features]
@@ -29,8 +29,16 @@ pub fn config(bootstrap: &str) -> Result<Config, ConfigError> {
     Config::parse(&text, Path::new("built-in"), [])
 }
 
+/// The default catalog, which the configuration names by `path`.
+pub fn catalog(path: &Path) -> CatalogText {
+    CatalogText {
+        origin: path.display().to_string(),
+        text: CATALOG.to_owned(),
+    }
+}
+
 /// The default models, as their directories hold them.
-pub fn models() -> LineupFiles {
+pub fn models() -> LoadedLineup {
     macro_rules! model {
         ($name:literal: $($file:literal),*) => {
             ModelFiles {
@@ -58,8 +66,10 @@ pub fn models() -> LineupFiles {
             model!("terminal-gbdt": "model.txt", "golden.json"),
         ),
     ]);
-    LineupFiles {
-        champion: (PathBuf::from("models/terminal-ensemble"), ensemble),
-        ..LineupFiles::default()
-    }
+    let mut models = LoadedLineup::default();
+    models.files.champion = ModelOrigin {
+        origin: "models/terminal-ensemble".to_owned(),
+        files: ensemble,
+    };
+    models
 }

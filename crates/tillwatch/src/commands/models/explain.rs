@@ -12,6 +12,7 @@ use tillwatch_scoring::{Depth, LoadedModel, Signal};
 use super::apply::{Applied, row_bias};
 use super::ground::{Ground, Opened};
 use crate::cli::models::ExplainArgs;
+use crate::exit::misconfigured;
 use crate::files::{Table, value_text};
 
 /// What a row's score is made of.
@@ -57,7 +58,9 @@ struct Stated {
 
 /// Explains one row. A model that learns is given the rows before it first.
 pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
-    let opened = Ground::new(&args.ground)?.open(&args.model)?;
+    let opened = Ground::new(&args.ground)?
+        .open(&args.model)
+        .map_err(misconfigured)?;
     let mut applied = Applied::new(&opened);
     // A learner explains a row when it scores it or never.
     applied.explain_from = 0.0;

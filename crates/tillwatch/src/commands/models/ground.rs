@@ -1,6 +1,6 @@
 //! What models are loaded against: a configuration, a catalog, or a table of their own inputs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,14 +8,13 @@ use tillwatch_scoring::{InputScope, LoadedModel, ModelFiles, ModelKinds, Scoring
 
 use crate::cli::models::GroundArgs;
 use crate::config::Config;
-use crate::core::{Core, catalog_scope};
-use crate::exit::misconfigured;
 use crate::kinds;
-use crate::lineup::directory;
+use crate::lineup::{ModelFileError, directory};
+use crate::setup::{catalog_scope, input_scope};
 
 /// What models are loaded against.
 pub struct Ground {
-    registry: ModelKinds,
+    kinds: ModelKinds,
     /// None for a table that has whatever the model reads.
     scope: Option<InputScope>,
 }
@@ -26,19 +25,33 @@ pub struct Opened {
     pub scope: InputScope,
 }
 
+/// Why a model cannot be opened. A person must change the model or what it is loaded against.
+#[derive(Debug, thiserror::Error)]
+pub enum GroundError {
+    #[error(transparent)]
+    Files(#[from] ModelFileError),
+    #[error("model {directory}: {source}{hint}", directory = directory.display())]
+    Model {
+        directory: PathBuf,
+        source: ScoringError,
+        /// What else to do, or nothing.
+        hint: &'static str,
+    },
+}
+
 impl Ground {
     /// Reads the configuration or catalog that `args` name.
     pub fn new(args: &GroundArgs) -> Result<Self> {
         if let Some(path) = &args.config {
             let config = Config::load(path)?;
             return Ok(Self {
-                registry: kinds::registry(&config.scoring.flags),
-                scope: Some(Core::input_scope(&config)?),
+                kinds: kinds::of_this_build(&config.scoring.flags),
+                scope: Some(input_scope(&config)?),
             });
         }
         let catalog = args.catalog.as_deref();
         Ok(Self {
-            registry: kinds::registry(&[]),
+            kinds: kinds::of_this_build(&[]),
             scope: catalog.map(catalog_scope).transpose()?,
         })
     }
@@ -54,37 +67,35 @@ impl Ground {
     }
 
     /// Reads and loads the model in `directory`.
-    ///
-    /// # Errors
-    /// As for a wrong configuration, with the directory.
-    pub fn open(&self, directory: &Path) -> Result<Opened> {
-        let files = directory::read(directory).map_err(misconfigured)?;
+    pub fn open(&self, directory: &Path) -> Result<Opened, GroundError> {
+        let files = directory::read(directory)?;
         let (model, scope) = self.load(&files, directory)?;
         Ok(Opened { model, scope })
     }
 
     /// Loads the model that `directory` holds, or is to hold.
-    ///
-    /// # Errors
-    /// As for a wrong configuration, with the directory.
     pub fn load(
         &self,
         files: &ModelFiles,
         directory: &Path,
-    ) -> Result<(Arc<LoadedModel>, InputScope)> {
+    ) -> Result<(Arc<LoadedModel>, InputScope), GroundError> {
         let loaded = match &self.scope {
             Some(scope) => {
-                let model = self.registry.load(files, scope);
+                let model = self.kinds.load(files, scope);
                 model.map(|model| (model, scope.clone()))
             }
-            None => self.registry.load_for_table(files),
+            None => self.kinds.load_for_table(files),
         };
-        loaded.map_err(|error| {
-            let hint = match self.is_table() && names_a_stranger(&error) {
+        loaded.map_err(|source| {
+            let hint = match self.is_table() && names_a_stranger(&source) {
                 true => "; name what it was written for: --catalog or --config",
                 false => "",
             };
-            misconfigured(format!("model {}: {error}{hint}", directory.display()))
+            GroundError::Model {
+                directory: directory.to_owned(),
+                source,
+                hint,
+            }
         })
     }
 }

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tillwatch_engine::{AssemblyError, names_reference};
 use tillwatch_scoring::{ModelFiles, ModelInfo};
 
-use super::ground::Ground;
+use super::ground::{Ground, GroundError};
 use crate::cli::models::{GroundArgs, ListArgs};
 use crate::exit;
 use crate::lineup::directory::{self, DESCRIPTION};
+use crate::setup::SetupError;
 
 /// Where a directory of models keeps the catalogs that they were made for.
 const CATALOGS: &str = "features";
@@ -94,22 +96,33 @@ fn line(ground: &Ground, directory: PathBuf, catalogs: &Path) -> Line {
     match summary(ground, &line.directory, catalogs) {
         Ok(model) => line.model = Some(model),
         Err(error) => {
-            let error = format!("{error:#}");
-            let reads_registry = error.contains(&format!("`{}", tillwatch_reference::PREFIX));
-            if ground.is_table() && reads_registry {
+            if ground.is_table() && reads_reference(&error) {
                 let hint =
-                    "it reads the terminal registry; name a configuration that has one (--config)";
+                    "it reads a reference table; name a configuration that has one (--config)";
                 line.unchecked = Some(hint.to_owned());
             } else {
-                line.error = Some(error);
+                line.error = Some(error.to_string());
             }
         }
     }
     line
 }
 
+/// Whether a model, or the catalog that it was made for, is refused for want of a reference table.
+fn reads_reference(error: &anyhow::Error) -> bool {
+    let of_model = match error.downcast_ref() {
+        Some(GroundError::Model { source, .. }) => names_reference(source),
+        _ => false,
+    };
+    let of_catalog = match error.downcast_ref() {
+        Some(SetupError::Assembly(error)) => matches!(error, AssemblyError::NeedsReference(_)),
+        _ => false,
+    };
+    of_model || of_catalog
+}
+
 fn summary(ground: &Ground, directory: &Path, catalogs: &Path) -> Result<Summary> {
-    let files = directory::read(directory).map_err(exit::misconfigured)?;
+    let files = directory::read(directory)?;
     let described: Option<toml::Table> = files.description.parse().ok();
     let catalog = described.as_ref().and_then(|table| {
         let name = table.get("catalog")?.as_str()?;

@@ -45,7 +45,7 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
         ..ModelFiles::default()
     };
     files.files.insert(about.artefact.clone(), artefact);
-    let (model, scope) = ground.load(&files, &args.output)?;
+    let (model, scope) = ground.load(&files, &args.output).map_err(misconfigured)?;
     let opened = Opened { model, scope };
     let made = match (&args.samples, &args.expected_column) {
         (Some(path), Some(column)) => golden::of_samples(args, path, column, &opened)?,
@@ -61,7 +61,7 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
             .insert(CARD.to_owned(), about.card().into_bytes());
     }
     // What is written has been loaded as it will be.
-    let (model, _) = ground.load(&files, &args.output)?;
+    let (model, _) = ground.load(&files, &args.output).map_err(misconfigured)?;
     write(&files, &args.output)?;
     println!(
         "{}: {} ({}), {} inputs, {} golden rows; {}",

@@ -21,7 +21,9 @@ const BIAS: &str = "contribution_bias";
 
 /// Applies the model to every row, in order; what is kept in memory does not depend on their number.
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
-    let opened = Ground::new(&args.ground)?.open(&args.model)?;
+    let opened = Ground::new(&args.ground)?
+        .open(&args.model)
+        .map_err(misconfigured)?;
     let mut applied = Applied::new(&opened);
     let inputs = applied.wanted.len();
     refuse_taken_names(args, &applied.wanted)?;

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::cli::{LineupArgs, PromoteArgs};
-use crate::config::{Config, LineupSource};
-use crate::core::Core;
+use crate::config::{Config, LineupPlace};
 use crate::exit;
 use crate::lineup::{Change, LineupFile, LineupFileError};
+use crate::setup::Setup;
 
-/// Puts a model in force in the line-up file of the configuration, once it is known to fit.
+/// Makes a model the champion in the line-up file of the configuration, once it is known to fit.
 pub fn promote(args: &PromoteArgs) -> Result<()> {
     change(&args.lineup, |file, path| {
         file.promoted(&args.directory, path)
     })
 }
 
-/// Puts the champion before in force again in the line-up file of the configuration.
+/// Makes the champion before the champion again in the line-up file of the configuration.
 pub fn rollback(args: &LineupArgs) -> Result<()> {
     change(args, LineupFile::rolled_back)
 }
@@ -32,10 +32,14 @@ fn change(
     let change = Change::begin(&path).map_err(exit::misconfigured)?;
     let next = next(&change.file, &path).map_err(exit::misconfigured)?;
     let settings = next.settings(&path).map_err(exit::misconfigured)?;
-    config.models.lineup = LineupSource::Written(settings);
-    let core = Core::load(&config).context("the line-up is left as it was")?;
+    config.models.lineup = LineupPlace::Written(settings);
+    let setup = Setup::load(&config).context("the line-up is left as it was")?;
     change.write(&next)?;
-    println!("{}: {}", path.display(), core.models().current().name);
+    println!(
+        "{}: {}",
+        path.display(),
+        setup.assembly.models().current().name()
+    );
     Ok(())
 }
 
@@ -47,7 +51,7 @@ fn open(args: &LineupArgs) -> Result<(Config, PathBuf)> {
     if stage.is_some() {
         config.stages = config.stages.alone(stage).map_err(exit::misconfigured)?;
     }
-    let LineupSource::File(lineup) = &config.models.lineup else {
+    let LineupPlace::File(lineup) = &config.models.lineup else {
         return Err(exit::misconfigured(format!(
             "{}: the models are written in [models] itself, which nothing changes but you; move champion, \
              challenger and shadows to a file and name it in [models] lineup = \"lineup.toml\"",
@@ -57,3 +61,6 @@ fn open(args: &LineupArgs) -> Result<(Config, PathBuf)> {
     let lineup = lineup.clone();
     Ok((config, lineup))
 }
+
+#[cfg(test)]
+mod tests;

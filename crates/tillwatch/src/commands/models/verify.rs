@@ -33,7 +33,7 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
             }
             Err(error) => {
                 problems += 1;
-                println!("{} {error:#}", console::style("problem").red().bold());
+                println!("{} {error}", console::style("problem").red().bold());
             }
         }
     }

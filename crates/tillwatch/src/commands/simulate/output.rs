@@ -14,7 +14,7 @@ use tillwatch_records::{KeySpec, Projection, RawBatch, RecordKind, TopicPartitio
 use tillwatch_simulator::Emitted;
 use tillwatch_sink::{OutRecord, RecordWriter};
 
-use crate::cli::{SimulateArgs, TimestampSource};
+use crate::cli::{RecordTimestamp, SimulateArgs};
 use crate::files::{ParquetFile, is_parquet};
 
 /// How long the last records may take to be acknowledged.
@@ -24,7 +24,7 @@ pub enum Output {
     Kafka {
         writer: Box<RecordWriter>,
         topic: String,
-        timestamp: TimestampSource,
+        timestamp: RecordTimestamp,
     },
     Lines(Box<dyn Write>),
     Parquet(Box<ParquetOutput>),
@@ -75,8 +75,8 @@ impl Output {
                     key: Some(&emitted.key),
                     payload: Some(json),
                     timestamp_ms: match timestamp {
-                        TimestampSource::Event => Some(emitted.arrival_ms),
-                        TimestampSource::Now => None,
+                        RecordTimestamp::Event => Some(emitted.arrival_ms),
+                        RecordTimestamp::Now => None,
                     },
                 };
                 writer.send(&record, &[])?;

@@ -1,24 +1,34 @@
 //! What is scored beside the champion, and left out when time is short.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tillwatch_engine::Lane;
+use tillwatch_records::Flags;
+use tillwatch_scoring::Effort;
 use tillwatch_sink::ScoreEncoder;
 
-use super::*;
+use crate::lineup::reload::Look;
 use crate::serve::deadline::Deadline;
 use crate::serve::metrics::Exporter;
+use crate::test_support::lineup::{Place, score, score_with};
 
 #[test]
 fn shadows_are_written_beside_the_score_and_compared() {
     let place = Place::new();
     let mut running = place.start();
-    let mut lane = running.core.lane(0);
+    let mut lane = running.assembly.lane(0);
     assert!(score(&mut lane, 0, 1).shadows.is_empty());
     place.write("lineup.toml", "champion = \"one\"\nshadows = [\"two\"]\n");
     assert_eq!(running.look(), Look::Taken);
     let count = |lane: &mut Lane, first, effort| {
         let scores = score_with(lane, first, 5, effort);
-        running.metrics.count_scores(&scores, &lane.in_force.lineup);
+        running
+            .metrics
+            .count_scores(&scores, lane.models().lineup());
         scores
     };
     let scores = count(&mut lane, 1, Effort::Full);
@@ -62,14 +72,16 @@ fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
     place.ensemble("both", &["one", "learnt"]);
     place.write("lineup.toml", "champion = \"both\"\nshadows = [\"two\"]\n");
     let running = place.start();
-    let mut lane = running.core.lane(0);
+    let mut lane = running.assembly.lane(0);
     let mut deadline = Deadline::new(Duration::from_millis(50));
     let mut at_age = |age_ms, first| {
         let effort = deadline.effort(Duration::from_millis(age_ms), 4);
         let scores = score_with(&mut lane, first, 4, effort);
         deadline.learn(effort, 4, Duration::from_millis(20));
         running.metrics.count_effort(effort);
-        running.metrics.count_scores(&scores, &lane.in_force.lineup);
+        running
+            .metrics
+            .count_scores(&scores, lane.models().lineup());
         let is_degraded = scores.flags[3].contains(Flags::DEGRADED);
         (
             scores.scores[3],

@@ -14,8 +14,10 @@ use tillwatch_consumer::PartitionStats;
 use tillwatch_records::Band;
 
 use self::scrape::{Place, Scrape, encode_histogram};
+use super::counts::{LaneGauges, Metrics};
+use super::outcome::Outcome;
 use super::shadows::{Comparison, Recent};
-use super::{LaneGauges, Metrics, Outcome, Stage};
+use super::step::Step;
 use crate::clock;
 
 /// Serves [`Metrics`] to a scrape.
@@ -104,13 +106,13 @@ impl Exporter {
         encode_histogram(&mut family, &metrics.end_to_end.snapshot())?;
         let mut family = scrape.family(
             "tillwatch_stage_duration",
-            "Time that a batch spends in a stage",
+            "Time that a batch spends in a step of the flow",
             Some(&Unit::Seconds),
             MetricType::Histogram,
         )?;
-        for stage in Stage::ALL {
-            let labels = [("stage", stage.as_str())];
-            let snapshot = metrics.stages[stage as usize].snapshot();
+        for step in Step::ALL {
+            let labels = [("stage", step.as_str())];
+            let snapshot = metrics.steps[step as usize].snapshot();
             encode_histogram(&mut family.encode_family(&labels)?, &snapshot)?;
         }
         Ok(())
@@ -212,25 +214,25 @@ impl Exporter {
         )
     }
 
-    fn encode_registry(&self, scrape: &mut Scrape<'_>) -> Result {
-        let Some(status) = self.0.registry() else {
+    fn encode_reference(&self, scrape: &mut Scrape<'_>) -> Result {
+        let Some(status) = self.0.reference() else {
             return Ok(());
         };
         scrape.counters(
             "tillwatch_registry_reloads",
-            "Changes of the registry's file, by what became of them",
+            "Changes of the reference table's file, by what became of them",
             [("taken", status.taken), ("refused", status.refused)]
                 .map(|(outcome, count)| ([("outcome", outcome)], count)),
         )?;
         let rows = status.rows as f64;
         scrape.gauge(
             "tillwatch_registry_rows",
-            "Entities in the registry",
+            "Rows of the active reference table",
             None,
             rows,
         )?;
         let labels = [("version", status.version.as_str())];
-        let help = "Registry in force";
+        let help = "Active reference table";
         scrape.gauges("tillwatch_registry_info", help, None, [(labels, 1.0)])
     }
 
@@ -303,7 +305,7 @@ impl Exporter {
             scrape.gauges("tillwatch_model_info", help, None, [(labels, 1.0)])?;
         }
         self.encode_models(scrape)?;
-        self.encode_registry(scrape)?;
+        self.encode_reference(scrape)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         scrape.gauges(
             "tillwatch_build_info",
@@ -330,6 +332,7 @@ mod tests {
     use tillwatch_records::TopicPartition;
 
     use super::*;
+    use crate::reference::{Look, ReferenceFileError};
 
     #[test]
     fn a_scrape_names_units_and_labels() {
@@ -341,7 +344,10 @@ mod tests {
             .lane(&TopicPartition::new("tx", 1))
             .keys
             .store(7, Ordering::Relaxed);
-        metrics.registry_refused();
+        metrics.count_reference(&Look::Refused(ReferenceFileError::Format {
+            path: "terminals.csv".into(),
+            reason: "not CSV".to_owned(),
+        }));
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Exporter(Arc::clone(&metrics))));
         let mut text = String::new();

@@ -1,11 +1,11 @@
-//! Promotions and roll-backs.
+use std::path::{Path, PathBuf};
 
-use std::path::Path;
-
-use super::*;
-use crate::cli::ConfigArgs;
-use crate::cli::{LineupArgs, PromoteArgs};
+use crate::cli::{ConfigArgs, LineupArgs, PromoteArgs};
 use crate::commands::models::promote;
+use crate::lineup::LineupFile;
+use crate::lineup::reload::Look;
+use crate::test_support;
+use crate::test_support::lineup::Place;
 
 fn lineup(place: &Place) -> LineupArgs {
     LineupArgs {
@@ -66,7 +66,7 @@ fn promotion_and_roll_back_rewrite_the_file() {
     assert_eq!(running.champion(), "rules@1");
     let error = promote::rollback(&args).unwrap_err();
     assert!(error.to_string().contains("`previous` is empty"), "{error}");
-    let left = std::fs::read_dir(place.0.root()).unwrap().flatten();
+    let left = std::fs::read_dir(place.root()).unwrap().flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
     assert!(
         !left

@@ -1,34 +1,12 @@
 //! What models may read.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use arrow::datatypes::Schema;
 use sha2::{Digest as _, Sha256};
-use tillwatch_feature_extraction::{Catalog, EngineSettings, Plan};
-use tillwatch_records::{KeySpec, Projection, RecordKinds};
+use tillwatch_feature_extraction::Plan;
+use tillwatch_records::{Projection, RecordKinds};
 use tillwatch_scoring::{CatalogId, FeatureWords, InputScope};
 
-use super::{CoreError, StagePlan};
-use crate::config::read_text;
-
-/// What models may read of the catalog at `path` and of transactions.
-pub fn catalog_scope(path: &Path) -> Result<InputScope, CoreError> {
-    let failed = |source| CoreError::Catalog {
-        path: path.to_owned(),
-        source,
-    };
-    let catalog = Catalog::parse(&read_text(path)?).map_err(failed)?;
-    let plan = Plan::compile(&catalog, &EngineSettings::default()).map_err(failed)?;
-    let stage = StagePlan {
-        name: String::new(),
-        key: KeySpec::terminal(),
-        catalog: catalog.name().to_owned(),
-        plan: Arc::new(plan),
-    };
-    let scored = RecordKinds::TRANSACTIONS;
-    Ok(scope(&[&stage], &Schema::empty(), scored))
-}
+use super::stage_plan::StagePlan;
 
 /// What models may read: the features of all stages as one catalog, and the columns of the kinds of record
 /// that are scored.

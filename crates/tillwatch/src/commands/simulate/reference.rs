@@ -1,4 +1,4 @@
-//! The fleet's registry as a file that `[registry]` reads.
+//! The fleet's terminals as a file that `[reference]` reads.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +82,8 @@ fn table(rows: &[ReferenceRow]) -> Result<RecordBatch> {
     ];
     let limits = ints(rows.iter().map(|row| row.cvm_limit_minor));
     let columns = columns.into_iter().chain([("cvm_limit_minor", limits)]);
-    RecordBatch::try_from_iter(columns).context("the registry's columns do not fit together")
+    RecordBatch::try_from_iter(columns)
+        .context("the columns of the reference table do not fit together")
 }
 
 #[cfg(test)]
@@ -91,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::reference::Loaded;
+    use crate::reference::LoadedReference;
 
     #[test]
     fn both_formats_are_read_as_the_same_table() {
@@ -111,10 +112,10 @@ mod tests {
                 _ => "",
             };
             let text = format!(
-                "[features]\ncatalog = \"c\"\n[models]\nchampion = \"m\"\n[registry]\npath = \"terminals.{format}\"\n{types}\n"
+                "[features]\ncatalog = \"c\"\n[models]\nchampion = \"m\"\n[reference]\npath = \"terminals.{format}\"\n{types}\n"
             );
             let config = Config::parse(&text, &directory.path().join("t.toml"), []).unwrap();
-            let table = Loaded::read(&config.registry.unwrap()).unwrap().table;
+            let table = LoadedReference::read(&config.reference.unwrap()).unwrap().table;
             assert_eq!(table.len(), 10_000);
             for derived in ["registry_open", "registry_utc_offset_minutes"] {
                 assert!(table.schema().field_with_name(derived).is_ok());

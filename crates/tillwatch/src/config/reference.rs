@@ -1,4 +1,4 @@
-//! `[registry]`: reference data of entities.
+//! `[reference]`: reference data of entities, joined to every record.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use tillwatch_records::KeySpec;
 use tillwatch_records::units::DurationMs;
 
-/// `[registry]` as written.
+/// `[reference]` as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RegistryTable {
+pub struct WrittenReference {
     /// CSV or Parquet file, one row per entity.
     path: PathBuf,
     /// Text columns that together name an entity. Default: the key of the first stage.
@@ -37,7 +37,7 @@ pub enum CsvType {
 
 /// Reference data that is joined to every record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegistrySettings {
+pub struct ReferenceSettings {
     /// CSV or Parquet file.
     pub path: PathBuf,
     pub key: KeySpec,
@@ -55,22 +55,21 @@ fn default_reload() -> String {
     "10s".into()
 }
 
-impl RegistryTable {
+impl WrittenReference {
     /// Checks each value; the path is taken from `base`. An error names its key.
     pub fn validate(
         self,
         base: &Path,
         key: &KeySpec,
-    ) -> Result<RegistrySettings, (&'static str, String)> {
+    ) -> Result<ReferenceSettings, (&'static str, String)> {
         let key = match &self.key {
             None => key.clone(),
-            Some(names) => {
-                KeySpec::from_names(names).map_err(|error| ("[registry] key", error.to_string()))?
-            }
+            Some(names) => KeySpec::from_names(names)
+                .map_err(|error| ("[reference] key", error.to_string()))?,
         };
         let reload = reload_interval(&self.reload);
-        let reload = reload.map_err(|reason| ("[registry] reload", reason))?;
-        Ok(RegistrySettings {
+        let reload = reload.map_err(|reason| ("[reference] reload", reason))?;
+        Ok(ReferenceSettings {
             path: base.join(self.path),
             key,
             reload,

@@ -1,0 +1,267 @@
+//! Everything that one partition owns: decoder scratch, feature state, alert state.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+use parking_lot::Mutex;
+use tillwatch_decode::{Decoded, Decoder, Refusal};
+use tillwatch_feature_extraction::LaneStats;
+use tillwatch_records::{Column, EventBatch, RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_scoring::{Recent, ScoreContext, Scorer};
+
+use crate::active::{ActiveModels, Entered, SharedModels};
+use crate::chain::{Chain, ChainError};
+use crate::joiner::Joiner;
+use crate::observer::{Observer, Step};
+use crate::recent_rows::RecentRows;
+
+/// Scores the records of one partition in order. The core of the product: a fold over the records
+/// alone, whose results do not depend on how they are batched.
+#[derive(Debug)]
+pub struct Lane {
+    decoder: Decoder,
+    /// Joins reference data to what was decoded, if there is any.
+    joiner: Option<Joiner>,
+    chain: Chain,
+    scorer: Scorer,
+    shared: Arc<SharedModels>,
+    /// Makes it one of those that models are prepared for.
+    _entered: Entered,
+    /// What the last batch was scored by.
+    active: Arc<ActiveModels>,
+    /// Whether it was said from which record on that is.
+    is_told: bool,
+    /// The last rows, for other models to be tried on, where that is wanted.
+    recent: Option<Arc<Mutex<Recent>>>,
+    /// A batch failed half way: state is neither that before it nor that after it.
+    is_broken: bool,
+}
+
+/// What a lane takes.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Records as they came.
+    Raw(&'a RawBatch),
+    /// Records that a decoder of the same [`Assembly`](crate::Assembly) has read, for callers that decode on
+    /// another thread or add records of their own.
+    Decoded(Decoded),
+}
+
+/// What became of a batch: each record is in exactly one of the two, but for terminal events and
+/// labels, which only change state.
+#[derive(Debug)]
+pub struct Processed {
+    /// One score per transaction.
+    pub scores: ScoreBatch,
+    /// Records that could not be decoded.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Why a batch has no scores. None is mended by trying again with the same lane: make a new one and read what
+/// was not committed again.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneError {
+    /// The batch was decoded for other models than those that are to score it.
+    #[error(
+        "{at}: the batch lacks the column `{column}`, which the active models read; decode it for them"
+    )]
+    Column {
+        /// Where the batch begins.
+        at: BatchStart,
+        /// The first column that is missing.
+        column: &'static str,
+    },
+    /// What is joined to the records does not fit them.
+    #[error("{at}: cannot join the reference table: {source}; report it with the table's header")]
+    Join {
+        /// Where the batch begins.
+        at: BatchStart,
+        /// What does not fit.
+        source: ArrowError,
+    },
+    /// A stage failed.
+    #[error("{at}: {source}")]
+    Chain {
+        /// Where the batch begins.
+        at: BatchStart,
+        /// Which stage and why.
+        source: ChainError,
+    },
+    /// An earlier batch failed.
+    #[error("{at}: the lane failed at an earlier batch and scores no more; start again")]
+    Broken {
+        /// Where the batch begins.
+        at: BatchStart,
+    },
+}
+
+/// Where a batch begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchStart {
+    /// Topic and partition.
+    pub source: TopicPartition,
+    /// Offset of the first record; none for an empty batch.
+    pub offset: Option<i64>,
+}
+
+impl Lane {
+    pub(crate) fn new(shared: &Arc<SharedModels>, joiner: Option<Joiner>, chain: Chain) -> Self {
+        let active = shared.current();
+        Self {
+            decoder: Decoder::new(Arc::clone(active.decode())),
+            joiner,
+            chain,
+            scorer: Scorer::new(active.lineup()),
+            shared: Arc::clone(shared),
+            _entered: shared.enter(),
+            is_told: false,
+            recent: shared.recent().map(RecentRows::lane),
+            active,
+            is_broken: false,
+        }
+    }
+
+    /// Decodes what is not decoded, joins, folds and scores a batch. The only way through: whoever calls it,
+    /// the same records give the same scores.
+    ///
+    /// # Errors
+    /// See [`LaneError`]. After an error the lane takes no other batch.
+    pub fn process(
+        &mut self,
+        input: Input<'_>,
+        observer: &mut impl Observer,
+    ) -> Result<Processed, LaneError> {
+        let at = BatchStart::of(&input);
+        if self.is_broken {
+            return Err(LaneError::Broken { at });
+        }
+        let processed = self.step_by_step(input, &at, observer);
+        self.is_broken = processed.is_err();
+        processed
+    }
+
+    /// What the feature state has counted and holds.
+    pub fn stats(&self) -> LaneStats {
+        self.chain.stats()
+    }
+
+    /// Latest event time accepted, milliseconds since 1970.
+    pub fn watermark_ms(&self) -> Option<i64> {
+        self.chain.watermark_ms()
+    }
+
+    /// What the last batch was scored by; before the first, what was active when the lane was made.
+    pub fn models(&self) -> &Arc<ActiveModels> {
+        &self.active
+    }
+
+    /// What the learners know: name and hash of each one's model, and its state.
+    pub fn learned(&self) -> Vec<(String, String, Vec<u8>)> {
+        self.scorer.learned()
+    }
+
+    fn step_by_step(
+        &mut self,
+        input: Input<'_>,
+        at: &BatchStart,
+        observer: &mut impl Observer,
+    ) -> Result<Processed, LaneError> {
+        self.take_models(at);
+        let Decoded {
+            mut events,
+            refusals,
+        } = match input {
+            Input::Raw(raw) => {
+                let decoded = self.decoder.decode(raw);
+                observer.over(Step::Decode);
+                decoded
+            }
+            Input::Decoded(decoded) => {
+                self.check_columns(&decoded.events, at)?;
+                decoded
+            }
+        };
+        if let Some(joiner) = &mut self.joiner {
+            let at = || at.clone();
+            let joined = joiner.join(&mut events);
+            joined.map_err(|source| LaneError::Join { at: at(), source })?;
+        }
+        let features = self.chain.process(events);
+        let features = features.map_err(|source| LaneError::Chain {
+            at: at.clone(),
+            source,
+        })?;
+        observer.over(Step::Features);
+        if let Some(recent) = &self.recent {
+            recent.lock().push(&features);
+        }
+        let context = ScoreContext {
+            effort: observer.effort(features.len()),
+            reference: self.joiner.as_ref().map(Joiner::version),
+        };
+        let scores = self.scorer.score(features, &context);
+        observer.over(Step::Scoring);
+        Ok(Processed { scores, refusals })
+    }
+
+    /// Takes over the active models, if they have changed, and says from which record on.
+    fn take_models(&mut self, at: &BatchStart) {
+        let active = self.shared.current();
+        if !Arc::ptr_eq(&active, &self.active) {
+            if !Arc::ptr_eq(active.decode(), self.active.decode()) {
+                self.decoder = Decoder::new(Arc::clone(active.decode()));
+            }
+            self.active.hand_over(&mut self.scorer, &active);
+            self.active = active;
+            self.is_told = false;
+        }
+        if let Some(first) = at.offset.filter(|_| !self.is_told) {
+            self.shared.begun(&at.source, first, &self.active);
+            self.is_told = true;
+        }
+    }
+
+    /// Whether `events` have every column that the active models' own decoder gives: a model counts a column
+    /// that is not there as missing in every record.
+    fn check_columns(&self, events: &EventBatch, at: &BatchStart) -> Result<(), LaneError> {
+        let wanted = self.active.decode().projection();
+        if Arc::ptr_eq(wanted, &events.projection) {
+            return Ok(());
+        }
+        let missing = |column: &&Column| events.projection.index_of(**column).is_none();
+        match wanted.columns().iter().find(missing) {
+            None => Ok(()),
+            Some(column) => Err(LaneError::Column {
+                at: at.clone(),
+                column: column.name(),
+            }),
+        }
+    }
+}
+
+impl BatchStart {
+    fn of(input: &Input<'_>) -> Self {
+        let (source, offset) = match input {
+            Input::Raw(raw) => (raw.source(), raw.iter().next().map(|record| record.offset)),
+            Input::Decoded(decoded) => {
+                let events = &decoded.events;
+                (&events.source, events.offsets.first().copied())
+            }
+        };
+        Self {
+            source: source.clone(),
+            offset,
+        }
+    }
+}
+
+impl fmt::Display for BatchStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TopicPartition { topic, partition } = &self.source;
+        match self.offset {
+            Some(offset) => write!(f, "{topic}/{partition} from offset {offset} on"),
+            None => write!(f, "{topic}/{partition}, a batch without records"),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The lane: what one partition owns, from records to scores.
+//!
+//! An [`Assembly`] is made once of texts and bytes: catalogs, the files of models, a table of reference data.
+//! It makes a [`Lane`] for each partition. [`Lane::process`] takes a batch, raw or decoded, and gives its
+//! scores: the one way through, for topics, files and simulations alike. [`SharedModels`] holds the models that
+//! score; others take their place between two batches of a lane.
+//!
+//! Nothing here opens a file or a socket, reads a clock or the environment, starts a thread or draws a random
+//! number. What needs one of these is passed in: an [`Observer`] of a lane's steps, an [`Audit`] of what
+//! scores, the pause of a [`Trial`].
+
+mod active;
+mod assembly;
+mod audit;
+mod chain;
+mod joiner;
+mod lane;
+mod lineup_name;
+mod observer;
+mod recent_rows;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+pub use active::{ActiveModels, SharedModels};
+pub use assembly::{
+    Assembly, AssemblyError, CatalogText, LineupFiles, ModelOrigin, Parts, Plans, ReferenceData,
+    StagePlan, StageText, names_reference,
+};
+pub use audit::Audit;
+pub use chain::ChainError;
+pub use lane::{BatchStart, Input, Lane, LaneError, Processed};
+pub use lineup_name::{ChallengerName, LineupName};
+pub use observer::{Observer, Step};
+pub use reference::SharedReference;
+pub use trial::{OldAndNew, Other, Role, Said, Trial};

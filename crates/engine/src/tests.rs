@@ -1,0 +1,8 @@
+//! Lanes from texts, with records in memory.
+
+mod failure;
+mod learner;
+mod models;
+mod place;
+mod reference;
+mod same;

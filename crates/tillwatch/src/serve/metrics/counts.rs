@@ -1,0 +1,284 @@
+//! What is counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tillwatch_consumer::Monitor;
+use tillwatch_engine::ActiveModels;
+use tillwatch_records::{Flags, ScoreBatch, TopicPartition, Versions};
+use tillwatch_reference::ReferenceTable;
+use tillwatch_scoring::{Effort, Lineup};
+
+use super::outcome::Outcome;
+use super::shadows::{Comparison, Shadows};
+use super::step::Step;
+use crate::lineup::Listener;
+use crate::reference::Look;
+use crate::serve::histogram::Histogram;
+
+/// Gauges of one lane, set after each batch.
+#[derive(Debug, Default)]
+pub struct LaneGauges {
+    pub keys: AtomicU64,
+    pub state_bytes: AtomicU64,
+    pub watermark_ms: AtomicI64,
+}
+
+/// A histogram with 2 significant digits that grows as needed; `None` only if its construction with
+/// that constant failed.
+#[derive(Debug)]
+struct Quantiles(Option<hdrhistogram::Histogram<u64>>);
+
+impl Default for Quantiles {
+    fn default() -> Self {
+        Self(hdrhistogram::Histogram::new(2).ok())
+    }
+}
+
+/// The process's metrics.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// What the consumer counts by itself.
+    pub(super) monitor: Arc<Monitor>,
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+    pub(super) bands: [AtomicU64; 3],
+    pub(super) steps: [Histogram; Step::ALL.len()],
+    /// From the record's Kafka timestamp to the acknowledgement of its score.
+    pub(super) end_to_end: Histogram,
+    /// The same in milliseconds, fine enough for quantiles.
+    end_to_end_ms: Mutex<Quantiles>,
+    pub(super) batches: AtomicU64,
+    pub(super) evicted_keys: AtomicU64,
+    delivered: AtomicU64,
+    pub(super) dead_letters: Mutex<BTreeMap<&'static str, u64>>,
+    pub(super) alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    pub(super) lanes: Mutex<BTreeMap<TopicPartition, Arc<LaneGauges>>>,
+    models: Mutex<Option<Arc<ActiveModels>>>,
+    /// Changes of the models' files that were taken, and that were not.
+    models_taken: AtomicU64,
+    models_refused: AtomicU64,
+    shadows: Mutex<Shadows>,
+    /// Batches that less than everything was asked of, by how much, see [`Effort`].
+    pub(super) shortened: [AtomicU64; 2],
+    /// Scores of rules alone, because their batch was late.
+    pub(super) degraded: AtomicU64,
+    reference: Mutex<Option<ReferenceStatus>>,
+}
+
+/// The active reference table and how it came.
+#[derive(Debug, Clone, Default)]
+pub struct ReferenceStatus {
+    pub version: String,
+    pub rows: u64,
+    /// Changes of the file that were taken, and that were not.
+    pub taken: u64,
+    pub refused: u64,
+}
+
+impl Metrics {
+    pub fn new(monitor: Arc<Monitor>) -> Self {
+        Self {
+            monitor,
+            ..Self::default()
+        }
+    }
+
+    pub fn count(&self, outcome: Outcome, records: u64) {
+        self.outcomes[outcome as usize].fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize].load(Ordering::Relaxed)
+    }
+
+    /// Transactions that got a score, whatever their marks.
+    pub fn scored(&self) -> u64 {
+        [
+            Outcome::Scored,
+            Outcome::Late,
+            Outcome::Duplicate,
+            Outcome::ClockSkew,
+        ]
+        .into_iter()
+        .map(|outcome| self.outcome(outcome))
+        .sum()
+    }
+
+    /// Counts a refused record; gives how many there have been of the same reason.
+    pub fn count_dead_letter(&self, reason: &'static str) -> u64 {
+        self.count(Outcome::DeadLettered, 1);
+        let mut reasons = self.dead_letters.lock();
+        let count = reasons.entry(reason).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Counts a batch that `lineup` scored.
+    pub fn count_scores(&self, scores: &ScoreBatch, lineup: &Lineup) {
+        let is_degraded = |flags: &&Flags| flags.contains(Flags::DEGRADED);
+        let degraded = scores.flags.iter().filter(is_degraded).count();
+        self.degraded.fetch_add(degraded as u64, Ordering::Relaxed);
+        self.count_shadows(scores, lineup);
+        let mut bands = [0; 3];
+        for band in &scores.bands {
+            bands[*band as usize] += 1;
+        }
+        for (shared, count) in self.bands.iter().zip(bands) {
+            shared.fetch_add(count, Ordering::Relaxed);
+        }
+        if !scores.alerts.is_empty() {
+            let mut alerts = self.alerts.lock();
+            for alert in &scores.alerts {
+                let typology = alert.typology.map_or("none", |typology| typology.as_str());
+                *alerts
+                    .entry((typology, alert.severity.as_str()))
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    pub fn observe(&self, step: Step, us: u64) {
+        self.steps[step as usize].observe(us, 1);
+    }
+
+    pub fn count_batch(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_evicted(&self, keys: u64) {
+        self.evicted_keys.fetch_add(keys, Ordering::Relaxed);
+    }
+
+    /// Scores that the sink acknowledged.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Records that are done with: acknowledged as scored, or refused.
+    pub fn settled(&self) -> u64 {
+        self.delivered() + self.dead_lettered()
+    }
+
+    /// Records that could not be decoded.
+    pub fn dead_lettered(&self) -> u64 {
+        self.outcome(Outcome::DeadLettered)
+    }
+
+    /// Counts the age of records whose scores were acknowledged, all at `now_ms`.
+    pub fn observe_end_to_end(&self, record_timestamps_ms: &[i64], now_ms: i64) {
+        let mut fine = self.end_to_end_ms.lock();
+        // Records of a batch mostly share a handful of timestamps.
+        for same in record_timestamps_ms.chunk_by(|a, b| a == b) {
+            let age_ms = u64::try_from(now_ms - same[0]).unwrap_or(0);
+            let count = same.len() as u64;
+            self.end_to_end.observe(age_ms * 1000, count);
+            if let Some(fine) = &mut fine.0 {
+                fine.saturating_record_n(age_ms, count);
+            }
+        }
+        self.delivered
+            .fetch_add(record_timestamps_ms.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Quantiles (0 to 1) of the end-to-end latency so far, in milliseconds.
+    pub fn end_to_end_quantiles_ms<const N: usize>(&self, quantiles: [f64; N]) -> [u64; N] {
+        let fine = self.end_to_end_ms.lock();
+        quantiles.map(|q| fine.0.as_ref().map_or(0, |fine| fine.value_at_quantile(q)))
+    }
+
+    /// The models in use, as scores name them; empty before there are any.
+    pub fn model(&self) -> String {
+        self.versions()
+            .map_or_else(String::new, |versions| versions.model.clone())
+    }
+
+    /// What scores say made them; `None` before there are models.
+    pub(super) fn versions(&self) -> Option<Arc<Versions>> {
+        let models = self.models.lock();
+        let models = models.as_ref();
+        models.map(|active| Arc::clone(active.lineup().versions()))
+    }
+
+    /// The models that score from now on.
+    pub fn set_models(&self, active: &Arc<ActiveModels>) {
+        self.shadows.lock().set_lineup(active.lineup());
+        *self.models.lock() = Some(Arc::clone(active));
+    }
+
+    /// Changes of the models' files that were taken, and that were refused.
+    pub fn model_changes(&self) -> [u64; 2] {
+        [&self.models_taken, &self.models_refused].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Compares what shadows said of a batch that `lineup` scored.
+    fn count_shadows(&self, scores: &ScoreBatch, lineup: &Lineup) {
+        if !scores.shadows.is_empty() {
+            self.shadows.lock().count(scores, lineup);
+        }
+    }
+
+    /// How shadows compare with the champion.
+    pub fn comparisons(&self) -> Vec<Comparison> {
+        self.shadows.lock().comparisons()
+    }
+
+    /// Counts a batch that `effort` was asked of.
+    pub fn count_effort(&self, effort: Effort) {
+        let count = match effort {
+            Effort::Full => return,
+            Effort::Reduced => &self.shortened[0],
+            Effort::Least => &self.shortened[1],
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The table that the process starts with.
+    pub fn set_reference(&self, table: &ReferenceTable) {
+        *self.reference.lock() = Some(ReferenceStatus {
+            version: table.version().to_owned(),
+            rows: table.len() as u64,
+            ..ReferenceStatus::default()
+        });
+    }
+
+    /// What is known of the reference data, if there is any.
+    pub fn reference(&self) -> Option<ReferenceStatus> {
+        self.reference.lock().clone()
+    }
+
+    /// Counts what a look at the file of the reference data found.
+    pub fn count_reference(&self, look: &Look) {
+        let mut reference = self.reference.lock();
+        match look {
+            Look::Same => {}
+            Look::Taken(table) => {
+                let status = reference.get_or_insert_default();
+                table.version().clone_into(&mut status.version);
+                status.rows = table.len() as u64;
+                status.taken += 1;
+            }
+            Look::Refused(_) => reference.get_or_insert_default().refused += 1,
+        }
+    }
+
+    pub fn lane(&self, partition: &TopicPartition) -> Arc<LaneGauges> {
+        Arc::clone(self.lanes.lock().entry(partition.clone()).or_default())
+    }
+
+    pub fn forget_lane(&self, partition: &TopicPartition) {
+        self.lanes.lock().remove(partition);
+    }
+}
+
+impl Listener for Arc<Metrics> {
+    fn models_taken(&self, models: &Arc<ActiveModels>) {
+        self.set_models(models);
+        self.models_taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn models_refused(&self) {
+        self.models_refused.fetch_add(1, Ordering::Relaxed);
+    }
+}
