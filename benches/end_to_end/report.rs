@@ -20,8 +20,8 @@ enum Aim {
 }
 
 impl Report {
-    /// Both contenders' figures and nothing else: on the mock cluster both wait for librdkafka's own
-    /// thread, so a ratio of the two says nothing.
+    /// Both contenders' figures and nothing else: the mock cluster answers unlike a broker, so a ratio of
+    /// the two says nothing of either.
     pub fn print_figures(&self) {
         println!("\n| figure (median) | forward | tillwatch |\n|---|---:|---:|");
         let runs = &self.throughput;

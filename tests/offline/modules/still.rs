@@ -132,7 +132,6 @@ pub const STILL_WIDE: &[&str] = &[
     "crates/tillwatch/src/reference.rs",
     "crates/tillwatch/src/simulate/registry.rs",
     "docs/catalog.md",
-    "docs/features.md",
     "examples/handbook/README.md",
     "models/README.md",
     "models/registry-rules/rules.toml",

@@ -185,5 +185,9 @@ fn wide_lines_are_counted_in_characters() {
     );
     assert_eq!(wide("a.rs", "f(\"one two three\");\n"), [1]);
     assert_eq!(wide("a.rs", "f(r\"one two three\");\n"), [0; 0]);
+    assert_eq!(
+        wide("a.md", "# A\n\nGenerated from x.\n\none two three\n"),
+        [0; 0]
+    );
     assert_eq!(wide("a.toml", "key = \"a value\"\n# one two three\n"), [2]);
 }
