@@ -76,11 +76,7 @@ impl Place {
     pub fn topic(&self, name: &str) -> String {
         let topic = format!("bench-{}-{name}", self.run);
         match &self.mock {
-            Some(mock) => mock
-                .cluster()
-                .unwrap()
-                .create_topic(&topic, PARTITIONS, 1)
-                .unwrap(),
+            Some(mock) => mock.create_topic(&topic, PARTITIONS).unwrap(),
             None => create_topic(&self.brokers, &topic, PARTITIONS).unwrap(),
         }
         topic

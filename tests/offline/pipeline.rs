@@ -126,13 +126,12 @@ fn a_broker_that_goes_away_and_comes_back_loses_nothing() {
     setup.simulate(3_000, 1);
     let instance = Instance::start(&setup.config("tillwatch.toml", ""));
     instance.wait_until_ready();
-    let cluster = mock.cluster().expect("a cluster");
-    cluster.broker_down(-1).expect("the broker goes away");
+    mock.set_available(false).expect("the broker goes away");
     wait_for("the outage to be noticed", || {
         instance.get("/readyz").0 == 503
     });
     assert_eq!(instance.get("/healthz").0, 200);
-    cluster.broker_up(-1).expect("the broker comes back");
+    mock.set_available(true).expect("the broker comes back");
     setup.wait_until_scored();
     assert_eq!(score_ids(&setup.scores()).len(), 3_000);
     assert!(instance.stop().0.success());

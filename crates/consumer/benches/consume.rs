@@ -15,7 +15,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use tillwatch_consumer::{Consumer, ConsumerSettings, Inlet, LaneHost, Properties, StopToken};
+use tillwatch_consumer::{
+    Consumer, ConsumerSettings, Inlet, LaneHost, Position, Properties, StopToken, Taken,
+};
 use tillwatch_testkit::broker::{Mock, TestRecord, create_topic, produce};
 
 const PARTITIONS: i32 = 4;
@@ -88,10 +90,12 @@ struct Counting {
 }
 
 impl LaneHost for Counting {
-    fn assigned(&self, _: &Arc<Inlet>) {}
+    fn assigned(&self, _: &Arc<Inlet>) -> Position {
+        Position::Committed
+    }
 
     fn ready(&self, inlet: &Arc<Inlet>) {
-        while let Some((batch, ticket)) = inlet.take() {
+        while let Some(Taken::Live(batch, ticket)) = inlet.take() {
             let count = batch.len() as u64;
             inlet.recycle(batch);
             drop(ticket);

@@ -1,5 +1,6 @@
 //! What can go wrong, and what a caller may do about it.
 
+use tillwatch_kafka::KafkaError;
 use tillwatch_records::TopicPartition;
 use tillwatch_records::error::Remedy;
 
@@ -15,40 +16,15 @@ pub enum ConsumerError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A librdkafka property was refused. Never shows the value, which may be a secret.
-    #[error("kafka property `{name}`: {problem}")]
-    Property {
-        /// The property.
-        name: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
-    /// librdkafka could not make a client of the properties.
-    #[error("kafka client: {0}; check the properties that this names")]
-    Client(String),
-    /// No broker answered.
-    #[error(
-        "no kafka broker answered at {brokers} within {timeout_ms} ms ({reason}); check the address, the listener's security protocol and the network"
-    )]
-    Unreachable {
-        /// `bootstrap.servers`.
-        brokers: String,
-        /// How long we waited.
-        timeout_ms: u128,
-        /// librdkafka's words.
-        reason: String,
-    },
+    /// The client could not be made of its properties, or brokers did not answer a question.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
     /// Subscribed topics do not exist.
     #[error("unknown topic {}; create it or correct `topics`", .topics.join(", "))]
     UnknownTopic {
         /// Topics that the cluster does not have.
         topics: Vec<String>,
     },
-    /// The broker refused who we are.
-    #[error(
-        "the broker refused the connection: {0}; check security.protocol, sasl.mechanism, sasl.username, sasl.password and the ssl.* properties"
-    )]
-    Authentication(String),
     /// The broker knows us and does not let us.
     #[error("not allowed: {0}; grant READ on the topics and on the consumer group")]
     Authorization(String),
@@ -62,6 +38,26 @@ pub enum ConsumerError {
         /// The first offset that is not safe.
         offset: i64,
     },
+    /// Outputs were taken back together with the offsets that belong to them.
+    #[error(
+        "outputs made from {source_partition} were taken back; offsets from {offset} on stay uncommitted and are read again; start again"
+    )]
+    Abandoned {
+        /// Where the input came from.
+        source_partition: TopicPartition,
+        /// The first offset that is not safe.
+        offset: i64,
+    },
+    /// A batch was settled that was not under way.
+    #[error(
+        "a batch of {source_partition} was settled twice: what is done of the partition is not known, and offsets from {offset} on stay uncommitted; this is a defect, report it and start again"
+    )]
+    Ledger {
+        /// The partition.
+        source_partition: TopicPartition,
+        /// The first offset that is not safe.
+        offset: i64,
+    },
     /// librdkafka declared itself unable to go on.
     #[error("the kafka client cannot go on: {0}")]
     Fatal(String),
@@ -71,8 +67,13 @@ impl ConsumerError {
     /// Whether trying the same again can help.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Unreachable { .. } | Self::Delivery { .. } => Remedy::Retry,
-            _ => Remedy::Fatal,
+            Self::Kafka(error) => error.remedy(),
+            Self::Delivery { .. } | Self::Abandoned { .. } => Remedy::Retry,
+            Self::Setting { .. }
+            | Self::UnknownTopic { .. }
+            | Self::Authorization(_)
+            | Self::Ledger { .. }
+            | Self::Fatal(_) => Remedy::Fatal,
         }
     }
 }

@@ -2,21 +2,32 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
+use tillwatch_kafka::{Begin, Waker};
 use tillwatch_records::{RawBatch, Settled, Ticket, TopicPartition};
 
+use crate::counters::{Counters, UNKNOWN};
+use crate::error::ConsumerError;
+use crate::incoming::Incoming;
 use crate::ledger::Ledger;
-use crate::native::Message;
-use crate::settings::ConsumerSettings;
-use crate::stop::Waker;
+use crate::limits::Limits;
+use crate::position::{Position, Told};
 
 /// Batches kept for reuse: one that the lane works on, one that fills, one in between.
 const SPARES_MAX: usize = 3;
 
-/// Stands for an offset that is not known yet.
-pub(crate) const UNKNOWN: i64 = -1;
+/// Records that a lane takes. A batch is of one kind.
+#[derive(Debug)]
+pub enum Taken {
+    /// Records to work on, and the ticket that settles them: clone it into every output, drop it when there
+    /// is none.
+    Live(RawBatch, Ticket),
+    /// Records from before the partition goes live, to make state of again: whatever was made of them was
+    /// delivered once, and nothing of them is committed.
+    Replay(RawBatch),
+}
 
 /// What has arrived from one partition and was not taken yet, and what was taken and is not settled.
 /// It lives from an assignment to its revocation.
@@ -29,33 +40,15 @@ pub struct Inlet {
     pub(crate) counters: Counters,
 }
 
-/// When to stop reading from the partition. Reading goes on below half of each.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    batch_records_max: usize,
-    pending_records_max: usize,
-    pending_bytes_max: usize,
-    unsettled_records_max: usize,
-}
-
-impl Limits {
-    pub(crate) fn of(settings: &ConsumerSettings) -> Self {
-        Self {
-            batch_records_max: settings.batch_records_max,
-            pending_records_max: settings.lane_queue_records_max,
-            pending_bytes_max: settings.lane_queue_bytes(),
-            unsettled_records_max: settings.lane_unsettled_records_max,
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct State {
-    /// In offset order; all but the last are full.
+    /// In offset order; all but the last, and the last that is replayed, are full.
     pending: VecDeque<RawBatch>,
     pending_records: usize,
     pending_bytes: usize,
     spares: Vec<RawBatch>,
+    /// Where reading begins, once somebody has said so.
+    told: Option<Told>,
     /// The host was told and `take` has not given `None` since.
     scheduled: bool,
     /// Nothing is handed out any more.
@@ -63,22 +56,19 @@ struct State {
     /// The poll thread leaves the partition's queue alone.
     paused: bool,
     ledger: Ledger,
+    /// Why the partition cannot go on; the run loop was not told yet.
+    failure: Option<Failure>,
 }
 
-/// Counted since the assignment.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    pub(crate) records: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) pauses: AtomicU64,
-    /// One past the last offset received.
-    pub(crate) position: AtomicI64,
-    /// First offset that the broker still holds.
-    pub(crate) low_watermark: AtomicI64,
-    /// One past the last offset that the broker holds.
-    pub(crate) high_watermark: AtomicI64,
-    /// A batch failed and the run loop was not told yet.
-    failed: AtomicBool,
+/// Why a partition cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// An output was given up.
+    Delivery,
+    /// Outputs were taken back with the offsets that belong to them.
+    Abandoned,
+    /// A batch was settled that was not under way.
+    Ledger,
 }
 
 /// See [`crate::PartitionStats`].
@@ -97,15 +87,7 @@ impl Inlet {
             limits,
             waker,
             state: Mutex::default(),
-            counters: Counters {
-                records: AtomicU64::new(0),
-                bytes: AtomicU64::new(0),
-                pauses: AtomicU64::new(0),
-                position: AtomicI64::new(UNKNOWN),
-                low_watermark: AtomicI64::new(UNKNOWN),
-                high_watermark: AtomicI64::new(UNKNOWN),
-                failed: AtomicBool::new(false),
-            },
+            counters: Counters::new(),
         }
     }
 
@@ -114,10 +96,25 @@ impl Inlet {
         &self.source
     }
 
-    /// Everything that has arrived, at most one full batch, and the ticket that settles it: clone it
-    /// into every output, drop it when there is none. `None` also means that the lane is idle now:
+    /// Says where to read from, from any thread; wakes the poll thread. Whether it was taken: a partition
+    /// begins once, and not after it was closed. [`Position::NotYet`] changes nothing.
+    pub fn begin(&self, position: Position) -> bool {
+        let Some(told) = position.told() else {
+            return false;
+        };
+        let mut state = self.state.lock();
+        if state.told.is_some() || state.closed {
+            return false;
+        }
+        state.told = Some(told);
+        drop(state);
+        self.waker.wake();
+        true
+    }
+
+    /// Everything that has arrived, at most one full batch. `None` also means that the lane is idle now:
     /// [`crate::LaneHost::ready`] is called again when something arrives.
-    pub fn take(self: &Arc<Self>) -> Option<(RawBatch, Ticket)> {
+    pub fn take(self: &Arc<Self>) -> Option<Taken> {
         let mut state = self.state.lock();
         let Some(batch) = state.pending.pop_front() else {
             state.scheduled = false;
@@ -126,19 +123,25 @@ impl Inlet {
         state.pending_records -= batch.len();
         state.pending_bytes -= batch.bytes_len();
         let first_offset = batch.get(0).offset;
-        let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
-        let sequence = state.ledger.take(first_offset, next_offset, batch.len());
+        let is_live = state.told.is_none_or(|told| first_offset >= told.live);
+        let sequence = is_live.then(|| {
+            let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
+            state.ledger.take(first_offset, next_offset, batch.len())
+        });
         let wake = self.may_resume(&state);
         drop(state);
         if wake {
             self.waker.wake();
         }
+        let Some(sequence) = sequence else {
+            return Some(Taken::Replay(batch));
+        };
         let inlet = Arc::clone(self);
         let ticket = Ticket::new(move |settled| inlet.settle(sequence, settled));
-        Some((batch, ticket))
+        Some(Taken::Live(batch, ticket))
     }
 
-    /// Gives a batch's memory back for the next records.
+    /// Gives a batch's room back for the next records.
     pub fn recycle(&self, mut batch: RawBatch) {
         batch.clear();
         let mut state = self.state.lock();
@@ -160,8 +163,19 @@ impl Inlet {
         (offset != UNKNOWN).then_some(offset)
     }
 
+    /// Where reading begins, once somebody has said so.
+    pub(crate) fn told(&self) -> Option<Begin> {
+        self.state.lock().told.map(|told| told.begin)
+    }
+
+    /// One past the last offset received.
+    pub(crate) fn next_offset(&self) -> Option<i64> {
+        let offset = self.counters.position.load(Ordering::Relaxed);
+        (offset != UNKNOWN).then_some(offset)
+    }
+
     /// Appends records; whether the host must be told.
-    pub(crate) fn push<'m>(&self, messages: impl Iterator<Item = Message<'m>>) -> bool {
+    pub(crate) fn push<R: Incoming>(&self, records: impl Iterator<Item = R>) -> bool {
         let mut state = self.state.lock();
         if state.closed {
             return false;
@@ -170,7 +184,16 @@ impl Inlet {
         let mut position = None;
         // The batch that fills, out of the queue while it fills.
         let mut batch = state.pending.pop_back();
-        for message in messages {
+        let live = state.told.map_or(i64::MIN, |told| told.live);
+        let mut replaying = batch.as_ref().is_some_and(|batch| is_before(batch, live))
+            || self.next_offset().is_none_or(|next| next < live);
+        for record in records {
+            let offset = record.offset();
+            if replaying && offset >= live {
+                // A batch never mixes replayed and live records.
+                replaying = false;
+                state.pending.extend(batch.take());
+            }
             let mut filling = match batch.take() {
                 Some(filling) if !filling.is_full(self.limits.batch_records_max) => filling,
                 full => {
@@ -180,16 +203,10 @@ impl Inlet {
                 }
             };
             let bytes = filling.bytes_len();
-            filling.push(
-                message.offset(),
-                message.timestamp_ms(),
-                message.key(),
-                message.payload(),
-                message.headers(),
-            );
+            record.append_to(&mut filling);
             state.pending_records += 1;
             state.pending_bytes += filling.bytes_len() - bytes;
-            position = Some(message.offset() + 1);
+            position = Some(offset + 1);
             batch = Some(filling);
         }
         state.pending.extend(batch);
@@ -251,22 +268,47 @@ impl Inlet {
         self.state.lock().ledger.unconfirmed()
     }
 
-    /// The outcome of a commit: the stored offset, or `None` when it failed.
-    pub(crate) fn note_commit(&self, stored: Option<i64>) {
-        let mut state = self.state.lock();
-        match stored {
-            Some(offset) => state.ledger.confirm(offset),
-            None => state.ledger.forget_request(),
-        }
+    /// A commit up to `offset` is stored.
+    pub(crate) fn note_stored(&self, offset: i64) {
+        self.state.lock().ledger.confirm(offset);
     }
 
-    /// First offset of a failed batch, the first time it is asked for.
-    pub(crate) fn take_failure(&self) -> Option<i64> {
+    /// A commit failed: it is asked for again.
+    pub(crate) fn note_refusal(&self) {
+        self.state.lock().ledger.forget_request();
+    }
+
+    /// What was to be committed was taken back, outputs included.
+    pub(crate) fn note_abandoned(&self) {
+        let mut state = self.state.lock();
+        state.ledger.break_off();
+        self.fail(&mut state, Failure::Abandoned);
+    }
+
+    /// Why the partition cannot go on, the first time it is asked for.
+    pub(crate) fn take_failure(&self) -> Option<ConsumerError> {
         if !self.counters.failed.load(Ordering::Relaxed) {
             return None;
         }
         self.counters.failed.store(false, Ordering::Relaxed);
-        self.state.lock().ledger.failed_at()
+        let mut state = self.state.lock();
+        let failure = state.failure.take()?;
+        let source_partition = self.source.clone();
+        let first_unsafe = state.ledger.first_unsafe();
+        Some(match failure {
+            Failure::Delivery => ConsumerError::Delivery {
+                source_partition,
+                offset: state.ledger.failed_at().unwrap_or(first_unsafe),
+            },
+            Failure::Abandoned => ConsumerError::Abandoned {
+                source_partition,
+                offset: first_unsafe,
+            },
+            Failure::Ledger => ConsumerError::Ledger {
+                source_partition,
+                offset: first_unsafe,
+            },
+        })
     }
 
     /// What is under way, for metrics.
@@ -283,15 +325,23 @@ impl Inlet {
 
     fn settle(&self, sequence: u64, settled: Settled) {
         let mut state = self.state.lock();
-        state.ledger.settle(sequence, settled);
-        let wake = state.closed || settled == Settled::Failed || self.may_resume(&state);
-        drop(state);
-        if settled == Settled::Failed {
-            self.counters.failed.store(true, Ordering::Relaxed);
+        let is_noted = state.ledger.settle(sequence, settled).is_ok();
+        if !is_noted {
+            state.ledger.break_off();
+            self.fail(&mut state, Failure::Ledger);
+        } else if settled == Settled::Failed {
+            self.fail(&mut state, Failure::Delivery);
         }
+        let wake = state.closed || state.failure.is_some() || self.may_resume(&state);
+        drop(state);
         if wake {
             self.waker.wake();
         }
+    }
+
+    fn fail(&self, state: &mut State, failure: Failure) {
+        state.failure.get_or_insert(failure);
+        self.counters.failed.store(true, Ordering::Relaxed);
     }
 
     fn may_resume(&self, state: &State) -> bool {
@@ -305,3 +355,11 @@ impl Inlet {
             && state.ledger.unsettled_records() < limits.unsettled_records_max / share
     }
 }
+
+/// Whether `batch` begins before `live`.
+fn is_before(batch: &RawBatch, live: i64) -> bool {
+    !batch.is_empty() && batch.get(0).offset < live
+}
+
+#[cfg(test)]
+mod tests;

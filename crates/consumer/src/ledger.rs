@@ -8,6 +8,8 @@ use tillwatch_records::Settled;
 /// be committed: outputs are acknowledged out of order, offsets are not committed so.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// First offset of the first batch.
+    began: Option<i64>,
     /// Sequence number of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
@@ -21,7 +23,14 @@ pub(crate) struct Ledger {
     committed: Option<i64>,
     /// First offset of the first batch that failed: nothing from there on may be committed.
     failed_at: Option<i64>,
+    /// Nothing is committed any more, settled or not.
+    is_broken: bool,
 }
+
+/// A batch was settled that is not under way: twice, or never taken. What the ledger says is worth nothing
+/// after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotUnderWay;
 
 #[derive(Debug)]
 struct Entry {
@@ -40,6 +49,7 @@ impl Ledger {
                 .back()
                 .is_none_or(|last| last.next_offset <= first_offset)
         );
+        self.began.get_or_insert(first_offset);
         self.unsettled_records += records;
         self.entries.push_back(Entry {
             first_offset,
@@ -51,12 +61,11 @@ impl Ledger {
     }
 
     /// Notes the end of a batch and moves the prefix on.
-    pub(crate) fn settle(&mut self, sequence: u64, settled: Settled) {
+    pub(crate) fn settle(&mut self, sequence: u64, settled: Settled) -> Result<(), NotUnderWay> {
         let index = sequence.checked_sub(self.first).map(|index| index as usize);
-        let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) else {
-            debug_assert!(false, "a batch settles once");
-            return;
-        };
+        let entry = index.and_then(|index| self.entries.get_mut(index));
+        let entry = entry.filter(|entry| entry.settled.is_none());
+        let entry = entry.ok_or(NotUnderWay)?;
         entry.settled = Some(settled);
         self.unsettled_records -= entry.records;
         while let Some(entry) = self.entries.front() {
@@ -73,6 +82,17 @@ impl Ledger {
                 None => break,
             }
         }
+        Ok(())
+    }
+
+    /// Nothing is committed from here on, not even what has settled.
+    pub(crate) fn break_off(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// First offset that is not safe: the end of what was committed, or where the first batch began.
+    pub(crate) fn first_unsafe(&self) -> i64 {
+        self.committed.or(self.began).unwrap_or(0)
     }
 
     /// First offset of the failed batch at the end of the settled prefix, or of any failed batch.
@@ -93,7 +113,7 @@ impl Ledger {
 
     /// Offset to commit now, when there is news since the last request.
     pub(crate) fn request(&mut self) -> Option<i64> {
-        if self.committable == self.requested {
+        if self.is_broken || self.committable == self.requested {
             return None;
         }
         self.requested = self.committable;
@@ -103,7 +123,7 @@ impl Ledger {
     /// Offset that the broker has not confirmed, whether asked for or not.
     pub(crate) fn unconfirmed(&self) -> Option<i64> {
         self.committable
-            .filter(|_| self.committable != self.committed)
+            .filter(|_| !self.is_broken && self.committable != self.committed)
     }
 
     /// The broker stored `offset`.
@@ -133,12 +153,12 @@ mod tests {
         let b = ledger.take(10, 15, 5);
         let c = ledger.take(15, 16, 1);
         assert_eq!(ledger.unsettled_records(), 16);
-        ledger.settle(b, Settled::Delivered);
+        ledger.settle(b, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(), None);
-        ledger.settle(a, Settled::Delivered);
+        ledger.settle(a, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(), Some(15));
         assert_eq!(ledger.request(), None);
-        ledger.settle(c, Settled::Delivered);
+        ledger.settle(c, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(), Some(16));
         assert_eq!(ledger.unsettled_records(), 0);
     }
@@ -149,10 +169,10 @@ mod tests {
         let a = ledger.take(0, 10, 10);
         let b = ledger.take(10, 20, 10);
         let c = ledger.take(20, 30, 10);
-        ledger.settle(c, Settled::Delivered);
-        ledger.settle(b, Settled::Failed);
+        ledger.settle(c, Settled::Delivered).unwrap();
+        ledger.settle(b, Settled::Failed).unwrap();
         assert_eq!(ledger.failed_at(), Some(10));
-        ledger.settle(a, Settled::Delivered);
+        ledger.settle(a, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(), Some(10));
         assert_eq!(ledger.failed_at(), Some(10));
     }
@@ -161,12 +181,37 @@ mod tests {
     fn asks_again_after_a_refused_commit() {
         let mut ledger = Ledger::default();
         let a = ledger.take(5, 6, 1);
-        ledger.settle(a, Settled::Delivered);
+        ledger.settle(a, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(), Some(6));
         ledger.forget_request();
         assert_eq!(ledger.request(), Some(6));
         ledger.confirm(6);
         ledger.forget_request();
         assert_eq!(ledger.request(), None);
+    }
+
+    #[test]
+    fn a_batch_settles_once() {
+        let mut ledger = Ledger::default();
+        let a = ledger.take(0, 10, 10);
+        let b = ledger.take(10, 20, 10);
+        ledger.settle(b, Settled::Delivered).unwrap();
+        assert_eq!(ledger.settle(b, Settled::Delivered), Err(NotUnderWay));
+        ledger.settle(a, Settled::Delivered).unwrap();
+        assert_eq!(ledger.settle(a, Settled::Delivered), Err(NotUnderWay));
+        assert_eq!(ledger.settle(b + 1, Settled::Delivered), Err(NotUnderWay));
+        // The ledger stayed whole.
+        assert_eq!(ledger.unsettled_records(), 0);
+        assert_eq!(ledger.request(), Some(20));
+    }
+
+    #[test]
+    fn commits_nothing_once_it_is_broken_off() {
+        let mut ledger = Ledger::default();
+        let a = ledger.take(7, 10, 3);
+        ledger.settle(a, Settled::Delivered).unwrap();
+        ledger.break_off();
+        assert_eq!(ledger.request(), None);
+        assert_eq!(ledger.unconfirmed(), None);
     }
 }

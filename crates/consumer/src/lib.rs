@@ -11,51 +11,38 @@
 //! Every partition keeps its own librdkafka queue, read in bursts. Back-pressure is to leave that
 //! queue alone: librdkafka stops fetching once it holds `queued.max.messages.kbytes`, and what was
 //! fetched is kept, where librdkafka's own pause would throw it away and fetch it again.
+//!
+//! `docs/rfc/0002-consumer-contract.md` says what a [`LaneHost`] and the consumer owe each other.
+//! [`memory`] keeps the same contract without Kafka, threads and a clock, for tests.
 
-mod commit;
-mod context;
+mod commits;
+mod committer;
+mod counters;
+mod departure;
 mod error;
+mod host;
+mod incoming;
 mod inlet;
 mod ledger;
+mod limits;
+pub mod memory;
 mod monitor;
-mod native;
-mod notices;
+mod position;
 mod probe;
 mod pump;
 mod run;
 mod settings;
+mod shared;
 mod stop;
 
-use std::sync::Arc;
-
+pub use committer::{Answer, Committer, Outcome};
 pub use error::ConsumerError;
-pub use inlet::Inlet;
+pub use host::LaneHost;
+pub use inlet::{Inlet, Taken};
 pub use monitor::{ConsumerStats, Monitor, PartitionStats};
-pub use probe::{TopicStatus, probe};
+pub use position::Position;
+pub use probe::probe;
 pub use run::Consumer;
-pub use settings::{ConsumerSettings, Properties, Start};
+pub use settings::{ConsumerSettings, Start};
 pub use stop::StopToken;
-
-/// What the consumer calls when partitions come, have records, and go.
-///
-/// Every method runs on the poll thread and must not block: heartbeats go on without it, but every
-/// partition's records wait. In order, per partition: `assigned` once, `ready` any number of times,
-/// then either `revoked` or `lost` once. A partition that comes back gets a new [`Inlet`].
-pub trait LaneHost: Send + Sync {
-    /// `inlet`'s partition is ours from now on. No record of it was handed out yet.
-    fn assigned(&self, inlet: &Arc<Inlet>);
-
-    /// Records wait in `inlet` and nobody was told yet: schedule the lane, which calls
-    /// [`Inlet::take`] until it gives `None`. Not called again before that `None`.
-    fn ready(&self, inlet: &Arc<Inlet>);
-
-    /// The partition moves to another member, or we stop. Everything taken was settled, or the drain
-    /// timeout passed; what was settled is committed.
-    fn revoked(&self, inlet: &Arc<Inlet>);
-
-    /// The partition was taken from us (the session timed out): another member may read it already,
-    /// nothing was committed.
-    fn lost(&self, inlet: &Arc<Inlet>) {
-        self.revoked(inlet);
-    }
-}
+pub use tillwatch_kafka::{ErrorCode, GroupClient, KafkaError, Properties, TopicStatus};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use parking_lot::RwLock;
 use tillwatch_records::TopicPartition;
 
-use crate::inlet::{Inlet, UNKNOWN};
+use crate::counters::UNKNOWN;
+use crate::inlet::Inlet;
 
 /// A running consumer, seen from outside. Obtain it before [`crate::Consumer::run`].
 #[derive(Debug, Default)]

@@ -1,19 +1,19 @@
 //! The poll loop: the only thread that talks to librdkafka.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
-use rdkafka::error::KafkaError;
+use tillwatch_kafka::{GroupClient, now};
 
-use crate::context::{Context, Shared};
+use crate::commits::Commits;
+use crate::committer::{Committer, GroupCommits};
+use crate::error::ConsumerError;
+use crate::host::LaneHost;
 use crate::monitor::Monitor;
-use crate::native::CommitQueue;
 use crate::settings::ConsumerSettings;
-use crate::stop::{StopToken, now};
-use crate::{ConsumerError, LaneHost, commit, native};
+use crate::shared::Shared;
+use crate::stop::StopToken;
 
 /// How often watermarks, readiness and missing topics are looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -21,8 +21,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long the poll thread may be held up by a question to a broker that is perhaps away.
 const ASK_TIME: Duration = Duration::from_millis(100);
 
-/// Events served at once, so that a flood of them cannot starve the records.
-const EVENTS_MAX: usize = 100;
+/// How long a question that was not answered rests, so that records flow meanwhile.
+const ASK_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long leaving the group and closing connections may take after the drain; what is not done
 /// by then ends with the process.
@@ -30,81 +30,119 @@ const CLOSE_TIME: Duration = Duration::from_secs(3);
 
 /// Reads Kafka into [`crate::Inlet`]s. One per process.
 pub struct Consumer {
-    base: BaseConsumer<Context>,
+    client: GroupClient,
+    committer: Box<dyn Committer>,
     shared: Arc<Shared>,
-    /// The common queue may hold an event.
-    events: Arc<AtomicBool>,
 }
 
 impl Consumer {
-    /// A consumer that has not joined its group yet. Does not need a broker.
+    /// A consumer that has not joined its group yet and commits offsets to the group. Does not need a
+    /// broker.
     ///
     /// # Errors
     /// A setting or property that cannot work.
     pub fn new(settings: &ConsumerSettings) -> Result<Self, ConsumerError> {
+        Self::with_committer(settings, |client| {
+            Ok(Box::new(GroupCommits::new(client.commits()?)))
+        })
+    }
+
+    /// As [`Consumer::new`], with offsets stored by what `open` makes for the client.
+    ///
+    /// # Errors
+    /// A setting or property that cannot work, and what `open` says.
+    pub fn with_committer(
+        settings: &ConsumerSettings,
+        open: impl FnOnce(&GroupClient) -> Result<Box<dyn Committer>, ConsumerError>,
+    ) -> Result<Self, ConsumerError> {
         let config = settings.client_config()?;
         let shared = Arc::new(Shared::new(settings.clone()));
-        let mut base: BaseConsumer<Context> = config
-            .create_with_context(Context::new(Arc::clone(&shared)))
-            .map_err(|error| ConsumerError::Client(error.to_string()))?;
-        let events = Arc::new(AtomicBool::new(true));
-        let (flag, waker) = (Arc::clone(&events), Arc::clone(&shared.waker));
-        base.set_nonempty_callback(move || {
-            flag.store(true, Ordering::Release);
-            waker.wake();
-        });
+        let client = GroupClient::new(
+            &config,
+            Arc::<Shared>::clone(&shared),
+            Arc::clone(&shared.notices),
+            Arc::clone(&shared.waker),
+        )?;
+        let committer = open(&client)?;
         Ok(Self {
-            base,
+            client,
+            committer,
             shared,
-            events,
         })
     }
 
     /// For metrics and readiness, usable while [`Consumer::run`] runs.
     pub fn monitor(&self) -> Arc<Monitor> {
-        Arc::clone(self.shared.monitor())
+        Arc::clone(&self.shared.monitor)
     }
 
     /// Joins the group and reads until `stop`, or until an error that waiting cannot mend. Brokers
     /// that are away are waited for without end.
     ///
     /// Either way it ends in order: nothing more is handed out, what was taken is waited for (at
-    /// most `drain_timeout`), what settled is committed (at most 1 s more when the drain used up
-    /// its time), the group is left (at most 3 s).
+    /// most `drain_timeout`), the host has its last call, what settled is committed (at most 1 s more
+    /// when the drain used up its time), the group is left (at most 3 s).
     ///
     /// # Errors
     /// See [`ConsumerError`].
     pub fn run(self, host: Arc<dyn LaneHost>, stop: &StopToken) -> Result<(), ConsumerError> {
-        self.shared.waker.adopt_current_thread();
-        self.shared.attach(host);
-        let commits = CommitQueue::open(&self.base, Arc::clone(&self.shared.waker));
-        *self.shared.commits.lock() = commits;
-        stop.attach(Arc::clone(&self.shared.waker));
-        let topics = self.shared.settings.topics.iter();
-        self.base
-            .subscribe(&topics.map(String::as_str).collect::<Vec<_>>())
-            .map_err(|error| ConsumerError::Client(error.to_string()))?;
-        self.read_until(stop);
-        self.finish()
+        let Self {
+            client,
+            committer,
+            shared,
+        } = self;
+        shared.waker.adopt_current_thread();
+        stop.attach(Arc::clone(&shared.waker));
+        client.subscribe(&shared.settings.topics)?;
+        shared.attach(host);
+        let commits = Commits::new(
+            committer,
+            Arc::clone(&shared.monitor),
+            Arc::clone(&shared.notices),
+        );
+        *shared.commits.lock() = Some(commits);
+        let run = Run {
+            client: &client,
+            shared: &shared,
+        };
+        run.read_until(stop);
+        let result = run.finish();
+        // A committer may hold on to the client, and the client to what is shared.
+        *shared.commits.lock() = None;
+        client.close(CLOSE_TIME);
+        result
     }
+}
 
+/// A consumer at work.
+struct Run<'a> {
+    client: &'a GroupClient,
+    shared: &'a Shared,
+}
+
+impl Run<'_> {
     fn read_until(&self, stop: &StopToken) {
-        let shared = &*self.shared;
+        let shared = self.shared;
         let commit_interval = shared.settings.commit_interval();
         let mut next_commit = now() + commit_interval;
         let mut next_tick = now();
+        let mut next_question = now();
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
+            shared.begin_told(self.client);
             let more = shared.pump();
-            commit::note_answers(shared);
+            self.note_answers();
             let at = now();
             if at >= next_commit {
-                commit::commit_news(shared, &self.base);
+                self.request_commits();
                 next_commit = at + commit_interval;
             }
             if at >= next_tick {
                 self.tick();
                 next_tick = now() + TICK;
+            }
+            if at >= next_question && !shared.locate(self.client, ASK_TIME) {
+                next_question = now() + ASK_PAUSE;
             }
             if !more {
                 shared.waker.wait_until(next_commit.min(next_tick));
@@ -114,45 +152,34 @@ impl Consumer {
 
     /// Serves rebalances, errors and logs.
     fn serve_events(&self) {
-        if !self.events.swap(false, Ordering::AcqRel) {
-            return;
+        if let Err(error) = self.client.serve() {
+            self.shared.fail(error.into());
         }
-        for _ in 0..EVENTS_MAX {
-            let callbacks = self.shared.callbacks();
-            match self.base.poll(Duration::ZERO) {
-                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                    self.shared.fail(ConsumerError::Fatal(code.to_string()));
-                }
-                // Told to the context already, with its reason.
-                Some(Err(_)) => {}
-                Some(Ok(_)) => {
-                    // Partition queues are split off before the assignment, so no record comes here.
-                    self.shared.fail(ConsumerError::Fatal(
-                        "a record came past its lane".to_owned(),
-                    ));
-                }
-                None if self.shared.callbacks() == callbacks => return,
-                None => {}
-            }
+    }
+
+    fn note_answers(&self) {
+        if let Some(commits) = &mut *self.shared.commits.lock() {
+            commits.note_answers(|| self.shared.inlets());
         }
-        self.events.store(true, Ordering::Release);
-        self.shared.waker.wake();
+    }
+
+    fn request_commits(&self) {
+        if let Some(commits) = &mut *self.shared.commits.lock() {
+            commits.request_news(&self.shared.inlets());
+        }
     }
 
     /// What needs doing once a second, records or not.
     fn tick(&self) {
         // Counts as a poll for max.poll.interval.ms when nothing else came.
-        self.events.store(true, Ordering::Release);
+        self.client.look_again();
         self.serve_events();
-        let monitor = self.shared.monitor();
+        let monitor = &self.shared.monitor;
         monitor.turns.fetch_add(1, Ordering::Relaxed);
-        let joined = !matches!(self.base.rebalance_protocol(), RebalanceProtocol::None);
+        let joined = self.client.is_member();
         monitor.joined.store(joined, Ordering::Relaxed);
         for inlet in self.shared.inlets() {
-            let source = inlet.source();
-            if let Some((low, high)) =
-                native::watermarks(&self.base, &source.topic, source.partition)
-            {
+            if let Some((low, high)) = self.client.watermarks(inlet.source()) {
                 let counters = &inlet.counters;
                 if low >= 0 {
                     counters.low_watermark.store(low, Ordering::Relaxed);
@@ -164,8 +191,8 @@ impl Consumer {
         }
         if !monitor.broker_up.load(Ordering::Relaxed) {
             let topic = self.shared.settings.topics.first().map(String::as_str);
-            let answer = self.base.fetch_metadata(topic, ASK_TIME);
-            monitor.broker_up.store(answer.is_ok(), Ordering::Relaxed);
+            let answered = self.client.is_answered(topic, ASK_TIME);
+            monitor.broker_up.store(answered, Ordering::Relaxed);
         }
         self.look_for_missing_topics();
     }
@@ -174,63 +201,19 @@ impl Consumer {
         let Some(since) = *self.shared.topic_missing.lock() else {
             return;
         };
-        let missing: Vec<String> = self
-            .shared
-            .settings
-            .topics
-            .iter()
-            .filter(|topic| {
-                // A broker that does not answer says nothing about its topics.
-                let answer = self.base.fetch_metadata(Some(topic), ASK_TIME);
-                answer.is_ok_and(|metadata| {
-                    let found = metadata
-                        .topics()
-                        .iter()
-                        .find(|found| found.name() == *topic);
-                    found.is_none_or(|found| found.error().is_some())
-                })
-            })
-            .cloned()
-            .collect();
-        if missing.is_empty() {
+        let topics = self.client.missing(&self.shared.settings.topics, ASK_TIME);
+        if topics.is_empty() {
             *self.shared.topic_missing.lock() = None;
         } else if now().duration_since(since) >= self.shared.settings.topic_wait() {
-            self.shared
-                .fail(ConsumerError::UnknownTopic { topics: missing });
+            self.shared.fail(ConsumerError::UnknownTopic { topics });
         }
     }
 
-    fn finish(self) -> Result<(), ConsumerError> {
-        let shared = &*self.shared;
+    fn finish(&self) -> Result<(), ConsumerError> {
+        let shared = self.shared;
         shared.close();
-        let inlets = shared.inlets();
         let deadline: Instant = now() + shared.settings.drain_timeout();
-        shared.release(&self.base, &inlets, false, deadline);
-        *shared.commits.lock() = None;
-        let result = shared.take_fatal().map_or(Ok(()), Err);
-        close(self.base);
-        result
-    }
-}
-
-/// Leaves the group and ends the client, on a thread of its own because librdkafka sets no limit.
-fn close(base: BaseConsumer<Context>) {
-    let (done, is_done) = mpsc::channel();
-    let closer = std::thread::Builder::new()
-        .name("kafka-close".to_owned())
-        .spawn(move || {
-            drop(base);
-            // Nobody listens any more when the time was over.
-            let _ = done.send(());
-        });
-    match closer {
-        Ok(_) => {
-            if is_done.recv_timeout(CLOSE_TIME).is_err() {
-                tracing::warn!(
-                    "leaving the consumer group takes too long; it ends with the process"
-                );
-            }
-        }
-        Err(error) => tracing::warn!(%error, "no thread to leave the consumer group with"),
+        shared.release(&shared.inlets(), deadline);
+        shared.take_fatal().map_or(Ok(()), Err)
     }
 }

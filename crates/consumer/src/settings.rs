@@ -1,17 +1,13 @@
 //! What an operator may set, and what it becomes for librdkafka.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
 use serde::Deserialize;
+use tillwatch_kafka::{Choice, ClientConfig, KafkaError, Properties};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::units::{ByteSize, DurationMs};
 
-use crate::ConsumerError;
+use crate::error::ConsumerError;
 
 /// How records are read.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,21 +58,6 @@ pub enum Start {
     Latest,
 }
 
-/// librdkafka properties by name. Debug output hides secrets.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "BTreeMap<String, Value>")]
-pub struct Properties(pub BTreeMap<String, String>);
-
-/// A property as TOML may write it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Value {
-    Text(String),
-    Flag(bool),
-    Whole(i64),
-    Real(f64),
-}
-
 /// Enough to spread fixed costs thin. Eight times as many took 100 MB more at full load.
 fn default_batch_records_max() -> usize {
     1024
@@ -108,23 +89,20 @@ fn default_topic_wait() -> DurationMs {
     DurationMs::from_ms(30_000)
 }
 
-/// Our defaults where librdkafka's do not suit; an operator's value wins.
-const DEFAULTS: [(&str, &str); 7] = [
+/// Our choices where librdkafka's do not suit; an operator's value wins.
+const CHOICES: [Choice; 5] = [
     // Only the partitions that move stop; all others keep scoring during a rebalance.
-    ("partition.assignment.strategy", "cooperative-sticky"),
+    Choice::new("partition.assignment.strategy", "cooperative-sticky"),
     // After its queue was full the client looks again this soon. Its own default of a second starves
     // a fast lane: 250,000 records/s instead of 850,000.
-    ("fetch.queue.backoff.ms", "5"),
-    // Prefetched bytes per partition: what keeps a lane busy during a fetch, and no more memory.
-    ("queued.max.messages.kbytes", "2048"),
+    Choice::new("fetch.queue.backoff.ms", "5"),
+    // Prefetched bytes per partition: what keeps a lane busy during a fetch, and no more room.
+    Choice::new("queued.max.messages.kbytes", "2048"),
     // A broker answers at once when there is something; this bounds how long it may hold an empty
     // request, hence how long a close can wait for it.
-    ("fetch.wait.max.ms", "100"),
-    // After an outage the client is back within this time rather than librdkafka's 10 s.
-    ("reconnect.backoff.max.ms", "2000"),
+    Choice::new("fetch.wait.max.ms", "100"),
     // A topic that appears is seen this soon, and so is a new partition.
-    ("topic.metadata.refresh.interval.ms", "30000"),
-    ("client.id", "tillwatch"),
+    Choice::new("topic.metadata.refresh.interval.ms", "30000"),
 ];
 
 /// Properties that are ours to set, with what to do instead.
@@ -195,18 +173,13 @@ impl ConsumerSettings {
         self.check()?;
         for (name, remedy) in RESERVED {
             if self.properties.0.contains_key(name) {
-                return Err(ConsumerError::Property {
+                return Err(ConsumerError::Kafka(KafkaError::Property {
                     name: name.to_owned(),
                     problem: remedy.to_owned(),
-                });
+                }));
             }
         }
-        let mut config = self.properties.client_config()?;
-        for (name, value) in DEFAULTS {
-            if config.get(name).is_none() {
-                config.set(name, value);
-            }
-        }
+        let mut config = ClientConfig::new(&self.properties, &CHOICES)?;
         let start = match self.start {
             Start::Earliest => "earliest",
             Start::Latest => "latest",
@@ -257,7 +230,7 @@ impl ConsumerSettings {
         if self.commit_interval.as_ms() <= 0 {
             return refuse("commit_interval", "must be at least 1ms");
         }
-        let poll_interval_ms = self.properties.0.get("max.poll.interval.ms");
+        let poll_interval_ms = self.properties.get("max.poll.interval.ms");
         let poll_interval_ms = poll_interval_ms
             .and_then(|value| value.parse().ok())
             .unwrap_or(MAX_POLL_INTERVAL_MS);
@@ -269,86 +242,6 @@ impl ConsumerSettings {
         }
         Ok(())
     }
-}
-
-impl Properties {
-    /// Properties from (name, value) pairs.
-    pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Self(pairs.into_iter().map(owned).collect())
-    }
-
-    /// A client configuration of these properties alone, each one accepted by librdkafka.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, ConsumerError> {
-        let addressed = ["bootstrap.servers", "metadata.broker.list"];
-        if !addressed.iter().any(|name| self.0.contains_key(*name))
-            && !self.0.contains_key("test.mock.num.brokers")
-        {
-            return Err(ConsumerError::Property {
-                name: "bootstrap.servers".to_owned(),
-                problem: "is missing; give the brokers as host:port, comma-separated".to_owned(),
-            });
-        }
-        let mut config = ClientConfig::new();
-        for (name, value) in &self.0 {
-            config.set(name, value);
-        }
-        // Details go to our own log, which decides what is said.
-        config.set_log_level(RDKafkaLogLevel::Info);
-        match config.create_native_config() {
-            Ok(_) => Ok(config),
-            Err(KafkaError::ClientConfig(_, problem, name, _)) => Err(ConsumerError::Property {
-                // librdkafka's words repeat the value.
-                problem: if is_secret(&name) {
-                    "librdkafka does not accept the value".to_owned()
-                } else {
-                    problem
-                },
-                name,
-            }),
-            Err(error) => Err(ConsumerError::Client(error.to_string())),
-        }
-    }
-
-    /// `bootstrap.servers`, for messages.
-    pub(crate) fn brokers(&self) -> String {
-        let named = self.0.get("bootstrap.servers");
-        named.map_or_else(|| "(no address)".to_owned(), String::clone)
-    }
-}
-
-impl fmt::Debug for Properties {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().map(|(name, value)| {
-            let value = if is_secret(name) { "(hidden)" } else { value };
-            (name, value)
-        });
-        f.debug_map().entries(shown).finish()
-    }
-}
-
-impl From<BTreeMap<String, Value>> for Properties {
-    fn from(values: BTreeMap<String, Value>) -> Self {
-        let text = |value| match value {
-            Value::Text(text) => text,
-            Value::Flag(flag) => flag.to_string(),
-            Value::Whole(whole) => whole.to_string(),
-            Value::Real(real) => real.to_string(),
-        };
-        Self(
-            values
-                .into_iter()
-                .map(|(name, value)| (name, text(value)))
-                .collect(),
-        )
-    }
-}
-
-/// Whether a property's value must not be shown.
-fn is_secret(name: &str) -> bool {
-    ["password", "secret", "pem", "token", "oauthbearer.config"]
-        .iter()
-        .any(|part| name.contains(part))
 }
 
 #[cfg(test)]

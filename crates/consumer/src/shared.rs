@@ -1,53 +1,45 @@
-//! librdkafka's callbacks: rebalances, errors, logs. All of them run on the poll thread.
+//! What the poll loop and the group's events share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use rdkafka::{ClientContext, TopicPartitionList};
+use tillwatch_kafka::{
+    Begin, ErrorCode, GroupClient, GroupEvents, KafkaError, Member, Notices, PartitionQueue,
+    Trouble, Waker, now,
+};
 use tillwatch_records::TopicPartition;
 
-use crate::commit;
-use crate::inlet::{Inlet, Limits};
+use crate::commits::Commits;
+use crate::departure;
+use crate::error::ConsumerError;
+use crate::host::LaneHost;
+use crate::inlet::Inlet;
+use crate::limits::Limits;
 use crate::monitor::Monitor;
-use crate::native::{CommitQueue, PartitionQueue};
-use crate::notices::Notices;
 use crate::pump::Pump;
 use crate::settings::ConsumerSettings;
-use crate::stop::{Waker, now};
-use crate::{ConsumerError, LaneHost};
 
-/// Given to librdkafka; a thin handle of [`Shared`].
-pub(crate) struct Context(Arc<Shared>);
+/// A commit gets this long even when draining used up the time: without it everything since the last
+/// commit is done again.
+const COMMIT_TIME_MIN: Duration = Duration::from_secs(1);
 
-/// What the run loop and the callbacks share.
+/// State of a consumer that has a host.
 pub(crate) struct Shared {
     pub(crate) settings: ConsumerSettings,
     pub(crate) waker: Arc<Waker>,
-    monitor: Arc<Monitor>,
-    pub(crate) notices: Notices,
-    pump: Mutex<Pump>,
+    pub(crate) monitor: Arc<Monitor>,
+    pub(crate) notices: Arc<Notices>,
+    pump: Mutex<Pump<PartitionQueue>>,
     host: Mutex<Option<Arc<dyn LaneHost>>>,
     /// Present while the consumer runs.
-    pub(crate) commits: Mutex<Option<CommitQueue>>,
+    pub(crate) commits: Mutex<Option<Commits>>,
     fatal: Mutex<Option<ConsumerError>>,
     /// Since when a subscribed topic is reported missing.
     pub(crate) topic_missing: Mutex<Option<Instant>>,
     /// No partition is taken on any more.
     closing: AtomicBool,
-    /// Callbacks so far: tells whether a poll that gave nothing did something.
-    callbacks: AtomicU64,
-}
-
-impl Context {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
-    }
 }
 
 impl Shared {
@@ -56,27 +48,18 @@ impl Shared {
             settings,
             waker: Arc::default(),
             monitor: Arc::default(),
-            notices: Notices::default(),
+            notices: Arc::default(),
             pump: Mutex::new(Pump::new()),
             host: Mutex::default(),
             commits: Mutex::default(),
             fatal: Mutex::default(),
             topic_missing: Mutex::default(),
             closing: AtomicBool::new(false),
-            callbacks: AtomicU64::new(0),
         }
-    }
-
-    pub(crate) fn monitor(&self) -> &Arc<Monitor> {
-        &self.monitor
     }
 
     pub(crate) fn attach(&self, host: Arc<dyn LaneHost>) {
         *self.host.lock() = Some(host);
-    }
-
-    pub(crate) fn callbacks(&self) -> u64 {
-        self.callbacks.load(Ordering::Relaxed)
     }
 
     /// Remembers the first error that must end the run.
@@ -105,59 +88,79 @@ impl Shared {
         let mut faults = Vec::new();
         let mut pump = self.pump.lock();
         let more = pump.run(&*host, &mut faults);
-        for inlet in pump.inlets() {
-            if let Some(offset) = inlet.take_failure() {
-                self.fail(ConsumerError::Delivery {
-                    source_partition: inlet.source().clone(),
-                    offset,
-                });
-            }
-        }
+        let failure = pump.failure();
         drop(pump);
+        if let Some(error) = failure {
+            self.fail(error);
+        }
         for fault in faults {
-            self.note_error(fault.code, &fault.reason);
+            self.note_trouble(fault.code, &fault.reason);
         }
         more
     }
 
-    /// Ends the lanes of `sources`: nothing more is handed out; unless they are `lost`, waits until
-    /// what was taken is settled (at most until `deadline`) and commits. Other lanes go on meanwhile.
-    pub(crate) fn release(
-        &self,
-        consumer: &BaseConsumer<Context>,
-        inlets: &[Arc<Inlet>],
-        lost: bool,
-        deadline: Instant,
-    ) {
-        for inlet in inlets {
-            inlet.close();
+    /// Begins to read the partitions that were told where to, since the last time.
+    pub(crate) fn begin_told(&self, client: &GroupClient) {
+        let mut pump = self.pump.lock();
+        let begins = pump.take_told();
+        if begins.is_empty() {
+            return;
         }
-        if !lost {
+        let mut reading = pump.reading();
+        drop(pump);
+        reading.retain(|(source, _)| !begins.iter().any(|(begun, _)| begun == source));
+        if let Err(error) = client.begin(&begins, &reading) {
+            self.fail(error.into());
+        }
+    }
+
+    /// Tells the host what the group has committed of partitions that were not begun, asking at most
+    /// `timeout`. Whether all of them are told.
+    pub(crate) fn locate(&self, client: &GroupClient, timeout: Duration) -> bool {
+        let sources = self.pump.lock().unlocated();
+        if sources.is_empty() {
+            return true;
+        }
+        let Some(host) = self.host.lock().clone() else {
+            return true;
+        };
+        match client.committed(&sources, timeout) {
+            Ok(offsets) => {
+                for (source, offset) in offsets {
+                    let inlet = self.pump.lock().locate(&source);
+                    if let Some(inlet) = inlet {
+                        host.located(&inlet, offset);
+                    }
+                }
+                true
+            }
+            Err(code) => {
+                self.warn(code, "no answer to what the group has committed");
+                false
+            }
+        }
+    }
+
+    /// Gives `inlets` up: see [`departure::release`]. What was taken is waited for until `deadline`; other
+    /// lanes go on meanwhile.
+    pub(crate) fn release(&self, inlets: &[Arc<Inlet>], deadline: Instant) {
+        let Some(host) = self.host.lock().clone() else {
+            return;
+        };
+        let drain = || {
             while !inlets.iter().all(|inlet| inlet.is_settled()) && now() < deadline {
                 if !self.pump() {
                     self.waker.wait_until(deadline);
                 }
             }
-            let unsettled = inlets.iter().filter(|inlet| !inlet.is_settled()).count();
-            if unsettled > 0 {
-                tracing::warn!(
-                    unsettled,
-                    "partitions leave with outputs under way: their records are read again"
-                );
+        };
+        let commit = || {
+            if let Some(commits) = &mut *self.commits.lock() {
+                let end = deadline.max(now() + COMMIT_TIME_MIN);
+                commits.commit_last(inlets, || end.saturating_duration_since(now()));
             }
-            let left = deadline.saturating_duration_since(now());
-            commit::commit_all(self, consumer, inlets, left.max(COMMIT_TIME_MIN));
-        }
-        let host = self.host.lock().clone();
-        for inlet in inlets {
-            self.pump.lock().remove(inlet.source());
-            self.monitor.remove(inlet);
-            match &host {
-                Some(host) if lost => host.lost(inlet),
-                Some(host) => host.revoked(inlet),
-                None => {}
-            }
-        }
+        };
+        departure::release(inlets, &*host, drain, commit, |inlet| self.forget(inlet));
     }
 
     /// From here on no partition is taken on.
@@ -165,157 +168,98 @@ impl Shared {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
-        let host = self.host.lock().clone();
-        for element in partitions.elements() {
-            let source = TopicPartition::new(element.topic(), element.partition());
-            let waker = Arc::clone(&self.waker);
-            let queue = PartitionQueue::open(consumer, element.topic(), element.partition(), waker);
-            let Some(queue) = queue else {
-                self.fail(ConsumerError::Fatal(format!("no queue for {source}")));
-                return;
-            };
-            let limits = Limits::of(&self.settings);
-            let inlet = Arc::new(Inlet::new(source, limits, Arc::clone(&self.waker)));
-            self.monitor.add(Arc::clone(&inlet));
-            self.pump.lock().add(Arc::clone(&inlet), queue);
-            if let Some(host) = &host {
-                host.assigned(&inlet);
-            }
-        }
-    }
-
-    fn revoke(&self, consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
-        let lost = consumer.assignment_lost();
-        let elements = partitions.elements();
-        let is_revoked = |inlet: &Arc<Inlet>| {
-            let source = inlet.source();
-            elements.iter().any(|element| {
-                element.partition() == source.partition && element.topic() == &*source.topic
-            })
+    fn lose(&self, inlets: &[Arc<Inlet>]) {
+        let Some(host) = self.host.lock().clone() else {
+            return;
         };
-        let mut inlets = self.inlets();
-        inlets.retain(is_revoked);
-        let deadline = now() + self.settings.drain_timeout();
-        self.release(consumer, &inlets, lost, deadline);
+        let abandon = || {
+            if let Some(commits) = &mut *self.commits.lock() {
+                commits.abandon(inlets);
+            }
+        };
+        departure::lose(inlets, &*host, abandon, |inlet| self.forget(inlet));
     }
 
-    /// Sorts an error into: end the run, wait and see, or say it and go on.
-    fn note_error(&self, code: RDKafkaErrorCode, reason: &str) {
-        use RDKafkaErrorCode as Code;
-        // Once the group had us, the same refusal may be a broker that restarts: go on trying, not
+    fn forget(&self, inlet: &Arc<Inlet>) {
+        self.pump.lock().remove(inlet.source());
+        self.monitor.remove(inlet);
+    }
+
+    /// Sorts trouble into: end the run, wait and see, or say it and go on.
+    fn note_trouble(&self, code: ErrorCode, reason: &str) {
+        // Once the group had us, a refusal of who we are may be a broker that restarts: go on trying, not
         // ready, rather than end.
         let starting = !self.monitor.joined.load(Ordering::Relaxed);
-        match code {
-            Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL if starting => {
-                self.fail(ConsumerError::Authentication(reason.to_owned()));
+        match Trouble::of(code) {
+            Trouble::Authentication if starting => {
+                self.fail(KafkaError::Authentication(reason.to_owned()).into());
             }
-            Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed => {
-                self.fail(ConsumerError::Authorization(reason.to_owned()));
-            }
-            Code::Fatal => self.fail(ConsumerError::Fatal(reason.to_owned())),
-            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+            Trouble::Authorization => self.fail(ConsumerError::Authorization(reason.to_owned())),
+            Trouble::Fatal => self.fail(ConsumerError::Fatal(reason.to_owned())),
+            Trouble::TopicMissing => {
                 self.topic_missing.lock().get_or_insert(now());
                 self.warn(code, reason);
             }
-            Code::AllBrokersDown => {
+            Trouble::BrokersDown => {
                 self.monitor.broker_up.store(false, Ordering::Relaxed);
                 self.warn(code, reason);
             }
-            _ => self.warn(code, reason),
+            Trouble::Authentication
+            | Trouble::QueueFull
+            | Trouble::RecordRefused
+            | Trouble::Passing => self.warn(code, reason),
         }
     }
 
-    fn warn(&self, code: RDKafkaErrorCode, reason: &str) {
+    fn warn(&self, code: ErrorCode, reason: &str) {
         if let Some(held_back) = self.notices.admit(&format!("{code:?}")) {
             tracing::warn!(cause = ?code, reason, held_back, "kafka trouble; trying again");
         }
     }
 }
 
-/// A commit gets this long even when draining used up the time: without it everything since the last
-/// commit is done again.
-const COMMIT_TIME_MIN: std::time::Duration = std::time::Duration::from_secs(1);
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.callbacks.fetch_add(1, Ordering::Relaxed);
-        match level {
-            RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "librdkafka"),
-            RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
-                tracing::info!(facility, message, "librdkafka");
-            }
-            _ => {
-                if let Some(held_back) = self.0.notices.admit(facility) {
-                    tracing::warn!(facility, message, held_back, "librdkafka");
-                }
-            }
-        }
-    }
-
-    fn stats_raw(&self, _statistics: &[u8]) {
-        self.0.callbacks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.callbacks.fetch_add(1, Ordering::Relaxed);
-        if let Some(code) = error.rdkafka_error_code() {
-            self.0.note_error(code, reason);
-        }
-    }
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(
+impl GroupEvents for Shared {
+    fn assigned(
         &self,
-        consumer: &BaseConsumer<Self>,
-        kind: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let shared = &*self.0;
-        shared.callbacks.fetch_add(1, Ordering::Relaxed);
-        shared.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
-        let closing = shared.closing.load(Ordering::Relaxed);
-        let cooperative = matches!(
-            consumer.rebalance_protocol(),
-            RebalanceProtocol::Cooperative
-        );
-        let assigning = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !closing;
-        tracing::info!(
-            assigned = assigning,
-            cooperative,
-            partitions = %listed(partitions),
-            "rebalance"
-        );
-        let result = if assigning {
-            shared.monitor.broker_up.store(true, Ordering::Relaxed);
-            shared.monitor.joined.store(true, Ordering::Relaxed);
-            shared.assign(consumer, partitions);
-            if cooperative {
-                consumer.incremental_assign(partitions)
-            } else {
-                consumer.assign(partitions)
+        member: &Member<'_>,
+        sources: Vec<TopicPartition>,
+    ) -> Vec<(TopicPartition, Begin)> {
+        self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
+        self.monitor.broker_up.store(true, Ordering::Relaxed);
+        self.monitor.joined.store(true, Ordering::Relaxed);
+        let host = self.host.lock().clone();
+        for source in sources {
+            let Some(queue) = member.queue_of(&source, &self.waker) else {
+                self.fail(ConsumerError::Fatal(format!("no queue for {source}")));
+                continue;
+            };
+            let limits = Limits::of(&self.settings);
+            let inlet = Arc::new(Inlet::new(source, limits, Arc::clone(&self.waker)));
+            self.monitor.add(Arc::clone(&inlet));
+            self.pump.lock().add(Arc::clone(&inlet), queue);
+            if let Some(host) = &host {
+                inlet.begin(host.assigned(&inlet));
             }
+        }
+        self.pump.lock().take_told()
+    }
+
+    fn revoked(&self, sources: &[TopicPartition], lost: bool) {
+        self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
+        let mut inlets = self.inlets();
+        inlets.retain(|inlet| sources.contains(inlet.source()));
+        if lost {
+            self.lose(&inlets);
         } else {
-            shared.revoke(consumer, partitions);
-            if cooperative && kind != RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-                consumer.incremental_unassign(partitions)
-            } else {
-                consumer.unassign()
-            }
-        };
-        if let Err(error) = result {
-            shared.fail(ConsumerError::Fatal(format!("rebalance: {error}")));
+            self.release(&inlets, now() + self.settings.drain_timeout());
         }
     }
-}
 
-/// `topic/0 topic/1 …`
-fn listed(partitions: &TopicPartitionList) -> String {
-    let names = partitions
-        .elements()
-        .iter()
-        .map(|element| format!("{}/{}", element.topic(), element.partition()))
-        .collect::<Vec<_>>();
-    names.join(" ")
+    fn trouble(&self, code: ErrorCode, reason: &str) {
+        self.note_trouble(code, reason);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
 }

@@ -1,15 +1,18 @@
-//! Whether the brokers answer and the topics exist, without joining a group.
+//! Whether the brokers answer and topics exist, without joining a group.
 
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use parking_lot::Mutex;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError as BindingError;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
-use rdkafka::types::RDKafkaErrorCode;
 
-use crate::ConsumerError;
-use crate::settings::Properties;
-use crate::stop::now;
+use crate::config::ClientConfig;
+use crate::error::KafkaError;
+use crate::trouble::{ErrorCode, Trouble};
+use crate::waker::now;
 
 /// One topic as the cluster describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,29 +27,30 @@ pub struct TopicStatus {
     pub problem: Option<String>,
 }
 
-/// Asks the brokers about `topics`, waiting at most `timeout` in all.
+/// Asks the brokers about `topics`, waiting at most `timeout` in all. Asking creates none.
 ///
 /// # Errors
-/// [`ConsumerError::Unreachable`] when no broker answers in time, [`ConsumerError::Authentication`]
-/// when it refuses us, [`ConsumerError::Property`] for a property that librdkafka does not accept.
-pub fn probe(
-    properties: &Properties,
+/// [`KafkaError::Unreachable`] when no broker answers in time, [`KafkaError::Authentication`] when it
+/// refuses us.
+pub fn describe(
+    config: &ClientConfig,
     topics: &[String],
     timeout: Duration,
-) -> Result<Vec<TopicStatus>, ConsumerError> {
-    let mut config = properties.client_config()?;
+) -> Result<Vec<TopicStatus>, KafkaError> {
+    let mut inner = config.inner().clone();
     // Without a group the client asks metadata only. What it logs is in the error that we return.
-    config.remove("group.id");
-    let client: BaseConsumer<Quiet> = config
+    inner.remove("group.id");
+    inner.set("allow.auto.create.topics", "false");
+    let client: BaseConsumer<Quiet> = inner
         .create_with_context(Quiet::default())
-        .map_err(|error| ConsumerError::Client(error.to_string()))?;
+        .map_err(|error| KafkaError::Client(error.to_string()))?;
     let deadline = now() + timeout;
     topics
         .iter()
         .map(|topic| {
             let left = deadline.saturating_duration_since(now());
             status(&client, topic, left.max(Duration::from_millis(1)))
-                .map_err(|error| explain(&client, properties, timeout, &error))
+                .map_err(|error| explain(&client, config, timeout, &error))
         })
         .collect()
 }
@@ -54,37 +58,35 @@ pub fn probe(
 /// Keeps the last error's words instead of logging them.
 #[derive(Default)]
 struct Quiet {
-    last: parking_lot::Mutex<Option<(RDKafkaErrorCode, String)>>,
+    last: Mutex<Option<(ErrorCode, String)>>,
 }
 
-impl rdkafka::ClientContext for Quiet {
-    fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
-    fn error(&self, error: KafkaError, reason: &str) {
+    fn error(&self, error: BindingError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };
         let mut last = self.last.lock();
         // "All brokers down" follows the error that says why.
-        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
+        if Trouble::of(code) != Trouble::BrokersDown || last.is_none() {
             *last = Some((code, reason.to_owned()));
         }
     }
 }
 
-impl rdkafka::consumer::ConsumerContext for Quiet {}
+impl ConsumerContext for Quiet {}
 
 fn status(
     client: &BaseConsumer<Quiet>,
     topic: &str,
     timeout: Duration,
-) -> Result<TopicStatus, KafkaError> {
+) -> Result<TopicStatus, BindingError> {
     let metadata = client.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
-    let error = found
-        .and_then(MetadataTopic::error)
-        .map(RDKafkaErrorCode::from);
-    let is_missing = error == Some(RDKafkaErrorCode::UnknownTopicOrPartition);
+    let error = found.and_then(MetadataTopic::error).map(ErrorCode::from);
+    let is_missing = error.is_some_and(|code| Trouble::of(code) == Trouble::TopicMissing);
     let known = found.filter(|_| error.is_none());
     Ok(TopicStatus {
         name: topic.to_owned(),
@@ -100,24 +102,23 @@ fn status(
 /// Why no answer came, by what the client reported meanwhile.
 fn explain(
     client: &BaseConsumer<Quiet>,
-    properties: &Properties,
+    config: &ClientConfig,
     timeout: Duration,
-    error: &KafkaError,
-) -> ConsumerError {
+    error: &BindingError,
+) -> KafkaError {
     // Errors wait in the event queue until somebody polls.
     for _ in 0..100 {
         if client.poll(Duration::ZERO).is_none() {
             break;
         }
     }
-    let last = client.context().last.lock().clone();
-    match last {
-        Some((RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL, reason)) => {
-            ConsumerError::Authentication(reason)
+    match client.context().last.lock().clone() {
+        Some((code, reason)) if Trouble::of(code) == Trouble::Authentication => {
+            KafkaError::Authentication(reason)
         }
-        last => ConsumerError::Unreachable {
-            brokers: properties.brokers(),
-            timeout_ms: timeout.as_millis(),
+        last => KafkaError::Unreachable {
+            brokers: config.brokers().to_owned(),
+            waited: timeout,
             reason: last.map_or_else(|| error.to_string(), |(_, reason)| reason),
         },
     }

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::stop::now;
+use crate::waker::now;
 
 /// How long a cause stays quiet after it was said.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Distinct causes that are told apart; more share one entry, so that memory is bounded.
+/// Distinct causes that are told apart; more share one entry, so that their number is bounded.
 const CAUSES_MAX: usize = 64;
 
-/// Decides which warnings are said.
+/// Decides which warnings are said, so that a flood of one cause stays readable.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(Mutex<HashMap<String, Entry>>);
+pub struct Notices(Mutex<HashMap<String, Entry>>);
 
 #[derive(Debug)]
 struct Entry {
@@ -24,8 +24,9 @@ struct Entry {
 }
 
 impl Notices {
-    /// `Some(n)` when `cause` may be said now, with how many were held back since the last time.
-    pub(crate) fn admit(&self, cause: &str) -> Option<u64> {
+    /// `Some(n)` when `cause` may be said now, with how many were held back since the last time. A cause is
+    /// the name of a code or of a facility, never the words of a message.
+    pub fn admit(&self, cause: &str) -> Option<u64> {
         self.admit_at(cause, now())
     }
 

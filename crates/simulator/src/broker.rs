@@ -1,28 +1,18 @@
-//! A Kafka cluster inside the process: librdkafka's mock cluster, for the demonstration and for tests.
-//!
-//! It speaks Kafka's protocol on local ports, so producers and consumers are the ordinary ones. It
-//! keeps everything in memory and little of it: see [`PARTITION_BYTES_MAX`].
+//! A Kafka cluster inside the process, for the demonstration.
 
-use rdkafka::ClientConfig;
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
+use tillwatch_kafka::Cluster;
 
 use crate::error::SimulatorError;
 
-/// Records of a partition that the broker retains at least (`max_cnt` in librdkafka's
-/// `rdkafka_mock.c`; it counts batches, of one record or more). Older ones are dropped, read or not.
-pub const PARTITION_RECORDS_MAX: usize = 100_000;
+/// Records of a partition that the broker retains at least. Older ones are dropped, read or not.
+pub const PARTITION_RECORDS_MAX: usize = Cluster::PARTITION_RECORDS_MAX;
 
-/// Bytes of a partition that the broker retains (`max_size` there). Older ones are dropped, read or
-/// not, so a producer must be paced by its consumer: see [`Pacer`](crate::Pacer).
-pub const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
-
-/// How long a new consumer group waits for further members. librdkafka's 3,000 ms would be most of
-/// the wait for the first score.
-const GROUP_REBALANCE_DELAY_MS: i32 = 50;
+/// Bytes of a partition that the broker retains. Older ones are dropped, read or not, so a producer must
+/// be paced by its consumer: see [`Pacer`](crate::Pacer).
+pub const PARTITION_BYTES_MAX: usize = Cluster::PARTITION_BYTES_MAX;
 
 /// Brokers of the cluster. One: nothing is replicated, and every further one costs a thread's time.
-const BROKERS: &str = "1";
+const BROKERS: u16 = 1;
 
 /// What a consumer of this broker should set, each a librdkafka property and its value. The broker
 /// answers a fetch that found nothing only after the whole `fetch.wait.max.ms` (500 by default), even
@@ -32,95 +22,41 @@ pub const CONSUMER_PROPERTIES: [(&str, &str); 2] =
     [("fetch.wait.max.ms", "2"), ("fetch.queue.backoff.ms", "2")];
 
 /// A running cluster; it ends when this is dropped.
-pub struct EmbeddedBroker {
-    /// Owns the cluster: librdkafka makes it for a client configured so and destroys it with it.
-    owner: BaseProducer,
-    bootstrap: String,
-}
+#[derive(Debug)]
+pub struct EmbeddedBroker(Cluster);
 
 impl EmbeddedBroker {
     /// Starts a cluster with `topics`, each a name and its number of partitions.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Broker`].
     pub fn start(topics: &[(&str, i32)]) -> Result<Self, SimulatorError> {
-        let failed = |step| move |source| SimulatorError::Broker { step, source };
-        let owner: BaseProducer = ClientConfig::new()
-            .set("test.mock.num.brokers", BROKERS)
-            .create()
-            .map_err(failed("start"))?;
-        lower_rebalance_delay(&owner)?;
-        let bootstrap = {
-            let cluster = cluster(&owner)?;
-            for (topic, partitions) in topics {
-                cluster
-                    .create_topic(topic, *partitions, 1)
-                    .map_err(failed("create a topic"))?;
-            }
-            cluster.bootstrap_servers()
-        };
-        Ok(Self { owner, bootstrap })
+        Ok(Self(Cluster::start(BROKERS, topics)?))
     }
 
     /// The value for `bootstrap.servers`.
     pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
+        self.0.brokers()
     }
 
     /// Takes the brokers down (connections drop, new ones are refused) or up again, with all records
     /// kept: a broker that goes away for a while.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Broker`].
     pub fn set_available(&self, available: bool) -> Result<(), SimulatorError> {
-        let cluster = cluster(&self.owner)?;
-        let (step, outcome) = if available {
-            ("come back", cluster.broker_up(-1))
-        } else {
-            ("go away", cluster.broker_down(-1))
-        };
-        outcome.map_err(|source| SimulatorError::Broker { step, source })
+        Ok(self.0.set_available(available)?)
     }
-}
-
-impl std::fmt::Debug for EmbeddedBroker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EmbeddedBroker")
-            .field("bootstrap", &self.bootstrap)
-            .finish_non_exhaustive()
-    }
-}
-
-fn cluster(
-    owner: &BaseProducer,
-) -> Result<MockCluster<'_, DefaultProducerContext>, SimulatorError> {
-    owner
-        .client()
-        .mock_cluster()
-        .ok_or(SimulatorError::NoCluster)
-}
-
-#[expect(
-    unsafe_code,
-    reason = "the safe wrapper has no function for the rebalance delay"
-)]
-fn lower_rebalance_delay(owner: &BaseProducer) -> Result<(), SimulatorError> {
-    use rdkafka::bindings;
-    // SAFETY: the client lives for the whole call, and its handle is valid as long as it lives.
-    let cluster = unsafe { bindings::rd_kafka_handle_mock_cluster(owner.client().native_ptr()) };
-    if cluster.is_null() {
-        return Err(SimulatorError::NoCluster);
-    }
-    // SAFETY: the cluster is not null and belongs to the client above, which outlives this call; the
-    // function takes the cluster's lock for its single store.
-    unsafe {
-        bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_REBALANCE_DELAY_MS);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use rdkafka::Message as _;
     use rdkafka::consumer::{BaseConsumer, Consumer as _};
     use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-    use rdkafka::producer::BaseRecord;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    use rdkafka::{ClientConfig, Message as _};
 
     use super::*;
     use crate::Pacer;

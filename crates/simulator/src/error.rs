@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do about it.
 
+use tillwatch_kafka::KafkaError;
 use tillwatch_records::error::Remedy;
 
 /// An error of the simulator or of the embedded broker.
@@ -15,21 +16,9 @@ pub enum SimulatorError {
         /// What to write instead.
         fix: &'static str,
     },
-    /// The embedded broker refused a step of its start.
-    #[error(
-        "embedded broker: cannot {step}: {source}; free some ports and file handles, or use a real broker"
-    )]
-    Broker {
-        /// What was being done.
-        step: &'static str,
-        /// What librdkafka answered.
-        source: rdkafka::error::KafkaError,
-    },
-    /// librdkafka made a client but no cluster in it.
-    #[error(
-        "embedded broker: librdkafka started no cluster; build it with its mock cluster or use a real broker"
-    )]
-    NoCluster,
+    /// The embedded broker did not start, or refused what was asked.
+    #[error("embedded broker: {0}; free some ports and file handles, or use a real broker")]
+    Broker(#[from] KafkaError),
 }
 
 impl SimulatorError {

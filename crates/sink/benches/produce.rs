@@ -10,7 +10,6 @@
     reason = "a bench that cannot set up its parts should stop"
 )]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray};
@@ -23,7 +22,9 @@ use tillwatch_records::{
     Attribution, Band, Column, Emissions, EventBatch, Flags, Projection, RecordKind, RecordKinds,
     ScoreBatch, Ticket, TopicPartition, Versions,
 };
-use tillwatch_sink::{KafkaSink, ScoreEncoder, Sink as _, SinkKind, SinkSettings, Surroundings};
+use tillwatch_sink::{
+    KafkaSink, Properties, ScoreEncoder, Sink as _, SinkKind, SinkSettings, Surroundings,
+};
 
 const ROWS: usize = 4096;
 const BATCHES: usize = 50;
@@ -62,8 +63,8 @@ fn encode(batch: &ScoreBatch) -> f64 {
 }
 
 /// The client only collects while it is measured, and is dropped with what it holds.
-fn properties(servers: &str) -> BTreeMap<String, String> {
-    [
+fn properties(servers: &str) -> Properties {
+    Properties::of([
         ("bootstrap.servers", servers),
         ("linger.ms", "600000"),
         ("batch.num.messages", "1000000"),
@@ -72,9 +73,7 @@ fn properties(servers: &str) -> BTreeMap<String, String> {
         ("partitioner", "murmur2_random"),
         ("message.timeout.ms", "0"),
         ("queue.buffering.max.messages", "500000"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    ])
 }
 
 fn through_sink(batch: &ScoreBatch, servers: &str) -> f64 {
@@ -92,7 +91,7 @@ fn through_sink(batch: &ScoreBatch, servers: &str) -> f64 {
 }
 
 fn plain_send(batch: &ScoreBatch, servers: &str) -> f64 {
-    let config: ClientConfig = properties(servers).into_iter().collect();
+    let config: ClientConfig = properties(servers).0.into_iter().collect();
     let producer: BaseProducer = config.create().unwrap();
     let encoder = ScoreEncoder::new(batch, false);
     let values: Vec<Vec<u8>> = (0..ROWS)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tillwatch_kafka::KafkaError;
 use tillwatch_records::error::Remedy;
 
 /// Why output was not taken, or not kept.
@@ -18,26 +19,9 @@ pub enum SinkError {
         /// What is wrong and what to write instead.
         problem: String,
     },
-    /// librdkafka refused its configuration.
-    #[error(
-        "the kafka client refused its configuration ({detail}); check `properties` of the sink"
-    )]
-    Client {
-        /// librdkafka's words.
-        detail: String,
-    },
-    /// The brokers did not answer a question about their topics.
-    #[error(
-        "no answer from the brokers `{brokers}` within {waited:?} ({detail}); check that they run, and `bootstrap.servers`, TLS and SASL properties"
-    )]
-    Unreachable {
-        /// `bootstrap.servers`.
-        brokers: String,
-        /// How long was waited.
-        waited: Duration,
-        /// librdkafka's words.
-        detail: String,
-    },
+    /// The client could not be made of its `properties`, or brokers did not answer a question.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
     /// A topic to write to is not there.
     #[error(
         "topic `{topic}` does not exist; create it, or name another one in the sink's `topics`"
@@ -45,6 +29,14 @@ pub enum SinkError {
     TopicMissing {
         /// The topic.
         topic: String,
+    },
+    /// The cluster says nothing about a topic to write to.
+    #[error("topic `{topic}`: {problem}; grant DESCRIBE and WRITE on it")]
+    TopicRefused {
+        /// The topic.
+        topic: String,
+        /// The broker's words.
+        problem: String,
     },
     /// The client refused a record at once; the same record would be refused again.
     #[error(
@@ -98,10 +90,11 @@ impl SinkError {
     /// What a caller may do about it.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Unreachable { .. } | Self::FlushTimeout { .. } => Remedy::Retry,
+            Self::Kafka(error) => error.remedy(),
+            Self::FlushTimeout { .. } => Remedy::Retry,
             Self::Settings { .. }
-            | Self::Client { .. }
             | Self::TopicMissing { .. }
+            | Self::TopicRefused { .. }
             | Self::Refused { .. }
             | Self::File { .. }
             | Self::Table { .. }

@@ -1,4 +1,4 @@
-//! The last stage: [`ScoreBatch`](tillwatch_records::ScoreBatch) → Kafka, Parquet, JSON lines, stdout; dead
+//! The last step: [`ScoreBatch`](tillwatch_records::ScoreBatch) → Kafka, Parquet, JSON lines, stdout; dead
 //! letters; and the acknowledgements that let the consumer commit.
 //!
 //! A [`Ticket`](tillwatch_records::Ticket) is dropped only when what was made under it is durable:
@@ -27,7 +27,7 @@ pub use encode::{ScoreEncoder, scores_to_record_batch};
 pub use error::SinkError;
 pub use fan_out::FanOut;
 pub use file::ParquetSink;
-pub use kafka::{KafkaSink, OutRecord, RecordWriter};
+pub use kafka::{KafkaSink, RecordWriter};
 pub use lines::LineSink;
 pub use memory::MemorySink;
 pub use open::{open, probe};
@@ -36,3 +36,4 @@ pub use settings::{
 };
 pub use sink::{DeadLetter, Sink};
 pub use surroundings::{Clock, Surroundings};
+pub use tillwatch_kafka::{OutRecord, Properties};

@@ -15,7 +15,7 @@ use crate::surroundings::Surroundings;
 /// Opens the sinks of a configuration as one.
 ///
 /// # Errors
-/// [`SinkError::Settings`], [`SinkError::Client`] or [`SinkError::File`]. Brokers that are away are
+/// [`SinkError::Settings`], [`SinkError::Kafka`] or [`SinkError::File`]. Brokers that are away are
 /// no error: writers wait for them.
 pub fn open(settings: &SinksSettings, around: &Surroundings) -> Result<Arc<dyn Sink>, SinkError> {
     let mut sinks = Vec::with_capacity(settings.0.len());

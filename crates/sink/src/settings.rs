@@ -1,11 +1,11 @@
 //! The `[sink]` table of the configuration.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, de};
+use tillwatch_kafka::Properties;
 use tillwatch_records::units::{ByteSize, DurationMs};
 
 use crate::error::SinkError;
@@ -32,8 +32,8 @@ pub struct SinkSettings {
     pub topics: Option<Topics>,
     /// librdkafka properties; `kafka` only. They override the sink's own choices (see
     /// `KafkaSink`), and `bootstrap.servers` may be given here.
-    #[serde(default, deserialize_with = "scalars")]
-    pub properties: BTreeMap<String, String>,
+    #[serde(default)]
+    pub properties: Properties,
     /// Where and how to write files; `parquet` and `jsonl` only, and needed there.
     pub file: Option<FileSettings>,
 }
@@ -119,7 +119,7 @@ impl SinkSettings {
             outputs: Output::all(),
             features: false,
             topics: None,
-            properties: BTreeMap::new(),
+            properties: Properties::default(),
             file: None,
         }
     }
@@ -266,31 +266,6 @@ impl<'de> Deserialize<'de> for SinksSettings {
     }
 }
 
-/// Property values as people write them: text, numbers and booleans.
-fn scalars<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Scalar {
-        Bool(bool),
-        Integer(i64),
-        Float(f64),
-        Text(String),
-    }
-    let written = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
-    let texts = written.into_iter().map(|(name, value)| {
-        let value = match value {
-            Scalar::Bool(value) => value.to_string(),
-            Scalar::Integer(value) => value.to_string(),
-            Scalar::Float(value) => value.to_string(),
-            Scalar::Text(value) => value,
-        };
-        (name, value)
-    });
-    Ok(texts.collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,7 +287,7 @@ mod tests {
             read("[sink]\nkind = \"kafka\"\nproperties = { \"linger.ms\" = 2.5, acks = \"all\" }")
                 .unwrap();
         assert_eq!(one.0[0].topics(), Topics::default());
-        assert_eq!(one.0[0].properties["linger.ms"], "2.5");
+        assert_eq!(one.0[0].properties.get("linger.ms"), Some("2.5"));
         let several = read(
             "[[sink]]\nkind = \"parquet\"\nfeatures = true\noutputs = [\"scores\"]\n\
              file = { directory = \"out\", rotate_age = \"1m\" }\n\

@@ -4,8 +4,6 @@
 mod mock;
 mod real;
 
-use std::time::Duration;
-
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -13,11 +11,9 @@ use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, Owne
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::plain::{PATIENCE, send};
 pub use mock::Mock;
 pub use real::{RealBroker, RealBrokerError};
-
-/// How long a helper waits for a broker before it says so.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A record to produce.
 #[derive(Debug, Clone, Default)]
@@ -67,22 +63,6 @@ pub fn produce(
         send(&producer, message)?;
     }
     producer.flush(PATIENCE)
-}
-
-/// Hands over one record, waiting while the producer's queue is full.
-fn send(producer: &BaseProducer, message: BaseRecord<'_, [u8], [u8]>) -> Result<(), KafkaError> {
-    use rdkafka::types::RDKafkaErrorCode;
-    let mut message = message;
-    loop {
-        match producer.send(message) {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                producer.poll(Duration::from_millis(10));
-                message = back;
-            }
-            Err((error, _)) => return Err(error),
-        }
-    }
 }
 
 /// Creates `topic` on the cluster at `brokers`, with one replica.

@@ -8,7 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord};
-use rdkafka::types::RDKafkaErrorCode;
+
+use crate::plain::{extend, send};
 
 /// How long a poll waits for a record when there is none.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
@@ -88,30 +89,5 @@ impl Forward {
             .set("queue.buffering.max.kbytes", "65536");
         extend(&mut config, &self.producer);
         config.create()
-    }
-}
-
-/// Sets what the caller chose, over what stands there.
-pub(crate) fn extend(config: &mut ClientConfig, properties: &[(String, String)]) {
-    for (name, value) in properties {
-        config.set(name, value);
-    }
-}
-
-/// Hands over one record, waiting while the producer's queue is full.
-pub(crate) fn send(
-    producer: &BaseProducer,
-    record: BaseRecord<'_, [u8], [u8]>,
-) -> Result<(), KafkaError> {
-    let mut record = record;
-    loop {
-        match producer.send(record) {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-            Err((error, _)) => return Err(error),
-        }
     }
 }

@@ -4,6 +4,7 @@ pub mod broker;
 pub mod forward;
 pub mod load;
 pub mod oracle;
+mod plain;
 mod seeds;
 pub mod steady;
 pub mod stream;

@@ -9,10 +9,7 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::forward::{extend, send};
-
-/// How long a question to a broker may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::plain::{PATIENCE, extend, send};
 
 /// Sends records to one topic.
 pub struct Sender {

@@ -82,22 +82,3 @@ fn refuses_settings_that_cannot_work() {
     let nowhere = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
     assert!(refusal(&nowhere).contains("bootstrap.servers"));
 }
-
-/// The linked librdkafka can talk to every broker that we promise: TLS, SASL and all codecs.
-#[test]
-fn librdkafka_has_tls_sasl_and_every_codec() {
-    let native = ClientConfig::new().create_native_config().unwrap();
-    let features = native.get("builtin.features").unwrap();
-    let features: Vec<&str> = features.trim_end_matches('\0').split(',').collect();
-    for wanted in [
-        "ssl",
-        "sasl_scram",
-        "sasl_plain",
-        "gzip",
-        "snappy",
-        "lz4",
-        "zstd",
-    ] {
-        assert!(features.contains(&wanted), "{wanted} not in {features:?}");
-    }
-}

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tillwatch_consumer::{
-    Consumer, ConsumerError, ConsumerSettings, Inlet, LaneHost, Monitor, Properties, StopToken,
+    Consumer, ConsumerError, ConsumerSettings, Inlet, LaneHost, Monitor, Position, Properties,
+    StopToken, Taken,
 };
 use tillwatch_records::Ticket;
 
@@ -22,6 +23,8 @@ pub enum Treatment {
     Settle,
     /// Keep until the test settles it.
     Hold,
+    /// Keep until the partition's last call.
+    HoldUntilLastCall,
     /// Fail batches from this offset on.
     FailFrom(i64),
 }
@@ -41,7 +44,13 @@ pub struct Seen {
     pub held: Vec<(i32, i64, Ticket)>,
     pub assigned: Vec<i32>,
     pub inlets: Vec<Arc<Inlet>>,
+    /// Partitions whose last call came.
+    pub last_calls: Vec<i32>,
     pub revoked: Vec<i32>,
+    /// Offsets handed out as replay, by partition.
+    pub replayed: BTreeMap<i32, Vec<i64>>,
+    /// What the group had committed of partitions that were not begun.
+    pub located: BTreeMap<i32, Option<i64>>,
     pub largest_batch: usize,
 }
 
@@ -56,15 +65,35 @@ pub struct Host {
     changed: Condvar,
     ready: Mutex<Sender<Arc<Inlet>>>,
     treatment: Mutex<Treatment>,
+    /// What assignments of a partition are answered with; the others with `Committed`.
+    positions: BTreeMap<i32, Position>,
 }
 
 impl LaneHost for Host {
-    fn assigned(&self, inlet: &Arc<Inlet>) {
+    fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
+        let partition = inlet.source().partition;
         let mut seen = self.seen.lock();
-        seen.assigned.push(inlet.source().partition);
+        seen.assigned.push(partition);
         seen.inlets.push(Arc::clone(inlet));
         drop(seen);
         self.changed.notify_all();
+        let position = self.positions.get(&partition);
+        position.copied().unwrap_or(Position::Committed)
+    }
+
+    fn located(&self, inlet: &Arc<Inlet>, offset: Option<i64>) {
+        let partition = inlet.source().partition;
+        self.seen.lock().located.insert(partition, offset);
+        self.changed.notify_all();
+    }
+
+    /// Settles what is still held.
+    fn last_call(&self, inlet: &Arc<Inlet>) {
+        let partition = inlet.source().partition;
+        self.seen.lock().last_calls.push(partition);
+        if *self.treatment.lock() == Treatment::HoldUntilLastCall {
+            drop(self.release(partition));
+        }
     }
 
     fn ready(&self, inlet: &Arc<Inlet>) {
@@ -110,10 +139,30 @@ impl Host {
             .collect()
     }
 
+    /// The inlet of an assigned partition.
+    pub fn inlet(&self, partition: i32) -> Arc<Inlet> {
+        let seen = self.seen.lock();
+        let mut inlets = seen.inlets.iter();
+        let inlet = inlets.rfind(|inlet| inlet.source().partition == partition);
+        Arc::clone(inlet.unwrap())
+    }
+
     fn work(&self, ready: &Receiver<Arc<Inlet>>) {
         while let Ok(inlet) = ready.recv() {
             let partition = inlet.source().partition;
-            while let Some((batch, ticket)) = inlet.take() {
+            while let Some(taken) = inlet.take() {
+                let (batch, ticket) = match taken {
+                    Taken::Live(batch, ticket) => (batch, ticket),
+                    Taken::Replay(batch) => {
+                        let offsets = batch.iter().map(|record| record.offset);
+                        let mut seen = self.seen.lock();
+                        seen.replayed.entry(partition).or_default().extend(offsets);
+                        drop(seen);
+                        inlet.recycle(batch);
+                        self.changed.notify_all();
+                        continue;
+                    }
+                };
                 let first = batch.get(0).offset;
                 let treatment = *self.treatment.lock();
                 let mut seen = self.seen.lock();
@@ -134,7 +183,9 @@ impl Host {
                     seen.headers.insert(position, headers.collect());
                 }
                 match treatment {
-                    Treatment::Hold => seen.held.push((partition, first, ticket)),
+                    Treatment::Hold | Treatment::HoldUntilLastCall => {
+                        seen.held.push((partition, first, ticket))
+                    }
                     Treatment::FailFrom(offset) if first >= offset => ticket.fail(),
                     _ => {}
                 }
@@ -156,12 +207,22 @@ pub struct Member {
 
 impl Member {
     pub fn start(settings: &ConsumerSettings, treatment: Treatment) -> Self {
+        Self::start_at(settings, treatment, &[])
+    }
+
+    /// As [`Member::start`], with other answers than `Committed` for some partitions.
+    pub fn start_at(
+        settings: &ConsumerSettings,
+        treatment: Treatment,
+        positions: &[(i32, Position)],
+    ) -> Self {
         let (sender, receiver) = channel();
         let host = Arc::new(Host {
             seen: Mutex::default(),
             changed: Condvar::new(),
             ready: Mutex::new(sender),
             treatment: Mutex::new(treatment),
+            positions: positions.iter().copied().collect(),
         });
         let worker = Arc::clone(&host);
         std::thread::spawn(move || worker.work(&receiver));

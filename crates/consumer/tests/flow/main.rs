@@ -7,6 +7,7 @@
     reason = "tests measure how long things take, and their helpers may panic as they do"
 )]
 
+mod contract;
 mod host;
 mod real;
 
@@ -342,9 +343,9 @@ fn survives_a_broker_that_goes_away() {
     member
         .host
         .wait("the first records", |seen| seen.count() == 200);
-    mock.cluster().unwrap().broker_down(-1).unwrap();
+    mock.set_available(false).unwrap();
     wait("unreadiness", || !member.monitor.is_ready());
-    mock.cluster().unwrap().broker_up(-1).unwrap();
+    mock.set_available(true).unwrap();
     wait("readiness", || member.monitor.is_ready());
     produce(mock.brokers(), TOPIC, records(50)).unwrap();
     member.host.wait("the other records", |seen| {

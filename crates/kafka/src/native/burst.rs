@@ -1,142 +1,23 @@
-//! The part of librdkafka that the safe binding does not wrap: partition queues read in bursts, a
-//! commit with a time limit, watermarks as the client last saw them.
+//! Records as librdkafka holds them, read many at a time.
 //!
 //! The binding's own `poll` costs an event object, an `Arc` and two atomic operations a record; a
 //! burst costs none of them.
-#![expect(
-    unsafe_code,
-    reason = "the burst interface of librdkafka has no safe binding; everything unsafe is here"
-)]
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::types::RDKafkaRespErr;
 
-use crate::stop::Waker;
+use crate::trouble::ErrorCode;
 
 /// Records read from librdkafka at once. Large enough to spread the call, small enough that the
 /// copying holds a lane's lock for some ten microseconds only.
-pub(crate) const BURST_RECORDS_MAX: usize = 512;
-
-/// A partition's own queue inside librdkafka, with a flag that says whether it may hold something.
-///
-/// Must be dropped before the client it came from: the client's end waits for all its queues.
-pub(crate) struct PartitionQueue {
-    queue: NonNull<sys::rd_kafka_queue_t>,
-    /// Shared with librdkafka's threads for as long as the callback is enabled.
-    signal: Arc<Signal>,
-}
-
-struct Signal {
-    dirty: AtomicBool,
-    waker: Arc<Waker>,
-}
-
-impl Signal {
-    /// A signal that `queue` raises when it gets something while empty. The caller keeps it until it
-    /// has disabled the queue's callback.
-    fn attach(queue: NonNull<sys::rd_kafka_queue_t>, waker: Arc<Waker>, dirty: bool) -> Arc<Self> {
-        let signal = Arc::new(Self {
-            dirty: AtomicBool::new(dirty),
-            waker,
-        });
-        // SAFETY: `queue` is valid, and the argument points into `signal`, which outlives the
-        // callback by the caller's promise.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(
-                queue.as_ptr(),
-                Some(on_nonempty),
-                Arc::as_ptr(&signal).cast_mut().cast(),
-            );
-        }
-        signal
-    }
-}
-
-// SAFETY: librdkafka's queues may be used from any thread.
-unsafe impl Send for PartitionQueue {}
-
-impl PartitionQueue {
-    /// Splits the partition's records off the consumer's common queue. To be called before the
-    /// partition is assigned, so that no record goes to the common queue.
-    pub(crate) fn open<C: ConsumerContext>(
-        consumer: &BaseConsumer<C>,
-        topic: &str,
-        partition: i32,
-        waker: Arc<Waker>,
-    ) -> Option<Self> {
-        let topic = CString::new(topic).ok()?;
-        // SAFETY: the client outlives this call and `topic` is a C string.
-        let queue = unsafe {
-            sys::rd_kafka_queue_get_partition(
-                consumer.client().native_ptr(),
-                topic.as_ptr(),
-                partition,
-            )
-        };
-        let queue = NonNull::new(queue)?;
-        // SAFETY: `queue` is ours; forwarding to nothing makes the partition's queue stand alone.
-        unsafe { sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut()) };
-        let signal = Signal::attach(queue, waker, true);
-        Some(Self { queue, signal })
-    }
-
-    /// Whether something may wait in the queue.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.signal.dirty.load(Ordering::Acquire)
-    }
-
-    /// Reads what is there into `burst`, without waiting. The queue stays dirty when the burst was
-    /// full, since librdkafka only calls back when an empty queue gets something.
-    pub(crate) fn read(&self, burst: &mut Burst) {
-        burst.clear();
-        self.signal.dirty.store(false, Ordering::Release);
-        // SAFETY: the array has room for BURST_RECORDS_MAX pointers; with a timeout of 0 the call
-        // does not wait.
-        let count = unsafe {
-            sys::rd_kafka_consume_batch_queue(
-                self.queue.as_ptr(),
-                0,
-                burst.messages.as_mut_ptr(),
-                BURST_RECORDS_MAX,
-            )
-        };
-        burst.count = usize::try_from(count).unwrap_or(0).min(BURST_RECORDS_MAX);
-        if burst.count == BURST_RECORDS_MAX {
-            self.signal.dirty.store(true, Ordering::Release);
-        }
-    }
-}
-
-impl Drop for PartitionQueue {
-    fn drop(&mut self) {
-        // SAFETY: disabling takes the queue's lock, under which librdkafka runs the callback, so that
-        // it runs no more when `signal` goes. `queue` is ours to give back, once.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
-        }
-    }
-}
-
-/// Called by librdkafka's threads, under the queue's lock, when an empty queue gets something.
-unsafe extern "C" fn on_nonempty(_client: *mut sys::rd_kafka_t, signal: *mut c_void) {
-    // SAFETY: `signal` is the `Signal` given at `open`, alive until the callback is disabled.
-    let signal = unsafe { &*signal.cast_const().cast::<Signal>() };
-    signal.dirty.store(true, Ordering::Release);
-    signal.waker.wake();
-}
+pub const BURST_RECORDS_MAX: usize = 512;
 
 /// Records as librdkafka holds them; given back on `clear` and on drop.
-pub(crate) struct Burst {
+pub struct Burst {
     messages: Box<[*mut sys::rd_kafka_message_t; BURST_RECORDS_MAX]>,
     /// The first `count` pointers are valid and ours.
     count: usize,
@@ -146,31 +27,62 @@ pub(crate) struct Burst {
 unsafe impl Send for Burst {}
 
 impl Burst {
-    pub(crate) fn new() -> Self {
+    /// An empty burst.
+    pub fn new() -> Self {
         Self {
             messages: Box::new([ptr::null_mut(); BURST_RECORDS_MAX]),
             count: 0,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Records held.
+    pub fn len(&self) -> usize {
         self.count
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The records in offset order, with errors where librdkafka put some.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = BurstMessage<'_>> {
         self.messages[..self.count]
             .iter()
             // SAFETY: the first `count` pointers are valid until `clear`, which needs `&mut self`.
-            .map(|&message| Message(unsafe { &*message }))
+            .map(|&message| BurstMessage(unsafe { &*message }))
+    }
+
+    /// Replaces what it holds by what waits in `queue`, without waiting.
+    pub(super) fn fill(&mut self, queue: NonNull<sys::rd_kafka_queue_t>) {
+        self.clear();
+        // SAFETY: `queue` is valid, being borrowed from its owner; the array has room for
+        // BURST_RECORDS_MAX pointers; with a timeout of 0 the call does not wait.
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(
+                queue.as_ptr(),
+                0,
+                self.messages.as_mut_ptr(),
+                BURST_RECORDS_MAX,
+            )
+        };
+        self.count = usize::try_from(count).unwrap_or(0).min(BURST_RECORDS_MAX);
     }
 
     /// Gives the records back to librdkafka.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         for message in &self.messages[..self.count] {
             // SAFETY: ours, and given back once: `count` is reset below.
             unsafe { sys::rd_kafka_message_destroy(*message) };
         }
         self.count = 0;
+    }
+}
+
+impl Default for Burst {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -182,11 +94,12 @@ impl Drop for Burst {
 
 /// A record, or an error in a record's place.
 #[derive(Clone, Copy)]
-pub(crate) struct Message<'a>(&'a sys::rd_kafka_message_t);
+pub struct BurstMessage<'a>(&'a sys::rd_kafka_message_t);
 
-impl<'a> Message<'a> {
-    /// The error that stands here instead of a record.
-    pub(crate) fn error(self) -> Option<(RDKafkaErrorCode, String)> {
+impl<'a> BurstMessage<'a> {
+    /// The error that stands here instead of a record, with librdkafka's words.
+    #[inline]
+    pub fn error(self) -> Option<(ErrorCode, String)> {
         if self.0.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             return None;
         }
@@ -202,11 +115,15 @@ impl<'a> Message<'a> {
         Some((self.0.err.into(), reason))
     }
 
-    pub(crate) fn offset(self) -> i64 {
+    /// Its offset.
+    #[inline]
+    pub fn offset(self) -> i64 {
         self.0.offset
     }
 
-    pub(crate) fn timestamp_ms(self) -> Option<i64> {
+    /// Milliseconds since 1970, if it has a time.
+    #[inline]
+    pub fn timestamp_ms(self) -> Option<i64> {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is valid.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.0, &mut kind) };
@@ -214,17 +131,23 @@ impl<'a> Message<'a> {
             .then_some(timestamp)
     }
 
-    pub(crate) fn payload(self) -> Option<&'a [u8]> {
+    /// Its value; `None` for a tombstone.
+    #[inline]
+    pub fn payload(self) -> Option<&'a [u8]> {
         // SAFETY: librdkafka gives `len` bytes at `payload`, or null; they live as long as it.
         unsafe { bytes(self.0.payload, self.0.len) }
     }
 
-    pub(crate) fn key(self) -> Option<&'a [u8]> {
+    /// Its key.
+    #[inline]
+    pub fn key(self) -> Option<&'a [u8]> {
         // SAFETY: as for the payload.
         unsafe { bytes(self.0.key, self.0.key_len) }
     }
 
-    pub(crate) fn headers(self) -> Headers<'a> {
+    /// Its headers: (name, value).
+    #[inline]
+    pub fn headers(self) -> Headers<'a> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is valid and keeps the ownership of its headers. When there is none
         // the call leaves null.
@@ -238,7 +161,7 @@ impl<'a> Message<'a> {
 }
 
 /// A record's headers in order.
-pub(crate) struct Headers<'a> {
+pub struct Headers<'a> {
     headers: *const sys::rd_kafka_headers_t,
     next: usize,
     message: PhantomData<&'a sys::rd_kafka_message_t>,
@@ -247,6 +170,7 @@ pub(crate) struct Headers<'a> {
 impl<'a> Iterator for Headers<'a> {
     type Item = (&'a str, Option<&'a [u8]>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.headers.is_null() {
             return None;
@@ -279,159 +203,11 @@ impl<'a> Iterator for Headers<'a> {
 
 /// # Safety
 /// `start` is null or points to `count` bytes that live for 'a.
+#[inline]
 unsafe fn bytes<'a>(start: *const c_void, count: usize) -> Option<&'a [u8]> {
     if start.is_null() {
         return None;
     }
     // SAFETY: what the caller promises.
     Some(unsafe { std::slice::from_raw_parts(start.cast(), count) })
-}
-
-/// Commits, and where the broker's answers to them arrive. The binding's asynchronous commit drops the
-/// answer, and its synchronous one waits without a limit when the coordinator is away.
-///
-/// Must be dropped before the client it came from.
-pub(crate) struct CommitQueue {
-    queue: NonNull<sys::rd_kafka_queue_t>,
-    signal: Arc<Signal>,
-    /// Requests without an answer yet.
-    pub(crate) outstanding: usize,
-}
-
-/// The broker's answer to a commit.
-pub(crate) struct CommitAnswer {
-    /// Why all of it failed.
-    pub(crate) result: Result<(), RDKafkaErrorCode>,
-    pub(crate) offsets: Vec<CommittedOffset>,
-}
-
-/// One partition of a [`CommitAnswer`].
-pub(crate) struct CommittedOffset {
-    pub(crate) topic: String,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-    pub(crate) is_stored: bool,
-}
-
-// SAFETY: librdkafka's queues may be used from any thread.
-unsafe impl Send for CommitQueue {}
-
-impl CommitQueue {
-    pub(crate) fn open<C: ConsumerContext>(
-        consumer: &BaseConsumer<C>,
-        waker: Arc<Waker>,
-    ) -> Option<Self> {
-        // SAFETY: the client is alive.
-        let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        let queue = NonNull::new(queue)?;
-        let signal = Signal::attach(queue, waker, false);
-        Some(Self {
-            queue,
-            signal,
-            outstanding: 0,
-        })
-    }
-
-    /// Asks for a commit; the answer comes to [`CommitQueue::answer`].
-    pub(crate) fn request<C: ConsumerContext>(
-        &mut self,
-        consumer: &BaseConsumer<C>,
-        offsets: &TopicPartitionList,
-    ) -> Result<(), RDKafkaErrorCode> {
-        let client = consumer.client().native_ptr();
-        let queue = self.queue.as_ptr();
-        // SAFETY: client, list and queue are alive; librdkafka copies the list and keeps its own
-        // reference to the queue.
-        let result = unsafe {
-            sys::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, ptr::null_mut())
-        };
-        if result != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(result.into());
-        }
-        self.outstanding += 1;
-        Ok(())
-    }
-
-    /// Whether an answer may be there.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.signal.dirty.swap(false, Ordering::AcqRel)
-    }
-
-    /// The next answer, waiting at most `timeout`.
-    pub(crate) fn answer(&mut self, timeout: Duration) -> Option<CommitAnswer> {
-        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the event is ours and given back once; what is read from its list is copied before
-        // that. Null events are handled.
-        unsafe {
-            let event = sys::rd_kafka_queue_poll(self.queue.as_ptr(), timeout_ms);
-            if event.is_null() {
-                return None;
-            }
-            self.outstanding = self.outstanding.saturating_sub(1);
-            let answer = CommitAnswer {
-                result: match sys::rd_kafka_event_error(event) {
-                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-                    error => Err(error.into()),
-                },
-                offsets: committed_offsets(sys::rd_kafka_event_topic_partition_list(event)),
-            };
-            sys::rd_kafka_event_destroy(event);
-            Some(answer)
-        }
-    }
-}
-
-impl Drop for CommitQueue {
-    fn drop(&mut self) {
-        // SAFETY: as for a partition's queue.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
-        }
-    }
-}
-
-/// # Safety
-/// `list` is null or a valid list.
-unsafe fn committed_offsets(
-    list: *const sys::rd_kafka_topic_partition_list_t,
-) -> Vec<CommittedOffset> {
-    if list.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: a list holds `cnt` elements, each with a C string as topic.
-    unsafe {
-        let count = usize::try_from((*list).cnt).unwrap_or(0);
-        (0..count)
-            .map(|index| &*(*list).elems.add(index))
-            .map(|element| CommittedOffset {
-                topic: CStr::from_ptr(element.topic).to_string_lossy().into_owned(),
-                partition: element.partition,
-                offset: element.offset,
-                is_stored: element.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
-            })
-            .collect()
-    }
-}
-
-/// (first offset held, one past the last) of a partition as the client last saw them, without asking
-/// the broker.
-pub(crate) fn watermarks<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-    partition: i32,
-) -> Option<(i64, i64)> {
-    let topic = CString::new(topic).ok()?;
-    let (mut low, mut high) = (-1, -1);
-    // SAFETY: the client is alive, `topic` is a C string, both numbers are ours.
-    let result = unsafe {
-        sys::rd_kafka_get_watermark_offsets(
-            consumer.client().native_ptr(),
-            topic.as_ptr(),
-            partition,
-            &mut low,
-            &mut high,
-        )
-    };
-    (result == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some((low, high))
 }

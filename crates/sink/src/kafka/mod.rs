@@ -1,25 +1,22 @@
 //! Scores, alerts and dead letters to Kafka topics.
 
 mod config;
-mod native;
-mod producer;
+mod outbox;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::time::Duration;
 
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, Producer as _};
+use tillwatch_kafka::{BulkMessage, OutRecord, Topic, TopicStatus, describe};
 use tillwatch_records::{ScoreBatch, Ticket};
 
 use crate::{
     Clock, CountersSnapshot, DeadLetter, Output, ScoreEncoder, Sink, SinkError, SinkSettings,
     Surroundings,
 };
-use native::{Message, Topic};
-use producer::{Group, Producer};
-pub use writer::{OutRecord, RecordWriter};
+use outbox::{Group, Outbox, State};
+pub use writer::RecordWriter;
 
 /// Scores that are encoded and handed over at once: enough to spread the fixed cost of a hand-over,
 /// few enough that their bytes are still in the processor's cache when the client copies them.
@@ -41,28 +38,27 @@ const SCORE_BYTES_TYPICAL: usize = 384;
 /// `tillwatch.offset`, `tillwatch.timestamp` (when the record had one).
 pub struct KafkaSink {
     // Topics refer to the client and must go before it.
-    scores: Option<Topic>,
-    alerts: Option<Topic>,
+    scores: Option<Topic<State>>,
+    alerts: Option<Topic<State>>,
     dead_letters: Option<String>,
     features: bool,
     clock: Option<Clock>,
-    producer: Producer,
+    outbox: Outbox,
 }
 
 impl KafkaSink {
     /// A client for the topics of `settings`. Does not wait for a broker.
     ///
     /// # Errors
-    /// [`SinkError::Client`] when librdkafka refuses a property, [`SinkError::Settings`] when there
-    /// is no `bootstrap.servers`.
+    /// [`SinkError::Kafka`] when there is no `bootstrap.servers` or librdkafka refuses a property.
     pub fn open(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
         let config = config::producer(&settings.properties, &around.properties)?;
-        let producer = Producer::start(&config)?;
+        let outbox = Outbox::start(&config)?;
         let names = settings.topics();
         let topic = |output, name: &str| {
             settings
                 .takes(output)
-                .then(|| Topic::new(producer.client(), name))
+                .then(|| outbox.topic(name))
                 .transpose()
         };
         Ok(Self {
@@ -73,13 +69,13 @@ impl KafkaSink {
                 .then_some(names.dead_letters),
             features: settings.features,
             clock: around.clock.clone(),
-            producer,
+            outbox,
         })
     }
 
     fn write_scores(
         &self,
-        topic: &Topic,
+        topic: &Topic<State>,
         encoder: &ScoreEncoder<'_>,
         rows: usize,
         group: &Group,
@@ -92,14 +88,14 @@ impl KafkaSink {
                 lines.push(|out| encoder.score(row, out));
             }
             let keys = chunk.map(|row| encoder.key(row));
-            self.producer.produce(topic, &lines.messages(keys), group)?;
+            self.outbox.produce(topic, &lines.messages(keys), group)?;
         }
         Ok(())
     }
 
     fn write_alerts(
         &self,
-        topic: &Topic,
+        topic: &Topic<State>,
         encoder: &ScoreEncoder<'_>,
         scores: &ScoreBatch,
         group: &Group,
@@ -112,7 +108,7 @@ impl KafkaSink {
                 lines.push(|out| encoder.alert(alert, now, out));
             }
             let keys = alerts.iter().map(|alert| encoder.key(alert.row as usize));
-            self.producer.produce(topic, &lines.messages(keys), group)?;
+            self.outbox.produce(topic, &lines.messages(keys), group)?;
         }
         Ok(())
     }
@@ -124,13 +120,13 @@ impl Sink for KafkaSink {
         let encoder = ScoreEncoder::new(scores, self.features);
         if let Some(topic) = &self.scores {
             self.write_scores(topic, &encoder, scores.len(), &group)?;
-            self.producer.counters().batch(scores.len(), 0);
+            self.outbox.counters().batch(scores.len(), 0);
         }
         if let Some(topic) = &self.alerts
             && !scores.alerts.is_empty()
         {
             self.write_alerts(topic, &encoder, scores, &group)?;
-            self.producer.counters().batch(0, scores.alerts.len());
+            self.outbox.counters().batch(0, scores.alerts.len());
         }
         Ok(())
     }
@@ -146,25 +142,22 @@ impl Sink for KafkaSink {
             payload: letter.record.payload,
             timestamp_ms: letter.record.timestamp_ms,
         };
-        self.producer.send(
-            &record,
-            Some(dead_letter_headers(letter)),
-            &Group::of(ticket),
-        )?;
-        self.producer.counters().dead_letter(letter.reason);
+        let group = Group::of(ticket);
+        with_headers(letter, |headers| self.outbox.send(&record, headers, &group))?;
+        self.outbox.counters().dead_letter(letter.reason);
         Ok(())
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
-        self.producer.flush(timeout)
+        self.outbox.flush(timeout)
     }
 
     fn close(&self) {
-        self.producer.close();
+        self.outbox.close();
     }
 
     fn counters(&self) -> CountersSnapshot {
-        self.producer.counters().snapshot()
+        self.outbox.counters().snapshot()
     }
 }
 
@@ -193,7 +186,7 @@ impl Lines {
         self.ends.push(self.bytes.len());
     }
 
-    fn messages<'a>(&'a self, keys: impl Iterator<Item = Option<&'a str>>) -> Vec<Message<'a>> {
+    fn messages<'a>(&'a self, keys: impl Iterator<Item = Option<&'a str>>) -> Vec<BulkMessage<'a>> {
         let mut start = 0;
         let values = self.ends.iter().map(|end| {
             let value = &self.bytes[start..*end];
@@ -201,7 +194,7 @@ impl Lines {
             value
         });
         keys.zip(values)
-            .map(|(key, payload)| Message {
+            .map(|(key, payload)| BulkMessage {
                 key: key.map(str::as_bytes),
                 payload,
             })
@@ -209,31 +202,32 @@ impl Lines {
     }
 }
 
-fn dead_letter_headers(letter: &DeadLetter<'_>) -> OwnedHeaders {
+/// Calls `send` with the headers of a dead letter: those of its record, then where it came from and why it
+/// was refused.
+fn with_headers<T>(letter: &DeadLetter<'_>, send: impl FnOnce(&[(&str, Option<&[u8]>)]) -> T) -> T {
     let record = &letter.record;
-    let mut headers = OwnedHeaders::new_with_capacity(8);
-    for (key, value) in record.headers() {
-        headers = headers.insert(Header { key, value });
-    }
-    let mut buffer = itoa::Buffer::new();
-    let mut insert = |key: &str, value: &str| {
-        headers = std::mem::take(&mut headers).insert(Header {
-            key,
-            value: Some(value),
-        });
-    };
-    insert("tillwatch.reason", letter.reason);
-    insert("tillwatch.detail", letter.detail);
-    insert("tillwatch.topic", &letter.source.topic);
-    insert(
-        "tillwatch.partition",
-        buffer.format(letter.source.partition),
+    let (mut partition, mut offset, mut timestamp) = (
+        itoa::Buffer::new(),
+        itoa::Buffer::new(),
+        itoa::Buffer::new(),
     );
-    insert("tillwatch.offset", buffer.format(record.offset));
-    if let Some(timestamp) = record.timestamp_ms {
-        insert("tillwatch.timestamp", buffer.format(timestamp));
+    let timestamp = record.timestamp_ms.map(|time| timestamp.format(time));
+    let ours = [
+        ("tillwatch.reason", Some(letter.reason)),
+        ("tillwatch.detail", Some(letter.detail)),
+        ("tillwatch.topic", Some(&*letter.source.topic)),
+        (
+            "tillwatch.partition",
+            Some(partition.format(letter.source.partition)),
+        ),
+        ("tillwatch.offset", Some(offset.format(record.offset))),
+        ("tillwatch.timestamp", timestamp.map(|text| &*text)),
+    ];
+    let mut headers: Vec<(&str, Option<&[u8]>)> = record.headers().collect();
+    for (name, value) in ours {
+        headers.extend(value.map(|value| (name, Some(value.as_bytes()))));
     }
-    headers
+    send(&headers)
 }
 
 /// Problems of reaching the topics of `settings`.
@@ -242,30 +236,28 @@ pub(crate) fn probe(
     around: &Surroundings,
     timeout: Duration,
 ) -> Vec<SinkError> {
-    let metadata = config::producer(&settings.properties, &around.properties).and_then(|config| {
-        let client: BaseProducer = config.create().map_err(producer::client_error)?;
-        // All topics are asked for: naming one could make the broker create it.
-        let metadata = client.client().fetch_metadata(None, timeout);
-        metadata.map_err(|error| SinkError::Unreachable {
-            brokers: config::brokers(&config),
-            waited: timeout,
-            detail: error.to_string(),
-        })
-    });
-    let metadata = match metadata {
-        Ok(metadata) => metadata,
-        Err(error) => return vec![error],
-    };
     let names = settings.topics();
-    [
+    let written: Vec<String> = [
         (Output::Scores, names.scores),
         (Output::Alerts, names.alerts),
         (Output::DeadLetters, names.dead_letters),
     ]
     .into_iter()
-    .filter(|(output, name)| {
-        settings.takes(*output) && !metadata.topics().iter().any(|topic| topic.name() == name)
-    })
-    .map(|(_, topic)| SinkError::TopicMissing { topic })
-    .collect()
+    .filter(|(output, _)| settings.takes(*output))
+    .map(|(_, name)| name)
+    .collect();
+    let config = config::producer(&settings.properties, &around.properties);
+    let described = config.and_then(|config| describe(&config, &written, timeout));
+    let problem = |topic: TopicStatus| match (topic.partitions, topic.problem) {
+        (_, Some(problem)) => Some(SinkError::TopicRefused {
+            topic: topic.name,
+            problem,
+        }),
+        (None, None) => Some(SinkError::TopicMissing { topic: topic.name }),
+        (Some(_), None) => None,
+    };
+    match described {
+        Ok(topics) => topics.into_iter().filter_map(problem).collect(),
+        Err(error) => vec![error.into()],
+    }
 }

@@ -8,6 +8,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tillwatch_kafka::{KafkaError, Properties};
 use tillwatch_records::{RawBatch, Settled, TopicPartition};
 
 use super::*;
@@ -33,12 +34,9 @@ fn cluster() -> Cluster {
 
 fn settings(cluster: &Cluster, properties: &[(&str, &str)]) -> SinkSettings {
     let mut settings = SinkSettings::new(SinkKind::Kafka);
-    let servers = ("bootstrap.servers", cluster.bootstrap_servers());
-    settings.properties = properties
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .chain([(servers.0.to_owned(), servers.1)])
-        .collect();
+    let servers = cluster.bootstrap_servers();
+    let address = [("bootstrap.servers", servers.as_str())];
+    settings.properties = Properties::of(address.into_iter().chain(properties.iter().copied()));
     settings
 }
 
@@ -325,7 +323,10 @@ fn probing_names_what_is_missing() {
     cluster.broker_down(1).unwrap();
     let problems = probe(&settings, &around, Duration::from_millis(300));
     assert!(
-        matches!(&problems[..], [SinkError::Unreachable { .. }]),
+        matches!(
+            &problems[..],
+            [SinkError::Kafka(KafkaError::Unreachable { .. })]
+        ),
         "{problems:?}"
     );
 }

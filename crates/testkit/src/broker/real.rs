@@ -13,6 +13,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use tempfile::TempDir;
 
+use crate::plain::PATIENCE;
+
 /// A broker of our own on a free port of this machine, with its data in a temporary directory; ended
 /// on drop.
 pub struct RealBroker {
@@ -108,7 +110,7 @@ pub(super) fn create_topic(brokers: &str, name: &str, partitions: i32) -> Result
         .set("bootstrap.servers", brokers)
         .create()?;
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    let options = AdminOptions::new().operation_timeout(Some(super::PATIENCE));
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let results = block_on(admin.create_topics([&topic], &options))?;
     for result in results {
         result.map_err(|(_, code)| KafkaError::AdminOp(code))?;

@@ -133,7 +133,7 @@ fn check_outputs(config: &Config, args: &CheckArgs, report: &mut Report) {
         return;
     }
     let surroundings = Surroundings {
-        properties: config.kafka.0.clone(),
+        properties: config.kafka.clone(),
         clock: None,
     };
     let problems = tillwatch_sink::probe(sinks, &surroundings, args.timeout.as_std());

@@ -118,7 +118,7 @@ pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
 fn pipeline(broker: &EmbeddedBroker, observer: &Arc<Observer>) -> Result<Pipeline> {
     let config = defaults::config(broker.bootstrap())?;
     let surroundings = Surroundings {
-        properties: config.kafka.0.clone(),
+        properties: config.kafka.clone(),
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let kafka = SinksSettings(vec![SinkSettings::new(SinkKind::Kafka)]);

@@ -1,6 +1,5 @@
 //! `tillwatch publish`: a file to Kafka.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,10 +100,12 @@ struct Publisher {
 
 impl Publisher {
     fn open(args: &PublishArgs, config: &Config, topic: String) -> Result<Self> {
-        let mut properties: BTreeMap<String, String> = config.kafka.0.clone();
+        let mut properties = config.kafka.clone();
         if let Some(sink) = &config.sink {
             // A producer's own settings, such as a compression, are the sink's.
-            properties.extend(sink.0.iter().flat_map(|sink| sink.properties.clone()));
+            for sink in &sink.0 {
+                properties = sink.properties.over(&properties);
+            }
         }
         let stage = match &args.stage {
             Some(name) => config.stages.named(name).map_err(exit::misconfigured)?,

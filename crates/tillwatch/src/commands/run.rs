@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     })?;
     let setup = Setup::load_to_follow(&config, Arc::new(audit))?;
     let surroundings = Surroundings {
-        properties: config.kafka.0.clone(),
+        properties: config.kafka.clone(),
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let sink = tillwatch_sink::open(sinks, &surroundings).map_err(exit::misconfigured)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rayon::ThreadPool;
-use tillwatch_consumer::{Inlet, LaneHost};
+use tillwatch_consumer::{Inlet, LaneHost, Position, Taken};
 use tillwatch_engine::{Assembly, Input, Lane, LaneError, Observer, Processed};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, TopicPartition};
@@ -66,7 +66,7 @@ impl Lanes {
 }
 
 impl LaneHost for Lanes {
-    fn assigned(&self, inlet: &Arc<Inlet>) {
+    fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
         let source = inlet.source();
         tracing::info!(
             topic = &*source.topic,
@@ -81,6 +81,7 @@ impl LaneHost for Lanes {
             counted: Mutex::default(),
         };
         self.slots.lock().insert(source.clone(), Arc::new(slot));
+        Position::Committed
     }
 
     fn ready(&self, inlet: &Arc<Inlet>) {
@@ -119,14 +120,19 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
     {
         let mut worker = slot.lane.lock();
         for _ in 0..TURN_BATCHES_MAX {
-            let Some((raw, ticket)) = slot.inlet.take() else {
-                return;
+            let (raw, ticket) = match slot.inlet.take() {
+                None => return,
+                Some(Taken::Replay(raw)) => (raw, None),
+                Some(Taken::Live(raw, ticket)) => (raw, Some(ticket)),
             };
             let worker = worker.get_or_insert_with(|| Worker {
                 lane: shared.assembly.lane(raw.get(0).offset),
                 deadline: shared.deadline.map(Deadline::new),
             });
-            process(&shared, &slot, worker, &raw, &ticket);
+            match &ticket {
+                Some(ticket) => process(&shared, &slot, worker, &raw, ticket),
+                None => replay(worker, &raw),
+            }
             slot.inlet.recycle(raw);
             *slot.waiting_since.lock() = clock::now();
         }
@@ -164,6 +170,14 @@ fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ti
     }
     clock.over(Step::Sink);
     metrics.count_batch();
+}
+
+/// Lets a lane know records again that it has scored and delivered before. If that fails, the lane is broken,
+/// and the ticket of its first live batch says so.
+fn replay(worker: &mut Worker, raw: &RawBatch) {
+    if let Err(error) = worker.lane.process(Input::Raw(raw), &mut ()) {
+        tracing::error!(%error, "replay given up");
+    }
 }
 
 /// Fails the ticket of a batch that has no scores: the consumer ends the run, and the batch is read again next

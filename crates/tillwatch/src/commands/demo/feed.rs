@@ -1,6 +1,5 @@
 //! The simulated fleet, sent to the embedded broker at a rate.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -10,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use tillwatch_consumer::Monitor;
 use tillwatch_simulator::{Emitted, Fleet, Pacer, TruthRecord, partition_of};
-use tillwatch_sink::{OutRecord, RecordWriter};
+use tillwatch_sink::{OutRecord, Properties, RecordWriter};
 
 use crate::clock;
 use crate::commands::pace::Pace;
@@ -68,7 +67,7 @@ impl Feed {
         monitor: Arc<Monitor>,
         stop: Arc<AtomicBool>,
     ) -> Result<Self> {
-        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), plan.brokers.clone())]);
+        let properties = Properties::of([("bootstrap.servers", plan.brokers.as_str())]);
         let writer = RecordWriter::open(&properties)?;
         let progress = Arc::new(Progress::default());
         let shown = Arc::clone(&progress);

@@ -1,6 +1,5 @@
 //! Where simulated records go.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,7 +11,7 @@ use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::{KeySpec, Projection, RawBatch, RecordKind, TopicPartition};
 use tillwatch_simulator::Emitted;
-use tillwatch_sink::{OutRecord, RecordWriter};
+use tillwatch_sink::{OutRecord, Properties, RecordWriter};
 
 use crate::cli::{RecordTimestamp, SimulateArgs};
 use crate::files::{ParquetFile, is_parquet};
@@ -33,9 +32,10 @@ pub enum Output {
 impl Output {
     pub fn open(args: &SimulateArgs) -> Result<Self> {
         if let (Some(brokers), Some(topic)) = (&args.brokers, &args.topic) {
-            let mut properties: BTreeMap<String, String> =
-                args.properties.iter().cloned().collect();
-            properties.insert("bootstrap.servers".into(), brokers.clone());
+            let mut properties: Properties = args.properties.iter().cloned().collect();
+            properties
+                .0
+                .insert("bootstrap.servers".into(), brokers.clone());
             let writer = Box::new(RecordWriter::open(&properties)?);
             return Ok(Self::Kafka {
                 writer,

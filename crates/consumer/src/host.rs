@@ -1,0 +1,42 @@
+//! What the consumer calls.
+
+use std::sync::Arc;
+
+use crate::inlet::Inlet;
+use crate::position::Position;
+
+/// What the consumer calls when partitions come, have records, and go.
+///
+/// Every method runs on the poll thread and must not block: heartbeats go on without it, but every
+/// partition's records wait. In order, per partition: `assigned` once; `located` at most once, if that
+/// was answered [`Position::NotYet`]; `ready` any number of times; then either `last_call` and `revoked`
+/// once, or `lost` once. A partition that comes back gets a new [`Inlet`].
+pub trait LaneHost: Send + Sync {
+    /// `inlet`'s partition is ours from now on. No record of it was handed out yet. The answer says where
+    /// to read from; after [`Position::NotYet`] any thread says so by [`Inlet::begin`].
+    fn assigned(&self, inlet: &Arc<Inlet>) -> Position;
+
+    /// The group has committed `offset` of a partition that was not begun; `None` when it has committed
+    /// nothing. Not called for a partition that begins before the coordinator answers.
+    fn located(&self, _inlet: &Arc<Inlet>, _offset: Option<i64>) {}
+
+    /// Records wait in `inlet` and nobody was told yet: schedule the lane, which calls
+    /// [`Inlet::take`] until it gives `None`. Not called again before that `None`.
+    fn ready(&self, inlet: &Arc<Inlet>);
+
+    /// The partition is about to leave: nothing more is handed out, and everything taken was settled, or
+    /// the drain timeout passed. Whatever is to be written of it is written here; a ticket that is dropped
+    /// here is part of the last commit. It may take some time (all partitions wait), but far less than
+    /// `max.poll.interval.ms`.
+    fn last_call(&self, _inlet: &Arc<Inlet>) {}
+
+    /// The partition moves to another member, or we stop. What was settled is committed, unless a warning
+    /// says otherwise.
+    fn revoked(&self, inlet: &Arc<Inlet>);
+
+    /// The partition was taken from us (the session timed out): another member may read it already,
+    /// nothing was committed, and there was no last call.
+    fn lost(&self, inlet: &Arc<Inlet>) {
+        self.revoked(inlet);
+    }
+}

@@ -1,0 +1,131 @@
+use tillwatch_kafka::Properties;
+
+use super::*;
+use crate::settings::ConsumerSettings;
+
+struct Numbered(i64);
+
+impl Incoming for Numbered {
+    fn offset(&self) -> i64 {
+        self.0
+    }
+
+    fn append_to(&self, batch: &mut RawBatch) {
+        batch.push(self.0, None, None, Some(b"x"), []);
+    }
+}
+
+fn inlet(batch_records_max: usize, position: Position) -> Arc<Inlet> {
+    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
+    settings.batch_records_max = batch_records_max;
+    let source = TopicPartition::new("t", 0);
+    let inlet = Inlet::new(source, Limits::of(&settings), Arc::default());
+    inlet.begin(position);
+    Arc::new(inlet)
+}
+
+fn push(inlet: &Inlet, offsets: impl IntoIterator<Item = i64>) -> bool {
+    inlet.push(offsets.into_iter().map(Numbered))
+}
+
+/// What waits: first offset, records, whether it is live.
+fn take_all(inlet: &Arc<Inlet>) -> Vec<(i64, usize, bool)> {
+    let mut all = Vec::new();
+    while let Some(taken) = inlet.take() {
+        let (batch, is_live) = match &taken {
+            Taken::Live(batch, _) => (batch, true),
+            Taken::Replay(batch) => (batch, false),
+        };
+        all.push((batch.get(0).offset, batch.len(), is_live));
+    }
+    all
+}
+
+#[test]
+fn a_batch_never_mixes_replayed_and_live_records() {
+    let replay = Position::Replay { from: 0, live: 10 };
+    // In one burst, in bursts that end at the boundary, and before it, whether the lane takes meanwhile
+    // or not.
+    for bursts in [
+        vec![0..20],
+        vec![0..10, 10..20],
+        vec![0..7, 7..13, 13..20],
+        vec![0..9, 9..11, 11..20],
+    ] {
+        for takes_meanwhile in [false, true] {
+            let inlet = inlet(100, replay);
+            let mut taken = Vec::new();
+            for burst in bursts.clone() {
+                push(&inlet, burst);
+                if takes_meanwhile {
+                    taken.extend(take_all(&inlet));
+                }
+            }
+            taken.extend(take_all(&inlet));
+            let next = taken.iter().fold(0, |next, (first, records, is_live)| {
+                assert_eq!(*first, next, "{bursts:?}");
+                let end = first + *records as i64;
+                assert!(if *is_live { *first >= 10 } else { end <= 10 }, "{taken:?}");
+                end
+            });
+            assert_eq!(next, 20);
+            assert_eq!(inlet.request_commit(), Some(20));
+        }
+    }
+}
+
+#[test]
+fn a_replay_that_meets_a_gap_goes_live_behind_it() {
+    let inlet = inlet(100, Position::Replay { from: 0, live: 10 });
+    push(&inlet, [1, 2, 9, 12, 13]);
+    assert_eq!(take_all(&inlet), [(1, 3, false), (12, 2, true)]);
+    assert_eq!(inlet.request_commit(), Some(14));
+}
+
+#[test]
+fn full_batches_are_split_in_replay_as_they_are_live() {
+    let inlet = inlet(4, Position::Replay { from: 0, live: 6 });
+    push(&inlet, 0..12);
+    assert_eq!(
+        take_all(&inlet),
+        [(0, 4, false), (4, 2, false), (6, 4, true), (10, 2, true)]
+    );
+}
+
+#[test]
+fn a_batch_that_settles_twice_fails_the_partition() {
+    let inlet = inlet(100, Position::Committed);
+    push(&inlet, 5..15);
+    let Some(Taken::Live(_, ticket)) = inlet.take() else {
+        panic!("records wait");
+    };
+    inlet.settle(0, Settled::Delivered);
+    drop(ticket);
+    assert!(
+        matches!(
+            inlet.take_failure(),
+            Some(ConsumerError::Ledger { offset: 5, .. })
+        ),
+        "the second one is found out"
+    );
+    assert!(inlet.take_failure().is_none(), "it is told once");
+    assert_eq!(
+        inlet.request_commit(),
+        None,
+        "what is done is not known any more"
+    );
+}
+
+#[test]
+fn begins_once_and_not_after_it_was_closed() {
+    let told = inlet(100, Position::NotYet);
+    assert_eq!(told.told(), None);
+    assert!(!told.begin(Position::NotYet));
+    assert!(told.begin(Position::From(7)));
+    assert!(!told.begin(Position::Committed));
+    assert_eq!(told.told(), Some(Begin::At(7)));
+    let closed = inlet(100, Position::NotYet);
+    closed.close();
+    assert!(!closed.begin(Position::From(7)));
+    assert_eq!(closed.told(), None);
+}

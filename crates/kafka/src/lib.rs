@@ -1,0 +1,40 @@
+//! librdkafka as the rest of the workspace uses it: what its safe binding leaves rough is made smooth
+//! here, once, and everything unsafe about Kafka is here.
+//!
+//! - [`Properties`] → [`ClientConfig`]: an operator's properties, checked, with our defaults, never
+//!   showing a secret.
+//! - [`GroupClient`]: a member of a consumer group, whose partitions are read in bursts
+//!   ([`PartitionQueue`]) and whose commits have answers ([`CommitQueue`]).
+//! - [`Producer`]: records in bulk ([`Topic::produce`]), each with what it owes.
+//! - [`Trouble`]: what an error code asks of us. Decisions are made by codes, never by the words of a
+//!   message.
+//! - [`describe`]: whether brokers answer and topics exist.
+//! - [`Cluster`]: a Kafka inside the process, for demonstrations and tests.
+
+mod cluster;
+mod config;
+mod describe;
+mod error;
+mod group;
+mod log;
+mod native;
+mod notices;
+mod producer;
+mod properties;
+mod trouble;
+mod waker;
+
+pub use cluster::Cluster;
+pub use config::{Choice, ClientConfig};
+pub use describe::{TopicStatus, describe};
+pub use error::KafkaError;
+pub use group::{Begin, GroupClient, GroupEvents, Member};
+pub use native::{
+    BURST_RECORDS_MAX, BulkMessage, Burst, BurstMessage, CommitAnswer, CommitQueue, Headers,
+    NotTaken, PartitionQueue,
+};
+pub use notices::Notices;
+pub use producer::{Deliveries, OutRecord, Producer, Topic};
+pub use properties::Properties;
+pub use trouble::{ErrorCode, Trouble};
+pub use waker::{Waker, now};

@@ -1,0 +1,26 @@
+//! The part of librdkafka that the safe binding does not wrap: queues read and written in bulk, commits
+//! with answers, watermarks as the client last saw them, the names of its properties.
+//!
+//! All unsafe code that talks to Kafka is in this folder.
+#![expect(
+    unsafe_code,
+    reason = "librdkafka's bulk calls, queues and mock settings have no safe binding; all of it is here"
+)]
+
+mod burst;
+mod commits;
+mod mock;
+mod names;
+mod partition;
+mod signal;
+mod topic;
+mod watermarks;
+
+pub use burst::{BURST_RECORDS_MAX, Burst, BurstMessage, Headers};
+pub use commits::{CommitAnswer, CommitQueue};
+pub(crate) use mock::lower_rebalance_delay;
+pub(crate) use names::property_names;
+pub use partition::PartitionQueue;
+pub use topic::{BulkMessage, NotTaken};
+pub(crate) use topic::{TopicHandle, flush};
+pub(crate) use watermarks::watermarks;
