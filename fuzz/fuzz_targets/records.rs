@@ -12,6 +12,12 @@ const SETTINGS: &str = r#"
     [fields]
     card_token = "card.token"
     event_id = { from = ["terminal_id", "stan", "event_time"] }
+    [columns]
+    tier = { type = "text", field = "store.tier" }
+    queue_ms = { type = "integer" }
+    is_kiosk = { type = "boolean", field = "store.kiosk" }
+    basket = { type = "float" }
+    received = { type = "timestamp" }
     [units]
     amount = "major"
     event_time = "auto"
@@ -22,7 +28,10 @@ const SETTINGS: &str = r#"
 static PLAN: LazyLock<Arc<DecodePlan>> = LazyLock::new(|| {
     let settings: DecodeSettings = toml::from_str(SETTINGS).expect("valid settings");
     let projection = Arc::new(Projection::new(Column::ALL.iter().copied()));
-    Arc::new(DecodePlan::new(&settings, projection, &KeySpec::terminal()).expect("valid plan"))
+    let own = settings.own_columns().expect("valid columns");
+    let key = KeySpec::terminal();
+    let plan = DecodePlan::with_own_columns(&settings, projection, &own, &key);
+    Arc::new(plan.expect("valid plan"))
 });
 
 const GOOD: &[u8] = br#"{"type":"transaction","stan":7,"event_time":1522540831,"acquirer_id":"A",
@@ -76,4 +85,5 @@ fuzz_target!(|data: &[u8]| {
     let without = Decoder::new(Arc::clone(&PLAN)).decode(&batch(good));
     assert!(without.refusals.is_empty());
     assert_eq!(without.events.columns, together.events.columns);
+    assert_eq!(without.events.joined, together.events.joined);
 });

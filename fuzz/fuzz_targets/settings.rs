@@ -12,7 +12,11 @@ fuzz_target!(|text: &str| {
         return;
     };
     let projection = Arc::new(Projection::new(Column::ALL.iter().copied()));
-    let Ok(plan) = DecodePlan::new(&settings, projection, &KeySpec::terminal()) else {
+    let Ok(own) = settings.own_columns() else {
+        return;
+    };
+    let key = KeySpec::terminal();
+    let Ok(plan) = DecodePlan::with_own_columns(&settings, projection, &own, &key) else {
         return;
     };
     let mut raw = RawBatch::new(TopicPartition::new("t", 0));

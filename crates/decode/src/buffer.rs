@@ -3,20 +3,36 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int64Array, NullBufferBuilder, StringArray, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, NullBufferBuilder, StringArray,
+    TimestampMillisecondArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::ArrowNativeType;
 use arrow::error::ArrowError;
 use tillwatch_records::column::ColumnType;
 
-/// Values of one column. Rows that are left out are null: they cost nothing until a later row has a
-/// value, so columns that a source never fills are free.
-#[derive(Debug)]
-pub(crate) enum ColumnBuffer {
-    Text(TextBuffer),
-    Int64(FixedBuffer<i64>),
-    Float64(FixedBuffer<f64>),
-    TimestampMs(FixedBuffer<i64>),
+/// The buffers of all columns that are read, by type, so that whoever fills one names its type as well.
+/// Rows that are left out are null: they cost nothing until a later row has a value, so columns that
+/// records never fill are free.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(crate) texts: Vec<TextBuffer>,
+    pub(crate) integers: Vec<FixedBuffer<i64>>,
+    pub(crate) floats: Vec<FixedBuffer<f64>>,
+    /// Milliseconds since 1970, UTC.
+    pub(crate) times: Vec<FixedBuffer<i64>>,
+    /// 0 or 1.
+    pub(crate) booleans: Vec<FixedBuffer<u8>>,
+}
+
+/// Which buffer a column has: its type, and its position among those of the type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BufferId {
+    Text(usize),
+    Integer(usize),
+    Float(usize),
+    Time(usize),
+    Boolean(usize),
 }
 
 /// Texts back to back.
@@ -36,70 +52,79 @@ pub(crate) struct FixedBuffer<T> {
     nulls: NullBufferBuilder,
 }
 
-impl ColumnBuffer {
-    pub(crate) fn new(kind: ColumnType) -> Self {
+impl Buffers {
+    /// Empty buffers for columns of types `kinds`.
+    pub(crate) fn new(kinds: &[ColumnType]) -> Self {
+        let mut buffers = Self::default();
+        for kind in kinds {
+            buffers.add(*kind);
+        }
+        buffers
+    }
+
+    /// Adds an empty buffer for a column of type `kind`.
+    pub(crate) fn add(&mut self, kind: ColumnType) -> BufferId {
         match kind {
-            ColumnType::Text => Self::Text(TextBuffer::new()),
-            ColumnType::Int64 => Self::Int64(FixedBuffer::new()),
-            ColumnType::Float64 => Self::Float64(FixedBuffer::new()),
-            ColumnType::TimestampMs => Self::TimestampMs(FixedBuffer::new()),
+            ColumnType::Text => BufferId::Text(self.add_text()),
+            ColumnType::Int64 => BufferId::Integer(push(&mut self.integers, FixedBuffer::new())),
+            ColumnType::Float64 => BufferId::Float(push(&mut self.floats, FixedBuffer::new())),
+            ColumnType::TimestampMs => BufferId::Time(self.add_time()),
+            ColumnType::Boolean => BufferId::Boolean(push(&mut self.booleans, FixedBuffer::new())),
         }
     }
 
+    /// Adds an empty buffer of texts; its position among them.
+    pub(crate) fn add_text(&mut self) -> usize {
+        push(&mut self.texts, TextBuffer::new())
+    }
+
+    /// Adds an empty buffer of times; its position among them.
+    pub(crate) fn add_time(&mut self) -> usize {
+        push(&mut self.times, FixedBuffer::new())
+    }
+
     pub(crate) fn reserve(&mut self, rows: usize) {
-        match self {
-            Self::Text(text) => text.ends.reserve(rows),
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.values.reserve(rows),
-            Self::Float64(fixed) => fixed.values.reserve(rows),
-        }
+        self.texts.iter_mut().for_each(|b| b.ends.reserve(rows));
+        self.integers
+            .iter_mut()
+            .for_each(|b| b.values.reserve(rows));
+        self.floats.iter_mut().for_each(|b| b.values.reserve(rows));
+        self.times.iter_mut().for_each(|b| b.values.reserve(rows));
+        self.booleans
+            .iter_mut()
+            .for_each(|b| b.values.reserve(rows));
     }
 
     /// Forgets everything after the first `rows` rows.
     pub(crate) fn truncate(&mut self, rows: usize) {
-        match self {
-            Self::Text(text) => text.truncate(rows),
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.truncate(rows),
-            Self::Float64(fixed) => fixed.truncate(rows),
-        }
+        self.texts.iter_mut().for_each(|b| b.truncate(rows));
+        self.integers.iter_mut().for_each(|b| b.truncate(rows));
+        self.floats.iter_mut().for_each(|b| b.truncate(rows));
+        self.times.iter_mut().for_each(|b| b.truncate(rows));
+        self.booleans.iter_mut().for_each(|b| b.truncate(rows));
     }
 
-    /// The text of `row`, the last one; `None` where it is null or the column is not text.
-    pub(crate) fn last_text(&self, row: usize) -> Option<&[u8]> {
-        match self {
-            Self::Text(text) => text.last(row),
-            _ => None,
-        }
-    }
-
-    /// The integer or time of `row`, the last one; `None` where it is null or the column is neither.
-    pub(crate) fn last_i64(&self, row: usize) -> Option<i64> {
-        match self {
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.last(row),
-            _ => None,
-        }
-    }
-
-    /// The values as an array of `rows` rows; the buffer is empty afterwards.
-    pub(crate) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
-        self.truncate(rows);
-        match self {
-            Self::Text(text) => text.fill(rows),
-            Self::Int64(fixed) | Self::TimestampMs(fixed) => fixed.fill(rows),
-            Self::Float64(fixed) => fixed.fill(rows),
-        }
-        Ok(match self {
-            Self::Text(text) => Arc::new(text.finish()?),
-            Self::Int64(fixed) => {
-                let (values, nulls) = (fixed.take(), fixed.nulls.finish());
+    /// The values of a column as an array of `rows` rows; its buffer is empty afterwards.
+    pub(crate) fn finish(&mut self, id: BufferId, rows: usize) -> Result<ArrayRef, ArrowError> {
+        Ok(match id {
+            BufferId::Text(at) => Arc::new(self.texts[at].finish(rows)?),
+            BufferId::Integer(at) => {
+                let (values, nulls) = self.integers[at].finish(rows);
                 Arc::new(Int64Array::try_new(values, nulls)?)
             }
-            Self::Float64(fixed) => {
-                let (values, nulls) = (fixed.take(), fixed.nulls.finish());
+            BufferId::Float(at) => {
+                let (values, nulls) = self.floats[at].finish(rows);
                 Arc::new(Float64Array::try_new(values, nulls)?)
             }
-            Self::TimestampMs(fixed) => {
-                let (values, nulls) = (fixed.take(), fixed.nulls.finish());
+            BufferId::Time(at) => {
+                let (values, nulls) = self.times[at].finish(rows);
                 Arc::new(TimestampMillisecondArray::try_new(values, nulls)?.with_timezone("UTC"))
+            }
+            BufferId::Boolean(at) => {
+                let (values, nulls) = self.booleans[at].finish(rows);
+                let bits = BooleanBuffer::collect_bool(values.len(), |row| values[row] != 0);
+                // A null buffer of another length would panic, and is made with the values.
+                Arc::new(BooleanArray::new(bits, nulls))
             }
         })
     }
@@ -129,10 +154,19 @@ impl TextBuffer {
     #[inline]
     pub(crate) fn finish_row(&mut self, row: usize) {
         self.fill(row);
-        // A batch of raw records is below 2^31 bytes, and unescaping does not lengthen; a derived
-        // id is at most TEXT_BYTES_MAX.
+        // A batch of raw records is below 2^31 bytes. What a format makes of them is at most TEXT_BYTES_MAX
+        // for a row, as is a derived id.
         self.ends.push(self.bytes.len() as i32);
         self.nulls.append_non_null();
+    }
+
+    /// The text of `row`, the last one; `None` where it is null. Values are never null, so a row that is
+    /// there has one.
+    pub(crate) fn last(&self, row: usize) -> Option<&[u8]> {
+        if self.nulls.len() != row + 1 {
+            return None;
+        }
+        self.bytes.get(*self.ends.get(row)? as usize..)
     }
 
     /// Makes the rows that were left out before `row` null.
@@ -146,14 +180,6 @@ impl TextBuffer {
         }
     }
 
-    /// Values are never null, so a row that is there has one.
-    fn last(&self, row: usize) -> Option<&[u8]> {
-        if self.nulls.len() != row + 1 {
-            return None;
-        }
-        self.bytes.get(*self.ends.get(row)? as usize..)
-    }
-
     fn truncate(&mut self, rows: usize) {
         self.ends.truncate(rows + 1);
         let end = self.ends.last().map_or(0, |end| *end as usize);
@@ -161,7 +187,9 @@ impl TextBuffer {
         self.nulls.truncate(rows);
     }
 
-    fn finish(&mut self) -> Result<StringArray, ArrowError> {
+    fn finish(&mut self, rows: usize) -> Result<StringArray, ArrowError> {
+        self.truncate(rows);
+        self.fill(rows);
         // The next batch is likely to be as large.
         let bytes = Vec::with_capacity(self.bytes.len());
         let bytes = std::mem::replace(&mut self.bytes, bytes);
@@ -172,7 +200,7 @@ impl TextBuffer {
     }
 }
 
-impl<T: Copy + Default + arrow::datatypes::ArrowNativeType> FixedBuffer<T> {
+impl<T: Copy + Default + ArrowNativeType> FixedBuffer<T> {
     fn new() -> Self {
         Self {
             values: Vec::new(),
@@ -188,6 +216,12 @@ impl<T: Copy + Default + arrow::datatypes::ArrowNativeType> FixedBuffer<T> {
         self.nulls.append_non_null();
     }
 
+    /// The value of `row`, the last one; `None` where it is null. Values are never null, so a row that is
+    /// there has one.
+    pub(crate) fn last(&self, row: usize) -> Option<T> {
+        self.values.get(row).copied()
+    }
+
     /// Makes the rows that were left out before `row` null.
     #[inline]
     fn fill(&mut self, row: usize) {
@@ -198,17 +232,20 @@ impl<T: Copy + Default + arrow::datatypes::ArrowNativeType> FixedBuffer<T> {
         }
     }
 
-    /// Values are never null, so a row that is there has one.
-    fn last(&self, row: usize) -> Option<T> {
-        self.values.get(row).copied()
-    }
-
     fn truncate(&mut self, rows: usize) {
         self.values.truncate(rows);
         self.nulls.truncate(rows);
     }
 
-    fn take(&mut self) -> ScalarBuffer<T> {
-        ScalarBuffer::from(std::mem::take(&mut self.values))
+    fn finish(&mut self, rows: usize) -> (ScalarBuffer<T>, Option<NullBuffer>) {
+        self.truncate(rows);
+        self.fill(rows);
+        let values = ScalarBuffer::from(std::mem::take(&mut self.values));
+        (values, self.nulls.finish())
     }
+}
+
+fn push<B>(buffers: &mut Vec<B>, buffer: B) -> usize {
+    buffers.push(buffer);
+    buffers.len() - 1
 }

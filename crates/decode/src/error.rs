@@ -17,7 +17,7 @@ pub enum DecodeError {
     #[error("decode: the path `{path}` of column `{column}` {problem}")]
     BadPath {
         /// The column.
-        column: &'static str,
+        column: String,
         /// As written.
         path: String,
         /// What is wrong and what to write.
@@ -29,7 +29,7 @@ pub enum DecodeError {
     )]
     Sensitive {
         /// The column.
-        column: &'static str,
+        column: String,
         /// As written.
         path: String,
     },
@@ -45,7 +45,7 @@ pub enum DecodeError {
     #[error("decode: column `{column}` {problem}")]
     NotMappable {
         /// The column.
-        column: &'static str,
+        column: String,
         /// What is wrong and what to write.
         problem: &'static str,
     },
@@ -53,13 +53,47 @@ pub enum DecodeError {
     #[error("decode: the constant of column `{column}` is refused: {problem}")]
     BadConstant {
         /// The column.
-        column: &'static str,
+        column: String,
         /// What is wrong.
         problem: &'static str,
     },
     /// The record type is looked for in two places.
     #[error("decode: record_type names both a field and a header; keep one of them")]
-    TwoRecordTypeSources,
+    TwoRecordTypeOrigins,
+    /// A format that nobody has written.
+    #[error("decode: `{name}` is not a known format{hint}; known are {known}")]
+    UnknownFormat {
+        /// As written.
+        name: String,
+        /// The nearest known name, in words.
+        hint: String,
+        /// Every known name.
+        known: String,
+    },
+    /// A schema for a format that describes itself.
+    #[error("decode: format `{format}` takes no schema; remove it")]
+    SchemaNotTaken {
+        /// The format.
+        format: &'static str,
+    },
+    /// A column of the site's own that cannot be.
+    #[error("decode: the column `{column}` of [decode.columns] {problem}")]
+    OwnColumn {
+        /// The column.
+        column: String,
+        /// What is wrong and what to write.
+        problem: &'static str,
+    },
+    /// More columns of the site's own than are read.
+    #[error(
+        "decode: [decode.columns] has {count} columns, at most {max} are read; leave out those that nothing names"
+    )]
+    TooManyOwnColumns {
+        /// As many as there are.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
 }
 
 impl DecodeError {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use arrow::datatypes::Schema;
+use tillwatch_records::Column;
+
 /// A record that has no row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -14,72 +17,91 @@ pub struct Refusal {
     pub detail: String,
 }
 
+/// Cause of a refusal: one of those below, which records of any format may have, or one of a format's
+/// own. Codes are append-only: a published code never changes meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RefusalReason(&'static Cause);
+
+/// What is published of a cause.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Cause {
+    /// Unique among all formats.
+    pub(crate) code: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
 macro_rules! reasons {
-    ($($variant:ident $code:literal $doc:literal;)*) => {
-        /// Cause of a refusal. Codes are append-only: a published code never changes meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum RefusalReason {
-            $(#[doc = $doc] $variant,)*
-        }
-
+    ($($name:ident $code:literal $meaning:literal;)*) => {
         impl RefusalReason {
-            /// Every cause, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            $(#[doc = $meaning] pub const $name: Self = Self(&Cause { code: $code, meaning: $meaning });)*
 
-            /// The name on dead letters and metrics.
-            pub fn code(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $code,)*
-                }
-            }
+            /// The causes that records of any format may have, in the order of the documentation.
+            pub const SHARED: &'static [Self] = &[$(Self::$name,)*];
         }
     };
 }
 
 reasons! {
-    EmptyPayload "empty_payload"
+    EMPTY_PAYLOAD "empty_payload"
         "No payload (a tombstone) or one of no bytes.";
-    PayloadTooLarge "payload_too_large"
+    PAYLOAD_TOO_LARGE "payload_too_large"
         "Longer than `limits::PAYLOAD_BYTES_MAX`.";
-    ByteOrderMark "byte_order_mark"
-        "Starts with a byte order mark, which JSON does not allow.";
-    InvalidUtf8 "invalid_utf8"
-        "Not UTF-8 throughout.";
-    NotAnObject "not_an_object"
-        "Well begun JSON, but not an object.";
-    BadJson "bad_json"
-        "Not JSON, cut short, or with something after its end.";
-    TooDeep "too_deep"
-        "Nested deeper than `limits::JSON_DEPTH_MAX`.";
-    DuplicateField "duplicate_field"
+    INVALID_UTF8 "invalid_utf8"
+        "Text that is not UTF-8 throughout.";
+    DUPLICATE_FIELD "duplicate_field"
         "A mapped field given twice: which one other systems took cannot be known.";
-    UnknownRecordType "unknown_record_type"
+    UNKNOWN_RECORD_TYPE "unknown_record_type"
         "The record type field or header holds a word that is not mapped.";
-    MissingField "missing_field"
+    MISSING_FIELD "missing_field"
         "A required field is absent, null or empty.";
-    WrongType "wrong_type"
+    WRONG_TYPE "wrong_type"
         "A value of a type that its column cannot hold.";
-    BadNumber "bad_number"
+    BAD_NUMBER "bad_number"
         "Text that should be a number and is none.";
-    NumberOutOfRange "number_out_of_range"
+    NUMBER_OUT_OF_RANGE "number_out_of_range"
         "A number outside what its column can hold or mean.";
-    AmountPrecision "amount_precision"
+    AMOUNT_PRECISION "amount_precision"
         "An amount with more decimals than its currency has.";
-    AmountOutOfRange "amount_out_of_range"
+    AMOUNT_OUT_OF_RANGE "amount_out_of_range"
         "A negative amount, or one of `limits::AMOUNT_MINOR_MAX` or more.";
-    BadTime "bad_time"
+    BAD_TIME "bad_time"
         "Not a time in the configured format.";
-    TimeOutOfRange "time_out_of_range"
+    TIME_OUT_OF_RANGE "time_out_of_range"
         "A time outside 2000 to 2099: most likely a unit error.";
-    TextTooLong "text_too_long"
+    TEXT_TOO_LONG "text_too_long"
         "A text longer than `limits::TEXT_BYTES_MAX`.";
-    KeyTooLong "key_too_long"
+    KEY_TOO_LONG "key_too_long"
         "An entity key longer than `limits::KEY_BYTES_MAX`.";
-    PanInClear "pan_in_clear"
-        "A card column that holds what looks like a card number in clear.";
+    PAN_IN_CLEAR "pan_in_clear"
+        "A text column that holds what looks like a card number in clear.";
+    DECODER_DEFECT "decoder_defect"
+        "The decoder could not make columns of the batch. The record may be sound: report it, and send it again after an update.";
+}
+
+impl RefusalReason {
+    /// A cause that only records of one format have.
+    pub(crate) const fn new(cause: &'static Cause) -> Self {
+        Self(cause)
+    }
+
+    /// The name on dead letters and metrics.
+    pub fn code(self) -> &'static str {
+        self.0.code
+    }
+
+    /// What it means, in a sentence.
+    pub fn meaning(self) -> &'static str {
+        self.0.meaning
+    }
 }
 
 impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
@@ -101,8 +123,16 @@ pub(crate) enum Place {
     Record,
     /// A byte of the payload, from 0.
     Byte(usize),
-    /// A column, by its canonical name.
-    Column(&'static str),
+    /// A column.
+    Column(ColumnRef),
+}
+
+/// A column that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnRef {
+    Canonical(Column),
+    /// One of the site's own, by its position among those that are read.
+    Own(u16),
 }
 
 impl Fault {
@@ -122,18 +152,25 @@ impl Fault {
         }
     }
 
-    pub(crate) fn in_column(self, column: &'static str) -> Self {
+    pub(crate) fn in_column(self, column: ColumnRef) -> Self {
         Self {
             place: Place::Column(column),
             ..self
         }
     }
 
-    pub(crate) fn into_refusal(self, index: usize) -> Refusal {
+    /// The refusal of the record at `index`; `own` has the site's columns that are read.
+    pub(crate) fn into_refusal(self, index: usize, own: &Schema) -> Refusal {
+        let in_column = |name: &str| format!("`{name}`: {}", self.what);
         let detail = match self.place {
             Place::Record => self.what.to_owned(),
             Place::Byte(at) => format!("byte {at}: {}", self.what),
-            Place::Column(column) => format!("`{column}`: {}", self.what),
+            Place::Column(ColumnRef::Canonical(column)) => in_column(column.name()),
+            Place::Column(ColumnRef::Own(at)) => in_column(
+                own.fields()
+                    .get(usize::from(at))
+                    .map_or("", |field| field.name()),
+            ),
         };
         Refusal {
             index,

@@ -1,130 +1,161 @@
-//! The second pass: noted values to one row of the column buffers.
+//! The second pass: tokens to one row of the column buffers.
 
 mod convert;
 
 use tillwatch_records::limits::{KEY_BYTES_MAX, TEXT_BYTES_MAX};
+use tillwatch_records::{Column, RawRecord};
 
-use crate::buffer::{ColumnBuffer, TextBuffer};
-use crate::format::json::extract::{Token, TokenKind};
-use crate::refusal::{Fault, RefusalReason};
+use crate::buffer::{BufferId, Buffers, TextBuffer};
+use crate::refusal::{ColumnRef, Fault, RefusalReason};
 use crate::settings::TimeFormat;
-pub(crate) use convert::Scratch;
-use convert::{amount, degrees, exponent, integer, text_too_long, time, write_text};
+use crate::token::{Coding, Fields, Span, Token, Verbatim};
+pub(crate) use convert::{Scratch, word};
+use convert::{
+    amount, boolean, degrees, exponent, float, integer, text_too_long, time, write_text,
+};
 
-/// How the rows of one kind of record are made. Numbers are indices of buffers.
+/// How the rows of one kind of record are made. Numbers are positions among the buffers of a type.
 #[derive(Debug)]
 pub(crate) struct KindPlan {
-    /// Amounts after the rest, as they may look at the currency of their row.
-    pub(crate) steps: Vec<Step>,
+    /// Amounts after the rest, as they may look at the currency of their row; the site's own columns at
+    /// the end.
+    pub(crate) fills: Vec<Fill>,
     /// What the event id is joined from; empty when it is not.
-    pub(crate) derived: Vec<usize>,
-    /// Parts of the entity key that this kind carries.
+    pub(crate) derived: Vec<BufferId>,
+    /// Parts of the entity key that this kind carries: texts.
     pub(crate) key_parts: Vec<usize>,
-    pub(crate) event_id: Option<usize>,
-    pub(crate) event_time: Option<usize>,
+    /// A text.
+    pub(crate) event_id: usize,
+    /// A time.
+    pub(crate) event_time: usize,
+    /// A time.
     pub(crate) ingest_time: Option<usize>,
-    /// What stands in for the time of a label that has none, in order.
-    pub(crate) label_times: [Option<usize>; 2],
+    /// Times that stand in for that of a label which has none, in order.
+    pub(crate) label_times: Vec<usize>,
     pub(crate) is_label: bool,
 }
 
 /// Fills one column of a row.
 #[derive(Debug)]
-pub(crate) struct Step {
-    /// Canonical name.
-    pub(crate) column: &'static str,
-    pub(crate) buffer: usize,
+pub(crate) struct Fill {
+    pub(crate) column: ColumnRef,
     pub(crate) required: bool,
     pub(crate) convert: Convert,
-    pub(crate) source: Source,
+    pub(crate) origin: Origin,
 }
 
 /// Where a value is.
 #[derive(Debug, Clone)]
-pub(crate) enum Source {
+pub(crate) enum Origin {
     /// Noted under this slot.
     Slot(u16),
     /// In the configuration.
     Constant(Token, Box<[u8]>),
+    /// In the Kafka header of this name.
+    Header(Box<str>),
 }
 
-/// What a value becomes.
+/// What a value becomes, and in which buffer of that type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Convert {
     Text {
+        to: usize,
         /// Whether a card number might be put here by mistake.
         is_card: bool,
     },
-    Integer,
+    Integer {
+        to: usize,
+    },
+    /// An integer of minor units.
+    Amount {
+        to: usize,
+        /// The text of the currency in whose decimals it is written; `None` where it is in minor units.
+        currency: Option<usize>,
+    },
     Degrees {
+        to: usize,
         /// Largest absolute value.
         max: f64,
     },
-    Time(TimeFormat),
-    Amount {
-        /// Where the currency is, for an amount in major units.
-        currency: Option<usize>,
+    Float {
+        to: usize,
+    },
+    Boolean {
+        to: usize,
+    },
+    Time {
+        to: usize,
+        format: TimeFormat,
     },
 }
 
-const MISSING: &str = "required, but absent, null or empty";
-
-/// Writes row number `row`, the next one, to the buffers and gives the record's timestamp:
-/// `timestamp_ms`, or its event time. After a fault some buffers may hold a value too many: the caller
-/// truncates.
-pub(crate) fn write_row(
+/// Writes row number `row`, the next one, to the buffers and gives the record's timestamp: Kafka's, or its
+/// event time. `fields` is what its format makes of the record. After a fault some buffers may hold a value
+/// too many: the caller truncates.
+pub(crate) fn write_row<C: Coding>(
     plan: &KindPlan,
     row: usize,
-    buffers: &mut [ColumnBuffer],
-    tokens: &[Token],
-    payload: &[u8],
-    timestamp_ms: Option<i64>,
+    buffers: &mut Buffers,
+    fields: Fields<'_>,
+    record: &RawRecord<'_>,
     scratch: &mut Scratch,
 ) -> Result<i64, Fault> {
-    for step in &plan.steps {
-        let (token, text) = match &step.source {
-            Source::Slot(slot) => (tokens[usize::from(*slot)], payload),
-            Source::Constant(token, text) => (*token, &**text),
+    for fill in &plan.fills {
+        let (token, bytes) = match &fill.origin {
+            Origin::Slot(slot) => (fields.tokens[usize::from(*slot)], fields.bytes),
+            Origin::Constant(token, text) => (*token, &**text),
+            Origin::Header(name) => header(record, name).map_err(|f| f.in_column(fill.column))?,
         };
-        let is_present = token.kind > TokenKind::Null
-            && write_value(step, row, buffers, token, text, scratch)
-                .map_err(|fault| fault.in_column(step.column))?;
-        if step.required && !is_present {
-            return Err(missing(step.column));
+        let is_present = token.is_value()
+            && write_value::<C>(&fill.convert, row, buffers, token, bytes, scratch)
+                .map_err(|fault| fault.in_column(fill.column))?;
+        if fill.required && !is_present {
+            return Err(missing().in_column(fill.column));
         }
     }
     if !plan.derived.is_empty() {
         derive_event_id(plan, row, buffers)?;
     }
     if plan.is_label {
-        complete_label(plan, row, buffers, timestamp_ms)?;
+        complete_label(plan, row, buffers, record.timestamp_ms)?;
     }
     check_key(plan, row, buffers)?;
-    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64(row));
-    let timestamp_ms = timestamp_ms
-        .or(event_time)
-        .ok_or_else(|| missing("event_time"))?;
-    if let Some(ColumnBuffer::TimestampMs(times)) = plan.ingest_time.map(|at| &mut buffers[at]) {
-        times.push(row, timestamp_ms);
+    let event_time = buffers.times[plan.event_time].last(row);
+    let timestamp_ms = record.timestamp_ms.or(event_time);
+    let timestamp_ms = timestamp_ms.ok_or_else(|| missing().in_column(EVENT_TIME))?;
+    if let Some(to) = plan.ingest_time {
+        buffers.times[to].push(row, timestamp_ms);
     }
     Ok(timestamp_ms)
 }
 
-/// Whether the constant of `step`, if it has one, can become its value.
-pub(crate) fn check_constant(step: &Step) -> Result<(), &'static str> {
-    let Source::Constant(token, text) = &step.source else {
+/// Whether the constant of `fill`, if it has one, can become its value.
+pub(crate) fn check_constant(fill: &Fill) -> Result<(), &'static str> {
+    let Origin::Constant(token, text) = &fill.origin else {
         return Ok(());
     };
-    let mut scratch = Scratch::default();
-    let checked = match step.convert {
-        Convert::Text { is_card } => write_text(&mut TextBuffer::new(), 0, *token, text, is_card),
-        Convert::Integer | Convert::Amount { currency: None } => {
-            integer(*token, text, &mut scratch).map(|value| value.is_some())
+    let (token, mut scratch) = (*token, Scratch::default());
+    let checked = match fill.convert {
+        Convert::Text { is_card, .. } => {
+            write_text::<Verbatim>(&mut TextBuffer::new(), 0, token, text, is_card)
+        }
+        Convert::Integer { .. } | Convert::Amount { currency: None, .. } => {
+            integer::<Verbatim>(token, text, &mut scratch).map(|value| value.is_some())
         }
         // Checked against each record's currency.
-        Convert::Amount { currency: Some(_) } => Ok(true),
-        Convert::Degrees { max } => degrees(*token, text, max, &mut scratch).map(|v| v.is_some()),
-        Convert::Time(format) => time(*token, text, format, &mut scratch).map(|v| v.is_some()),
+        Convert::Amount { .. } => Ok(true),
+        Convert::Degrees { max, .. } => {
+            degrees::<Verbatim>(token, text, max, &mut scratch).map(|value| value.is_some())
+        }
+        Convert::Float { .. } => {
+            float::<Verbatim>(token, text, &mut scratch).map(|value| value.is_some())
+        }
+        Convert::Boolean { .. } => {
+            boolean::<Verbatim>(token, text, &mut scratch).map(|value| value.is_some())
+        }
+        Convert::Time { format, .. } => {
+            time::<Verbatim>(token, text, format, &mut scratch).map(|value| value.is_some())
+        }
     };
     match checked {
         Ok(true) => Ok(()),
@@ -133,49 +164,73 @@ pub(crate) fn check_constant(step: &Step) -> Result<(), &'static str> {
     }
 }
 
-fn missing(column: &'static str) -> Fault {
-    Fault::new(RefusalReason::MissingField, MISSING).in_column(column)
+const EVENT_ID: ColumnRef = ColumnRef::Canonical(Column::EventId);
+const EVENT_TIME: ColumnRef = ColumnRef::Canonical(Column::EventTime);
+
+fn missing() -> Fault {
+    let what = "required, but absent, null or empty";
+    Fault::new(RefusalReason::MISSING_FIELD, what)
 }
 
-/// Writes a value to the buffer of `step`; whether it is one, rather than null.
+/// The text of a header, which no format has looked at.
+#[cold]
+fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), Fault> {
+    let Some(value) = record.header(name) else {
+        return Ok((Token::Absent, &[]));
+    };
+    if std::str::from_utf8(value).is_err() {
+        return Err(Fault::new(RefusalReason::INVALID_UTF8, "not UTF-8"));
+    }
+    Ok((Token::Text(Span::new(0, value.len())), value))
+}
+
+/// Writes a value to its buffer; whether it is one, rather than null.
 #[inline]
-fn write_value(
-    step: &Step,
+fn write_value<C: Coding>(
+    convert: &Convert,
     row: usize,
-    buffers: &mut [ColumnBuffer],
+    buffers: &mut Buffers,
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
-    let scale = match step.convert {
-        Convert::Amount {
-            currency: Some(currency),
-        } => exponent(buffers[currency].last_text(row), scratch)?,
-        _ => 0,
-    };
-    match (step.convert, &mut buffers[step.buffer]) {
-        (Convert::Text { is_card }, ColumnBuffer::Text(column)) => {
-            write_text(column, row, token, text, is_card)
+    match *convert {
+        Convert::Text { to, is_card } => {
+            write_text::<C>(&mut buffers.texts[to], row, token, bytes, is_card)
         }
-        (Convert::Integer, ColumnBuffer::Int64(column)) => {
-            let value = integer(token, text, scratch)?;
-            Ok(value.map(|value| column.push(row, value)).is_some())
+        Convert::Integer { to } => {
+            let value = integer::<C>(token, bytes, scratch)?;
+            let written = value.map(|value| buffers.integers[to].push(row, value));
+            Ok(written.is_some())
         }
-        (Convert::Amount { .. }, ColumnBuffer::Int64(column)) => {
-            let value = amount(token, text, scale, scratch)?;
-            Ok(value.map(|value| column.push(row, value)).is_some())
+        Convert::Amount { to, currency } => {
+            let scale = match currency {
+                Some(currency) => exponent(buffers.texts[currency].last(row), scratch)?,
+                None => 0,
+            };
+            let value = amount::<C>(token, bytes, scale, scratch)?;
+            let written = value.map(|value| buffers.integers[to].push(row, value));
+            Ok(written.is_some())
         }
-        (Convert::Degrees { max }, ColumnBuffer::Float64(column)) => {
-            let value = degrees(token, text, max, scratch)?;
-            Ok(value.map(|value| column.push(row, value)).is_some())
+        Convert::Degrees { to, max } => {
+            let value = degrees::<C>(token, bytes, max, scratch)?;
+            let written = value.map(|value| buffers.floats[to].push(row, value));
+            Ok(written.is_some())
         }
-        (Convert::Time(format), ColumnBuffer::TimestampMs(column)) => {
-            let value = time(token, text, format, scratch)?;
-            Ok(value.map(|value| column.push(row, value)).is_some())
+        Convert::Float { to } => {
+            let value = float::<C>(token, bytes, scratch)?;
+            let written = value.map(|value| buffers.floats[to].push(row, value));
+            Ok(written.is_some())
         }
-        _ => {
-            debug_assert!(false, "a step and its buffer are made from one column type");
-            Ok(false)
+        Convert::Boolean { to } => {
+            let value = boolean::<C>(token, bytes, scratch)?;
+            let written = value.map(|value| buffers.booleans[to].push(row, u8::from(value)));
+            Ok(written.is_some())
+        }
+        Convert::Time { to, format } => {
+            let value = time::<C>(token, bytes, format, scratch)?;
+            let written = value.map(|value| buffers.times[to].push(row, value));
+            Ok(written.is_some())
         }
     }
 }
@@ -183,30 +238,16 @@ fn write_value(
 /// Joins the event id from the other columns of the row: parts separated by `/`, in which `~` is
 /// written `~0` and `/` is written `~1`, so that different parts never give the same id. Times are in
 /// milliseconds.
-fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut [ColumnBuffer]) -> Result<(), Fault> {
-    let Some(ColumnBuffer::Text(target)) = plan.event_id.map(|at| &mut buffers[at]) else {
-        return Ok(());
-    };
-    let mut id = std::mem::take(target.bytes());
+fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut Buffers) -> Result<(), Fault> {
+    let mut id = std::mem::take(buffers.texts[plan.event_id].bytes());
     let start = id.len();
     let mut is_whole = true;
     for (position, part) in plan.derived.iter().enumerate() {
         if position > 0 {
             id.push(b'/');
         }
-        let part = &buffers[*part];
-        if let Some(text) = part.last_text(row) {
-            for byte in text {
-                match byte {
-                    b'~' => id.extend_from_slice(b"~0"),
-                    b'/' => id.extend_from_slice(b"~1"),
-                    other => id.push(*other),
-                }
-            }
-        } else if let Some(number) = part.last_i64(row) {
-            id.extend_from_slice(number.to_string().as_bytes());
-        } else {
-            is_whole = false;
+        is_whole = append_part(*part, row, buffers, &mut id);
+        if !is_whole {
             break;
         }
     }
@@ -214,20 +255,46 @@ fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut [ColumnBuffer]) ->
     if !is_whole {
         id.truncate(start);
     }
-    if let Some(ColumnBuffer::Text(target)) = plan.event_id.map(|at| &mut buffers[at]) {
-        *target.bytes() = id;
-        if is_whole {
-            target.finish_row(row);
-        }
+    let target = &mut buffers.texts[plan.event_id];
+    *target.bytes() = id;
+    if is_whole {
+        target.finish_row(row);
     }
     if is_long {
-        return Err(text_too_long().in_column("event_id"));
+        return Err(text_too_long().in_column(EVENT_ID));
     }
     if !is_whole && !plan.is_label {
         let what = "a column that it is derived from is absent, null or empty";
-        return Err(Fault::new(RefusalReason::MissingField, what).in_column("event_id"));
+        return Err(Fault::new(RefusalReason::MISSING_FIELD, what).in_column(EVENT_ID));
     }
     Ok(())
+}
+
+/// Appends the value of a column as a part of the event id; whether there is one.
+fn append_part(part: BufferId, row: usize, buffers: &Buffers, id: &mut Vec<u8>) -> bool {
+    let number = match part {
+        BufferId::Text(at) => {
+            let Some(text) = buffers.texts[at].last(row) else {
+                return false;
+            };
+            for byte in text {
+                match byte {
+                    b'~' => id.extend_from_slice(b"~0"),
+                    b'/' => id.extend_from_slice(b"~1"),
+                    other => id.push(*other),
+                }
+            }
+            return true;
+        }
+        BufferId::Integer(at) => buffers.integers[at].last(row).map(Token::Integer),
+        BufferId::Time(at) => buffers.times[at].last(row).map(Token::TimeMs),
+        BufferId::Float(at) => buffers.floats[at].last(row).map(Token::Float),
+        BufferId::Boolean(at) => {
+            let value = buffers.booleans[at].last(row);
+            value.map(|value| Token::Integer(i64::from(value)))
+        }
+    };
+    number.map(|number| number.write_digits(id)).is_some()
 }
 
 /// A label names its transaction by event id, or by key and event time. Without a time of its own it
@@ -235,41 +302,34 @@ fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut [ColumnBuffer]) ->
 fn complete_label(
     plan: &KindPlan,
     row: usize,
-    buffers: &mut [ColumnBuffer],
+    buffers: &mut Buffers,
     timestamp_ms: Option<i64>,
 ) -> Result<(), Fault> {
-    let has_id = plan
-        .event_id
-        .is_some_and(|at| buffers[at].last_text(row).is_some());
-    let event_time = plan.event_time.and_then(|at| buffers[at].last_i64(row));
-    let has_key = plan
-        .key_parts
-        .iter()
-        .all(|part| buffers[*part].last_text(row).is_some());
+    let has_id = buffers.texts[plan.event_id].last(row).is_some();
+    let event_time = buffers.times[plan.event_time].last(row);
+    let mut key_parts = plan.key_parts.iter();
+    let has_key = key_parts.all(|part| buffers.texts[*part].last(row).is_some());
     let is_named = has_id || (has_key && event_time.is_some());
     if !is_named {
         let what = "a label needs an event id, or the key and event time of its transaction";
-        return Err(Fault::new(RefusalReason::MissingField, what));
+        return Err(Fault::new(RefusalReason::MISSING_FIELD, what));
     }
     if event_time.is_some() {
         return Ok(());
     }
-    let mut others = plan.label_times.iter().flatten();
+    let mut others = plan.label_times.iter();
     let time = others
-        .find_map(|at| buffers[*at].last_i64(row))
+        .find_map(|at| buffers.times[*at].last(row))
         .or(timestamp_ms)
-        .ok_or_else(|| missing("event_time"))?;
-    if let Some(ColumnBuffer::TimestampMs(times)) = plan.event_time.map(|at| &mut buffers[at]) {
-        times.push(row, time);
-    }
+        .ok_or_else(|| missing().in_column(EVENT_TIME))?;
+    buffers.times[plan.event_time].push(row, time);
     Ok(())
 }
 
-fn check_key(plan: &KindPlan, row: usize, buffers: &[ColumnBuffer]) -> Result<(), Fault> {
+fn check_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> Result<(), Fault> {
     let parts = || {
-        plan.key_parts
-            .iter()
-            .filter_map(|part| buffers[*part].last_text(row))
+        let parts = plan.key_parts.iter();
+        parts.filter_map(|part| buffers.texts[*part].last(row))
     };
     let separators = plan.key_parts.len();
     let length = parts().map(<[u8]>::len).sum::<usize>() + separators;
@@ -282,10 +342,8 @@ fn check_key(plan: &KindPlan, row: usize, buffers: &[ColumnBuffer]) -> Result<()
         .map(|part| part.iter().filter(is_escaped).count())
         .sum();
     if length + escapes > KEY_BYTES_MAX {
-        return Err(Fault::new(
-            RefusalReason::KeyTooLong,
-            "the entity key is too long",
-        ));
+        let what = "the entity key is too long";
+        return Err(Fault::new(RefusalReason::KEY_TOO_LONG, what));
     }
     Ok(())
 }

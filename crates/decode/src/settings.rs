@@ -5,15 +5,22 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tillwatch_records::RecordKind;
 
-/// How a site's JSON records become columns. An empty table reads records that use the canonical
-/// names, amounts in minor units and times in milliseconds.
+/// How a site's records become columns. An empty table reads JSON that uses the canonical names, amounts
+/// in minor units and times in milliseconds.
 ///
 /// ```toml
+/// [decode]
+/// format = "json"
+///
 /// [decode.fields]
 /// terminal_id = "tid"                       # another name
 /// card_token = "card.token"                 # a path into nested objects; write a literal dot as \.
 /// currency = { constant = "EUR" }           # the same in every record
 /// event_id = { from = ["terminal_id", "stan", "event_time"] }   # values joined by `/`
+///
+/// [decode.columns]                          # columns of the site's own
+/// store_tier = { type = "text", field = "store.tier" }
+/// received = { type = "timestamp", format = "rfc3339", header = "received-at" }
 ///
 /// [decode.units]
 /// amount = "major"                          # 57.16 EUR is 5716 minor units
@@ -23,12 +30,16 @@ use tillwatch_records::RecordKind;
 /// field = "type"
 /// values = { AUTH = "transaction", STATUS = "terminal_event" }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecodeSettings {
+    /// Encoding of the payloads. Default: `"json"`.
+    pub format: String,
     /// Canonical column name → where its value is. A column that is not named here is read from a
     /// field of its canonical name. Default: empty.
-    pub fields: BTreeMap<String, FieldSource>,
+    pub fields: BTreeMap<String, FieldOrigin>,
+    /// Name of a column of the site's own → its type and where its value is. Default: empty.
+    pub columns: BTreeMap<String, OwnColumnSettings>,
     /// Units of amounts and times.
     pub units: UnitSettings,
     /// How the type of a record is told.
@@ -41,20 +52,20 @@ pub struct DecodeSettings {
     untagged,
     expecting = "a field's name or path, { constant = … }, or { from = [columns…] } for the event id"
 )]
-pub enum FieldSource {
+pub enum FieldOrigin {
     /// A field, by name or by a path of names separated by dots. A dot or a backslash in a name is
     /// written with a backslash before it.
     Path(String),
     /// No field: every record has this value.
-    Constant(ConstantSource),
+    Constant(ConstantOrigin),
     /// No field: the values of other columns, joined. Only for `event_id`.
-    Derived(DerivedSource),
+    Derived(DerivedOrigin),
 }
 
 /// `{ constant = … }`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConstantSource {
+pub struct ConstantOrigin {
     /// The value, written as a record would hold it.
     pub constant: Constant,
 }
@@ -62,9 +73,40 @@ pub struct ConstantSource {
 /// `{ from = […] }`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DerivedSource {
+pub struct DerivedOrigin {
     /// Canonical column names, at least one; a record that lacks any of them has no event id.
     pub from: Vec<String>,
+}
+
+/// A column of the site's own, `{ type = …, field = … }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnColumnSettings {
+    /// Type of its values.
+    #[serde(rename = "type")]
+    pub kind: OwnColumnType,
+    /// The field that holds it, by name or path as under `fields`. Default: the one called as the column.
+    pub field: Option<String>,
+    /// The Kafka header that holds it, in place of a field. Default: none.
+    pub header: Option<String>,
+    /// Format of a timestamp. Default: that of `event_time`.
+    pub format: Option<TimeFormat>,
+}
+
+/// Type of a column of the site's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnColumnType {
+    /// UTF-8 text of at most `limits::TEXT_BYTES_MAX` bytes.
+    Text,
+    /// Signed 64-bit integer.
+    Integer,
+    /// IEEE 754 double, finite.
+    Float,
+    /// True or false; as text `true` and `false`, as a number 1 and 0.
+    Boolean,
+    /// Time of the years 2000 to 2099.
+    Timestamp,
 }
 
 /// A value in configuration.
@@ -146,6 +188,18 @@ pub struct RecordTypeSettings {
     pub values: BTreeMap<String, RecordKind>,
     /// The type of a record that nothing else tells. Default: `"transaction"`.
     pub default: RecordKind,
+}
+
+impl Default for DecodeSettings {
+    fn default() -> Self {
+        Self {
+            format: "json".to_owned(),
+            fields: BTreeMap::new(),
+            columns: BTreeMap::new(),
+            units: UnitSettings::default(),
+            record_type: RecordTypeSettings::default(),
+        }
+    }
 }
 
 impl Default for RecordTypeSettings {

@@ -1,6 +1,8 @@
 //! The decoder as a whole: what is read, what is refused, and that a refusal stays alone.
 
-mod property;
+mod format;
+mod own;
+pub(crate) mod property;
 mod refusals;
 
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use tillwatch_records::{
     Column, EventBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
 };
 
-use crate::format::json::scan::Cursor;
 use crate::sensitive::is_sensitive_name;
-use crate::{DecodeError, DecodePlan, DecodeSettings, Decoded, Decoder, RefusalReason};
+use crate::{
+    DecodeError, DecodePlan, DecodeSettings, Decoded, Decoder, RefusalReason, refusal_reasons,
+};
 
 /// A whole, small transaction.
 const GOOD: &str = r#"{"event_id":"e1","event_time":1522540831250,"acquirer_id":"A","merchant_id":"M","terminal_id":"T","amount_minor":5716,"currency":"EUR"}"#;
@@ -234,13 +237,13 @@ fn minor_amounts_are_bounded() {
     assert_eq!(refused("5716.00"), None);
     assert_eq!(
         refused("1000000000000"),
-        Some(RefusalReason::AmountOutOfRange)
+        Some(RefusalReason::AMOUNT_OUT_OF_RANGE)
     );
-    assert_eq!(refused("-1"), Some(RefusalReason::AmountOutOfRange));
-    assert_eq!(refused("57.16"), Some(RefusalReason::AmountPrecision));
-    assert_eq!(refused("\"x\""), Some(RefusalReason::BadNumber));
-    assert_eq!(refused("true"), Some(RefusalReason::WrongType));
-    assert_eq!(refused("null"), Some(RefusalReason::MissingField));
+    assert_eq!(refused("-1"), Some(RefusalReason::AMOUNT_OUT_OF_RANGE));
+    assert_eq!(refused("57.16"), Some(RefusalReason::AMOUNT_PRECISION));
+    assert_eq!(refused("\"x\""), Some(RefusalReason::BAD_NUMBER));
+    assert_eq!(refused("true"), Some(RefusalReason::WRONG_TYPE));
+    assert_eq!(refused("null"), Some(RefusalReason::MISSING_FIELD));
 }
 
 #[test]
@@ -255,10 +258,10 @@ fn times_without_a_zone_are_utc() {
         let time = value(settings, &payload, Column::EventTime);
         assert_eq!(time, Ok(Some("1522540831000".into())));
     }
-    assert_eq!(reason(settings, GOOD), Some(RefusalReason::BadTime));
+    assert_eq!(reason(settings, GOOD), Some(RefusalReason::BAD_TIME));
     assert_eq!(
         reason("", replaced("event_time", "1522540831")),
-        Some(RefusalReason::TimeOutOfRange)
+        Some(RefusalReason::TIME_OUT_OF_RANGE)
     );
 }
 
@@ -295,7 +298,10 @@ fn record_types_come_from_field_header_or_topic() {
         decoded.events.kinds,
         [RecordKind::TerminalEvent, RecordKind::Transaction]
     );
-    assert_eq!(decoded.refusals[0].reason, RefusalReason::UnknownRecordType);
+    assert_eq!(
+        decoded.refusals[0].reason,
+        RefusalReason::UNKNOWN_RECORD_TYPE
+    );
     // Without a Kafka timestamp the event time stands in.
     assert_eq!(decoded.events.record_timestamps_ms, [1_522_540_831_250; 2]);
 

@@ -1,5 +1,5 @@
 //! The canonical columns: one place that names every field the product knows, with its type, the
-//! record types that carry it and its source.
+//! record types that carry it and its origin.
 
 use std::sync::Arc;
 
@@ -7,7 +7,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::kind::RecordKind;
 
-/// Type of a canonical column. Few on purpose: every stage handles all of them.
+/// What the name of every column of reference data starts with, and that of no other column.
+pub const REFERENCE_PREFIX: &str = "registry_";
+
+/// Type of a column. Few on purpose: every step of the flow handles all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     /// UTF-8 text; codes are text, so that leading zeros and unknown codes survive.
@@ -18,6 +21,8 @@ pub enum ColumnType {
     Float64,
     /// Milliseconds since 1970, UTC.
     TimestampMs,
+    /// True or false. Columns of a site's own alone: no canonical column has it.
+    Boolean,
 }
 
 impl ColumnType {
@@ -28,6 +33,7 @@ impl ColumnType {
             Self::Int64 => DataType::Int64,
             Self::Float64 => DataType::Float64,
             Self::TimestampMs => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+            Self::Boolean => DataType::Boolean,
         }
     }
 }
@@ -41,7 +47,7 @@ pub struct ColumnSpec {
     pub kind: ColumnType,
     /// Record types that carry it.
     pub carried_by: &'static [RecordKind],
-    /// Meaning, unit and source.
+    /// Meaning, unit and origin.
     pub doc: &'static str,
 }
 
@@ -251,7 +257,7 @@ impl Column {
         SPECS.iter().map(|spec| spec.name)
     }
 
-    /// The Arrow field. Nullable always: what a stage requires it checks by itself.
+    /// The Arrow field. Nullable always: what a step of the flow requires it checks by itself.
     pub fn field(self) -> Field {
         Field::new(self.name(), self.kind().data_type(), true)
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::TimestampMillisecondType;
+use arrow::datatypes::{Schema, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
 use crate::column::{Column, Projection};
@@ -33,8 +33,9 @@ pub struct EventBatch {
     /// One array per projected column, as many rows as `offsets`. A column that a record lacks is
     /// null there.
     pub columns: RecordBatch,
-    /// What was joined to the records on their way: reference data of the entity, features of an
-    /// earlier stage. As many rows as `offsets`; no name is that of a canonical column.
+    /// Columns by name that are not canonical: the site's own, and what was joined to the records on their
+    /// way, which is reference data of the entity and features of an earlier stage. As many rows as
+    /// `offsets`; no name is that of a canonical column.
     pub joined: Option<RecordBatch>,
 }
 
@@ -62,6 +63,25 @@ impl EventBatch {
             Some(column) => self.column(column),
             None => self.joined.as_ref()?.column_by_name(name),
         }
+    }
+
+    /// Joins `columns`, of as many rows, to those that are joined already.
+    ///
+    /// # Errors
+    /// Fails when the number of rows is another; nothing is joined then.
+    pub fn join(&mut self, columns: RecordBatch) -> Result<(), ArrowError> {
+        let rows = self.offsets.len();
+        if self.joined.is_none() && columns.num_rows() == rows {
+            self.joined = Some(columns);
+            return Ok(());
+        }
+        let parts = || self.joined.iter().chain([&columns]);
+        let fields = parts().flat_map(|part| part.schema_ref().fields()).cloned();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let arrays = parts().flat_map(RecordBatch::columns).cloned().collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        self.joined = Some(RecordBatch::try_new_with_options(schema, arrays, &options)?);
+        Ok(())
     }
 
     /// The text array of `column`, if projected and text.

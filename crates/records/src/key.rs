@@ -21,8 +21,10 @@ pub enum KeyError {
     /// No column was named.
     #[error("a key needs at least one column")]
     Empty,
-    /// A name that is no column.
-    #[error("key column `{name}` is not a known column{hint}")]
+    /// A name that is no canonical column.
+    #[error(
+        "key column `{name}` is not a canonical column{hint}; one of [decode.columns] cannot be part of a key: map its field to a canonical text column in [decode.fields]"
+    )]
     Unknown {
         /// As written.
         name: String,
@@ -302,7 +304,8 @@ mod tests {
         let error = KeySpec::from_names(&["terminal"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "key column `terminal` is not a known column; did you mean `terminal_id`?"
+            "key column `terminal` is not a canonical column; did you mean `terminal_id`?; one of \
+             [decode.columns] cannot be part of a key: map its field to a canonical text column in [decode.fields]"
         );
     }
 }

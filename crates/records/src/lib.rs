@@ -1,4 +1,4 @@
-//! What travels between the stages, in flow order:
+//! What travels between the steps of the flow, in their order:
 //! [`RawBatch`] (consumer) → [`EventBatch`] (decode) → [`FeatureBatch`] (feature-extraction) →
 //! [`ScoreBatch`] (scoring) → sink.
 //!

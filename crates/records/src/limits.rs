@@ -9,6 +9,12 @@ pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 /// characters; `detail` of a terminal event is free text.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
+/// Columns of a site's own. As many as there are canonical ones, with room: each is a buffer of every lane.
+pub const OWN_COLUMNS_MAX: usize = 64;
+
+/// Longest name of a column of a site's own, in bytes: what a person reads in a rule and its reason.
+pub const OWN_COLUMN_NAME_BYTES_MAX: usize = 64;
+
 /// Longest entity key, in bytes: acquirer (11) + merchant (15) + terminal (16) with room for sites
 /// that use longer names.
 pub const KEY_BYTES_MAX: usize = 256;

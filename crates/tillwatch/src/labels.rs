@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
-use tillwatch_decode::{DecodeSettings, FieldSource, TimeFormat};
+use tillwatch_decode::{DecodeSettings, FieldOrigin, TimeFormat};
 use tillwatch_records::{Column, KeySpec};
 
 use crate::config::LabelSettings;
@@ -125,15 +125,15 @@ impl LabelRecords {
 }
 
 fn is_constant(decode: &DecodeSettings, column: Column) -> bool {
-    let source = decode.fields.get(column.name());
-    matches!(source, Some(FieldSource::Constant(_)))
+    let origin = decode.fields.get(column.name());
+    matches!(origin, Some(FieldOrigin::Constant(_)))
 }
 
 /// The top-level field that `column` is read from.
 fn site_name(decode: &DecodeSettings, column: Column) -> Result<String> {
     match decode.fields.get(column.name()) {
         None => Ok(column.name().to_owned()),
-        Some(FieldSource::Path(path)) if !path.contains(['.', '\\']) => Ok(path.clone()),
+        Some(FieldOrigin::Path(path)) if !path.contains(['.', '\\']) => Ok(path.clone()),
         Some(_) => bail!(
             "label records can only be made where `{}` is a plain field of the record; it is mapped otherwise in [decode.fields]",
             column.name()

@@ -1,5 +1,72 @@
 //! JSON objects (RFC 8259).
 
-pub(crate) mod escape;
-pub(crate) mod extract;
-pub(crate) mod scan;
+mod escape;
+mod extract;
+mod reason;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::escape::Escapes;
+use self::extract::Extractor;
+use self::reason::BYTE_ORDER_MARK;
+pub(crate) use self::reason::REASONS;
+use crate::error::DecodeError;
+use crate::format::rows::{BatchReader, Format, Made, Reader, Rows};
+use crate::refusal::{Fault, RefusalReason};
+use crate::token::Fields;
+use crate::tree::FieldTree;
+
+/// The format for `fields`.
+pub(crate) fn make(fields: Arc<FieldTree>, schema: &[u8]) -> Made {
+    if !schema.is_empty() {
+        return Err(DecodeError::SchemaNotTaken { format: "json" });
+    }
+    Ok(Arc::new(Json { fields }))
+}
+
+#[derive(Debug)]
+struct Json {
+    fields: Arc<FieldTree>,
+}
+
+impl Format for Json {
+    fn rows(&self) -> Box<dyn BatchReader> {
+        Box::new(Rows::new(JsonReader {
+            extractor: Extractor::new(&self.fields),
+            fields: Arc::clone(&self.fields),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct JsonReader {
+    fields: Arc<FieldTree>,
+    extractor: Extractor,
+}
+
+impl Reader for JsonReader {
+    type Coding = Escapes;
+
+    fn read<'a>(&'a mut self, payload: &'a [u8]) -> Result<Fields<'a>, Fault> {
+        check_encoding(payload)?;
+        self.extractor.extract(&self.fields, payload)?;
+        Ok(Fields {
+            tokens: &self.extractor.tokens,
+            bytes: payload,
+        })
+    }
+}
+
+fn check_encoding(payload: &[u8]) -> Result<(), Fault> {
+    if payload.starts_with(b"\xef\xbb\xbf") {
+        let what = "the payload starts with a byte order mark";
+        return Err(Fault::new(BYTE_ORDER_MARK, what));
+    }
+    std::str::from_utf8(payload).map(drop).map_err(|error| {
+        let at = error.valid_up_to();
+        Fault::at_byte(RefusalReason::INVALID_UTF8, "not UTF-8", at)
+    })
+}

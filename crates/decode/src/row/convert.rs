@@ -1,55 +1,70 @@
-//! One noted value to what its column holds.
+//! One token to what its column holds. Generic in how the format writes text, so that each format has a
+//! copy without a call per field.
 
 use tillwatch_records::limits::{AMOUNT_MINOR_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::money;
 
 use crate::buffer::TextBuffer;
-use crate::format::json::escape::unescape;
-use crate::format::json::extract::{Token, TokenKind};
 use crate::refusal::{Fault, RefusalReason};
 use crate::sensitive::looks_like_pan;
 use crate::settings::TimeFormat;
+use crate::token::{Coding, Token};
 use crate::value::number::{Excess, NumberError, double, scaled};
-use crate::value::time::{TimeError, milliseconds};
+use crate::value::time::{TimeError, accepted, milliseconds};
 
-/// Memory that rows reuse.
+/// Room that rows reuse.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Unescaped text of a number or time.
+    /// Text of a number or time that its format does not write as such.
     text: Vec<u8>,
     /// The last currency and its exponent: most sites have few.
     currency: Vec<u8>,
     exponent: u8,
 }
 
+/// Whether there is a value, which is then the last row of `column`.
 #[inline]
-pub(super) fn write_text(
+pub(super) fn write_text<C: Coding>(
     column: &mut TextBuffer,
     row: usize,
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     is_card: bool,
 ) -> Result<bool, Fault> {
-    match token.kind {
-        TokenKind::Text | TokenKind::Number | TokenKind::True | TokenKind::False => {
-            let value = token.of(text);
+    match token {
+        Token::Text(span) | Token::Decimal(span) => {
+            let value = span.of(bytes);
             if value.len() > TEXT_BYTES_MAX {
                 return Err(text_too_long());
             }
+            if !C::IS_UTF8 && std::str::from_utf8(value).is_err() {
+                return Err(Fault::new(RefusalReason::INVALID_UTF8, "not UTF-8"));
+            }
             column.bytes().extend_from_slice(value);
         }
-        TokenKind::Escaped => {
-            unescape(token.of(text), column.bytes()).map_err(|_| lone_surrogate())?;
+        Token::Coded(span) => {
+            C::decode(span.of(bytes), column.bytes())?;
             if column.pending().len() > TEXT_BYTES_MAX {
                 return Err(text_too_long());
             }
         }
-        TokenKind::Absent | TokenKind::Null => {}
-        TokenKind::Composite => return Err(wrong_type("expected text, found an object or array")),
+        Token::Boolean(value) => column.bytes().extend_from_slice(word(value)),
+        Token::Integer(_) | Token::Float(_) | Token::TimeMs(_) => {
+            token.write_digits(column.bytes());
+        }
+        Token::Bytes(span) => {
+            let value = span.of(bytes);
+            if 2 * value.len() > TEXT_BYTES_MAX {
+                return Err(text_too_long());
+            }
+            write_hexadecimal(value, column.bytes());
+        }
+        Token::Absent | Token::Null => {}
+        Token::Composite => return Err(wrong_type("expected text, found an object or array")),
     }
     if is_card && looks_like_pan(column.pending()) {
         let what = "looks like a card number in clear; send a keyed token instead";
-        return Err(Fault::new(RefusalReason::PanInClear, what));
+        return Err(Fault::new(RefusalReason::PAN_IN_CLEAR, what));
     }
     let is_present = !column.pending().is_empty();
     if is_present {
@@ -58,25 +73,47 @@ pub(super) fn write_text(
     Ok(is_present)
 }
 
-/// The text of a number or time that was sent as a number or as text; `None` where there is none.
+/// Truth values as text.
+pub(crate) fn word(value: bool) -> &'static [u8] {
+    if value { b"true" } else { b"false" }
+}
+
+/// Two upper-case digits a byte, as EMV data objects are written.
+fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in bytes {
+        out.extend([
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
+    }
+}
+
+/// The text of a number or time, however it was sent; `None` where there is none.
 #[inline]
-fn plain<'t>(
+fn plain<'t, C: Coding>(
     token: Token,
-    text: &'t [u8],
+    bytes: &'t [u8],
     scratch: &'t mut Vec<u8>,
 ) -> Result<Option<&'t [u8]>, Fault> {
-    let found = match token.kind {
-        TokenKind::Number | TokenKind::Text => token.of(text),
-        TokenKind::Escaped => {
+    let found = match token {
+        Token::Decimal(span) | Token::Text(span) => span.of(bytes),
+        Token::Coded(span) => {
             scratch.clear();
-            unescape(token.of(text), scratch).map_err(|_| lone_surrogate())?;
+            C::decode(span.of(bytes), scratch)?;
             scratch
         }
-        TokenKind::Absent | TokenKind::Null => return Ok(None),
-        TokenKind::True | TokenKind::False => {
+        Token::Integer(_) | Token::Float(_) | Token::TimeMs(_) => {
+            scratch.clear();
+            token.write_digits(scratch);
+            scratch
+        }
+        Token::Absent | Token::Null => return Ok(None),
+        Token::Boolean(_) => {
             return Err(wrong_type("expected a number, found true or false"));
         }
-        TokenKind::Composite => {
+        Token::Bytes(_) => return Err(wrong_type("expected a number, found bytes")),
+        Token::Composite => {
             return Err(wrong_type("expected a number, found an object or array"));
         }
     };
@@ -84,43 +121,43 @@ fn plain<'t>(
 }
 
 #[inline]
-pub(super) fn integer(
+pub(super) fn integer<C: Coding>(
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     scratch: &mut Scratch,
 ) -> Result<Option<i64>, Fault> {
-    let Some(digits) = plain(token, text, &mut scratch.text)? else {
+    let Some(digits) = plain::<C>(token, bytes, &mut scratch.text)? else {
         return Ok(None);
     };
     let fault = |error| match error {
-        NumberError::NotANumber => Fault::new(RefusalReason::BadNumber, "not a number"),
-        NumberError::TooPrecise => Fault::new(RefusalReason::BadNumber, "not a whole number"),
+        NumberError::NotANumber => Fault::new(RefusalReason::BAD_NUMBER, "not a number"),
+        NumberError::TooPrecise => Fault::new(RefusalReason::BAD_NUMBER, "not a whole number"),
         NumberError::TooLarge => out_of_range("does not fit 64 bits"),
     };
     scaled(digits, 0, Excess::Refuse).map(Some).map_err(fault)
 }
 
 #[inline]
-pub(super) fn amount(
+pub(super) fn amount<C: Coding>(
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     scale: u8,
     scratch: &mut Scratch,
 ) -> Result<Option<i64>, Fault> {
-    let Some(digits) = plain(token, text, &mut scratch.text)? else {
+    let Some(digits) = plain::<C>(token, bytes, &mut scratch.text)? else {
         return Ok(None);
     };
     let range = || {
         let what = "negative, or larger than an amount can be";
-        Fault::new(RefusalReason::AmountOutOfRange, what)
+        Fault::new(RefusalReason::AMOUNT_OUT_OF_RANGE, what)
     };
     match scaled(digits, i64::from(scale), Excess::Refuse) {
         Ok(minor) if (0..AMOUNT_MINOR_MAX).contains(&minor) => Ok(Some(minor)),
         Ok(_) | Err(NumberError::TooLarge) => Err(range()),
-        Err(NumberError::NotANumber) => Err(Fault::new(RefusalReason::BadNumber, "not a number")),
+        Err(NumberError::NotANumber) => Err(Fault::new(RefusalReason::BAD_NUMBER, "not a number")),
         Err(NumberError::TooPrecise) => {
             let what = "more decimals than its unit has";
-            Err(Fault::new(RefusalReason::AmountPrecision, what))
+            Err(Fault::new(RefusalReason::AMOUNT_PRECISION, what))
         }
     }
 }
@@ -130,7 +167,7 @@ pub(super) fn amount(
 pub(super) fn exponent(currency: Option<&[u8]>, scratch: &mut Scratch) -> Result<u8, Fault> {
     let Some(currency) = currency else {
         let what = "an amount in major units needs a currency";
-        return Err(Fault::new(RefusalReason::MissingField, what));
+        return Err(Fault::new(RefusalReason::MISSING_FIELD, what));
     };
     if *currency != *scratch.currency {
         scratch.currency.clear();
@@ -141,60 +178,95 @@ pub(super) fn exponent(currency: Option<&[u8]>, scratch: &mut Scratch) -> Result
     Ok(scratch.exponent)
 }
 
+/// Degrees of at most `max`.
 #[inline]
-pub(super) fn degrees(
+pub(super) fn degrees<C: Coding>(
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     max: f64,
     scratch: &mut Scratch,
 ) -> Result<Option<f64>, Fault> {
-    let Some(digits) = plain(token, text, &mut scratch.text)? else {
+    let Some(digits) = plain::<C>(token, bytes, &mut scratch.text)? else {
         return Ok(None);
     };
     match double(digits) {
         Ok(value) if value.abs() <= max => Ok(Some(value)),
         Ok(_) | Err(NumberError::TooLarge) => Err(out_of_range("not a place on earth")),
-        Err(_) => Err(Fault::new(RefusalReason::BadNumber, "not a number")),
+        Err(_) => Err(Fault::new(RefusalReason::BAD_NUMBER, "not a number")),
+    }
+}
+
+/// Any finite number.
+#[inline]
+pub(super) fn float<C: Coding>(
+    token: Token,
+    bytes: &[u8],
+    scratch: &mut Scratch,
+) -> Result<Option<f64>, Fault> {
+    let Some(digits) = plain::<C>(token, bytes, &mut scratch.text)? else {
+        return Ok(None);
+    };
+    double(digits).map(Some).map_err(|error| match error {
+        NumberError::TooLarge => out_of_range("does not fit a 64-bit floating-point number"),
+        _ => Fault::new(RefusalReason::BAD_NUMBER, "not a number"),
+    })
+}
+
+/// True or false as such, as the texts of them, or as 1 or 0.
+#[inline]
+pub(super) fn boolean<C: Coding>(
+    token: Token,
+    bytes: &[u8],
+    scratch: &mut Scratch,
+) -> Result<Option<bool>, Fault> {
+    let other = || wrong_type("expected true or false");
+    match token {
+        Token::Boolean(value) => return Ok(Some(value)),
+        Token::Bytes(_) | Token::Composite => return Err(other()),
+        _ => {}
+    }
+    match plain::<C>(token, bytes, &mut scratch.text)? {
+        None => Ok(None),
+        Some(b"true" | b"1") => Ok(Some(true)),
+        Some(b"false" | b"0") => Ok(Some(false)),
+        Some(_) => Err(other()),
     }
 }
 
 #[inline]
-pub(super) fn time(
+pub(super) fn time<C: Coding>(
     token: Token,
-    text: &[u8],
+    bytes: &[u8],
     format: TimeFormat,
     scratch: &mut Scratch,
 ) -> Result<Option<i64>, Fault> {
-    let Some(written) = plain(token, text, &mut scratch.text)? else {
+    let fault = |error| match error {
+        TimeError::BadFormat => {
+            let what = "not a time in the configured format";
+            Fault::new(RefusalReason::BAD_TIME, what)
+        }
+        TimeError::OutOfRange => {
+            let what = "outside the years 2000 to 2099; check the configured unit";
+            Fault::new(RefusalReason::TIME_OUT_OF_RANGE, what)
+        }
+    };
+    if let Token::TimeMs(ms) = token {
+        return accepted(ms).map(Some).map_err(fault);
+    }
+    let Some(written) = plain::<C>(token, bytes, &mut scratch.text)? else {
         return Ok(None);
     };
-    milliseconds(written, format)
-        .map(Some)
-        .map_err(|error| match error {
-            TimeError::BadFormat => {
-                let what = "not a time in the configured format";
-                Fault::new(RefusalReason::BadTime, what)
-            }
-            TimeError::OutOfRange => {
-                let what = "outside the years 2000 to 2099; check the configured unit";
-                Fault::new(RefusalReason::TimeOutOfRange, what)
-            }
-        })
+    milliseconds(written, format).map(Some).map_err(fault)
 }
 
 fn wrong_type(what: &'static str) -> Fault {
-    Fault::new(RefusalReason::WrongType, what)
+    Fault::new(RefusalReason::WRONG_TYPE, what)
 }
 
 fn out_of_range(what: &'static str) -> Fault {
-    Fault::new(RefusalReason::NumberOutOfRange, what)
+    Fault::new(RefusalReason::NUMBER_OUT_OF_RANGE, what)
 }
 
 pub(super) fn text_too_long() -> Fault {
-    Fault::new(RefusalReason::TextTooLong, "longer than a text may be")
-}
-
-fn lone_surrogate() -> Fault {
-    let what = "an escape that is half a surrogate pair";
-    Fault::new(RefusalReason::BadJson, what)
+    Fault::new(RefusalReason::TEXT_TOO_LONG, "longer than a text may be")
 }

@@ -21,10 +21,10 @@ pub(crate) fn milliseconds(text: &[u8], format: TimeFormat) -> Result<i64, TimeE
         TimeFormat::Ms => 0,
         TimeFormat::Us => -3,
         TimeFormat::Ns => -6,
-        TimeFormat::Rfc3339 => return in_range(rfc3339(text).ok_or(TimeError::BadFormat)?),
+        TimeFormat::Rfc3339 => return accepted(rfc3339(text).ok_or(TimeError::BadFormat)?),
         TimeFormat::Auto => return any(text),
     };
-    in_range(epoch(text, scale)?)
+    accepted(epoch(text, scale)?)
 }
 
 fn epoch(text: &[u8], scale: i64) -> Result<i64, TimeError> {
@@ -34,7 +34,8 @@ fn epoch(text: &[u8], scale: i64) -> Result<i64, TimeError> {
     })
 }
 
-fn in_range(ms: i64) -> Result<i64, TimeError> {
+/// `ms` where it lies in the years that are accepted.
+pub(crate) fn accepted(ms: i64) -> Result<i64, TimeError> {
     if (EVENT_TIME_MS_MIN..EVENT_TIME_MS_MAX).contains(&ms) {
         Ok(ms)
     } else {
@@ -46,10 +47,10 @@ fn in_range(ms: i64) -> Result<i64, TimeError> {
 fn any(text: &[u8]) -> Result<i64, TimeError> {
     // The fifth byte of a date is its first hyphen, which no number has there.
     if text.get(4) == Some(&b'-') {
-        return in_range(rfc3339(text).ok_or(TimeError::BadFormat)?);
+        return accepted(rfc3339(text).ok_or(TimeError::BadFormat)?);
     }
     for scale in [0, 3, -3, -6] {
-        match epoch(text, scale).and_then(in_range) {
+        match epoch(text, scale).and_then(accepted) {
             Err(TimeError::OutOfRange) => {}
             found => return found,
         }

@@ -1,12 +1,30 @@
 //! String escapes.
 
+use super::reason::BAD_JSON;
+use crate::refusal::Fault;
+use crate::token::Coding;
+
+/// Strings, whose escapes stand for other characters.
+#[derive(Debug)]
+pub(super) struct Escapes;
+
 /// Half a surrogate pair: text that UTF-8 cannot hold.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LoneSurrogate;
+pub(super) struct LoneSurrogate;
+
+impl Coding for Escapes {
+    // A payload is looked at as a whole, and a string ends at its quotes.
+    const IS_UTF8: bool = true;
+
+    fn decode(written: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let what = "an escape that is half a surrogate pair";
+        unescape(written, out).map_err(|LoneSurrogate| Fault::new(BAD_JSON, what))
+    }
+}
 
 /// Appends the text of `written`, whose escapes are known to be well formed, to `out`. On an error
 /// `out` holds a part of it.
-pub(crate) fn unescape(written: &[u8], out: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
+pub(super) fn unescape(written: &[u8], out: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
     let mut rest = written;
     while let Some(position) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(position);

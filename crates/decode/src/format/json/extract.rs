@@ -1,70 +1,19 @@
-//! The first pass: one walk over a record that checks it whole and notes where mapped values are.
+//! One walk over a record that checks it whole and notes where mapped values are.
 
-use crate::format::json::escape::unescape;
-use crate::format::json::scan::Cursor;
+use super::escape::unescape;
+use super::reason::NOT_AN_OBJECT;
+use super::scan::Cursor;
 use crate::refusal::{Fault, RefusalReason};
+use crate::token::{Span, Token};
 use crate::tree::{FieldTree, Target};
-
-/// What a mapped value is; those that are none come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum TokenKind {
-    /// The field is not there.
-    Absent,
-    Null,
-    False,
-    True,
-    Number,
-    /// A string whose text is its bytes.
-    Text,
-    /// A string with escapes in it.
-    Escaped,
-    /// An object or array.
-    Composite,
-}
-
-/// A mapped value: its kind and where its text is, without quotes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Token {
-    pub(crate) kind: TokenKind,
-    start: u32,
-    end: u32,
-}
-
-impl Token {
-    pub(crate) const ABSENT: Self = Self {
-        kind: TokenKind::Absent,
-        start: 0,
-        end: 0,
-    };
-
-    /// A token that spans all of a text of `length` bytes.
-    pub(crate) fn whole(kind: TokenKind, length: usize) -> Self {
-        Self::new(kind, 0, length)
-    }
-
-    fn new(kind: TokenKind, start: usize, end: usize) -> Self {
-        // A payload is at most PAYLOAD_BYTES_MAX long, so positions fit.
-        Self {
-            kind,
-            start: start as u32,
-            end: end as u32,
-        }
-    }
-
-    pub(crate) fn of<'p>(&self, payload: &'p [u8]) -> &'p [u8] {
-        payload
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
-    }
-}
 
 /// Remembers the field order of the records before, which the next record most likely has too.
 #[derive(Debug)]
-pub(crate) struct Extractor {
+pub(super) struct Extractor {
     /// One per node of the tree.
-    memories: Vec<Memory>,
+    orders: Vec<FieldOrder>,
     /// One per slot; of the last record.
-    pub(crate) tokens: Vec<Token>,
+    pub(super) tokens: Vec<Token>,
     /// Which nodes the record has had, by node.
     met: Vec<bool>,
     /// Unescaped field name, on the rare path.
@@ -73,7 +22,7 @@ pub(crate) struct Extractor {
 
 /// The fields of one object in the order in which they last came.
 #[derive(Debug, Default)]
-struct Memory {
+struct FieldOrder {
     /// At most [`REMEMBERED_FIELDS_MAX`].
     fields: Vec<Remembered>,
 }
@@ -95,19 +44,19 @@ const REMEMBERED_BYTES_MAX: usize = 256;
 const LOOK_AHEAD: usize = 4;
 
 impl Extractor {
-    pub(crate) fn new(tree: &FieldTree) -> Self {
-        let memories = (0..tree.nodes()).map(|_| Memory::default()).collect();
+    pub(super) fn new(tree: &FieldTree) -> Self {
+        let orders = (0..tree.nodes()).map(|_| FieldOrder::default()).collect();
         Self {
-            memories,
-            tokens: vec![Token::ABSENT; tree.slots()],
+            orders,
+            tokens: vec![Token::Absent; tree.slots()],
             met: vec![false; tree.nodes()],
             name: Vec::new(),
         }
     }
 
     /// Fills [`Extractor::tokens`] from `payload`, which is UTF-8.
-    pub(crate) fn extract(&mut self, tree: &FieldTree, payload: &[u8]) -> Result<(), Fault> {
-        self.tokens.fill(Token::ABSENT);
+    pub(super) fn extract(&mut self, tree: &FieldTree, payload: &[u8]) -> Result<(), Fault> {
+        self.tokens.fill(Token::Absent);
         self.met.fill(false);
         let mut cursor = Cursor::new(payload);
         cursor.skip_blanks();
@@ -115,7 +64,7 @@ impl Extractor {
             Some(b'{') => {}
             Some(b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
                 let what = "the record is not a JSON object";
-                return Err(Fault::new(RefusalReason::NotAnObject, what));
+                return Err(Fault::new(NOT_AN_OBJECT, what));
             }
             _ => return Err(cursor.fault("expected an object")),
         }
@@ -140,7 +89,7 @@ impl Extractor {
         let mut expected = 0;
         let mut separator = b'{';
         loop {
-            let target = match self.memories[node].predict(&mut expected, cursor.rest()) {
+            let target = match self.orders[node].predict(&mut expected, cursor.rest()) {
                 Some((target, length)) => {
                     cursor.at += length;
                     // The remembered record may have had fewer blanks before its value.
@@ -220,40 +169,38 @@ impl Extractor {
         cursor.skip_blanks();
         cursor.expect(b':', "expected a colon")?;
         cursor.skip_blanks();
-        self.memories[node].learn(expected, &cursor.bytes[start..cursor.at], target);
+        self.orders[node].learn(expected, &cursor.bytes[start..cursor.at], target);
         Ok(Some(target))
     }
 
     /// Notes the value that is next under `slot`.
     fn leaf(&mut self, slot: usize, depth: usize, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
-        if self.tokens[slot].kind != TokenKind::Absent {
+        if !matches!(self.tokens[slot], Token::Absent) {
             return Err(given_twice(cursor.at));
         }
         let start = cursor.at;
         self.tokens[slot] = match cursor.peek() {
             Some(b'"') => {
                 cursor.at += 1;
-                let span = cursor.string()?;
-                let kind = if span.escaped {
-                    TokenKind::Escaped
-                } else {
-                    TokenKind::Text
-                };
-                Token::new(kind, span.start, span.end)
+                let string = cursor.string()?;
+                let span = Span::new(string.start, string.end);
+                match string.escaped {
+                    true => Token::Coded(span),
+                    false => Token::Text(span),
+                }
             }
             Some(b'0'..=b'9' | b'-') => {
                 cursor.number()?;
-                Token::new(TokenKind::Number, start, cursor.at)
+                Token::Decimal(Span::new(start, cursor.at))
             }
             first => {
                 cursor.skip_value(depth)?;
-                let kind = match first {
-                    Some(b't') => TokenKind::True,
-                    Some(b'f') => TokenKind::False,
-                    Some(b'n') => TokenKind::Null,
-                    _ => TokenKind::Composite,
-                };
-                Token::new(kind, start, cursor.at)
+                match first {
+                    Some(b't') => Token::Boolean(true),
+                    Some(b'f') => Token::Boolean(false),
+                    Some(b'n') => Token::Null,
+                    _ => Token::Composite,
+                }
             }
         };
         Ok(())
@@ -262,7 +209,7 @@ impl Extractor {
 
 fn given_twice(at: usize) -> Fault {
     let what = "a mapped field is given twice";
-    Fault::at_byte(RefusalReason::DuplicateField, what, at)
+    Fault::at_byte(RefusalReason::DUPLICATE_FIELD, what, at)
 }
 
 /// Whether `rest` starts with `lead`; by words, as names are too short for a library call to pay.
@@ -280,7 +227,7 @@ fn starts_with(rest: &[u8], lead: &[u8]) -> bool {
     word(head_end) == word(lead_end) && words(head).eq(words(lead))
 }
 
-impl Memory {
+impl FieldOrder {
     /// The field that `rest` starts with and the length of its lead, if it is the expected one or
     /// one of the next few; `expected` then moves past it.
     #[inline]

@@ -6,22 +6,23 @@
 
 use tillwatch_records::limits::JSON_DEPTH_MAX;
 
-use crate::refusal::{Fault, RefusalReason};
+use super::reason::{BAD_JSON, TOO_DEEP};
+use crate::refusal::Fault;
 
 /// A string without its quotes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StringSpan {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    pub(crate) escaped: bool,
+pub(super) struct StringSpan {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) escaped: bool,
 }
 
 /// A position in a payload that is known to be UTF-8.
 #[derive(Debug)]
-pub(crate) struct Cursor<'a> {
-    pub(crate) bytes: &'a [u8],
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
     /// Never beyond the end.
-    pub(crate) at: usize,
+    pub(super) at: usize,
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -39,31 +40,31 @@ fn special_bytes(word: u64) -> u64 {
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    pub(crate) fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    pub(crate) fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
     #[cold]
-    pub(crate) fn fault(&self, what: &'static str) -> Fault {
-        Fault::at_byte(RefusalReason::BadJson, what, self.at)
+    pub(super) fn fault(&self, what: &'static str) -> Fault {
+        Fault::at_byte(BAD_JSON, what, self.at)
     }
 
     /// Passes `byte` or faults.
-    pub(crate) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -73,7 +74,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string, its opening quote passed.
-    pub(crate) fn string(&mut self) -> Result<StringSpan, Fault> {
+    pub(super) fn string(&mut self) -> Result<StringSpan, Fault> {
         let start = self.at;
         let mut escaped = false;
         loop {
@@ -128,7 +129,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number, of which the first character is known to be a digit or a minus sign.
-    pub(crate) fn number(&mut self) -> Result<(), Fault> {
+    pub(super) fn number(&mut self) -> Result<(), Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -166,7 +167,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn literal(&mut self, word: &'static [u8]) -> Result<(), Fault> {
+    pub(super) fn literal(&mut self, word: &'static [u8]) -> Result<(), Fault> {
         if self.rest().starts_with(word) {
             self.at += word.len();
             Ok(())
@@ -176,7 +177,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A value of which nothing is kept. `depth` is the number of objects and arrays around it.
-    pub(crate) fn skip_value(&mut self, depth: usize) -> Result<(), Fault> {
+    pub(super) fn skip_value(&mut self, depth: usize) -> Result<(), Fault> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
@@ -225,13 +226,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// Faults where one more object or array inside `depth` others is too many.
-    pub(crate) fn check_depth(&self, depth: usize) -> Result<(), Fault> {
+    pub(super) fn check_depth(&self, depth: usize) -> Result<(), Fault> {
         if depth >= JSON_DEPTH_MAX {
-            return Err(Fault::at_byte(
-                RefusalReason::TooDeep,
-                "nested too deep",
-                self.at,
-            ));
+            return Err(Fault::at_byte(TOO_DEEP, "nested too deep", self.at));
         }
         Ok(())
     }

@@ -1,0 +1,26 @@
+//! Paths in the settings, as far as they can be judged without a record.
+
+use crate::error::DecodeError;
+use crate::sensitive::is_sensitive_name;
+use crate::tree::split_path;
+
+/// The names in `path`, which `column` is read from.
+pub(crate) fn names(column: &str, path: &str) -> Result<Vec<String>, DecodeError> {
+    let names = split_path(path).map_err(|problem| bad(column, path, problem))?;
+    if names.iter().any(|name| is_sensitive_name(name)) {
+        return Err(DecodeError::Sensitive {
+            column: column.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    Ok(names)
+}
+
+/// A path that cannot be followed.
+pub(crate) fn bad(column: &str, path: &str, problem: &'static str) -> DecodeError {
+    DecodeError::BadPath {
+        column: column.to_owned(),
+        path: path.to_owned(),
+        problem,
+    }
+}

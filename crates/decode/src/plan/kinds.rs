@@ -1,0 +1,156 @@
+//! How rows of one kind of record are made.
+
+use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
+
+use super::layout::{Entry, Layout, OwnEntry};
+use super::mapping::Mapping;
+use crate::buffer::BufferId;
+use crate::error::DecodeError;
+use crate::own::OwnColumn;
+use crate::refusal::ColumnRef;
+use crate::row::{Convert, Fill, KindPlan, Origin, check_constant};
+use crate::settings::AmountUnit;
+
+pub(super) struct KindBuilder<'a> {
+    pub(super) mapping: &'a Mapping<'a>,
+    pub(super) projection: &'a Projection,
+    pub(super) key: &'a KeySpec,
+    pub(super) layout: &'a Layout,
+    pub(super) own: &'a [OwnColumn],
+}
+
+impl KindBuilder<'_> {
+    pub(super) fn build(&self, kind: RecordKind) -> Result<KindPlan, DecodeError> {
+        let mut fills = Vec::new();
+        for entry in &self.layout.columns {
+            // Any other column stays null.
+            if let Some(origin) = &entry.origin
+                && self.carries(kind, entry.column)
+            {
+                fills.push(self.fill(kind, entry, origin)?);
+            }
+        }
+        // An amount in major units looks at the currency of its row.
+        fills.sort_by_key(|fill| matches!(fill.convert, Convert::Amount { .. }));
+        // A site's own column is nobody's in particular: whatever kind of record has it is asked for it.
+        let own = self.own.iter().zip(&self.layout.own).zip(0_u16..);
+        fills.extend(own.map(|((column, entry), at)| own_fill(column, entry, at)));
+        let key_parts = self.key.columns().iter();
+        let key_parts = key_parts.filter(|column| self.carries(kind, **column));
+        let label_times = [Column::ReportedTime, Column::OccurredTime];
+        let label_times = label_times.into_iter();
+        Ok(KindPlan {
+            fills,
+            derived: self.derived(kind),
+            key_parts: key_parts
+                .filter_map(|column| self.layout.text(*column))
+                .collect(),
+            event_id: self.layout.event_id,
+            event_time: self.layout.event_time,
+            ingest_time: self.layout.time(Column::IngestTime),
+            label_times: label_times
+                .filter_map(|column| self.layout.time(column))
+                .collect(),
+            is_label: kind == RecordKind::Label,
+        })
+    }
+
+    /// Whether records of `kind` have `column`. A label has the whole key of its transaction, so that
+    /// it comes to the same state.
+    fn carries(&self, kind: RecordKind, column: Column) -> bool {
+        let is_key = self.key.columns().contains(&column);
+        column.spec().carried_by.contains(&kind) || (is_key && kind == RecordKind::Label)
+    }
+
+    fn fill(&self, kind: RecordKind, entry: &Entry, origin: &Origin) -> Result<Fill, DecodeError> {
+        let column = entry.column;
+        let convert = match (entry.id, self.mapping.amount_unit(column)) {
+            (BufferId::Text(to), _) => Convert::Text {
+                to,
+                is_card: matches!(
+                    column,
+                    Column::CardToken | Column::Par | Column::Bin | Column::Last4 | Column::Psn
+                ),
+            },
+            (BufferId::Float(to), _) => Convert::Degrees {
+                to,
+                max: if column == Column::Lat { 90.0 } else { 180.0 },
+            },
+            (BufferId::Time(to), _) => Convert::Time {
+                to,
+                format: self.mapping.time_format(column),
+            },
+            (BufferId::Boolean(to), _) => Convert::Boolean { to },
+            (BufferId::Integer(to), None) => Convert::Integer { to },
+            (BufferId::Integer(to), Some(AmountUnit::Minor)) => {
+                Convert::Amount { to, currency: None }
+            }
+            (BufferId::Integer(to), Some(AmountUnit::Major)) => Convert::Amount {
+                to,
+                currency: self.layout.text(Column::Currency),
+            },
+        };
+        let fill = Fill {
+            column: ColumnRef::Canonical(column),
+            required: self.is_required(kind, column),
+            convert,
+            origin: origin.clone(),
+        };
+        check_constant(&fill).map_err(|problem| DecodeError::BadConstant {
+            column: column.name().to_owned(),
+            problem,
+        })?;
+        Ok(fill)
+    }
+
+    /// A label may name its transaction in two ways; that is decided when its row is whole.
+    fn is_required(&self, kind: RecordKind, column: Column) -> bool {
+        match column {
+            _ if kind == RecordKind::Label => false,
+            Column::EventId | Column::EventTime => true,
+            Column::AmountMinor | Column::Currency => {
+                self.projection.index_of(column).is_some() || self.mapping.is_mapped(column)
+            }
+            _ => self.key.columns().contains(&column),
+        }
+    }
+
+    /// Buffers that the event id of a record of `kind` is joined from. What the kind does not carry
+    /// is left out; but a label must come to the same id as its transaction, or has none.
+    fn derived(&self, kind: RecordKind) -> Vec<BufferId> {
+        let carried_by = |column: &Column, kind| self.carries(kind, *column);
+        let parts = self.mapping.derived.iter();
+        let is_other_id = kind == RecordKind::Label
+            && parts.clone().any(|column| {
+                carried_by(column, RecordKind::Transaction) && !carried_by(column, kind)
+            });
+        if is_other_id {
+            return Vec::new();
+        }
+        parts
+            .filter(|column| carried_by(column, kind))
+            .filter_map(|column| self.layout.id(*column))
+            .collect()
+    }
+}
+
+/// How the `at`-th column of the site's own is filled, in records of whatever kind.
+fn own_fill(column: &OwnColumn, entry: &OwnEntry, at: u16) -> Fill {
+    let convert = match entry.id {
+        // Nobody knows what it is for, so it might be a card number's place as well.
+        BufferId::Text(to) => Convert::Text { to, is_card: true },
+        BufferId::Integer(to) => Convert::Integer { to },
+        BufferId::Float(to) => Convert::Float { to },
+        BufferId::Boolean(to) => Convert::Boolean { to },
+        BufferId::Time(to) => Convert::Time {
+            to,
+            format: column.format,
+        },
+    };
+    Fill {
+        column: ColumnRef::Own(at),
+        required: false,
+        convert,
+        origin: entry.origin.clone(),
+    }
+}

@@ -1,0 +1,184 @@
+//! `[decode.fields]` and `[decode.units]` with the names resolved.
+
+use std::collections::BTreeMap;
+
+use tillwatch_records::column::ColumnType;
+use tillwatch_records::suggest::did_you_mean;
+use tillwatch_records::{Column, RecordKind};
+
+use crate::error::DecodeError;
+use crate::own::{OwnColumn, OwnOrigin};
+use crate::path;
+use crate::row::Origin;
+use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, TimeFormat};
+use crate::token::{Span, Token};
+use crate::tree::{FieldTree, PathError};
+
+/// What the settings say of each column.
+pub(super) struct Mapping<'s> {
+    fields: BTreeMap<Column, &'s FieldOrigin>,
+    /// What the event id is joined from, if it is.
+    pub(super) derived: Vec<Column>,
+    settings: &'s DecodeSettings,
+}
+
+impl<'s> Mapping<'s> {
+    pub(super) fn new(settings: &'s DecodeSettings) -> Result<Self, DecodeError> {
+        let mut fields = BTreeMap::new();
+        let mut derived = Vec::new();
+        for (name, origin) in &settings.fields {
+            let column = column_called(name, settings)?;
+            let refused = |problem| DecodeError::NotMappable {
+                column: column.name().to_owned(),
+                problem,
+            };
+            match (column, origin) {
+                (Column::IngestTime, _) => {
+                    return Err(refused(
+                        "is the Kafka record timestamp; take it out of the mapping",
+                    ));
+                }
+                (Column::EventId | Column::EventTime, FieldOrigin::Constant(_)) => {
+                    return Err(refused("cannot be the same in every record"));
+                }
+                (Column::EventId, FieldOrigin::Derived(from)) => {
+                    derived = derived_from(&from.from, settings)?;
+                }
+                (_, FieldOrigin::Derived(_)) => {
+                    return Err(refused("cannot be derived; only `event_id` can"));
+                }
+                _ => {}
+            }
+            fields.insert(column, origin);
+        }
+        Ok(Self {
+            fields,
+            derived,
+            settings,
+        })
+    }
+
+    /// Where the values of `column` come from; `None` when not from the record.
+    pub(super) fn origin(
+        &self,
+        column: Column,
+        tree: &mut FieldTree,
+    ) -> Result<Option<Origin>, DecodeError> {
+        if column == Column::IngestTime {
+            return Ok(None);
+        }
+        match self.fields.get(&column) {
+            None => {
+                let slot = tree.slot(&[column.name().to_owned()]);
+                slot.map(|slot| Some(Origin::Slot(slot)))
+                    .map_err(|_| DecodeError::PathConflict {
+                        path: column.name().to_owned(),
+                    })
+            }
+            Some(FieldOrigin::Path(path)) => {
+                slot(tree, column.name(), path).map(|slot| Some(Origin::Slot(slot)))
+            }
+            Some(FieldOrigin::Constant(written)) => {
+                let (token, text): (fn(Span) -> Token, _) = match &written.constant {
+                    Constant::Text(text) => (Token::Text, text.clone()),
+                    Constant::Integer(number) => (Token::Decimal, number.to_string()),
+                    Constant::Float(number) => (Token::Decimal, number.to_string()),
+                };
+                Ok(Some(Origin::Constant(
+                    token(Span::new(0, text.len())),
+                    text.into_bytes().into(),
+                )))
+            }
+            Some(FieldOrigin::Derived(_)) => Ok(None),
+        }
+    }
+
+    pub(super) fn time_format(&self, column: Column) -> TimeFormat {
+        let units = &self.settings.units;
+        let own = match column {
+            Column::MaintenanceStart => units.maintenance_start,
+            Column::MaintenanceEnd => units.maintenance_end,
+            Column::OccurredTime => units.occurred_time,
+            Column::ReportedTime => units.reported_time,
+            _ => None,
+        };
+        own.unwrap_or(units.event_time)
+    }
+
+    /// The unit of `column`, if it is an amount.
+    pub(super) fn amount_unit(&self, column: Column) -> Option<AmountUnit> {
+        match column {
+            Column::AmountMinor | Column::OtherAmountMinor => Some(self.settings.units.amount),
+            Column::EmvAmountMinor => Some(self.settings.units.emv_amount),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_mapped(&self, column: Column) -> bool {
+        self.fields.contains_key(&column)
+    }
+}
+
+/// The slot of the value at `path`, which `column` is read from.
+pub(super) fn slot(tree: &mut FieldTree, column: &str, written: &str) -> Result<u16, DecodeError> {
+    let names = path::names(column, written)?;
+    tree.slot(&names).map_err(|error| match error {
+        PathError::Conflict => DecodeError::PathConflict {
+            path: written.to_owned(),
+        },
+        PathError::TooMany => path::bad(column, written, "is one too many"),
+    })
+}
+
+/// Where the values of a column of the site's own come from.
+pub(super) fn own_origin(column: &OwnColumn, tree: &mut FieldTree) -> Result<Origin, DecodeError> {
+    match &column.origin {
+        OwnOrigin::Field(path) => slot(tree, column.name(), path).map(Origin::Slot),
+        OwnOrigin::Header(name) => Ok(Origin::Header(name.as_str().into())),
+    }
+}
+
+/// The canonical column called `name`.
+fn column_called(name: &str, settings: &DecodeSettings) -> Result<Column, DecodeError> {
+    Column::from_name(name).ok_or_else(|| match settings.columns.contains_key(name) {
+        true => DecodeError::OwnColumn {
+            column: name.to_owned(),
+            problem: "is none that [decode.fields] may name: it says itself where its values are, and no event id is derived from it",
+        },
+        false => DecodeError::UnknownColumn {
+            name: name.to_owned(),
+            hint: did_you_mean(name, Column::names()),
+        },
+    })
+}
+
+fn derived_from(names: &[String], settings: &DecodeSettings) -> Result<Vec<Column>, DecodeError> {
+    let refused = |problem| DecodeError::NotMappable {
+        column: Column::EventId.name().to_owned(),
+        problem,
+    };
+    let columns: Vec<Column> = names
+        .iter()
+        .map(|name| column_called(name, settings))
+        .collect::<Result<_, _>>()?;
+    if columns.contains(&Column::EventId) || columns.contains(&Column::IngestTime) {
+        return Err(refused(
+            "cannot be derived from itself or from `ingest_time`, which changes when a record is sent again",
+        ));
+    }
+    if columns
+        .iter()
+        .any(|column| column.kind() == ColumnType::Float64)
+    {
+        return Err(refused(
+            "cannot be derived from a column of floating-point numbers",
+        ));
+    }
+    let carried = |column: &Column| column.spec().carried_by.contains(&RecordKind::Transaction);
+    if !columns.iter().any(carried) {
+        return Err(refused(
+            "must be derived from at least one column of transactions",
+        ));
+    }
+    Ok(columns)
+}
