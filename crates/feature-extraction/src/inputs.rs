@@ -16,7 +16,7 @@ use tillwatch_records::limits::{EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN};
 use tillwatch_records::{Column, EventBatch, RecordKind};
 
 use self::hash::{Hashes, VALUE_SEED};
-use crate::catalog::Source;
+use crate::catalog::InputColumn;
 use crate::memory::place::Place;
 use crate::plan::{Bit, BitId, CountField, Layout, Number, NumberField, NumberId, Plan, RawField};
 use crate::structures::histogram::bucket_word;
@@ -58,15 +58,15 @@ impl<'a> Inputs<'a> {
         let filters = evaluate(&plan.filters);
         let mut expressions = filters.expressions.into_iter();
         let numbers = plan.numbers.iter().map(|number| match number {
-            Number::Column(source) => as_floats(array_of(events, source), rows),
+            Number::Column(input) => as_floats(array_of(events, input), rows),
             Number::Expression(_) => with_nan(expressions.next(), rows),
         });
         let integers = |fields: &[NumberField]| {
-            let arrays = fields.iter().map(|f| array_of(events, &f.source));
+            let arrays = fields.iter().map(|f| array_of(events, &f.input));
             arrays.map(|a| a?.as_primitive_opt().cloned()).collect()
         };
-        let tuple = |sources: &Vec<Source>| {
-            let arrays: Vec<ArrayRef> = sources.iter().map(|s| any_array_of(events, s)).collect();
+        let tuple = |inputs: &Vec<InputColumn>| {
+            let arrays: Vec<ArrayRef> = inputs.iter().map(|s| any_array_of(events, s)).collect();
             Hashes::new(&arrays, rows)
         };
         let occurred = events.column(Column::OccurredTime);
@@ -99,6 +99,12 @@ impl<'a> Inputs<'a> {
     #[inline]
     pub(crate) fn number(&self, number: NumberId, row: usize) -> f64 {
         self.numbers[number][row]
+    }
+
+    /// All numbers of all rows, one list per number of the plan.
+    #[inline]
+    pub(crate) fn numbers(&self) -> &[ScalarBuffer<f64>] {
+        &self.numbers
     }
 
     /// The place that two numbers of `row` name.
@@ -302,22 +308,22 @@ fn array_named(plan: &Plan, events: &EventBatch, name: &str) -> ArrayRef {
     }
     let joined = || plan.joined_needed().iter().find(|s| *s.name == *name);
     let kind = Column::from_name(name).map(Column::kind);
-    let kind = kind.or_else(|| joined().map(|source| source.kind));
+    let kind = kind.or_else(|| joined().map(|input| input.kind));
     let data_type = kind.unwrap_or(ColumnType::Float64).data_type();
     new_null_array(&data_type, events.len())
 }
 
-fn array_of<'a>(events: &'a EventBatch, source: &Source) -> Option<&'a ArrayRef> {
-    match source.column {
+fn array_of<'a>(events: &'a EventBatch, input: &InputColumn) -> Option<&'a ArrayRef> {
+    match input.column {
         Some(column) => events.column(column),
-        None => events.named(&source.name),
+        None => events.named(&input.name),
     }
 }
 
-fn any_array_of(events: &EventBatch, source: &Source) -> ArrayRef {
-    match array_of(events, source) {
+fn any_array_of(events: &EventBatch, input: &InputColumn) -> ArrayRef {
+    match array_of(events, input) {
         Some(array) => Arc::clone(array),
-        None => new_null_array(&source.kind.data_type(), events.len()),
+        None => new_null_array(&input.kind.data_type(), events.len()),
     }
 }
 
@@ -373,8 +379,8 @@ fn bits_of(plan: &Plan, filters: &[BooleanBuffer], events: &EventBatch) -> Vec<B
         for filter in &bit.predicates {
             set = &set & &filters[*filter];
         }
-        for source in &bit.not_null {
-            match array_of(events, source) {
+        for input in &bit.not_null {
+            match array_of(events, input) {
                 None => return BooleanBuffer::new_unset(rows),
                 Some(array) => {
                     if let Some(nulls) = array.nulls() {

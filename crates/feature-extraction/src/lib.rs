@@ -9,6 +9,7 @@
 //! and with each record the running totals *before* it. A window's count, sum or sum of squares is
 //! the difference of two rows; a cursor per window bound finds them.
 
+mod aggregates;
 pub mod catalog;
 mod compile;
 mod error;
@@ -18,6 +19,7 @@ mod lane;
 mod mechanism;
 mod memory;
 mod output;
+mod parts;
 mod plan;
 mod report;
 pub mod settings;
@@ -29,7 +31,7 @@ mod tests;
 mod times;
 mod words;
 
-pub use catalog::{Aggregate, Catalog, FeatureSpec, Shrinkage, Source};
+pub use catalog::{Aggregate, Catalog, FeatureSpec, InputColumn, Shrinkage};
 pub use error::{FeatureError, SnapshotError};
 pub use lane::{FeatureLane, LaneStats};
 pub use plan::{FeatureInfo, Plan};

@@ -1,4 +1,4 @@
-//! Numbers as 32-bit words, which is how state lies in memory and how it is written.
+//! Numbers as 32-bit words: state is kept in them, and written as it is kept.
 
 /// The number whose halves are these words, the low half first.
 #[inline]

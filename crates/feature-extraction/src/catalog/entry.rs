@@ -1,26 +1,12 @@
-//! From TOML to validated features.
-
-use std::collections::HashSet;
+//! One `[[feature]]` as written.
 
 use serde::Deserialize;
-use tillwatch_records::RecordKind;
-use tillwatch_records::limits::{CONFIG_BYTES_MAX, FEATURES_MAX};
-use tillwatch_records::suggest::did_you_mean;
-
-use super::values::{
-    aggregate_of, columns_of, divisor_of, duration, expression_of, half_life_of, is_label_column,
-    last_of, positive, predicate, quantile_of, record_kind, shrinkage_of, window_of, windows_of,
-    wrap_of,
-};
-use super::{Aggregate, EventScope, FeatureSpec};
-use crate::error::FeatureError;
 
 /// Stands for the window's text in the name of a feature with several windows.
 pub(super) const WINDOW_PLACEHOLDER: &str = "{window}";
 
-const CATALOG_KEYS: [&str; 3] = ["name", "description", "feature"];
-
-const FEATURE_KEYS: [&str; 25] = [
+/// The keys of a feature.
+pub(super) const FEATURE_KEYS: [&str; 25] = [
     "name",
     "aggregate",
     "column",
@@ -50,259 +36,36 @@ const FEATURE_KEYS: [&str; 25] = [
 
 /// One `[[feature]]` as written.
 #[derive(Deserialize)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) aggregate: String,
-    pub(super) column: Option<String>,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) aggregate: String,
+    pub(crate) column: Option<String>,
     #[serde(default)]
-    pub(super) columns: Vec<String>,
-    pub(super) expression: Option<String>,
-    pub(super) filter: Option<String>,
-    pub(super) base: Option<String>,
-    pub(super) label: Option<String>,
-    pub(super) window: Option<String>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) expression: Option<String>,
+    pub(crate) filter: Option<String>,
+    pub(crate) base: Option<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) window: Option<String>,
     #[serde(default)]
-    pub(super) windows: Vec<String>,
-    pub(super) delay: Option<String>,
-    pub(super) resolution: Option<String>,
-    pub(super) last: Option<u32>,
-    pub(super) half_life: Option<String>,
+    pub(crate) windows: Vec<String>,
+    pub(crate) delay: Option<String>,
+    pub(crate) resolution: Option<String>,
+    pub(crate) last: Option<u32>,
+    pub(crate) half_life: Option<String>,
     #[serde(default)]
-    pub(super) exclude_current: bool,
-    pub(super) record_type: Option<String>,
-    pub(super) quantile: Option<f64>,
-    pub(super) scale: Option<String>,
-    pub(super) strength: Option<f64>,
-    pub(super) prior: Option<f64>,
+    pub(crate) exclude_current: bool,
+    pub(crate) record_type: Option<String>,
+    pub(crate) quantile: Option<f64>,
+    pub(crate) scale: Option<String>,
+    pub(crate) strength: Option<f64>,
+    pub(crate) prior: Option<f64>,
     #[serde(default)]
-    pub(super) cohort: Vec<String>,
-    pub(super) wrap: Option<i64>,
-    pub(super) divisor: Option<f64>,
+    pub(crate) cohort: Vec<String>,
+    pub(crate) wrap: Option<i64>,
+    pub(crate) divisor: Option<f64>,
     #[serde(default)]
-    pub(super) description: String,
+    pub(crate) description: String,
     #[serde(default)]
-    pub(super) unit: String,
-}
-
-/// Name, description and features of a catalog.
-pub(super) fn read(
-    text: &str,
-    scope: &EventScope<'_>,
-) -> Result<(String, String, Vec<FeatureSpec>), FeatureError> {
-    let syntax = |message: String| FeatureError::Syntax { message };
-    if text.len() > CONFIG_BYTES_MAX {
-        return Err(syntax(format!(
-            "{} bytes, at most {CONFIG_BYTES_MAX} are read; split the catalog",
-            text.len()
-        )));
-    }
-    let mut table: toml::Table =
-        toml::from_str(text).map_err(|error| syntax(error.to_string().trim_end().to_owned()))?;
-    if let Some(key) = unknown_key(&table, &CATALOG_KEYS) {
-        return Err(FeatureError::UnknownKey {
-            hint: did_you_mean(&key, CATALOG_KEYS),
-            key,
-        });
-    }
-    let mut text_of = |key: &str| match table.remove(key) {
-        Some(toml::Value::String(text)) => Ok(text),
-        Some(_) => Err(syntax(format!("`{key}` must be text"))),
-        None => Ok(String::new()),
-    };
-    let (name, description) = (text_of("name")?, text_of("description")?);
-    if name.is_empty() {
-        return Err(syntax("`name` is missing; give the catalog a name".into()));
-    }
-    let entries = match table.remove("feature") {
-        Some(toml::Value::Array(entries)) => entries,
-        Some(_) => {
-            return Err(syntax(
-                "`feature` must be written as [[feature]] tables".into(),
-            ));
-        }
-        None => Vec::new(),
-    };
-    let mut features = Vec::new();
-    for (position, entry) in entries.into_iter().enumerate() {
-        read_entry(position, entry, scope, &mut features)?;
-        if features.len() > FEATURES_MAX {
-            return Err(FeatureError::TooMany {
-                count: features.len(),
-                max: FEATURES_MAX,
-            });
-        }
-    }
-    let mut seen = HashSet::new();
-    match features.iter().find(|spec| !seen.insert(&spec.name)) {
-        Some(twice) => Err(fault(&twice.name, "the name is used twice")),
-        None => Ok((name, description, features)),
-    }
-}
-
-fn read_entry(
-    position: usize,
-    entry: toml::Value,
-    scope: &EventScope<'_>,
-    features: &mut Vec<FeatureSpec>,
-) -> Result<(), FeatureError> {
-    let place = format!("#{}", position + 1);
-    let toml::Value::Table(table) = entry else {
-        return Err(fault(&place, "write it as a [[feature]] table"));
-    };
-    let place = table
-        .get("name")
-        .and_then(toml::Value::as_str)
-        .map_or(place, str::to_owned);
-    if let Some(key) = unknown_key(&table, &FEATURE_KEYS) {
-        let hint = did_you_mean(&key, FEATURE_KEYS);
-        return Err(fault(&place, format!("unknown key `{key}`{hint}")));
-    }
-    let table_keys: Vec<String> = table.keys().cloned().collect();
-    let entry: Entry = table
-        .try_into()
-        .map_err(|error: toml::de::Error| fault(&place, error.to_string().trim_end()))?;
-    let mut say = |problem: String| fault(&entry.name, problem);
-    let aggregate = aggregate_of(&entry.aggregate).map_err(&mut say)?;
-    for key in table_keys {
-        refuse_key(aggregate, &key).map_err(&mut say)?;
-    }
-    let spec = check(&entry, aggregate, scope).map_err(&mut say)?;
-    let windows = windows_of(&entry, aggregate).map_err(&mut say)?;
-    if windows.is_empty() {
-        features.push(spec);
-        return Ok(());
-    }
-    for text in windows {
-        let window_ms = window_of(&text, &spec).map_err(&mut say)?;
-        features.push(FeatureSpec {
-            name: entry.name.replace(WINDOW_PLACEHOLDER, &text),
-            window_ms,
-            window_text: text,
-            ..spec.clone()
-        });
-    }
-    Ok(())
-}
-
-/// A key that the aggregate does not take is refused, naming those that do.
-fn refuse_key(aggregate: Aggregate, key: &str) -> Result<(), String> {
-    let meant = if key == "windows" { "window" } else { key };
-    if aggregate.takes_key(meant) {
-        return Ok(());
-    }
-    let name = aggregate.as_str();
-    let others = Aggregate::that_take(meant);
-    if key == "resolution"
-        && let Some(instead) = aggregate.instead_of_resolution()
-    {
-        return Err(format!(
-            "`{name}` needs every record of its window by itself and takes no `resolution`; {instead}, or use one of {others}"
-        ));
-    }
-    Err(format!(
-        "`{name}` takes no `{key}`; remove it, or use one of {others}"
-    ))
-}
-
-/// Everything but the window.
-fn check(
-    entry: &Entry,
-    aggregate: Aggregate,
-    scope: &EventScope<'_>,
-) -> Result<FeatureSpec, String> {
-    if !is_feature_name(&entry.name.replace(WINDOW_PLACEHOLDER, "w")) {
-        return Err("a name is made of lower-case letters, digits and `_`, at most 128".into());
-    }
-    let record_type = match entry.record_type.as_deref() {
-        None => RecordKind::Transaction,
-        Some(name) => record_kind(name)?,
-    };
-    let label = predicate("label", entry.label.as_deref(), scope)?;
-    if let Some(label) = &label {
-        let foreign = label.inputs().iter().find(|name| !is_label_column(name));
-        if let Some(name) = foreign {
-            return Err(format!(
-                "label: `{name}` is no column of a label; put what is about the transaction into `filter`"
-            ));
-        }
-        if record_type != RecordKind::Transaction || entry.resolution.is_some() {
-            return Err(
-                "`label` counts labelled transactions, without `resolution`; remove one of them"
-                    .into(),
-            );
-        }
-    }
-    if label.is_some() && (entry.last.is_some() || !entry.cohort.is_empty()) {
-        return Err("`label` goes with neither `last` nor `cohort`; remove one of them".into());
-    }
-    if entry.last.is_some() && entry.resolution.is_some() {
-        return Err(
-            "`last` looks at single records, which a `resolution` does not keep; remove one of them"
-                .into(),
-        );
-    }
-    if aggregate == Aggregate::Ratio && entry.filter.is_none() && label.is_none() {
-        return Err(
-            "`ratio` needs a filter or a label: the records that it counts over the base".into(),
-        );
-    }
-    let expression = expression_of(entry, aggregate, scope)?;
-    Ok(FeatureSpec {
-        name: entry.name.clone(),
-        aggregate,
-        columns: columns_of(entry, aggregate, expression.is_some(), scope)?,
-        expression,
-        filter: predicate("filter", entry.filter.as_deref(), scope)?,
-        base: predicate("base", entry.base.as_deref(), scope)?,
-        label,
-        window_ms: 0,
-        window_text: String::new(),
-        delay_ms: match entry.delay.as_deref() {
-            None => 0,
-            Some(text) => duration("delay", text)?,
-        },
-        resolution_ms: match entry.resolution.as_deref() {
-            None => 0,
-            Some(text) => positive("resolution", text)?,
-        },
-        last: last_of(entry)?,
-        half_life_ms: half_life_of(entry, aggregate)?,
-        exclude_current: entry.exclude_current,
-        record_type,
-        quantile: quantile_of(entry, aggregate)?,
-        is_log: match entry.scale.as_deref() {
-            None | Some("linear") => false,
-            Some("log") => true,
-            Some(other) => {
-                return Err(format!("scale is \"linear\" or \"log\", not \"{other}\""));
-            }
-        },
-        shrinkage: shrinkage_of(entry, scope)?,
-        wrap: wrap_of(entry, aggregate)?,
-        divisor: divisor_of(entry)?,
-        description: entry.description.clone(),
-        unit: entry.unit.clone(),
-    })
-}
-
-fn is_feature_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 128
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn unknown_key(table: &toml::Table, known: &[&str]) -> Option<String> {
-    table
-        .keys()
-        .find(|key| !known.contains(&key.as_str()))
-        .cloned()
-}
-
-fn fault(feature: &str, problem: impl Into<String>) -> FeatureError {
-    FeatureError::Feature {
-        feature: feature.to_owned(),
-        problem: problem.into(),
-    }
+    pub(crate) unit: String,
 }

@@ -8,9 +8,10 @@ use tillwatch_records::suggest::did_you_mean;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Column, RecordKind};
 
-use super::aggregate::{Span, Takes};
 use super::entry::{Entry, WINDOW_PLACEHOLDER};
-use super::{Aggregate, EventScope, FeatureSpec, Shrinkage, Source};
+use super::input::{EventScope, InputColumn};
+use super::spec::{Aggregate, FeatureSpec, Shrinkage};
+use super::takes::{Span, Takes};
 
 /// Most of the newest records that `last` may ask for: they are looked at one by one.
 const LAST_MAX: u32 = 256;
@@ -20,10 +21,7 @@ const PANES_MAX: i64 = 4096;
 
 /// Age at which a record counts half where the catalog does not say: four weeks, so that a season is
 /// followed and a quiet week is not.
-const HALF_LIFE_MS: i64 = 28 * 24 * 3600 * 1000;
-
-/// Numbers of DE11 before it starts again.
-const STAN_WRAP: i64 = 1_000_000;
+pub(crate) const HALF_LIFE_MS: i64 = 28 * 24 * 3600 * 1000;
 
 /// Largest `wrap`: numbers up to it are exact as doubles.
 const WRAP_MAX: i64 = 1 << 53;
@@ -54,35 +52,18 @@ pub(super) fn last_of(entry: &Entry) -> Result<u32, String> {
     }
 }
 
-pub(super) fn half_life_of(entry: &Entry, aggregate: Aggregate) -> Result<i64, String> {
-    if aggregate == Aggregate::Ratio && entry.cohort.is_empty() {
-        let given = entry.half_life.is_some();
-        return if given {
-            Err("`half_life` is how a cohort ages; name the cohort's columns in `cohort`".into())
-        } else {
-            Ok(0)
-        };
-    }
-    match (entry.half_life.as_deref(), aggregate) {
-        (Some(text), _) => positive("half_life", text),
-        (None, Aggregate::HourOfWeekRate | Aggregate::Ratio) => Ok(HALF_LIFE_MS),
-        (None, _) if aggregate.span() == Span::Memory => Err(format!(
-            "`{}` needs a half_life such as \"7d\": the age at which a record counts half",
-            aggregate.as_str()
-        )),
-        (None, _) => Ok(0),
-    }
+/// 0 where the entry says nothing.
+pub(super) fn half_life_of(entry: &Entry) -> Result<i64, String> {
+    let given = entry.half_life.as_deref();
+    given.map_or(Ok(0), |text| positive("half_life", text))
 }
 
-pub(super) fn quantile_of(entry: &Entry, aggregate: Aggregate) -> Result<f64, String> {
-    match (aggregate, entry.quantile) {
-        (Aggregate::Quantile, None) => {
-            Err("`quantile` needs quantile = 0.5 or another rank from 0 to 1".into())
-        }
-        (_, Some(q)) if !(0.0..=1.0).contains(&q) => {
+pub(super) fn quantile_of(entry: &Entry) -> Result<f64, String> {
+    match entry.quantile {
+        Some(q) if !(0.0..=1.0).contains(&q) => {
             Err(format!("quantile is {q}; it must lie between 0 and 1"))
         }
-        (_, q) => Ok(q.unwrap_or(0.5)),
+        q => Ok(q.unwrap_or(0.5)),
     }
 }
 
@@ -95,7 +76,8 @@ pub(super) fn shrinkage_of(
         (Some(strength), Some(prior)) => (strength, prior),
         _ => {
             return Err(
-                "a ratio is shrunk by `strength` (in records) to `prior`: give both, and `cohort` if the prior is to be learnt"
+                "a ratio is shrunk by `strength` (in records) to `prior`: give both, and `cohort` if the \
+                 prior is to be learnt"
                     .into(),
             );
         }
@@ -104,7 +86,7 @@ pub(super) fn shrinkage_of(
     if !is_weight || !(0.0..=1.0).contains(&prior) {
         return Err("strength must be positive, prior must lie between 0 and 1".into());
     }
-    let cohort = entry.cohort.iter().map(|name| scope.source(name));
+    let cohort = entry.cohort.iter().map(|name| scope.input(name));
     Ok(Some(Shrinkage {
         strength,
         prior,
@@ -112,9 +94,9 @@ pub(super) fn shrinkage_of(
     }))
 }
 
-pub(super) fn wrap_of(entry: &Entry, aggregate: Aggregate) -> Result<i64, String> {
+/// 0 where the entry says nothing.
+pub(super) fn wrap_of(entry: &Entry) -> Result<i64, String> {
     match entry.wrap {
-        None if aggregate.takes() == Takes::Sequence => Ok(STAN_WRAP),
         None => Ok(0),
         Some(wrap @ 2..=WRAP_MAX) => Ok(wrap),
         Some(wrap) => Err(format!("wrap is {wrap}; it must lie between 2 and 2^53")),
@@ -145,18 +127,16 @@ pub(super) fn window_of(text: &str, spec: &FeatureSpec) -> Result<i64, String> {
     Ok(window_ms)
 }
 
-pub(super) fn aggregate_of(name: &str) -> Result<Aggregate, String> {
-    let known = Aggregate::ALL.map(Aggregate::as_str);
-    Aggregate::ALL
-        .into_iter()
-        .find(|aggregate| aggregate.as_str() == name)
-        .ok_or_else(|| {
-            let hint = did_you_mean(name, known);
-            format!(
-                "unknown aggregate `{name}`{hint}; known are {}",
-                known.join(", ")
-            )
-        })
+pub(super) fn aggregate_of(name: &str, known: &[Aggregate]) -> Result<Aggregate, String> {
+    let found = known.iter().find(|aggregate| aggregate.as_str() == name);
+    found.copied().ok_or_else(|| {
+        let known: Vec<&str> = known.iter().map(|aggregate| aggregate.as_str()).collect();
+        let hint = did_you_mean(name, known.iter().copied());
+        format!(
+            "unknown aggregate `{name}`{hint}; known are {}",
+            known.join(", ")
+        )
+    })
 }
 
 /// The expression, which some aggregates take in place of a column.
@@ -165,7 +145,7 @@ pub(super) fn expression_of(
     aggregate: Aggregate,
     scope: &EventScope<'_>,
 ) -> Result<Option<Arc<Expression>>, String> {
-    let takes = aggregate.takes();
+    let takes = aggregate.signature().takes;
     let Some(sql) = entry.expression.as_deref() else {
         return match takes {
             Takes::Expression => Err(format!("`{}` needs an expression", aggregate.as_str())),
@@ -187,17 +167,20 @@ pub(super) fn columns_of(
     aggregate: Aggregate,
     has_expression: bool,
     scope: &EventScope<'_>,
-) -> Result<Vec<Source>, String> {
+) -> Result<Vec<InputColumn>, String> {
     if entry.column.is_some() && !entry.columns.is_empty() {
         return Err("give either `column` or `columns`".into());
     }
     let names = entry.column.iter().chain(&entry.columns);
     let mut columns = names
-        .map(|name| scope.source(name))
+        .map(|name| scope.input(name))
         .collect::<Result<Vec<_>, _>>()?;
-    let (name, takes) = (aggregate.as_str(), aggregate.takes());
+    let (name, takes) = (aggregate.as_str(), aggregate.signature().takes);
     if takes == Takes::Place && columns.is_empty() {
-        columns = vec![Source::event(Column::Lat), Source::event(Column::Lon)];
+        columns = vec![
+            InputColumn::event(Column::Lat),
+            InputColumn::event(Column::Lon),
+        ];
     }
     if has_expression {
         return if columns.is_empty() {
@@ -224,9 +207,9 @@ pub(super) fn columns_of(
         ][most];
         return Err(format!("`{name}` takes {most}"));
     }
-    for source in &columns {
-        if let Some(wanted) = takes.objection(source.kind) {
-            let (column, kind) = (&source.name, source.kind);
+    for input in &columns {
+        if let Some(wanted) = takes.objection(input.kind) {
+            let (column, kind) = (&input.name, input.kind);
             return Err(format!(
                 "column `{column}` is {kind:?}, `{name}` needs {wanted}"
             ));
@@ -242,7 +225,7 @@ pub(super) fn windows_of(entry: &Entry, aggregate: Aggregate) -> Result<Vec<Stri
         return Err("give either `window` or `windows`".into());
     }
     let name = aggregate.as_str();
-    match aggregate.span() {
+    match aggregate.signature().span {
         Span::Window if windows.is_empty() => {
             return Err(format!("`{name}` needs a window such as \"1h\""));
         }

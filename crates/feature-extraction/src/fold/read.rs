@@ -1,15 +1,16 @@
 //! What features need of a key, taken while a record is folded.
 
-use super::record::{Admission, Around, Record};
+use super::record::{Around, Record};
 use super::scratch::Scratch;
+use super::view::View;
 use crate::memory::{change, ewma, place};
 use crate::plan::{
-    CountSource, Difference, Differences, End, ExtremeSpec, Extremes, Labelled, Memory, MemoryRead,
-    Plan, Prior, SinceSpec, Single, Window,
+    CountedBy, Difference, Differences, Labelled, Memory, MemoryRead, Plan, Prior, SinceSpec,
+    Single, Window,
 };
-use crate::state::{History, KeyParts, Span};
+use crate::state::{History, KeyParts};
 use crate::structures::inter_arrival::Arrivals;
-use crate::structures::{Decayed, HeldSlot, HoldingRead, Own, Queue, Values, Walk};
+use crate::structures::{HoldingRead, Own, Values};
 use crate::words::{get64, get128};
 
 impl Scratch {
@@ -99,24 +100,6 @@ impl Scratch {
     }
 }
 
-/// A record, the state of its key and the windows that it sees.
-struct View<'a> {
-    plan: &'a Plan,
-    history: &'a History,
-    queues: &'a [Queue],
-    /// Moved to the window of a record that is not in order, and back.
-    holdings: &'a mut [HeldSlot],
-    /// Reading one moves the place at which it is read next.
-    decayed: &'a mut [Decayed],
-    record: &'a Record<'a>,
-    around: Around<'a>,
-    /// Whether the record is in the windows that end with it.
-    current: bool,
-    bounds: &'a [u32],
-    starts: &'a [usize],
-    ends: &'a [u32],
-}
-
 impl View<'_> {
     /// Differences of the running totals of a window.
     #[inline]
@@ -128,7 +111,7 @@ impl View<'_> {
         if let Some(slot) = differences.rows {
             let bound = self.plan.ends[differences.end].bound;
             let others = self.bounds[bound] - self.bounds[differences.start];
-            let own = self.own_count(differences.end, CountSource::Rows);
+            let own = self.own_count(differences.end, CountedBy::Rows);
             taken[slot] = u64::from(others + own);
         }
         for &Difference { at, slot } in &differences.counts {
@@ -171,57 +154,6 @@ impl View<'_> {
         }
     }
 
-    #[inline]
-    fn in_order(&self) -> bool {
-        self.record.admission == Admission::InOrder
-    }
-
-    /// Whether detectors leave the record alone.
-    #[inline]
-    fn is_late(&self) -> bool {
-        self.record.now_ms < self.history.watermark_ms
-    }
-
-    #[inline]
-    fn has_current(&self, end: End) -> bool {
-        end.with_current && self.current
-    }
-
-    #[inline]
-    fn end(&self, window: Window) -> &[u32] {
-        let stride = self.plan.layout.stride;
-        &self.ends[window.end * stride..][..stride]
-    }
-
-    /// Rows of the window, the record itself aside.
-    #[inline]
-    fn rows(&self, window: Window) -> Span {
-        Span {
-            start: self.bounds[window.start],
-            end: self.bounds[self.plan.ends[window.end].bound],
-        }
-    }
-
-    /// 1 where the record itself is in windows with this end and counts.
-    #[inline]
-    fn own_count(&self, end: usize, count: CountSource) -> u32 {
-        self.record.own_count(self.plan.ends[end], count)
-    }
-
-    #[inline]
-    fn count(&self, window: Window, count: CountSource) -> u32 {
-        match count {
-            CountSource::Word(at) => {
-                let start = self.history.row(self.plan, self.bounds[window.start]);
-                self.end(window)[at].wrapping_sub(start[at])
-            }
-            CountSource::Rows => {
-                let rows = self.rows(window);
-                rows.end - rows.start + self.own_count(window.end, count)
-            }
-        }
-    }
-
     fn labelled(&self, labelled: Labelled) -> i64 {
         let Labelled { window, total } = labelled;
         if self.in_order() {
@@ -236,75 +168,7 @@ impl View<'_> {
         self.around.cohorts[cohort].share(name, prior)
     }
 
-    /// The extremes of windows that share a queue.
-    #[inline]
-    fn extremes(&self, extremes: &Extremes, limits_ms: &[i64], taken: &mut [u64]) {
-        let spec = &self.plan.extremes[extremes.queue];
-        let end = self.plan.ends[extremes.end];
-        let own = self.own_rank(spec, end);
-        let mut walk = self.queues[extremes.queue].walk();
-        for (start, slot) in &extremes.starts {
-            let others = if self.in_order() {
-                walk.first_after(limits_ms[*start]).map(|entry| entry.rank)
-            } else {
-                self.extreme_at(spec, &mut walk, *start, end.bound)
-            };
-            let highest = others.max(own);
-            let value = highest.map_or(f64::NAN, |rank| spec.value(rank));
-            taken[*slot] = value.to_bits();
-        }
-    }
-
-    /// Highest rank in a window of a record that is not in order. The queue tells where its answer is not newer
-    /// than that window, and nothing of the window is forgotten.
-    fn extreme_at(
-        &self,
-        spec: &ExtremeSpec,
-        walk: &mut Walk<'_>,
-        start: usize,
-        end: usize,
-    ) -> Option<i64> {
-        let (plan, history, now_ms) = (self.plan, self.history, self.record.now_ms);
-        let (start_ms, end_ms) = (
-            plan.bounds[start].limit_ms(now_ms),
-            plan.bounds[end].limit_ms(now_ms),
-        );
-        let rows = self.bounds[start]..self.bounds[end];
-        let watermark_ms = history.watermark_ms;
-        let is_kept = now_ms >= watermark_ms.saturating_sub(plan.lateness_ms());
-        if is_kept && rows.end <= history.cursor(end) {
-            // What the queue has given up already is looked at.
-            let oldest_ms = watermark_ms.saturating_sub(spec.reach_ms).max(start_ms);
-            let known = history.count_until(plan, oldest_ms);
-            let older = spec.scan(plan, history, rows.start..known.min(rows.end));
-            match walk.first_after(oldest_ms) {
-                None => return older,
-                Some(entry) if entry.time_ms <= end_ms => return older.max(Some(entry.rank)),
-                Some(_) => {}
-            }
-        }
-        spec.scan(plan, history, rows)
-    }
-
-    /// The extreme of a few newest records.
-    fn extreme(&self, window: Window, queue: usize) -> f64 {
-        let (spec, end) = (&self.plan.extremes[queue], self.plan.ends[window.end]);
-        let rows = self.rows(window);
-        let others = spec.scan(self.plan, self.history, rows.start..rows.end);
-        let highest = others.max(self.own_rank(spec, end));
-        highest.map_or(f64::NAN, |rank| spec.value(rank))
-    }
-
-    #[inline]
-    fn own_rank(&self, spec: &ExtremeSpec, end: End) -> Option<i64> {
-        if self.has_current(end) {
-            spec.rank_of(self.record.delta)
-        } else {
-            None
-        }
-    }
-
-    fn edge(&self, window: Window, raw: usize, count: CountSource, is_last: bool) -> f64 {
+    fn edge(&self, window: Window, raw: usize, count: CountedBy, is_last: bool) -> f64 {
         let (plan, history) = (self.plan, self.history);
         let span = self.rows(window);
         let rows = (span.start, span.end);
@@ -359,7 +223,7 @@ impl View<'_> {
         value.unwrap_or_else(|| spec.scan(plan, history, rows, (read, own), scratch))
     }
 
-    fn arrivals(&self, window: Window, gaps: usize, count: CountSource) -> Option<Arrivals> {
+    fn arrivals(&self, window: Window, gaps: usize, count: CountedBy) -> Option<Arrivals> {
         let (plan, history) = (self.plan, self.history);
         let span = self.rows(window);
         let rows = (span.start, span.end);

@@ -1,7 +1,7 @@
 //! A record on its way into the state of its key.
 
 use crate::inputs::Inputs;
-use crate::plan::{CountSource, End};
+use crate::plan::{CountedBy, End};
 use crate::state::Cohorts;
 
 /// What is done with a record.
@@ -48,11 +48,11 @@ impl Record<'_> {
 
     /// 1 where it is in windows with this end and counts.
     #[inline]
-    pub(super) fn own_count(&self, end: End, count: CountSource) -> u32 {
+    pub(super) fn own_count(&self, end: End, count: CountedBy) -> u32 {
         match count {
             _ if !(end.with_current && self.is_current()) => 0,
-            CountSource::Rows => 1,
-            CountSource::Word(at) => self.delta[at],
+            CountedBy::Rows => 1,
+            CountedBy::Word(at) => self.delta[at],
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::structures::Values;
 use crate::times::{NEVER_MS, squared};
 use crate::words::set128;
 
-/// Working memory, reused from record to record.
+/// Working space, reused from record to record.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     /// Where each bound stands for this record, then where windows of the newest records begin.

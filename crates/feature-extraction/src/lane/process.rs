@@ -26,7 +26,7 @@ impl FeatureLane {
         let inputs = Inputs::new(&plan, &events);
         let kinds = events.kinds.iter();
         let scored = kinds.filter(|kind| self.scored.contains(**kind)).count();
-        let mut columns = Columns::new(plan.ops.len(), scored);
+        let mut columns = Columns::new(plan.made.len(), scored);
         let mut flags = Vec::with_capacity(scored);
         let batch = Batch {
             events: &events,

@@ -1,9 +1,9 @@
 //! Which old rows windows with a resolution still need.
 //!
-//! A row is compacted when it is older than every exact window. A window with a resolution that contains such a
-//! row ends after it, and so contains all rows between the two. So of two rows with the same value the older one
-//! is not needed, nor is a row with a number that a later one beats. With the rows that are left, every
-//! window gives the answer that it would give with all of them.
+//! A row is compacted when it is older than every exact window. A window with a resolution that contains
+//! such a row ends after it, and so contains all rows between the two. So of two rows with the same value
+//! the older one is not needed, nor is a row with a number that a later one beats. With the rows that are
+//! left, every window gives the answer that it would give with all of them.
 
 use crate::plan::{Lasting, Needed, Plan};
 use crate::state::History;

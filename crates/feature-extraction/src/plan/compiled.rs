@@ -6,19 +6,21 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
+use super::column::Column as FeatureColumn;
 use super::layout::Layout;
 use super::reads::Reads;
 use super::spec::{
     Bit, Bound, CohortSpec, DecayedSpec, End, EventSpec, ExtremeSpec, HoldingSpec, LabelledSpec,
-    Lasting, MemorySpec, Op, SinceSpec,
+    Lasting, MemorySpec, SinceSpec,
 };
-use crate::catalog::Source;
+use super::uses::Uses;
+use crate::catalog::InputColumn;
 use crate::settings::EngineSettings;
 
 /// A number of a record, taken once per batch.
 #[derive(Debug, Clone)]
 pub(crate) enum Number {
-    Column(Source),
+    Column(InputColumn),
     Expression(Arc<Expression>),
 }
 
@@ -33,6 +35,17 @@ pub struct FeatureInfo {
     pub window: String,
     /// Unit of the value.
     pub unit: String,
+}
+
+/// How a feature is made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) column: Box<dyn FeatureColumn>,
+    pub(crate) uses: Uses,
+    /// What it is, in words.
+    pub(crate) formula: String,
+    /// What reading it takes, in words.
+    pub(crate) cost: String,
 }
 
 /// A catalog ready to run. Immutable; shared by all lanes.
@@ -51,7 +64,7 @@ pub struct Plan {
     /// The labels.
     pub(crate) label_filters: PredicateSet,
     /// Tuples of columns whose hash is asked for.
-    pub(crate) hashes: Vec<Vec<Source>>,
+    pub(crate) hashes: Vec<Vec<InputColumn>>,
     /// Which of them each raw field of the layout holds, if it holds one.
     pub(crate) raw_hashes: Vec<Option<usize>>,
     pub(crate) bits: Vec<Bit>,
@@ -74,20 +87,20 @@ pub struct Plan {
     pub(crate) cohorts: Vec<CohortSpec>,
     /// Word of the identity of a row's transaction and of its label bits, where labels are joined.
     pub(crate) label_words: Option<(usize, usize)>,
-    /// One per feature, in catalog order.
-    pub(crate) ops: Vec<Op>,
-    /// The same, as they are carried out.
+    /// What is taken of a record.
     pub(crate) reads: Reads,
+    /// How each feature is made of that, in catalog order.
+    pub(crate) made: Vec<Made>,
     /// Features whose value is divided in the end, and by what.
     pub(crate) divisors: Vec<(usize, f64)>,
     /// Kinds of record that move state: transactions, and what some feature reads.
     pub(crate) kinds: Vec<RecordKind>,
     pub(crate) columns: Vec<Column>,
-    pub(crate) joined: Vec<Source>,
+    pub(crate) joined: Vec<InputColumn>,
     /// Longest window with its delay and resolution, and the longest that keeps single records.
     pub(crate) longest_ms: i64,
     pub(crate) exact_ms: i64,
-    /// Whether some window has a resolution, so that old rows are thinned out.
+    /// Whether some window has a resolution, so that old rows are compacted.
     pub(crate) has_panes: bool,
     /// Words of the fixed part of a key's state: cursors, then times, then counters, then memories.
     pub(crate) fixed_words: usize,
@@ -104,7 +117,7 @@ impl Plan {
     }
 
     /// Columns that must be joined to the records, without repetition.
-    pub fn joined_needed(&self) -> &[Source] {
+    pub fn joined_needed(&self) -> &[InputColumn] {
         &self.joined
     }
 

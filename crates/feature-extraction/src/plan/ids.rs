@@ -3,12 +3,15 @@
 /// Index of a [`Bit`](super::spec::Bit) in the plan.
 pub(crate) type BitId = usize;
 
+/// Index of a value among those that are taken of a record.
+pub(crate) type Slot = usize;
+
 /// Index of a number in the plan.
 pub(crate) type NumberId = usize;
 
 /// Where the number of counted records of a window comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CountSource {
+pub(crate) enum CountedBy {
     /// Every row counts: the difference of row numbers.
     Rows,
     /// A running count at this word of a row.

@@ -6,8 +6,8 @@
 //! Counts and sums are running totals of all records *before* the row, wrapping; the difference of
 //! two rows is exact as long as the window's own total fits. Raw values are the record's own.
 
-use super::ids::{BitId, CountSource, NumberId};
-use crate::catalog::Source;
+use super::ids::{BitId, CountedBy, NumberId};
+use crate::catalog::InputColumn;
 use crate::words::{get128, halves, set128, whole};
 
 /// Words of the event time at the start of a row.
@@ -32,13 +32,13 @@ pub(crate) enum CountField {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NumberField {
     pub(crate) bit: BitId,
-    pub(crate) source: Source,
+    pub(crate) input: InputColumn,
 }
 
 /// Squares of the times, in milliseconds, from one counted record to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GapField {
-    pub(crate) count: CountSource,
+    pub(crate) count: CountedBy,
     /// Index of the time of the newest counted record in the plan's `sinces`.
     pub(crate) since: usize,
 }
@@ -47,7 +47,10 @@ pub(crate) struct GapField {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RawField {
     /// Hash of one or more columns; 0 where the record does not count.
-    Hash { bit: BitId, sources: Vec<Source> },
+    Hash {
+        bit: BitId,
+        inputs: Vec<InputColumn>,
+    },
     /// Bits of a float; NaN where the record does not count.
     Float { bit: BitId, number: NumberId },
     /// Histogram bucket; 0 where the record does not count. One word.

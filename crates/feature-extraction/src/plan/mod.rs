@@ -1,16 +1,25 @@
 //! A catalog compiled: filters, row fields, window bounds and accumulators, each once, and how features
 //! are made of them.
 
+pub(crate) mod column;
 mod compiled;
 pub(crate) mod ids;
 mod layout;
-pub(crate) mod parts;
 mod reads;
 mod spec;
+mod uses;
+mod words;
 
+pub(crate) use column::{Chunk, Column};
 pub use compiled::{FeatureInfo, Plan};
-pub(crate) use compiled::{LABELS_MAX, Number};
-pub(crate) use ids::{BitId, CountSource, NumberId};
+pub(crate) use compiled::{LABELS_MAX, Made, Number};
+pub(crate) use ids::{BitId, CountedBy, NumberId, Slot};
 pub(crate) use layout::{CountField, GapField, Layout, NumberField, RawField};
-pub(crate) use reads::*;
-pub(crate) use spec::*;
+pub(crate) use reads::{Difference, Differences, Extremes, Labelled, Prior, Reads};
+pub(crate) use spec::{
+    Bit, Bound, CohortSpec, DecayedSpec, End, EventKind, EventSpec, ExtremeSpec, ExtremeValue,
+    HoldingSpec, LabelledSpec, Lasting, Memory, MemoryRead, MemorySpec, Needed, SinceSpec, Single,
+    Window,
+};
+pub(crate) use uses::Uses;
+pub(crate) use words::{WORD_BYTES, bound_words, lasting_growth, tuple};

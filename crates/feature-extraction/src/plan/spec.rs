@@ -1,9 +1,9 @@
-//! The parts of a plan: what is shared, and how each feature is read.
+//! The parts of a plan, each of which several features may share.
 
 use tillwatch_records::RecordKind;
 
-use super::ids::{BitId, CountSource, NumberId};
-use crate::catalog::Source;
+use super::ids::{BitId, CountedBy, NumberId};
+use crate::catalog::InputColumn;
 use crate::memory::ewma::EwmaSpec;
 use crate::memory::profile::ProfileSpec;
 use crate::memory::sequence::SequenceSpec;
@@ -18,7 +18,7 @@ pub(crate) struct Bit {
     /// Indexes into [`super::Plan::predicates`], ascending.
     pub(crate) predicates: Vec<usize>,
     /// In the order of their names.
-    pub(crate) not_null: Vec<Source>,
+    pub(crate) not_null: Vec<InputColumn>,
 }
 
 /// How far before the current record a bound lies.
@@ -72,7 +72,7 @@ pub(crate) struct Window {
     pub(crate) end: usize,
     /// Only so many of the newest counted rows, 0 for all, and how they are counted.
     pub(crate) last: u32,
-    pub(crate) counted: CountSource,
+    pub(crate) counted: CountedBy,
 }
 
 /// How the value of a row is read for min and max.
@@ -96,7 +96,7 @@ pub(crate) struct ExtremeSpec {
     pub(crate) reach_ms: i64,
 }
 
-/// What windows with a resolution need of rows that are thinned out, besides totals.
+/// What windows with a resolution need of rows that are compacted, besides totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lasting {
     /// Index of the bound where they begin.
@@ -133,7 +133,7 @@ pub(crate) struct LabelledSpec {
     pub(crate) end_bound: usize,
     /// Bit of the label predicate.
     pub(crate) label: u32,
-    pub(crate) count: CountSource,
+    pub(crate) count: CountedBy,
     /// Word of the running sum; counts when there is none.
     pub(crate) sum: Option<usize>,
 }
@@ -142,7 +142,7 @@ pub(crate) struct LabelledSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SinceSpec {
     pub(crate) bit: BitId,
-    pub(crate) count: CountSource,
+    pub(crate) count: CountedBy,
 }
 
 /// What a key remembers in a fixed number of words, whatever the windows.
@@ -231,66 +231,6 @@ pub(crate) struct CohortSpec {
     pub(crate) half_life: HalfLife,
 }
 
-/// What a ratio is drawn to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Shrink {
-    pub(crate) strength: f64,
-    pub(crate) prior: f64,
-    /// Index into [`super::Plan::cohorts`].
-    pub(crate) cohort: Option<usize>,
-}
-
-/// A number of records of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Counted(CountSource),
-    /// Index into [`super::Plan::labelled`].
-    Labelled(usize),
-}
-
-/// A sum over the records of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Total {
-    /// Word of the running sum.
-    Word(usize),
-    /// Index into [`super::Plan::labelled`].
-    Labelled(usize),
-}
-
-/// How one feature is read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Op {
-    Count {
-        window: Window,
-        count: Part,
-    },
-    Sum {
-        window: Window,
-        sum: Total,
-    },
-    Mean {
-        window: Window,
-        sum: Total,
-        count: Part,
-    },
-    Stddev {
-        window: Window,
-        sum: usize,
-        squares: usize,
-        count: CountSource,
-    },
-    Ratio {
-        window: Window,
-        part: Part,
-        whole: CountSource,
-        shrink: Option<Shrink>,
-    },
-    Value {
-        number: NumberId,
-    },
-    Single(Single),
-}
-
 /// How a feature is read that needs more of a key than its running totals.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Single {
@@ -302,7 +242,7 @@ pub(crate) enum Single {
     Edge {
         window: Window,
         raw: usize,
-        count: CountSource,
+        count: CountedBy,
         is_last: bool,
     },
     Held {
@@ -314,7 +254,7 @@ pub(crate) enum Single {
         window: Window,
         /// Word of the squared gaps.
         gaps: usize,
-        count: CountSource,
+        count: CountedBy,
         is_cv: bool,
     },
     Since {
@@ -331,17 +271,6 @@ pub(crate) enum Single {
 }
 
 impl Single {
-    /// The window of those that have one.
-    pub(crate) fn window(self) -> Option<Window> {
-        match self {
-            Self::Extreme { window, .. }
-            | Self::Edge { window, .. }
-            | Self::Held { window, .. }
-            | Self::InterArrival { window, .. } => Some(window),
-            Self::Since { .. } | Self::Memory { .. } | Self::Decayed { .. } => None,
-        }
-    }
-
     /// The same in the window that `place` makes of its own.
     pub(crate) fn in_window(mut self, place: impl FnOnce(Window) -> Window) -> Self {
         match &mut self {

@@ -161,7 +161,7 @@ fn bucket(value: u64) -> i32 {
     bucket_of_word(value as u32)
 }
 
-/// Values that are looked at one by one, in working memory that is reused.
+/// Values that are looked at one by one, in lists that are reused.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     hashes: Vec<u64>,

@@ -5,7 +5,6 @@ mod decayed;
 mod held;
 pub(crate) mod histogram;
 pub(crate) mod inter_arrival;
-pub(crate) mod moments;
 mod queue;
 pub(crate) mod table;
 

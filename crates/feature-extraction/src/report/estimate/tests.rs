@@ -17,10 +17,13 @@ const RECORDS_PER_KEY: f64 = 60.0;
 
 const BATCH_RECORDS: u64 = 2_000;
 
-/// Every aggregate, with windows that a test can fill.
+/// Nearly every aggregate, with windows that a test can fill.
 const EVERYTHING: &str = include_str!("everything.toml");
 
-/// Windows that look at values among rows that are thinned out.
+/// The page that has an example of every aggregate.
+const PAGE: &str = include_str!("../../../../../docs/catalog.md");
+
+/// Windows that look at values among rows that are compacted.
 const SAWTOOTH: &str = r#"
 name = "sawtooth"
 
@@ -119,7 +122,7 @@ fn handbook() {
 
 #[test]
 fn every_aggregate() {
-    check("everything", EVERYTHING, &[10.0, 100.0, 300.0]);
+    check("everything", &everything(), &[10.0, 100.0, 300.0]);
 }
 
 #[test]
@@ -128,10 +131,27 @@ fn windows_with_a_resolution() {
     check("peaks", PEAKS, &[5.0, 50.0, 500.0]);
 }
 
+/// [`EVERYTHING`], and the first example on the page of each aggregate that it lacks.
+fn everything() -> String {
+    let catalog = Catalog::parse(EVERYTHING).unwrap();
+    let mut text = EVERYTHING.to_owned();
+    for aggregate in crate::Aggregate::all() {
+        if catalog.features().iter().any(|f| f.aggregate == aggregate) {
+            continue;
+        }
+        let line = format!("aggregate = \"{}\"\n", aggregate.as_str());
+        let mut examples = PAGE.split("[[feature]]\n");
+        let example = examples.find(|example| example.contains(&line)).unwrap();
+        let example = example.split("```").next().unwrap();
+        text.push_str(&format!("\n[[feature]]\n{example}"));
+    }
+    text
+}
+
 #[test]
 fn the_catalog_with_everything_has_every_aggregate() {
-    let catalog = Catalog::parse(EVERYTHING).unwrap();
-    for aggregate in crate::Aggregate::ALL {
+    let catalog = Catalog::parse(&everything()).unwrap();
+    for aggregate in crate::Aggregate::all() {
         let found = catalog.features().iter().any(|f| f.aggregate == aggregate);
         assert!(found, "{aggregate:?}");
     }

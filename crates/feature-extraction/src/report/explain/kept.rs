@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use tillwatch_records::units::DurationMs;
 
 use super::explanation::{Explained, Explanation, Filter, Kept, RowField, WindowBound};
-use super::uses::Uses;
-use super::words::{WORD_BYTES, bound_words, lasting_growth};
-use crate::plan::{Layout, Plan};
-use crate::structures::{Decayed, HeldSlot, Queue};
+use crate::plan::{
+    FeatureInfo, Lasting, Layout, Needed, Plan, Uses, WORD_BYTES, bound_words, lasting_growth,
+};
+use crate::structures::{Decayed, HeldSlot, Holding, Queue};
 
 impl Plan {
     /// What the plan keeps and does.
     pub fn explain(&self) -> Explanation {
-        let uses: Vec<Uses> = self.ops.iter().map(|op| Uses::of(self, op)).collect();
-        let named = self.features.iter().zip(&self.ops);
+        let uses: Vec<Uses> = self.made.iter().map(|made| made.uses.clone()).collect();
+        let named = self.features.iter().zip(&self.made);
         Explanation {
             catalog: self.version.clone(),
             bytes_per_record: self.layout.stride * WORD_BYTES,
@@ -24,14 +24,37 @@ impl Plan {
             filters: self.explain_filters(&uses),
             kept: self.explain_kept(&uses),
             features: named
-                .map(|(info, op)| Explained {
+                .map(|(info, made)| Explained {
                     name: info.name.clone(),
-                    window: self.window_words(info, op),
-                    formula: self.formula(op),
-                    cost: self.cost(op),
+                    window: self.window_words(info, &made.uses),
+                    formula: made.formula.clone(),
+                    cost: made.cost.clone(),
                 })
                 .collect(),
         }
+    }
+
+    /// The window of a feature as it is read.
+    fn window_words(&self, info: &FeatureInfo, uses: &Uses) -> String {
+        let Some(window) = uses.window else {
+            return String::new();
+        };
+        let end = self.ends[window.end];
+        let delay_ms = self.bounds[end.bound].before_ms;
+        let resolution_ms = self.bounds[window.start].resolution_ms;
+        let mut text = info.window.clone();
+        if window.last > 0 {
+            text.push_str(&format!(", newest {}", window.last));
+        }
+        if resolution_ms > 0 {
+            text.push_str(&format!(", by {}", DurationMs::from_ms(resolution_ms)));
+        }
+        if delay_ms > 0 {
+            text.push_str(&format!(" until {} ago", DurationMs::from_ms(delay_ms)));
+        } else if !end.with_current {
+            text.push_str(" before it");
+        }
+        text
     }
 
     fn explain_row(&self) -> Vec<RowField> {
@@ -51,12 +74,12 @@ impl Plan {
             field(1, format!("number of {}", self.count_words(*count)));
         }
         for sum in &layout.sums {
-            let records = self.records(sum.bit, std::slice::from_ref(&sum.source));
-            field(2, format!("sum of {} of {records}", sum.source.name));
+            let records = self.records(sum.bit, std::slice::from_ref(&sum.input));
+            field(2, format!("sum of {} of {records}", sum.input.name));
         }
         for square in &layout.squares {
-            let records = self.records(square.bit, std::slice::from_ref(&square.source));
-            let name = &square.source.name;
+            let records = self.records(square.bit, std::slice::from_ref(&square.input));
+            let name = &square.input.name;
             field(4, format!("sum of squared {name} of {records}"));
         }
         for gap in &layout.gaps {
@@ -107,74 +130,40 @@ impl Plan {
     }
 
     fn explain_kept(&self, uses: &[Uses]) -> Vec<Kept> {
-        let using = |of: fn(&Uses) -> &BTreeSet<usize>, slot: usize| {
-            uses.iter().filter(|uses| of(uses).contains(&slot)).count()
-        };
-        let of_key = |bytes: usize, features: usize, what: String| Kept {
-            bytes,
-            grows: "",
-            is_of_lane: false,
-            features,
-            what,
-        };
-        let mut kept = Vec::new();
-        let cursors = self.bounds.len() - 1;
-        if cursors > 0 {
-            let features = uses.iter().filter(|uses| uses.window.is_some()).count();
-            let what = format!("{cursors} places in the rows, one per window bound");
-            kept.push(of_key(cursors * WORD_BYTES, features, what));
-        }
-        for (slot, since) in self.sinces.iter().enumerate() {
-            let what = format!("time of the last of {}", self.records(since.bit, &[]));
-            kept.push(of_key(16, using(|uses| &uses.sinces, slot), what));
-        }
-        for slot in 0..self.labelled.len() {
-            let what = format!("running {}", self.labelled_words(slot));
-            kept.push(of_key(8, using(|uses| &uses.labelled, slot), what));
-        }
-        if self.label_words.is_some() {
-            let features = uses.iter().filter(|uses| !uses.labels.is_empty()).count();
-            let what = "row where the next label is looked for".to_owned();
-            kept.push(of_key(WORD_BYTES, features, what));
-        }
-        for (slot, memory) in self.memories.iter().enumerate() {
-            let bytes = memory.words() * WORD_BYTES;
-            let features = using(|uses| &uses.memories, slot);
-            kept.push(of_key(bytes, features, self.memory_words(slot)));
-        }
+        let mut kept = self.fixed_kept(uses);
         for slot in 0..self.extremes.len() {
             kept.push(Kept {
+                bytes: size_of::<Queue>(),
                 grows: "16 per entry, about ln n",
                 ..of_key(
-                    size_of::<Queue>(),
-                    using(|uses| &uses.queues, slot),
+                    using(uses, |uses| &uses.queues, slot),
                     self.queue_words(slot),
                 )
             });
         }
         for (slot, spec) in self.holdings.iter().enumerate() {
             kept.push(Kept {
+                bytes: size_of::<HeldSlot>(),
                 grows: self.holding_growth(spec),
                 ..of_key(
-                    size_of::<HeldSlot>(),
-                    using(|uses| &uses.holdings, slot),
+                    using(uses, |uses| &uses.holdings, slot),
                     self.holding_words(spec),
                 )
             });
         }
         for lasting in &self.lasting {
-            let features = uses.iter().filter(|uses| uses.look_at(self, lasting));
+            let features = uses.iter().filter(|uses| looks_at(self, uses, lasting));
             kept.push(Kept {
                 grows: lasting_growth(lasting.needed),
-                ..of_key(0, features.count(), self.lasting_words(lasting))
+                ..of_key(features.count(), self.lasting_words(lasting))
             });
         }
         for slot in 0..self.decayed.len() {
             kept.push(Kept {
+                bytes: size_of::<Decayed>(),
                 grows: "12 to 18 per bucket, at most 96 KiB",
                 ..of_key(
-                    size_of::<Decayed>(),
-                    using(|uses| &uses.decayed, slot),
+                    using(uses, |uses| &uses.decayed, slot),
                     self.decayed_words(slot),
                 )
             });
@@ -184,12 +173,73 @@ impl Plan {
                 grows: "40 to 75 per cohort, at most 65536 of them",
                 is_of_lane: true,
                 ..of_key(
-                    0,
-                    using(|uses| &uses.cohorts, slot),
+                    using(uses, |uses| &uses.cohorts, slot),
                     self.cohort_words(slot),
                 )
             });
         }
         kept
     }
+
+    /// What a key keeps in a fixed number of words.
+    fn fixed_kept(&self, uses: &[Uses]) -> Vec<Kept> {
+        let fixed = |words: usize, features: usize, what: String| Kept {
+            bytes: words * WORD_BYTES,
+            ..of_key(features, what)
+        };
+        let mut kept = Vec::new();
+        let cursors = self.bounds.len() - 1;
+        if cursors > 0 {
+            let features = uses.iter().filter(|uses| uses.window.is_some()).count();
+            let what = format!("{cursors} places in the rows, one per window bound");
+            kept.push(fixed(cursors, features, what));
+        }
+        for (slot, since) in self.sinces.iter().enumerate() {
+            let what = format!("time of the last of {}", self.records(since.bit, &[]));
+            kept.push(fixed(4, using(uses, |uses| &uses.sinces, slot), what));
+        }
+        for slot in 0..self.labelled.len() {
+            let what = format!("running {}", self.labelled_words(slot));
+            kept.push(fixed(2, using(uses, |uses| &uses.labelled, slot), what));
+        }
+        if self.label_words.is_some() {
+            let features = uses.iter().filter(|uses| !uses.labels.is_empty()).count();
+            let what = "row where the next label is looked for".to_owned();
+            kept.push(fixed(1, features, what));
+        }
+        for (slot, memory) in self.memories.iter().enumerate() {
+            let features = using(uses, |uses| &uses.memories, slot);
+            kept.push(fixed(memory.words(), features, self.memory_words(slot)));
+        }
+        kept
+    }
+}
+
+/// Number of features that use a part.
+fn using(uses: &[Uses], of: fn(&Uses) -> &BTreeSet<usize>, slot: usize) -> usize {
+    uses.iter().filter(|uses| of(uses).contains(&slot)).count()
+}
+
+/// Something that each key keeps.
+fn of_key(features: usize, what: String) -> Kept {
+    Kept {
+        bytes: 0,
+        grows: "",
+        is_of_lane: false,
+        features,
+        what,
+    }
+}
+
+/// Whether a feature looks at rows that compaction leaves for the sake of `lasting`.
+fn looks_at(plan: &Plan, uses: &Uses, lasting: &Lasting) -> bool {
+    let begins_there = uses.window.is_some_and(|w| w.start == lasting.bound);
+    begins_there
+        && match lasting.needed {
+            Needed::Extreme { queue } => uses.queues.contains(&queue),
+            Needed::Values { raw } => {
+                let mut holdings = uses.holdings.iter().map(|slot| &plan.holdings[*slot]);
+                holdings.any(|spec| spec.raw == raw && spec.holding == Holding::Distinct)
+            }
+        }
 }

@@ -21,6 +21,42 @@ impl fmt::Display for Explanation {
             self.bytes_per_record,
             span(self.retention.as_ms())
         )?;
+        self.parts(f)?;
+        table(
+            f,
+            "keep",
+            ["per", "features", "bytes", "besides", "what"],
+            self.kept.iter().map(|kept| {
+                let of = if kept.is_of_lane { "lane" } else { "key" };
+                [
+                    of.to_owned(),
+                    kept.features.to_string(),
+                    kept.bytes.to_string(),
+                    kept.grows.to_owned(),
+                    kept.what.clone(),
+                ]
+            }),
+        )?;
+        table(
+            f,
+            "feature",
+            ["name", "window", "cost", "formula"],
+            self.features.iter().map(|feature| {
+                [
+                    &feature.name,
+                    &feature.window,
+                    &feature.cost,
+                    &feature.formula,
+                ]
+                .map(String::clone)
+            }),
+        )
+    }
+}
+
+impl Explanation {
+    /// What rows hold, and where windows and filters are.
+    fn parts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         table(
             f,
             "row",
@@ -53,35 +89,6 @@ impl fmt::Display for Explanation {
                     of.to_owned(),
                     filter.predicate.clone(),
                 ]
-            }),
-        )?;
-        table(
-            f,
-            "keep",
-            ["per", "features", "bytes", "besides", "what"],
-            self.kept.iter().map(|kept| {
-                let of = if kept.is_of_lane { "lane" } else { "key" };
-                [
-                    of.to_owned(),
-                    kept.features.to_string(),
-                    kept.bytes.to_string(),
-                    kept.grows.to_owned(),
-                    kept.what.clone(),
-                ]
-            }),
-        )?;
-        table(
-            f,
-            "feature",
-            ["name", "window", "cost", "formula"],
-            self.features.iter().map(|feature| {
-                [
-                    &feature.name,
-                    &feature.window,
-                    &feature.cost,
-                    &feature.formula,
-                ]
-                .map(String::clone)
             }),
         )
     }

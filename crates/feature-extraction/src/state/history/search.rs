@@ -1,7 +1,7 @@
 //! Where in a history windows begin and end, and where counted records are.
 
 use super::rows::History;
-use crate::plan::{CountSource, Plan};
+use crate::plan::{CountedBy, Plan};
 use crate::times::NEVER_MS;
 
 /// Rows that are looked at one by one, where the wanted one most often is, before it is searched for by
@@ -44,16 +44,16 @@ impl History {
 
     /// Number of records before `row` that `count` counts, from an arbitrary start.
     #[inline]
-    pub(crate) fn counted(&self, plan: &Plan, row: u32, count: CountSource) -> u32 {
+    pub(crate) fn counted(&self, plan: &Plan, row: u32, count: CountedBy) -> u32 {
         match count {
-            CountSource::Rows => row,
-            CountSource::Word(at) => self.row(plan, row)[at],
+            CountedBy::Rows => row,
+            CountedBy::Word(at) => self.row(plan, row)[at],
         }
     }
 
     /// Whether `count` counts the record of `row`.
     #[inline]
-    pub(crate) fn counts(&self, plan: &Plan, row: u32, count: CountSource) -> bool {
+    pub(crate) fn counts(&self, plan: &Plan, row: u32, count: CountedBy) -> bool {
         self.counted(plan, row + 1, count) != self.counted(plan, row, count)
     }
 
@@ -63,7 +63,7 @@ impl History {
         &self,
         plan: &Plan,
         (from, to): (u32, u32),
-        count: CountSource,
+        count: CountedBy,
         rise: u32,
     ) -> u32 {
         let first = self.counted(plan, from, count);
@@ -89,7 +89,7 @@ impl History {
         &self,
         plan: &Plan,
         (from, to): (u32, u32),
-        count: CountSource,
+        count: CountedBy,
         wanted: u32,
     ) -> u32 {
         let total = self.counted(plan, to, count);
@@ -115,7 +115,7 @@ impl History {
         &self,
         plan: &Plan,
         (from, to): (u32, u32),
-        count: CountSource,
+        count: CountedBy,
     ) -> Option<u32> {
         let mut near = (from..to).rev().take(LOOKS);
         if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
@@ -132,7 +132,7 @@ impl History {
         &self,
         plan: &Plan,
         (from, to): (u32, u32),
-        count: CountSource,
+        count: CountedBy,
     ) -> Option<u32> {
         let mut near = (from..to).take(LOOKS);
         if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {

@@ -1,9 +1,9 @@
-//! A hash table whose memory is one vector of words, so that a copy stores and restores it.
+//! A hash table whose state is one vector of words, so that a copy stores and restores it.
 //!
 //! Open addressing with linear probing. A key's home is named by its highest bits (sampling looks at
 //! the lowest), and the keys of a run stand in the order of their homes, equal homes in the order
 //! of their keys. So a search ends where the key would stand, removing leaves no tombstones, and
-//! the memory is a function of the keys, their values and the capacity: no history can be read
+//! the words are a function of the keys, their values and the capacity: no history can be read
 //! from it, and a restored table goes on exactly like the one that was written.
 //!
 //! Keys must be well mixed. Cost: O(1). Space: 8 bytes and the value per slot; 3/16 to 3/4 of the slots
@@ -144,8 +144,8 @@ impl<V: Value> PodMap<V> {
 
     /// Keeps the entries that `keep` wants, in place.
     ///
-    /// One pass: entries stand in the order of their homes, so each moves back to its home or as near to it as
-    /// the one before it lets it. Starts behind a free slot, where no run goes on.
+    /// One pass: entries stand in the order of their homes, so each moves back to its home or as near to
+    /// it as the one before it lets it. Starts behind a free slot, where no run goes on.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, V) -> bool) {
         let slots = self.slots();
         let Some(free) = (0..slots).find(|slot| self.key_at(*slot) == 0) else {

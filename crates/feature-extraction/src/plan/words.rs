@@ -3,20 +3,19 @@
 use tillwatch_records::RecordKind;
 use tillwatch_records::units::DurationMs;
 
-use super::uses::{count_field, raw_field};
-use crate::catalog::Source;
-use crate::plan::{
-    BitId, Bound, CountField, CountSource, EventKind, ExtremeValue, HoldingSpec, Lasting, Memory,
-    Needed, Number, NumberId, Part, Plan, RawField,
-};
+use super::compiled::{Number, Plan};
+use super::ids::{BitId, CountedBy, NumberId};
+use super::layout::{CountField, Layout, RawField};
+use super::spec::{Bound, EventKind, ExtremeValue, HoldingSpec, Lasting, Memory, Needed};
+use crate::catalog::InputColumn;
 use crate::structures::Holding;
 
 /// Bytes of a word of a row.
-pub(super) const WORD_BYTES: usize = size_of::<u32>();
+pub(crate) const WORD_BYTES: usize = size_of::<u32>();
 
 impl Plan {
     /// The records that have `bit`. Columns that are read anyway are not named.
-    pub(super) fn records(&self, bit: BitId, read: &[Source]) -> String {
+    pub(crate) fn records(&self, bit: BitId, read: &[InputColumn]) -> String {
         let bit = &self.bits[bit];
         let mut text = match bit.kind {
             RecordKind::Transaction => "transactions",
@@ -29,8 +28,8 @@ impl Plan {
             .iter()
             .map(|id| self.predicates[*id].canonical());
         let mut conditions: Vec<String> = conditions.collect();
-        let others = bit.not_null.iter().filter(|source| !read.contains(source));
-        conditions.extend(others.map(|source| format!("{} is known", source.name)));
+        let others = bit.not_null.iter().filter(|input| !read.contains(input));
+        conditions.extend(others.map(|input| format!("{} is known", input.name)));
         if !conditions.is_empty() {
             text.push_str(" where ");
             text.push_str(&conditions.join(" AND "));
@@ -39,7 +38,7 @@ impl Plan {
     }
 
     /// What a count counts.
-    pub(super) fn count_words(&self, field: CountField) -> String {
+    pub(crate) fn count_words(&self, field: CountField) -> String {
         match field {
             CountField::Bit(bit) => self.records(bit, &[]),
             CountField::Known {
@@ -68,17 +67,34 @@ impl Plan {
         }
     }
 
-    pub(super) fn counted(&self, source: CountSource) -> String {
-        match count_field(self, source) {
+    /// What a count counts.
+    pub(crate) fn counted(&self, input: CountedBy) -> String {
+        match self.count_field(input) {
             Some(field) => self.count_words(field),
             // Every row counts only where there is one kind of record.
             None => "transactions".to_owned(),
         }
     }
 
-    pub(super) fn number_words(&self, number: NumberId) -> String {
+    /// What a count counts; nothing where it is every row.
+    fn count_field(&self, input: CountedBy) -> Option<CountField> {
+        match input {
+            CountedBy::Rows => None,
+            CountedBy::Word(at) => self.layout.counts.get(at - Layout::COUNTS_AT).copied(),
+        }
+    }
+
+    /// The raw value at word `at` of a row.
+    fn raw_field(&self, at: usize) -> Option<&RawField> {
+        let fields = self.layout.raws.iter().enumerate();
+        let mut found = fields.filter(|(index, _)| self.layout.raw_at(*index) == at);
+        found.next().map(|(_, field)| field)
+    }
+
+    /// A number, by name or as SQL.
+    pub(crate) fn number_words(&self, number: NumberId) -> String {
         match &self.numbers[number] {
-            Number::Column(source) => source.name.to_string(),
+            Number::Column(input) => input.name.to_string(),
             Number::Expression(expression) => expression.canonical(),
         }
     }
@@ -86,7 +102,7 @@ impl Plan {
     /// A number that is read of the records of `bit`.
     fn number_of(&self, number: NumberId, bit: BitId) -> String {
         let read = match &self.numbers[number] {
-            Number::Column(source) => std::slice::from_ref(source),
+            Number::Column(input) => std::slice::from_ref(input),
             Number::Expression(_) => &[],
         };
         format!(
@@ -97,7 +113,7 @@ impl Plan {
     }
 
     /// What a raw value is.
-    pub(super) fn raw_words(&self, raw: &RawField) -> String {
+    pub(crate) fn raw_words(&self, raw: &RawField) -> String {
         match raw {
             RawField::Hash { .. } => format!("hash of {}", self.raw_subject(raw)),
             RawField::Float { .. } => format!("value of {}", self.raw_subject(raw)),
@@ -109,8 +125,8 @@ impl Plan {
 
     fn raw_subject(&self, raw: &RawField) -> String {
         match raw {
-            RawField::Hash { bit, sources } => {
-                format!("{} of {}", tuple(sources), self.records(*bit, sources))
+            RawField::Hash { bit, inputs } => {
+                format!("{} of {}", tuple(inputs), self.records(*bit, inputs))
             }
             RawField::Float { bit, number } => self.number_of(*number, *bit),
             RawField::Bucket {
@@ -125,38 +141,41 @@ impl Plan {
         }
     }
 
-    pub(super) fn raw_subject_at(&self, at: usize) -> String {
-        raw_field(self, at).map_or_else(String::new, |raw| self.raw_subject(raw))
+    /// What the raw value at word `at` of a row is of.
+    pub(crate) fn raw_subject_at(&self, at: usize) -> String {
+        self.raw_field(at)
+            .map_or_else(String::new, |raw| self.raw_subject(raw))
     }
 
-    pub(super) fn sum_words(&self, at: usize) -> String {
+    /// What the running sum at word `at` of a row is of.
+    pub(crate) fn sum_words(&self, at: usize) -> String {
         let field = &self.layout.sums[(at - self.layout.sums_at) / 2];
-        let records = self.records(field.bit, std::slice::from_ref(&field.source));
-        format!("{} of {records}", field.source.name)
+        let records = self.records(field.bit, std::slice::from_ref(&field.input));
+        format!("{} of {records}", field.input.name)
+    }
+
+    /// A labelled total.
+    pub(crate) fn labelled_words(&self, slot: usize) -> String {
+        let what = match self.labelled[slot].sum {
+            Some(_) => "sum",
+            None => "number",
+        };
+        format!("{what} of {}", self.labelled_subject(slot))
     }
 
     /// What a labelled total is of.
-    pub(super) fn labelled_words(&self, slot: usize) -> String {
+    pub(crate) fn labelled_subject(&self, slot: usize) -> String {
         let spec = &self.labelled[slot];
         let label = self.labels[spec.label as usize].canonical();
-        match spec.sum {
-            Some(at) => format!("sum of {}, whose label says {label}", self.sum_words(at)),
-            None => {
-                let records = self.counted(spec.count);
-                format!("number of {records}, whose label says {label}")
-            }
-        }
-    }
-
-    pub(super) fn part_words(&self, part: Part) -> String {
-        match part {
-            Part::Counted(source) => format!("number of {}", self.counted(source)),
-            Part::Labelled(slot) => self.labelled_words(slot),
-        }
+        let records = match spec.sum {
+            Some(at) => self.sum_words(at),
+            None => self.counted(spec.count),
+        };
+        format!("{records}, whose label says {label}")
     }
 
     /// What a memory is of.
-    pub(super) fn memory_subject(&self, slot: usize) -> String {
+    pub(crate) fn memory_subject(&self, slot: usize) -> String {
         let spec = self.memories[slot];
         match spec.memory {
             Memory::Ewma { number, .. } | Memory::Sequence { number, .. } => {
@@ -170,14 +189,14 @@ impl Plan {
                 format!("({}) of {records}", read.join(", "))
             }
             Memory::Change { hash } => {
-                let sources = &self.hashes[hash];
-                format!("{} of {}", tuple(sources), self.records(spec.bit, sources))
+                let inputs = &self.hashes[hash];
+                format!("{} of {}", tuple(inputs), self.records(spec.bit, inputs))
             }
         }
     }
 
     /// A memory.
-    pub(super) fn memory_words(&self, slot: usize) -> String {
+    pub(crate) fn memory_words(&self, slot: usize) -> String {
         let subject = self.memory_subject(slot);
         match self.memories[slot].memory {
             Memory::Ewma { spec, .. } => {
@@ -195,13 +214,14 @@ impl Plan {
     }
 
     /// A queue of extreme values.
-    pub(super) fn queue_words(&self, slot: usize) -> String {
+    pub(crate) fn queue_words(&self, slot: usize) -> String {
         let (which, values) = self.extreme_words(slot);
         let reach = DurationMs::from_ms(self.extremes[slot].reach_ms);
         format!("queue of {which} {values}, of {reach}")
     }
 
-    fn extreme_words(&self, slot: usize) -> (&'static str, String) {
+    /// Which extremes a queue keeps, and of what.
+    pub(crate) fn extreme_words(&self, slot: usize) -> (&'static str, String) {
         let spec = &self.extremes[slot];
         let which = if spec.smallest { "smallest" } else { "largest" };
         let values = match spec.value {
@@ -212,7 +232,7 @@ impl Plan {
     }
 
     /// What a window's values are kept as.
-    pub(super) fn holding_words(&self, spec: &HoldingSpec) -> String {
+    pub(crate) fn holding_words(&self, spec: &HoldingSpec) -> String {
         let what = match spec.holding {
             Holding::Distinct => "distinct values",
             Holding::Entropy => "numbers of values, for entropy,",
@@ -225,7 +245,7 @@ impl Plan {
     }
 
     /// What a window's values take.
-    pub(super) fn holding_growth(&self, spec: &HoldingSpec) -> &'static str {
+    pub(crate) fn holding_growth(&self, spec: &HoldingSpec) -> &'static str {
         match spec.holding {
             _ if !spec.is_kept => "",
             Holding::Distinct => "16 to 64 per value beyond 48 records, at most 96 KiB",
@@ -235,7 +255,7 @@ impl Plan {
     }
 
     /// What is left of old rows for windows with a resolution.
-    pub(super) fn lasting_words(&self, lasting: &Lasting) -> String {
+    pub(crate) fn lasting_words(&self, lasting: &Lasting) -> String {
         let bound = bound_words(&self.bounds[lasting.bound]);
         match lasting.needed {
             Needed::Values { raw } => {
@@ -250,16 +270,21 @@ impl Plan {
     }
 
     /// A decayed histogram.
-    pub(super) fn decayed_words(&self, slot: usize) -> String {
+    pub(crate) fn decayed_words(&self, slot: usize) -> String {
+        format!("histogram of {}", self.decayed_subject(slot))
+    }
+
+    /// What a decayed histogram is of.
+    pub(crate) fn decayed_subject(&self, slot: usize) -> String {
         let spec = &self.decayed[slot];
         let log = if spec.is_log { "the logarithm of " } else { "" };
         let subject = self.number_of(spec.number, spec.bit);
         let half_life = DurationMs::from_ms(spec.half_life.as_ms());
-        format!("histogram of {log}{subject}, half-life {half_life}")
+        format!("{log}{subject}, half-life {half_life}")
     }
 
     /// The cohorts of a ratio.
-    pub(super) fn cohort_words(&self, slot: usize) -> String {
+    pub(crate) fn cohort_words(&self, slot: usize) -> String {
         let spec = &self.cohorts[slot];
         format!(
             "share of {} among {}, per {}, half-life {}",
@@ -272,7 +297,7 @@ impl Plan {
 }
 
 /// How many rows are left for the sake of windows with a resolution.
-pub(super) fn lasting_growth(needed: Needed) -> &'static str {
+pub(crate) fn lasting_growth(needed: Needed) -> &'static str {
     match needed {
         Needed::Values { .. } => "a row per value, 1024 per doubling beyond 2048",
         Needed::Extreme { .. } => "about ln n rows, at most one per pane",
@@ -280,8 +305,8 @@ pub(super) fn lasting_growth(needed: Needed) -> &'static str {
 }
 
 /// One or more columns.
-pub(super) fn tuple(sources: &[Source]) -> String {
-    let names: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
+pub(crate) fn tuple(inputs: &[InputColumn]) -> String {
+    let names: Vec<&str> = inputs.iter().map(|input| &*input.name).collect();
     match names.as_slice() {
         [name] => (*name).to_owned(),
         names => format!("({})", names.join(", ")),
@@ -289,7 +314,7 @@ pub(super) fn tuple(sources: &[Source]) -> String {
 }
 
 /// Where a bound lies.
-pub(super) fn bound_words(bound: &Bound) -> String {
+pub(crate) fn bound_words(bound: &Bound) -> String {
     let before = DurationMs::from_ms(bound.before_ms);
     match (bound.before_ms, bound.resolution_ms) {
         (0, _) => "the record itself".to_owned(),

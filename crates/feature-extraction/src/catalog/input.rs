@@ -10,7 +10,7 @@ use tillwatch_records::suggest::did_you_mean;
 
 /// A column of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct InputColumn {
     /// Unique among canonical and joined columns.
     pub name: Arc<str>,
     /// The canonical column; `None` when it is joined.
@@ -24,7 +24,7 @@ pub(crate) struct EventScope<'a> {
     pub(crate) joined: &'a Schema,
 }
 
-impl Source {
+impl InputColumn {
     /// A canonical column.
     pub fn event(column: Column) -> Self {
         Self {
@@ -37,9 +37,9 @@ impl Source {
 
 impl EventScope<'_> {
     /// The column called `name`, or what is wrong with the name.
-    pub(crate) fn source(&self, name: &str) -> Result<Source, String> {
+    pub(crate) fn input(&self, name: &str) -> Result<InputColumn, String> {
         if let Some(column) = Column::from_name(name) {
-            return Ok(Source::event(column));
+            return Ok(InputColumn::event(column));
         }
         let joined = self.joined.field_with_name(name).ok();
         let Some(field) = joined else {
@@ -53,7 +53,7 @@ impl EventScope<'_> {
                 field.data_type()
             ));
         };
-        Ok(Source {
+        Ok(InputColumn {
             name: name.into(),
             column: None,
             kind,
@@ -63,18 +63,18 @@ impl EventScope<'_> {
 
 impl EventScope<'_> {
     /// Every joined column that can be read.
-    pub(crate) fn joined_sources(&self) -> Vec<Source> {
+    pub(crate) fn joined_inputs(&self) -> Vec<InputColumn> {
         let fields = self.joined.fields().iter();
         fields
-            .filter_map(|field| self.source(field.name()).ok())
-            .filter(|source| source.column.is_none())
+            .filter_map(|field| self.input(field.name()).ok())
+            .filter(|input| input.column.is_none())
             .collect()
     }
 }
 
 impl Scope for EventScope<'_> {
     fn data_type(&self, name: &str) -> Option<DataType> {
-        self.source(name).ok().map(|source| source.kind.data_type())
+        self.input(name).ok().map(|input| input.kind.data_type())
     }
 
     fn names(&self) -> Vec<String> {

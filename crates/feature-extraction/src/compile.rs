@@ -3,18 +3,13 @@
 use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
-use super::memory::{change, event_op, ewma_op, place_op, profile_op, sequence, sequence_op};
-use super::windowed::{
-    count_op, edge_op, extreme_op, inter_arrival_op, ranks_op, ratio_op, stddev_op, sum_op,
-    values_op,
-};
-use crate::catalog::{Aggregate, Catalog, FeatureSpec, Source};
+use crate::aggregates::definition_of;
+use crate::catalog::{Catalog, FeatureSpec, InputColumn};
 use crate::error::FeatureError;
+use crate::parts::Parts;
 use crate::plan::ids::intern;
-use crate::plan::parts::{counted, number, since};
 use crate::plan::{
-    Bound, End, EventKind, FeatureInfo, LABELS_MAX, Layout, MemoryRead, Number, Op, Plan, RawField,
-    Reads, Single,
+    Bound, End, FeatureInfo, LABELS_MAX, Layout, Made, Number, Plan, RawField, Reads,
 };
 use crate::settings::EngineSettings;
 
@@ -30,31 +25,19 @@ impl Plan {
 }
 
 fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Plan, FeatureError> {
-    let mut plan = empty(catalog, settings);
+    let mut parts = Parts::new(empty(catalog, settings));
     // The place of a field in a row depends on how many fields there are, so the first round only
-    // collects fields and the second makes the operations.
-    for spec in catalog.features() {
-        op(&mut plan, spec);
-    }
-    if plan.labels.len() > LABELS_MAX {
-        return Err(FeatureError::Feature {
-            feature: catalog.name().to_owned(),
-            problem: format!(
-                "{} different labels, at most {LABELS_MAX} are allowed; split the catalog",
-                plan.labels.len()
-            ),
-        });
-    }
-    plan.layout.settle();
-    plan.extremes.clear();
-    plan.holdings.clear();
-    plan.lasting.clear();
-    plan.labelled.clear();
-    for spec in catalog.features() {
-        let op = op(&mut plan, spec);
-        plan.ops.push(op);
-    }
-    plan.reads = Reads::of(&plan);
+    // collects fields.
+    round(&mut parts, catalog)?;
+    parts.plan.layout.settle();
+    parts.plan.extremes.clear();
+    parts.plan.holdings.clear();
+    parts.plan.lasting.clear();
+    parts.plan.labelled.clear();
+    parts.plan.reads = Reads::default();
+    let made = round(&mut parts, catalog)?;
+    let mut plan = parts.plan;
+    plan.made = made;
     let id = plan.layout.word_of(&RawField::Id);
     plan.label_words = id.zip(plan.layout.word_of(&RawField::Labels));
     let mut at = plan.label_hint_at() + usize::from(plan.label_words.is_some());
@@ -74,6 +57,30 @@ fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Plan, Feature
     Ok(plan)
 }
 
+/// Lets every feature ask for its parts.
+fn round(parts: &mut Parts, catalog: &Catalog) -> Result<Vec<Made>, FeatureError> {
+    let refused = |feature: &str, problem: String| FeatureError::Feature {
+        feature: feature.to_owned(),
+        problem,
+    };
+    let mut made = Vec::with_capacity(catalog.features().len());
+    for spec in catalog.features() {
+        let definition = definition_of(spec.aggregate).ok_or_else(|| {
+            let problem = format!("unknown aggregate `{}`", spec.aggregate.as_str());
+            refused(&spec.name, problem)
+        })?;
+        made.push(definition.made(parts, spec));
+    }
+    let labels = parts.plan.labels.len();
+    if labels > LABELS_MAX {
+        let problem = format!(
+            "{labels} different labels, at most {LABELS_MAX} are allowed; split the catalog"
+        );
+        return Err(refused(catalog.name(), problem));
+    }
+    Ok(made)
+}
+
 /// Notes what is found out about the records of a batch before any state is touched.
 fn prepare_inputs(plan: &mut Plan) {
     let predicates: Vec<&Predicate> = plan.predicates.iter().map(AsRef::as_ref).collect();
@@ -84,7 +91,7 @@ fn prepare_inputs(plan: &mut Plan) {
     plan.label_filters = label_filters;
     let (raws, hashes) = (&plan.layout.raws, &mut plan.hashes);
     let hash = |raw: &RawField| match raw {
-        RawField::Hash { sources, .. } => Some(intern(hashes, sources.clone())),
+        RawField::Hash { inputs, .. } => Some(intern(hashes, inputs.clone())),
         _ => None,
     };
     plan.raw_hashes = raws.iter().map(hash).collect();
@@ -137,8 +144,8 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         decayed: Vec::new(),
         cohorts: Vec::new(),
         label_words: None,
-        ops: Vec::new(),
         reads: Reads::default(),
+        made: Vec::new(),
         divisors: catalog
             .features()
             .iter()
@@ -167,7 +174,7 @@ fn info(spec: &FeatureSpec) -> FeatureInfo {
 /// Notes which columns the plan reads, those of the records and those joined to them.
 fn read_columns(plan: &mut Plan, catalog: &Catalog) {
     let mut columns = vec![Column::EventId, Column::EventTime];
-    let mut joined: Vec<Source> = Vec::new();
+    let mut joined: Vec<InputColumn> = Vec::new();
     if !plan.labels.is_empty() {
         columns.push(Column::OccurredTime);
     }
@@ -186,11 +193,11 @@ fn read_columns(plan: &mut Plan, catalog: &Catalog) {
         .features()
         .iter()
         .filter_map(|f| f.shrinkage.as_ref());
-    let sources = catalog.features().iter().flat_map(|spec| &spec.columns);
-    for source in sources.chain(cohorts.flat_map(|shrinkage| &shrinkage.cohort)) {
-        match source.column {
+    let inputs = catalog.features().iter().flat_map(|spec| &spec.columns);
+    for input in inputs.chain(cohorts.flat_map(|shrinkage| &shrinkage.cohort)) {
+        match input.column {
             Some(column) => columns.push(column),
-            None => joined.push(source.clone()),
+            None => joined.push(input.clone()),
         }
     }
     columns.sort_unstable();
@@ -199,49 +206,4 @@ fn read_columns(plan: &mut Plan, catalog: &Catalog) {
     joined.dedup_by(|a, b| a.name == b.name);
     plan.columns = columns;
     plan.joined = joined;
-}
-
-fn op(plan: &mut Plan, spec: &FeatureSpec) -> Op {
-    use Aggregate as A;
-    match spec.aggregate {
-        A::Value => Op::Value {
-            number: number(plan, spec, 0),
-        },
-        A::TimeSinceLast => {
-            let bit = counted(plan, spec);
-            Op::Single(Single::Since {
-                slot: since(plan, bit),
-            })
-        }
-        A::Count => count_op(plan, spec),
-        A::Sum | A::Mean => sum_op(plan, spec),
-        A::Stddev => stddev_op(plan, spec),
-        A::Ratio => ratio_op(plan, spec),
-        A::Min | A::Max => Op::Single(extreme_op(plan, spec)),
-        A::First | A::Last => Op::Single(edge_op(plan, spec)),
-        A::Distinct | A::Entropy | A::Repeats => Op::Single(values_op(plan, spec)),
-        A::Quantile | A::RobustZ => Op::Single(ranks_op(plan, spec)),
-        A::InterArrivalMean | A::InterArrivalCv => Op::Single(inter_arrival_op(plan, spec)),
-        A::EwmaMean => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaMean)),
-        A::EwmaStddev => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaStddev)),
-        A::EwmaZ => Op::Single(ewma_op(plan, spec, MemoryRead::EwmaZ)),
-        A::HourOfWeekRate => Op::Single(profile_op(plan, spec)),
-        A::DistanceKm => Op::Single(place_op(plan, spec, MemoryRead::DistanceKm)),
-        A::SpeedKmh => Op::Single(place_op(plan, spec, MemoryRead::SpeedKmh)),
-        A::Changed => Op::Single(Single::Memory {
-            slot: change(plan, spec),
-            read: MemoryRead::Changed,
-        }),
-        A::Changes => {
-            let slot = change(plan, spec);
-            event_op(plan, spec, slot, EventKind::Change)
-        }
-        A::SequenceGap => Op::Single(Single::Memory {
-            slot: sequence(plan, spec),
-            read: MemoryRead::Gap,
-        }),
-        A::SequenceDuplicates => sequence_op(plan, spec, EventKind::Duplicate),
-        A::SequenceRegressions => sequence_op(plan, spec, EventKind::Regression),
-        A::SequenceForks => sequence_op(plan, spec, EventKind::Fork),
-    }
 }

@@ -1,5 +1,0 @@
-//! From feature declarations to shared fields and operations.
-
-mod memory;
-mod rounds;
-mod windowed;
