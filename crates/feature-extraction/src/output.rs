@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, StringArray,
+    Array, ArrayRef, AsArray, Float64Array, MutableArrayData, RecordBatch, StringArray,
+    StructArray, make_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use arrow::compute::{filter, filter_record_batch};
-use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags, RecordKinds};
+use arrow::datatypes::Fields;
+use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags, RecordKind, RecordKinds};
 
 use crate::plan::Plan;
 
@@ -73,14 +74,17 @@ impl Columns {
                 Arc::new(Float64Array::new(values, nulls))
             })
         });
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let schema = Arc::clone(plan.schema());
-        RecordBatch::try_new_with_options(Arc::clone(&schema), columns.collect(), &options)
-            .unwrap_or_else(|error| {
-                debug_assert!(false, "columns follow from the plan: {error}");
-                RecordBatch::new_empty(schema)
-            })
+        batch_of(plan.schema().fields(), columns.collect(), rows)
     }
+}
+
+/// A batch of `columns`, which fit `fields` and have `rows` rows each. Whoever makes the columns makes
+/// them for these fields, so that there is nothing here to refuse.
+fn batch_of(fields: &Fields, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    if fields.is_empty() {
+        return StructArray::new_empty_fields(rows, None).into();
+    }
+    StructArray::new(fields.clone(), columns, None).into()
 }
 
 /// The batch of the scored records alone; `features` and `flags` hold only those already.
@@ -99,49 +103,59 @@ pub(crate) fn keep_scored(
             flags,
         };
     }
-    let kept: BooleanArray = events
-        .kinds
-        .iter()
-        .map(|kind| Some(scored.contains(*kind)))
-        .collect();
+    let kept = runs(&events.kinds, scored);
     let pick = |values: &[i64]| -> Vec<i64> {
-        let pairs = values.iter().zip(kept.values().iter());
-        pairs
-            .filter(|(_, kept)| *kept)
-            .map(|(value, _)| *value)
-            .collect()
+        let runs = kept.iter().map(|run| &values[run.clone()]);
+        runs.flatten().copied().collect()
     };
-    let joined = events
-        .joined
-        .as_ref()
-        .and_then(|joined| filter_record_batch(joined, &kept).ok());
-    let (columns, filtered_keys) = match (
-        filter_record_batch(&events.columns, &kept),
-        filter(&keys, &kept),
-    ) {
-        (Ok(columns), Ok(keys)) => (columns, keys.as_string::<i32>().clone()),
-        _ => {
-            debug_assert!(false, "the mask is as long as the batch");
-            (
-                RecordBatch::new_empty(events.columns.schema()),
-                StringArray::new_null(0),
-            )
-        }
+    let keep_rows = |batch: &RecordBatch| {
+        let columns = batch.columns().iter();
+        let columns = columns.map(|column| keep(column, &kept, flags.len()));
+        batch_of(batch.schema_ref().fields(), columns.collect(), flags.len())
     };
+    let keys = keep(&keys, &kept, flags.len()).as_string::<i32>().clone();
     let kinds = events.kinds.iter().copied();
     let events = EventBatch {
         offsets: pick(&events.offsets),
         record_timestamps_ms: pick(&events.record_timestamps_ms),
         kinds: kinds.filter(|kind| scored.contains(*kind)).collect(),
-        columns,
-        joined,
+        columns: keep_rows(&events.columns),
+        joined: events.joined.as_ref().map(keep_rows),
         source: events.source,
         projection: events.projection,
     };
     FeatureBatch {
-        emissions: Emissions::of_records(filtered_keys, &events, scored),
+        emissions: Emissions::of_records(keys, &events, scored),
         events,
         features,
         flags,
     }
+}
+
+/// Runs of neighbouring rows that are kept.
+fn runs(kinds: &[RecordKind], scored: RecordKinds) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let of_a_kind = kinds.chunk_by(|a, b| a == b).map(|run| {
+        let rows = start..start + run.len();
+        start = rows.end;
+        (run, rows)
+    });
+    of_a_kind
+        .filter(|(run, _)| run.first().is_some_and(|kind| scored.contains(*kind)))
+        .map(|(_, rows)| rows)
+        .collect()
+}
+
+/// The rows of `array` in `runs`, which are `rows` together.
+fn keep(array: &dyn Array, runs: &[Range<usize>], rows: usize) -> ArrayRef {
+    let data = array.to_data();
+    let mut kept = MutableArrayData::new(vec![&data], false, rows);
+    for run in runs {
+        #[expect(
+            deprecated,
+            reason = "a part of an array does not overflow what the array itself keeps to"
+        )]
+        kept.extend(0, run.start, run.end);
+    }
+    make_array(kept.freeze())
 }
