@@ -1,8 +1,26 @@
 //! When records come: the time between them, since the last, and their rate by hour of the week.
 
+use super::definition::{Definition, Span};
 use super::moments::mean_of;
 use super::window::{Moment, weight};
 use super::{OracleFeature, OracleValue};
+
+pub(super) const INTER_ARRIVAL_MEAN: Definition = Definition {
+    last: true,
+    ..Definition::windowed(inter_arrival_mean)
+};
+
+pub(super) const INTER_ARRIVAL_CV: Definition = Definition {
+    last: true,
+    ..Definition::windowed(inter_arrival_cv)
+};
+
+pub(super) const TIME_SINCE_LAST: Definition = Definition::without_window(time_since_last);
+
+pub(super) const HOUR_OF_WEEK_RATE: Definition = Definition {
+    span: Span::MemoryByDefault,
+    ..Definition::windowed(hour_of_week_rate)
+};
 
 const MS_PER_SECOND: f64 = 1000.0;
 const HOUR_MS: i64 = 3_600_000;
@@ -12,12 +30,12 @@ const WEEK_MS: i64 = HOURS_PER_WEEK * HOUR_MS;
 /// Half-life where the feature names none: 28 days.
 const RATE_HALF_LIFE_MS: i64 = 28 * 86_400_000;
 
-pub(super) fn inter_arrival_mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn inter_arrival_mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let mean_ms = mean_of(&gaps_ms(feature, moment));
     OracleValue::Exact(mean_ms.map(|mean_ms| mean_ms / MS_PER_SECOND))
 }
 
-pub(super) fn inter_arrival_cv(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn inter_arrival_cv(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     // √(m·Σg² − (Σg)²) / m over Σg / m: the m cancels before anything is rounded.
     let gaps_ms = gaps_ms(feature, moment);
     let count = gaps_ms.len() as i128;
@@ -37,7 +55,7 @@ fn gaps_ms(feature: &OracleFeature, moment: &Moment<'_, '_>) -> Vec<i128> {
         .collect()
 }
 
-pub(super) fn time_since_last(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn time_since_last(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let now_ms = moment.now_ms();
     let counted = moment.remembered(feature).into_iter();
     let times = counted.map(|event| event.event_time_ms);
@@ -48,7 +66,7 @@ pub(super) fn time_since_last(feature: &OracleFeature, moment: &Moment<'_, '_>) 
     OracleValue::Exact(seconds)
 }
 
-pub(super) fn hour_of_week_rate(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn hour_of_week_rate(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let counted = moment.remembered(feature);
     let now_ms = moment.now_ms();
     // Records are in the order of their times, whenever they arrived.

@@ -1,10 +1,74 @@
 //! Detectors that compare a record with the ones before it. They look at records in order only:
 //! those that were not older than their key's watermark.
 
+use tillwatch_records::Column;
+
+use super::definition::Definition;
 use super::distinct::tuple;
+use super::random::Palette;
 use super::window::Moment;
-use super::{OracleFeature, OracleValue};
+use super::{OracleFeature, OracleValue, WRAP};
 use crate::stream::Event;
+
+pub(super) const SEQUENCE_GAP: Definition = Definition {
+    columns: STAN,
+    own_keys: wrap,
+    ..Definition::without_window(sequence_gap)
+};
+
+pub(super) const SEQUENCE_DUPLICATES: Definition = Definition {
+    columns: STAN,
+    own_keys: wrap,
+    ..Definition::windowed(sequence_duplicates)
+};
+
+pub(super) const SEQUENCE_REGRESSIONS: Definition = Definition {
+    columns: STAN,
+    own_keys: wrap,
+    ..Definition::windowed(sequence_regressions)
+};
+
+pub(super) const SEQUENCE_FORKS: Definition = Definition {
+    columns: STAN,
+    own_keys: wrap,
+    ..Definition::windowed(sequence_forks)
+};
+
+pub(super) const CHANGED: Definition = Definition {
+    columns: DEVICES,
+    ..Definition::without_window(changed)
+};
+
+pub(super) const CHANGES: Definition = Definition {
+    columns: DEVICES,
+    ..Definition::windowed(changes)
+};
+
+pub(super) const DISTANCE_KM: Definition = Definition {
+    columns: &[&[], PLACE],
+    default_columns: PLACE,
+    ..Definition::without_window(distance_km)
+};
+
+pub(super) const SPEED_KMH: Definition = Definition {
+    columns: &[&[], PLACE],
+    default_columns: PLACE,
+    ..Definition::without_window(speed_kmh)
+};
+
+const STAN: &[&[Column]] = &[&[Column::Stan]];
+
+const DEVICES: &[&[Column]] = &[
+    &[Column::HardwareSerial],
+    &[Column::HardwareSerial, Column::Mcc],
+    &[Column::ResponseCode],
+];
+
+const PLACE: &[Column] = &[Column::Lat, Column::Lon];
+
+fn wrap(palette: &mut Palette, feature: &mut OracleFeature) {
+    feature.wrap = palette.one(&[WRAP, WRAP, 999_999, 1_000]);
+}
 
 /// A number continues a run when it is at most this far ahead.
 const RUN_STEP_MAX: i64 = 64;
@@ -12,21 +76,18 @@ const RUN_STEP_MAX: i64 = 64;
 /// Mean radius of the earth.
 const EARTH_RADIUS_KM: f64 = 6371.0088;
 
-pub(super) fn sequence_gap(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn sequence_gap(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let gap = step(feature, moment)
         .filter(|step| (1..=feature.wrap / 2).contains(step))
         .map(|step| (step - 1) as f64);
     OracleValue::Exact(gap)
 }
 
-pub(super) fn sequence_duplicates(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn sequence_duplicates(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     count_shown(feature, moment, steps_where(feature, |step| step == 0))
 }
 
-pub(super) fn sequence_regressions(
-    feature: &OracleFeature,
-    moment: &Moment<'_, '_>,
-) -> OracleValue {
+fn sequence_regressions(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     count_shown(
         feature,
         moment,
@@ -48,7 +109,7 @@ fn steps_where<'a>(
     }
 }
 
-pub(super) fn sequence_forks(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn sequence_forks(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let continues = |head: Option<i64>, number: i64| {
         head.is_some_and(|head| {
             (1..=RUN_STEP_MAX).contains(&(number - head).rem_euclid(feature.wrap))
@@ -71,13 +132,13 @@ pub(super) fn sequence_forks(feature: &OracleFeature, moment: &Moment<'_, '_>) -
     })
 }
 
-pub(super) fn changed(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn changed(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let changed = previous(feature, moment)
         .map(|previous| f64::from(u8::from(differs(feature, previous, moment.event))));
     OracleValue::Exact(changed)
 }
 
-pub(super) fn changes(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn changes(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let mut previous: Option<&Event> = None;
     count_shown(feature, moment, |event| {
         let previous = previous.replace(event);
@@ -89,13 +150,13 @@ fn differs(feature: &OracleFeature, previous: &Event, event: &Event) -> bool {
     tuple(feature, previous) != tuple(feature, event)
 }
 
-pub(super) fn distance_km(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn distance_km(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let km = previous(feature, moment)
         .and_then(|previous| haversine_km(feature, previous, moment.event));
     near_km(km)
 }
 
-pub(super) fn speed_kmh(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn speed_kmh(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let kmh = previous(feature, moment).and_then(|previous| {
         let seconds = (moment.now_ms() - previous.event_time_ms) as f64 / 1000.0;
         let km = haversine_km(feature, previous, moment.event)?;

@@ -2,9 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use tillwatch_records::Column;
+
+use super::definition::{Definition, VALUES};
 use super::window::Moment;
 use super::{OracleFeature, OracleValue};
 use crate::stream::Event;
+
+pub(super) const DISTINCT: Definition = Definition {
+    columns: VALUES,
+    panes: true,
+    last: true,
+    ..Definition::windowed(distinct)
+};
+
+pub(super) const ENTROPY: Definition = Definition {
+    columns: VALUES,
+    last: true,
+    ..Definition::windowed(entropy)
+};
+
+pub(super) const REPEATS: Definition = Definition {
+    columns: &[
+        &[Column::CardToken],
+        &[Column::CardToken, Column::AmountMinor],
+        &[Column::Rrn],
+    ],
+    last: true,
+    ..Definition::windowed(repeats)
+};
 
 /// Up to so many distinct values the count is exact.
 const EXACT_MAX: usize = 2_048;
@@ -12,7 +38,7 @@ const EXACT_MAX: usize = 2_048;
 /// Five standard errors of the estimate beyond, as a share of the count.
 const ESTIMATE_ERROR: f64 = 5.0 * 0.032;
 
-pub(super) fn distinct(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn distinct(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let count = frequencies(feature, moment).len();
     if count > EXACT_MAX {
         OracleValue::relative(Some(count as f64), ESTIMATE_ERROR)
@@ -21,7 +47,7 @@ pub(super) fn distinct(feature: &OracleFeature, moment: &Moment<'_, '_>) -> Orac
     }
 }
 
-pub(super) fn entropy(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn entropy(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let frequencies = frequencies(feature, moment);
     let total: usize = frequencies.values().sum();
     let bits: f64 = frequencies
@@ -35,7 +61,7 @@ pub(super) fn entropy(feature: &OracleFeature, moment: &Moment<'_, '_>) -> Oracl
     }
 }
 
-pub(super) fn repeats(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn repeats(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let repeats = tuple(feature, moment.event).map(|own| {
         let counted = moment.counted(feature).into_iter();
         let equal = counted.filter(|event| tuple(feature, event).as_ref() == Some(&own));

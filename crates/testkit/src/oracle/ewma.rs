@@ -1,7 +1,29 @@
 //! Exponentially weighted mean and deviation.
 
+use super::definition::{Definition, NUMBERS, Number, Span};
 use super::window::{Moment, weighted};
 use super::{OracleFeature, OracleValue};
+
+pub(super) const MEAN: Definition = Definition {
+    columns: NUMBERS,
+    number: Number::Column,
+    span: Span::Memory,
+    ..Definition::windowed(mean)
+};
+
+pub(super) const STDDEV: Definition = Definition {
+    columns: NUMBERS,
+    number: Number::Column,
+    span: Span::Memory,
+    ..Definition::windowed(stddev)
+};
+
+pub(super) const Z: Definition = Definition {
+    columns: NUMBERS,
+    number: Number::Column,
+    span: Span::Memory,
+    ..Definition::windowed(z)
+};
 
 /// Relative error that decayed numbers may have.
 const ERROR: f64 = 1e-9;
@@ -16,7 +38,7 @@ struct Baseline {
     stddev: f64,
 }
 
-pub(super) fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let Some(baseline) = baseline(feature, moment) else {
         return OracleValue::Exact(None);
     };
@@ -27,7 +49,7 @@ pub(super) fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleVa
     }
 }
 
-pub(super) fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let Some(baseline) = baseline(feature, moment) else {
         return OracleValue::Exact(None);
     };
@@ -37,7 +59,7 @@ pub(super) fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> Oracle
     }
 }
 
-pub(super) fn z(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn z(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let own = feature.number(moment.event);
     let Some((own, baseline)) = own.zip(baseline(feature, moment)) else {
         return OracleValue::Exact(None);

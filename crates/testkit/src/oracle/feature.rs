@@ -2,59 +2,9 @@
 
 use tillwatch_records::{Column, RecordKind};
 
+use super::definition::Number;
+use super::table::OracleAggregate;
 use crate::stream::Event;
-
-macro_rules! aggregates {
-    ($($variant:ident $name:literal)*) => {
-        /// What is computed; `docs/catalog.md` defines each.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[expect(missing_docs, reason = "the names say it; the catalog's reference defines them")]
-        pub enum OracleAggregate { $($variant,)* }
-
-        impl OracleAggregate {
-            /// Every aggregate.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name in a catalog.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-aggregates! {
-    Count "count"
-    Sum "sum"
-    Mean "mean"
-    Stddev "stddev"
-    Min "min"
-    Max "max"
-    First "first"
-    Last "last"
-    Ratio "ratio"
-    Distinct "distinct"
-    Entropy "entropy"
-    Repeats "repeats"
-    Quantile "quantile"
-    RobustZ "robust_z"
-    InterArrivalMean "inter_arrival_mean"
-    InterArrivalCv "inter_arrival_cv"
-    TimeSinceLast "time_since_last"
-    Value "value"
-    SequenceGap "sequence_gap"
-    SequenceDuplicates "sequence_duplicates"
-    SequenceRegressions "sequence_regressions"
-    SequenceForks "sequence_forks"
-    Changed "changed"
-    Changes "changes"
-    DistanceKm "distance_km"
-    SpeedKmh "speed_kmh"
-    EwmaMean "ewma_mean"
-    EwmaStddev "ewma_stddev"
-    EwmaZ "ewma_z"
-    HourOfWeekRate "hour_of_week_rate"
-}
 
 /// A filter twice: as SQL and as a function.
 #[derive(Debug, Clone, Copy)]
@@ -173,34 +123,17 @@ impl OracleFeature {
         has_columns && has_number
     }
 
-    /// Its columns; where a place has none, latitude and longitude.
+    /// Its columns; those that the aggregate reads by default where it has none.
     pub(super) fn columns_read(&self) -> &[Column] {
-        let is_place = matches!(
-            self.aggregate,
-            OracleAggregate::DistanceKm | OracleAggregate::SpeedKmh
-        );
-        if is_place && self.columns.is_empty() {
-            return &[Column::Lat, Column::Lon];
+        if self.columns.is_empty() {
+            return self.aggregate.definition().default_columns;
         }
         &self.columns
     }
 
     /// Whether the aggregate folds one number of each record.
     fn reads_number(&self) -> bool {
-        use OracleAggregate as A;
-        matches!(
-            self.aggregate,
-            A::Min
-                | A::Max
-                | A::First
-                | A::Last
-                | A::Quantile
-                | A::RobustZ
-                | A::EwmaMean
-                | A::EwmaStddev
-                | A::EwmaZ
-                | A::Value
-        )
+        self.aggregate.definition().number != Number::None
     }
 
     /// The number of `event` that the aggregate reads; of logarithms, what they are taken of.

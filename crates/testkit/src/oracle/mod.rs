@@ -10,6 +10,7 @@ use crate::stream::Event;
 mod arrival;
 mod case;
 mod catalog;
+mod definition;
 mod detector;
 mod distinct;
 mod ewma;
@@ -20,6 +21,7 @@ mod quantile;
 mod random;
 mod ratio;
 mod shrink;
+mod table;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -28,10 +30,10 @@ mod window;
 pub use case::Case;
 pub use catalog::catalog_toml;
 pub use feature::{
-    OracleAggregate, OracleExpression, OracleFeature, OracleFilter, OracleSettings, OracleShrink,
-    WRAP,
+    OracleExpression, OracleFeature, OracleFilter, OracleSettings, OracleShrink, WRAP,
 };
 pub use shrink::shrink;
+pub use table::OracleAggregate;
 pub use value::OracleValue;
 
 use judge::judge;
@@ -133,7 +135,7 @@ pub fn evaluate_scored(
         };
         if is_scored {
             rows.push(Expected {
-                values: features.iter().map(|f| value_of(f, &moment)).collect(),
+                values: values_of(features, &moment),
                 flags,
             });
         }
@@ -147,38 +149,9 @@ pub fn evaluate_scored(
     rows
 }
 
-fn value_of(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
-    use OracleAggregate as A;
-    match feature.aggregate {
-        A::Count => OracleValue::Exact(Some(moment.counted(feature).len() as f64)),
-        A::Sum => moments::sum(feature, moment),
-        A::Mean => moments::mean(feature, moment),
-        A::Stddev => moments::stddev(feature, moment),
-        A::Min => moments::min(feature, moment),
-        A::Max => moments::max(feature, moment),
-        A::First => moments::first(feature, moment),
-        A::Last => moments::last(feature, moment),
-        A::Value => OracleValue::Exact(feature.number(moment.event)),
-        A::Ratio => ratio::ratio(feature, moment),
-        A::Distinct => distinct::distinct(feature, moment),
-        A::Entropy => distinct::entropy(feature, moment),
-        A::Repeats => distinct::repeats(feature, moment),
-        A::Quantile => quantile::quantile(feature, moment),
-        A::RobustZ => quantile::robust_z(feature, moment),
-        A::InterArrivalMean => arrival::inter_arrival_mean(feature, moment),
-        A::InterArrivalCv => arrival::inter_arrival_cv(feature, moment),
-        A::TimeSinceLast => arrival::time_since_last(feature, moment),
-        A::HourOfWeekRate => arrival::hour_of_week_rate(feature, moment),
-        A::SequenceGap => detector::sequence_gap(feature, moment),
-        A::SequenceDuplicates => detector::sequence_duplicates(feature, moment),
-        A::SequenceRegressions => detector::sequence_regressions(feature, moment),
-        A::SequenceForks => detector::sequence_forks(feature, moment),
-        A::Changed => detector::changed(feature, moment),
-        A::Changes => detector::changes(feature, moment),
-        A::DistanceKm => detector::distance_km(feature, moment),
-        A::SpeedKmh => detector::speed_kmh(feature, moment),
-        A::EwmaMean => ewma::mean(feature, moment),
-        A::EwmaStddev => ewma::stddev(feature, moment),
-        A::EwmaZ => ewma::z(feature, moment),
-    }
+fn values_of(features: &[OracleFeature], moment: &Moment<'_, '_>) -> Vec<OracleValue> {
+    let values = features.iter();
+    values
+        .map(|feature| (feature.aggregate.definition().evaluate)(feature, moment))
+        .collect()
 }

@@ -1,18 +1,95 @@
 //! Sums of an integer column and what follows from them; extremes and ends of a window.
 
+use tillwatch_records::Column;
+
+use super::definition::{Definition, INTEGERS, Number, SINGLE_NUMBERS};
 use super::window::Moment;
 use super::{OracleFeature, OracleValue};
 
-pub(super) fn sum(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+pub(super) const COUNT: Definition = Definition {
+    columns: &[&[], &[Column::CardToken]],
+    panes: true,
+    last: true,
+    label: true,
+    ..Definition::windowed(count)
+};
+
+pub(super) const SUM: Definition = Definition {
+    columns: INTEGERS,
+    panes: true,
+    last: true,
+    label: true,
+    ..Definition::windowed(sum)
+};
+
+pub(super) const MEAN: Definition = Definition {
+    columns: INTEGERS,
+    panes: true,
+    last: true,
+    label: true,
+    ..Definition::windowed(mean)
+};
+
+pub(super) const STDDEV: Definition = Definition {
+    columns: INTEGERS,
+    panes: true,
+    last: true,
+    ..Definition::windowed(stddev)
+};
+
+pub(super) const MIN: Definition = Definition {
+    columns: SINGLE_NUMBERS,
+    number: Number::Column,
+    panes: true,
+    last: true,
+    ..Definition::windowed(min)
+};
+
+pub(super) const MAX: Definition = Definition {
+    columns: SINGLE_NUMBERS,
+    number: Number::Column,
+    panes: true,
+    last: true,
+    ..Definition::windowed(max)
+};
+
+pub(super) const FIRST: Definition = Definition {
+    columns: SINGLE_NUMBERS,
+    number: Number::Column,
+    last: true,
+    ..Definition::windowed(first)
+};
+
+pub(super) const LAST: Definition = Definition {
+    columns: SINGLE_NUMBERS,
+    number: Number::Column,
+    last: true,
+    ..Definition::windowed(last)
+};
+
+pub(super) const VALUE: Definition = Definition {
+    number: Number::Expression,
+    ..Definition::without_window(value)
+};
+
+fn count(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+    OracleValue::Exact(Some(moment.counted(feature).len() as f64))
+}
+
+fn value(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+    OracleValue::Exact(feature.number(moment.event))
+}
+
+fn sum(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let sum: i128 = integers(feature, moment).iter().sum();
     OracleValue::Exact(Some(sum as f64))
 }
 
-pub(super) fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     OracleValue::Exact(mean_of(&integers(feature, moment)))
 }
 
-pub(super) fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     OracleValue::Exact(stddev_of(&integers(feature, moment)))
 }
 
@@ -31,21 +108,21 @@ fn stddev_of(numbers: &[i128]) -> Option<f64> {
     (count > 0).then(|| (spread as f64).sqrt() / count as f64)
 }
 
-pub(super) fn min(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn min(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let numbers = numbers(feature, moment).into_iter();
     OracleValue::Exact(numbers.min_by(f64::total_cmp))
 }
 
-pub(super) fn max(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn max(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let numbers = numbers(feature, moment).into_iter();
     OracleValue::Exact(numbers.max_by(f64::total_cmp))
 }
 
-pub(super) fn first(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn first(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     OracleValue::Exact(numbers(feature, moment).first().copied())
 }
 
-pub(super) fn last(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn last(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     OracleValue::Exact(numbers(feature, moment).last().copied())
 }
 

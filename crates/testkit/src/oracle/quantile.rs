@@ -1,8 +1,29 @@
 //! Values at ranks, and distances from the middle: of buckets, since that is how they are defined.
 
+use super::definition::{Definition, NUMBERS, Number, Span};
 use super::moments::numbers;
 use super::window::{Moment, weighted};
 use super::{OracleFeature, OracleValue};
+
+pub(super) const QUANTILE: Definition = Definition {
+    columns: NUMBERS,
+    number: Number::Column,
+    span: Span::WindowOrMemory,
+    last: true,
+    own_keys: |palette, feature| {
+        feature.quantile = palette.one(&[0.0, 0.05, 0.25, 0.5, 0.9, 0.99, 1.0]);
+    },
+    ..Definition::windowed(quantile)
+};
+
+pub(super) const ROBUST_Z: Definition = Definition {
+    columns: NUMBERS,
+    number: Number::Column,
+    span: Span::WindowOrMemory,
+    last: true,
+    own_keys: |palette, feature| feature.is_log = palette.chance(2),
+    ..Definition::windowed(robust_z)
+};
 
 /// Share of the whole weight by which a weighted rank may be off.
 const RANK_ERROR: f64 = 1e-9;
@@ -10,7 +31,7 @@ const RANK_ERROR: f64 = 1e-9;
 /// Makes the median of absolute deviations a standard deviation where values are normal.
 const MAD_SCALE: f64 = 1.4826;
 
-pub(super) fn quantile(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn quantile(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     if let Some(half_life_ms) = feature.half_life_ms {
         let weights = weighted_midpoints(feature, moment, half_life_ms);
         let values = weighted_quantiles(&weights, feature.quantile);
@@ -20,7 +41,7 @@ pub(super) fn quantile(feature: &OracleFeature, moment: &Moment<'_, '_>) -> Orac
     OracleValue::Exact(nearest_rank(midpoints, feature.quantile))
 }
 
-pub(super) fn robust_z(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn robust_z(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let scale = |value: f64| {
         if feature.is_log {
             libm::log(value)

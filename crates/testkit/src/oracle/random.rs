@@ -2,9 +2,10 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tillwatch_records::{Column, RecordKind};
+use tillwatch_records::RecordKind;
 
-use super::{OracleAggregate, OracleExpression, OracleFeature, OracleFilter, OracleShrink, WRAP};
+use super::definition::{Number, Span};
+use super::{OracleAggregate, OracleExpression, OracleFeature, OracleFilter};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -28,7 +29,7 @@ const NORTH: OracleFilter = OracleFilter {
         event.lat.is_some_and(|lat| lat >= 48.15) || event.card_token.as_deref() == Some("c1")
     },
 };
-const FILTERS: [OracleFilter; 3] = [DECLINED, LARGE, NORTH];
+pub(super) const FILTERS: [OracleFilter; 3] = [DECLINED, LARGE, NORTH];
 
 const LABELS: [OracleFilter; 4] = [
     OracleFilter {
@@ -67,28 +68,16 @@ const EXPRESSIONS: [OracleExpression; 3] = [
     },
 ];
 
-/// Aggregates whose window may have a resolution.
-const SAWTOOTH: [OracleAggregate; 8] = [
-    OracleAggregate::Count,
-    OracleAggregate::Sum,
-    OracleAggregate::Mean,
-    OracleAggregate::Stddev,
-    OracleAggregate::Min,
-    OracleAggregate::Max,
-    OracleAggregate::Ratio,
-    OracleAggregate::Distinct,
-];
-
 /// What the features of one catalog draw from: little, so that they share much.
 pub(super) struct Palette {
     random: ChaCha8Rng,
     windows_ms: Vec<i64>,
     delays_ms: Vec<i64>,
-    filters: Vec<Option<OracleFilter>>,
+    pub(super) filters: Vec<Option<OracleFilter>>,
     panes_ms: &'static [i64],
     /// Whether nearly all windows have a resolution.
     is_sawtooth: bool,
-    half_lives_ms: &'static [i64],
+    pub(super) half_lives_ms: &'static [i64],
     /// Records of another kind that features may be about. Labels join transactions or are records
     /// themselves.
     other_kind: RecordKind,
@@ -156,41 +145,38 @@ impl Palette {
         (0..count).map(|number| self.feature(number)).collect()
     }
 
-    fn one<T: Copy>(&mut self, values: &[T]) -> T {
+    /// One of `values`.
+    pub(super) fn one<T: Copy>(&mut self, values: &[T]) -> T {
         values[self.random.random_range(0..values.len())]
     }
 
-    fn chance(&mut self, one_in: u32) -> bool {
+    /// True once in so many times.
+    pub(super) fn chance(&mut self, one_in: u32) -> bool {
         self.random.random_range(0..one_in) == 0
     }
 
     fn feature(&mut self, number: usize) -> OracleFeature {
-        use OracleAggregate as A;
         // An exact window as long keeps every record, and then no pane is needed.
         let aggregate = if self.is_sawtooth && !self.chance(6) {
-            self.one(&SAWTOOTH)
+            let all = OracleAggregate::ALL.iter().copied();
+            let sawtooth: Vec<_> = all.filter(|a| a.definition().panes).collect();
+            self.one(&sawtooth)
         } else {
             self.one(OracleAggregate::ALL)
         };
+        let definition = aggregate.definition();
         let mut feature = OracleFeature::new(format!("f{number}"), aggregate);
-        feature.columns = self.columns(aggregate);
-        let takes_expression = matches!(
-            aggregate,
-            A::Min
-                | A::Max
-                | A::First
-                | A::Last
-                | A::Quantile
-                | A::RobustZ
-                | A::EwmaMean
-                | A::EwmaStddev
-                | A::EwmaZ
-        );
-        if aggregate == A::Value || takes_expression && self.chance(3) {
+        feature.columns = self.one(definition.columns).to_vec();
+        let has_expression = match definition.number {
+            Number::None => false,
+            Number::Column => self.chance(3),
+            Number::Expression => true,
+        };
+        if has_expression {
             feature.columns.clear();
             feature.expression = Some(self.one(&EXPRESSIONS));
         }
-        if aggregate != A::Value {
+        if definition.number != Number::Expression {
             let filters = self.filters.clone();
             feature.filter = self.one(&filters);
             if self.chance(6) {
@@ -202,73 +188,30 @@ impl Palette {
         feature
     }
 
-    fn columns(&mut self, aggregate: OracleAggregate) -> Vec<Column> {
-        use Column as C;
-        use OracleAggregate as A;
-        let choices: &[&[Column]] = match aggregate {
-            A::Count => &[&[], &[C::CardToken]],
-            A::Sum | A::Mean | A::Stddev => &[&[C::AmountMinor], &[C::AmountMinor], &[C::Stan]],
-            A::Min | A::Max | A::First | A::Last => &[&[C::AmountMinor], &[C::Lat], &[C::Stan]],
-            A::Quantile | A::RobustZ | A::EwmaMean | A::EwmaStddev | A::EwmaZ => {
-                &[&[C::AmountMinor], &[C::AmountMinor], &[C::Lat]]
-            }
-            A::Distinct | A::Entropy => &[
-                &[C::CardToken],
-                &[C::CardToken, C::ResponseCode],
-                &[C::Lat],
-                &[C::HardwareSerial],
-            ],
-            A::Repeats => &[&[C::CardToken], &[C::CardToken, C::AmountMinor], &[C::Rrn]],
-            A::Changed | A::Changes => &[
-                &[C::HardwareSerial],
-                &[C::HardwareSerial, C::Mcc],
-                &[C::ResponseCode],
-            ],
-            A::SequenceGap | A::SequenceDuplicates | A::SequenceRegressions | A::SequenceForks => {
-                &[&[C::Stan]]
-            }
-            A::DistanceKm | A::SpeedKmh => &[&[], &[C::Lat, C::Lon]],
-            _ => &[&[]],
-        };
-        self.one(choices).to_vec()
-    }
-
     /// Window or half-life, and what goes with a window.
     fn span(&mut self, feature: &mut OracleFeature) {
-        use OracleAggregate as A;
-        let may_decay = matches!(feature.aggregate, A::Quantile | A::RobustZ);
-        match feature.aggregate {
-            A::TimeSinceLast
-            | A::Value
-            | A::SequenceGap
-            | A::Changed
-            | A::DistanceKm
-            | A::SpeedKmh => return,
-            A::HourOfWeekRate if self.chance(2) => return,
-            A::HourOfWeekRate | A::EwmaMean | A::EwmaStddev | A::EwmaZ => {
-                feature.half_life_ms = Some(self.one(self.half_lives_ms));
-                return;
+        let definition = feature.aggregate.definition();
+        let has_half_life = match definition.span {
+            Span::None => return,
+            Span::Window => false,
+            Span::WindowOrMemory => self.chance(2),
+            Span::Memory => true,
+            Span::MemoryByDefault => {
+                if self.chance(2) {
+                    return;
+                }
+                true
             }
-            _ if may_decay && self.chance(2) => {
-                feature.half_life_ms = Some(self.one(self.half_lives_ms));
-                return;
-            }
-            _ => {}
+        };
+        if has_half_life {
+            feature.half_life_ms = Some(self.one(self.half_lives_ms));
+            return;
         }
         let (windows_ms, delays_ms) = (self.windows_ms.clone(), self.delays_ms.clone());
         feature.window_ms = self.one(&windows_ms);
         feature.delay_ms = self.one(&delays_ms);
         feature.exclude_current = self.chance(4);
-        let takes_panes = SAWTOOTH.contains(&feature.aggregate);
-        let takes_last = !matches!(
-            feature.aggregate,
-            A::Ratio
-                | A::SequenceDuplicates
-                | A::SequenceRegressions
-                | A::SequenceForks
-                | A::Changes
-        );
-        if takes_panes && (self.is_sawtooth || self.chance(4)) {
+        if definition.panes && (self.is_sawtooth || self.chance(4)) {
             let panes_ms: Vec<i64> = self
                 .panes_ms
                 .iter()
@@ -279,15 +222,15 @@ impl Palette {
                 feature.resolution_ms = Some(self.one(&panes_ms));
             }
         }
-        if takes_last && feature.resolution_ms.is_none() && self.chance(3) {
+        if definition.last && feature.resolution_ms.is_none() && self.chance(3) {
             feature.last = Some(self.one(&[1, 2, 3, 7, 64, 256]));
         }
     }
 
-    /// Keys that only this aggregate has.
+    /// A label, and the keys that only this aggregate has.
     fn own_keys(&mut self, feature: &mut OracleFeature) {
-        use OracleAggregate as A;
-        let takes_label = matches!(feature.aggregate, A::Count | A::Sum | A::Mean | A::Ratio)
+        let definition = feature.aggregate.definition();
+        let takes_label = definition.label
             && feature.resolution_ms.is_none()
             && feature.last.is_none()
             && self.other_kind == RecordKind::TerminalEvent;
@@ -295,37 +238,6 @@ impl Palette {
             feature.record_type = RecordKind::Transaction;
             feature.label = Some(self.one(&LABELS));
         }
-        match feature.aggregate {
-            A::Ratio => {
-                let filters = self.filters.clone();
-                feature.base = self.one(&filters);
-                feature.filter = feature.filter.or_else(|| Some(self.one(&FILTERS)));
-                if self.chance(3) {
-                    feature.shrink = Some(OracleShrink {
-                        strength: self.one(&[0.5, 2.0, 20.0]),
-                        prior: self.one(&[0.0, 0.02, 0.5]),
-                        cohort: Vec::new(),
-                    });
-                }
-                if let Some(shrink) = &mut feature.shrink
-                    && feature.label.is_none()
-                    && self.random.random_range(0..2) == 0
-                {
-                    shrink.cohort = vec![Column::Mcc];
-                    if self.random.random_range(0..2) == 0 {
-                        shrink.cohort.push(Column::HardwareSerial);
-                    }
-                    if self.random.random_range(0..2) == 0 {
-                        feature.half_life_ms = Some(self.one(self.half_lives_ms));
-                    }
-                }
-            }
-            A::Quantile => feature.quantile = self.one(&[0.0, 0.05, 0.25, 0.5, 0.9, 0.99, 1.0]),
-            A::RobustZ => feature.is_log = self.chance(2),
-            A::SequenceGap | A::SequenceDuplicates | A::SequenceRegressions | A::SequenceForks => {
-                feature.wrap = self.one(&[WRAP, WRAP, 999_999, 1_000]);
-            }
-            _ => {}
-        }
+        (definition.own_keys)(self, feature);
     }
 }

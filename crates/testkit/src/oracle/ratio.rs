@@ -1,13 +1,24 @@
 //! Part over whole, shrunk to a prior or to what a cohort shows.
 
+use tillwatch_records::Column;
+
+use super::definition::Definition;
+use super::random::{FILTERS, Palette};
 use super::window::{Moment, has_label, weighted};
 use super::{OracleFeature, OracleShrink, OracleValue};
 use crate::stream::Event;
 
+pub(super) const RATIO: Definition = Definition {
+    panes: true,
+    label: true,
+    own_keys,
+    ..Definition::windowed(ratio)
+};
+
 /// Half-life of a cohort where the feature names none: 28 days.
 const COHORT_HALF_LIFE_MS: i64 = 28 * 86_400_000;
 
-pub(super) fn ratio(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
+fn ratio(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
     let whole = moment.window(feature, |record| is_base(feature, record.event));
     let part = whole
         .iter()
@@ -54,4 +65,29 @@ fn cohort_ratio(
         .map(|(_, weight)| weight)
         .sum();
     (whole > 0.0).then(|| part / whole)
+}
+
+fn own_keys(palette: &mut Palette, feature: &mut OracleFeature) {
+    let filters = palette.filters.clone();
+    feature.base = palette.one(&filters);
+    feature.filter = feature.filter.or_else(|| Some(palette.one(&FILTERS)));
+    if palette.chance(3) {
+        feature.shrink = Some(OracleShrink {
+            strength: palette.one(&[0.5, 2.0, 20.0]),
+            prior: palette.one(&[0.0, 0.02, 0.5]),
+            cohort: Vec::new(),
+        });
+    }
+    if let Some(shrink) = &mut feature.shrink
+        && feature.label.is_none()
+        && palette.chance(2)
+    {
+        shrink.cohort = vec![Column::Mcc];
+        if palette.chance(2) {
+            shrink.cohort.push(Column::HardwareSerial);
+        }
+        if palette.chance(2) {
+            feature.half_life_ms = Some(palette.one(palette.half_lives_ms));
+        }
+    }
 }
