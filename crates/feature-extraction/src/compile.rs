@@ -12,6 +12,7 @@ use crate::plan::{
     Bound, End, FeatureInfo, LABELS_MAX, Layout, Made, Number, Plan, RawField, Reads,
 };
 use crate::settings::EngineSettings;
+use crate::state::ids_max;
 
 impl Plan {
     /// Compiles `catalog` for an engine with `settings`.
@@ -116,6 +117,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         schema: Plan::schema_of(&features),
         features,
         settings: settings.clone(),
+        ids_max: ids_max(settings.state.max_bytes.0),
         predicates: Vec::new(),
         labels: Vec::new(),
         numbers: Vec::new(),

@@ -57,7 +57,7 @@ impl FeatureError {
 }
 
 /// Format of snapshots. Changes whenever the meaning of a word does.
-pub(crate) const SNAPSHOT_FORMAT: u32 = 1;
+pub(crate) const SNAPSHOT_FORMAT: u32 = 2;
 
 /// Why bytes are not taken for state. Nothing was changed; the state can be made again from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,9 +81,10 @@ pub enum SnapshotError {
         /// As `found`.
         wanted: u32,
     },
-    /// Made by another catalog, key or lateness.
+    /// Made by another catalog, key, lateness or dedup horizon.
     #[error(
-        "state snapshot of another catalog, entity key or allowed lateness; replay the log instead"
+        "state snapshot of another catalog, entity key, allowed lateness or dedup horizon; \
+         replay the log instead"
     )]
     Plan,
     /// Cut short, changed, or inconsistent.

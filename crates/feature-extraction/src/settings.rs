@@ -20,15 +20,15 @@ pub struct EngineSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct TimeSettings {
     /// A record older than the newest accepted record of its key by more than this is marked `LATE`:
-    /// scored, not remembered. Costs memory: a key keeps its records for the longest window plus
+    /// scored, not remembered. Costs room: a key keeps its records for the longest window plus
     /// this. Default `10m`.
     pub allowed_lateness: DurationMs,
     /// A record whose event time is ahead of its Kafka timestamp by more than this is marked
     /// `CLOCK_SKEW`: scored, not remembered. Default `5m`.
     pub max_future_skew: DurationMs,
-    /// An event id seen again is marked `DUPLICATE` while its first record is at most this much older
-    /// than the newest event time of the partition. Costs about 25 bytes per record of that span.
-    /// Default `1h`.
+    /// An event id that its key has accepted before is marked `DUPLICATE` while that record is at most this
+    /// much older than the newest event time of the key, the record at hand included. Costs 16 to 64 bytes
+    /// per record of that span. Default `1h`.
     pub dedup_horizon: DurationMs,
 }
 
@@ -46,7 +46,7 @@ impl Default for TimeSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StateSettings {
-    /// Most memory for the state of one partition, estimated. Beyond it keys are evicted: those past
+    /// Most bytes for the state of one partition, estimated. Beyond it keys are evicted: those past
     /// `idle_ttl` first, then the least recently seen. Default `1GiB`.
     pub max_bytes: ByteSize,
     /// A key without an accepted record for this long (event time) starts afresh. Never shorter than

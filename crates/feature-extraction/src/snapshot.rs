@@ -1,12 +1,13 @@
 //! State as bytes: of one bucket of keys, and of what the lane keeps besides them.
 //!
 //! ```text
-//! magic "TWST" | format | kind (bucket number, or the lane) | fingerprint (2) | words (2) | payload | checksum (2)
+//! magic "TWST" | format | kind (bucket number, or the lane) | fingerprint (2) | words (2) | payload |
+//! checksum (2)
 //! ```
 //!
-//! All in 32-bit words, little-endian. State lies in memory as it is written, in few long runs of
+//! All in 32-bit words, little-endian. State is written as it lies in a process, in few long runs of
 //! words, so both ways cost little more than copying. Capacities are written as well: what is restored
-//! takes as much memory as what was written, so that both reach their budget at the same record.
+//! takes as many bytes as what was written, so that both reach their budget at the same record.
 
 use tillwatch_records::KeySpec;
 use twox_hash::XxHash3_64;
@@ -32,15 +33,16 @@ const HEADER_WORDS: usize = 7;
 const CHECKSUM_WORDS: usize = 2;
 
 /// What decides the meaning of state: the catalog, where rows and fixed words are, for how long records
-/// are kept, what a key is, and how keys and values are hashed.
+/// and event ids are kept, what a key is, and how keys and values are hashed.
 pub(crate) fn fingerprint(plan: &Plan, key: &KeySpec) -> u64 {
     let columns: Vec<&str> = key.columns().iter().map(|column| column.name()).collect();
     let meaning = format!(
-        "{} {} {} {} {columns:?} {}",
+        "{} {} {} {} {} {columns:?} {}",
         plan.version(),
         plan.layout.stride,
         plan.fixed_words,
         plan.retention_ms(),
+        plan.settings.time.dedup_horizon.as_ms(),
         key_hash(b"tillwatch"),
     );
     XxHash3_64::oneshot(meaning.as_bytes())

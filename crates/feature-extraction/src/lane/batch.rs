@@ -35,8 +35,8 @@ pub(super) fn key_of<'a>(batch: &Batch<'a>, row: usize) -> &'a [u8] {
     batch.keys.value(row).as_bytes()
 }
 
-/// What a record is recognised by: key, kind and event id. A label carries the id of the transaction
-/// it speaks of, and there may be several, so its event time counts too.
+/// What a record is recognised by: key, kind and event id; 0 where it has no id. A label carries the id of
+/// the transaction it speaks of, and there may be several, so its event time counts too.
 #[inline]
 pub(super) fn id_of(batch: &Batch<'_>, row: usize, key_hash: u64) -> u64 {
     let Some(ids) = batch.event_ids.filter(|ids| !ids.is_null(row)) else {

@@ -27,7 +27,7 @@ const DAMAGE_MAX: Duration = Duration::from_secs(60);
 /// Failures after which no more are looked for.
 const FAILURES_MAX: usize = 10;
 
-/// Bytes of memory per byte of an snapshot, at most: a key whose queues and holdings are empty has the least.
+/// Bytes of state per byte of a snapshot, at most: a key whose queues and holdings are empty has the least.
 const BYTES_PER_BYTE: usize = 32;
 
 /// Words that lie at the ends of what numbers can be.

@@ -7,7 +7,7 @@ use tillwatch_records::{KeySpec, RecordKinds};
 use super::batch::Chunk;
 use crate::fold::Scratch;
 use crate::plan::Plan;
-use crate::state::{Cohorts, Dedup, History, KeyParts, Keys};
+use crate::state::{Cohorts, History, Ids, KeyParts, Keys};
 use crate::structures::{Decayed, HeldSlot, Queue};
 use crate::times::NEVER_MS;
 
@@ -19,7 +19,6 @@ pub struct FeatureLane {
     /// Kinds of record whose features are given.
     pub(super) scored: RecordKinds,
     pub(super) keys: Keys,
-    pub(super) dedup: Dedup,
     /// One per cohort ratio of the plan.
     pub(super) cohorts: Vec<Cohorts>,
     /// Newest accepted event time, [`NEVER_MS`] at first.
@@ -52,8 +51,10 @@ pub struct LaneStats {
     pub labels: u64,
     /// Labels whose transaction was not, or no longer, remembered when features asked for it.
     pub labels_unmatched: u64,
-    /// Keys evicted to keep the memory budget.
+    /// Keys evicted to keep the budget of bytes.
     pub evicted_keys: u64,
+    /// Event ids forgotten within the dedup horizon, since their key had more than one may keep.
+    pub forgotten_ids: u64,
     /// Gauge: keys with state.
     pub keys: u64,
     /// Gauge: estimated bytes of state.
@@ -73,6 +74,7 @@ pub(super) enum Warmth {
 #[derive(Debug)]
 pub(super) struct Blank {
     history: History,
+    ids: Ids,
     queues: Vec<Queue>,
     holdings: Vec<HeldSlot>,
     decayed: Vec<Decayed>,
@@ -85,6 +87,7 @@ impl FeatureLane {
     pub fn new(plan: Arc<Plan>, key: KeySpec, start_offset: i64) -> Self {
         let blank = Blank {
             history: History::new(&plan, b""),
+            ids: Ids::default(),
             queues: plan.extremes.iter().map(|_| Queue::default()).collect(),
             holdings: plan.holdings.iter().map(|_| None).collect(),
             decayed: plan.decayed.iter().map(|_| Decayed::default()).collect(),
@@ -93,7 +96,6 @@ impl FeatureLane {
             key,
             scored: RecordKinds::TRANSACTIONS,
             keys: Keys::new(),
-            dedup: empty_dedup(&plan),
             cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
             watermark_ms: NEVER_MS,
             warm_at_ms: if start_offset > 0 {
@@ -124,10 +126,6 @@ impl FeatureLane {
         self.scored
     }
 
-    pub(super) fn empty_dedup(&self) -> Dedup {
-        empty_dedup(&self.plan)
-    }
-
     /// The plan that it runs.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
@@ -151,7 +149,7 @@ impl FeatureLane {
     #[inline]
     pub(super) fn state_bytes(&self) -> usize {
         let cohorts: usize = self.cohorts.iter().map(Cohorts::bytes).sum();
-        self.keys.bytes() + self.dedup.bytes() + cohorts
+        self.keys.bytes() + cohorts
     }
 }
 
@@ -159,15 +157,10 @@ impl Blank {
     pub(super) fn parts(&mut self) -> KeyParts<'_> {
         KeyParts {
             history: &mut self.history,
+            ids: &mut self.ids,
             queues: &mut self.queues,
             holdings: &mut self.holdings,
             decayed: &mut self.decayed,
         }
     }
-}
-
-/// A quarter of the budget at most, so that there is always room for keys.
-fn empty_dedup(plan: &Plan) -> Dedup {
-    let bytes_max = usize::try_from(plan.settings.state.max_bytes.0).unwrap_or(usize::MAX);
-    Dedup::new(plan.settings.time.dedup_horizon.as_ms(), bytes_max / 4)
 }

@@ -2,34 +2,104 @@
 
 use tillwatch_records::{Flags, RecordKind};
 
+use super::batch::{Batch, key_of};
 use super::feature_lane::{FeatureLane, Warmth};
+use crate::fold::Admission;
 use crate::plan::Plan;
+use crate::state::{Accepted, KeyIndex};
+use crate::times::NEVER_MS;
+
+/// What is decided about a record.
+pub(super) struct Judged {
+    /// Where its key is, if that has state.
+    pub(super) index: Option<KeyIndex>,
+    pub(super) admission: Admission,
+    pub(super) marks: Flags,
+    /// Its id and its times, for the case that it is accepted.
+    pub(super) accepted: Accepted,
+}
+
+impl Judged {
+    /// Whether the record leaves no trace.
+    #[inline]
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.admission, Admission::Refused { .. })
+    }
+}
 
 impl FeatureLane {
-    /// The marks that refuse a record.
+    /// Decides about a record, and makes its key ready for it: one that is new is made, one that was idle
+    /// for too long is emptied. `hint` is where the key was found before, if it was.
     #[inline]
-    pub(super) fn judge(
-        &self,
+    pub(super) fn admit(
+        &mut self,
         plan: &Plan,
-        id: u64,
-        now_ms: i64,
-        arrived_ms: i64,
-        watermark_ms: i64,
-    ) -> Flags {
-        let time = &plan.settings.time;
-        let mut marks = Flags::empty();
-        let is_skewed = now_ms > arrived_ms.saturating_add(time.max_future_skew.as_ms());
-        marks.set(Flags::CLOCK_SKEW, is_skewed);
-        let oldest = watermark_ms.saturating_sub(time.allowed_lateness.as_ms());
-        marks.set(Flags::LATE, now_ms < oldest);
-        let is_known = id != 0 && self.dedup.is_known(id, self.watermark_ms);
-        marks.set(Flags::DUPLICATE, is_known);
-        marks
+        batch: &Batch<'_>,
+        row: usize,
+        in_chunk: usize,
+        hint: Option<KeyIndex>,
+    ) -> Judged {
+        let now_ms = batch.inputs.times_ms[row];
+        let (hash, id) = (self.chunk.key_hashes[in_chunk], self.chunk.ids[in_chunk]);
+        let key = key_of(batch, row);
+        let index = hint.or_else(|| self.keys.find(hash, key));
+        let watermark_ms = index.map_or(NEVER_MS, |i| self.keys.history(i).watermark_ms);
+        let newest_ms = now_ms.max(watermark_ms);
+        let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
+        let seen_ms = index.and_then(|index| self.keys.ids(index).time_of(id));
+        let accepted = Accepted {
+            hash: id,
+            is_new: seen_ms.is_none(),
+            now_ms,
+            newest_ms,
+            oldest_ms: newest_ms.saturating_sub(horizon_ms),
+        };
+        let is_known = seen_ms.is_some_and(|time_ms| time_ms >= accepted.oldest_ms);
+        let arrived_ms = batch.events.record_timestamps_ms[row];
+        let mut marks = judge(plan, now_ms, arrived_ms, watermark_ms, is_known);
+        let kind = batch.events.kinds[row];
+        // A type that no feature reads leaves no trace, also where it is scored.
+        let is_read = plan.kinds.contains(&kind);
+        let refused = !is_read || self.count(kind, marks);
+        let index = match index {
+            None if !refused => Some(self.keys.insert(plan, hash, key, now_ms)),
+            other => other,
+        };
+        let admission = if refused {
+            Admission::Refused {
+                with_current: is_read && !marks.contains(Flags::DUPLICATE),
+            }
+        } else if now_ms < watermark_ms {
+            Admission::Late
+        } else {
+            Admission::InOrder
+        };
+        let is_suspect = match index {
+            Some(index) => self.keys.is_suspect(index, now_ms),
+            None => self.keys.is_stranger_suspect(plan, now_ms),
+        };
+        marks.set(Flags::STATE_EVICTED, is_suspect);
+        if admission == Admission::InOrder
+            && watermark_ms != NEVER_MS
+            && now_ms - watermark_ms > plan.idle_ttl_ms()
+            && let Some(index) = index
+        {
+            self.keys.reset(plan, index);
+        }
+        if !refused {
+            self.watermark_ms = self.watermark_ms.max(now_ms);
+        }
+        Judged {
+            index,
+            admission,
+            marks,
+            accepted,
+        }
     }
 
     /// Counts a record by its first mark; gives whether it is refused.
     #[inline]
-    pub(super) fn count(&mut self, kind: RecordKind, marks: Flags) -> bool {
+    fn count(&mut self, kind: RecordKind, marks: Flags) -> bool {
         if marks.is_empty() {
             self.stats.accepted += u64::from(kind == RecordKind::Transaction);
             return false;
@@ -56,4 +126,18 @@ impl FeatureLane {
         }
         self.warm_at_ms != Warmth::Warm
     }
+}
+
+/// The marks that refuse a record. `watermark_ms` is that of its key; `is_known` says whether the key
+/// knows its id.
+#[inline]
+fn judge(plan: &Plan, now_ms: i64, arrived_ms: i64, watermark_ms: i64, is_known: bool) -> Flags {
+    let time = &plan.settings.time;
+    let mut marks = Flags::empty();
+    let is_skewed = now_ms > arrived_ms.saturating_add(time.max_future_skew.as_ms());
+    marks.set(Flags::CLOCK_SKEW, is_skewed);
+    let oldest = watermark_ms.saturating_sub(time.allowed_lateness.as_ms());
+    marks.set(Flags::LATE, now_ms < oldest);
+    marks.set(Flags::DUPLICATE, is_known);
+    marks
 }

@@ -8,12 +8,11 @@ use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, RecordKind};
 
 use super::batch::{Batch, Chunk, id_of, key_of};
 use super::feature_lane::FeatureLane;
-use crate::fold::{Admission, Around, CHUNK_RECORDS, Record};
+use crate::fold::{Around, CHUNK_RECORDS, Record};
 use crate::inputs::Inputs;
 use crate::output::Columns;
 use crate::plan::Plan;
 use crate::state::{KeyIndex, key_hasher};
-use crate::times::NEVER_MS;
 
 impl FeatureLane {
     /// Folds `events` and gives the features of those among them that are scored, each as known on its
@@ -77,9 +76,6 @@ impl FeatureLane {
         indexes.clear();
         indexes.extend(key_hashes.iter().map(|hash| self.keys.find_hash(*hash)));
         let mut seen = 0;
-        for id in &*ids {
-            seen ^= u32::from(self.dedup.touch(*id));
-        }
         for index in indexes.iter().flatten() {
             seen ^= self.keys.history(*index).rows() ^ self.keys.prefetch_parts(plan, *index);
         }
@@ -91,8 +87,10 @@ impl FeatureLane {
             let is_meant = |i: &KeyIndex| self.keys.history(*i).key() == key_of(batch, row);
             *index = index.filter(is_meant);
         }
-        for index in indexes.iter().flatten() {
-            seen ^= self.keys.prefetch_values(plan, *index);
+        for (index, id) in indexes.iter().zip(&*ids) {
+            if let Some(index) = index {
+                seen ^= self.keys.prefetch_values(plan, *index, *id);
+            }
         }
         for index in indexes.iter().flatten() {
             seen ^= self.keys.history(*index).prefetch(plan);
@@ -126,61 +124,29 @@ impl FeatureLane {
         if !(is_read || is_scored) {
             return;
         }
-        let now_ms = batch.inputs.times_ms[row];
-        let (hash, id) = (self.chunk.key_hashes[in_chunk], self.chunk.ids[in_chunk]);
-        let key = key_of(batch, row);
-        let index = hint.or_else(|| self.keys.find(hash, key));
-        let watermark_ms = index.map_or(NEVER_MS, |i| self.keys.history(i).watermark_ms);
-        let arrived_ms = batch.events.record_timestamps_ms[row];
-        let mut marks = self.judge(plan, id, now_ms, arrived_ms, watermark_ms);
-        let refused = !is_read || self.count(kind, marks);
-        let index = match index {
-            None if !refused => Some(self.keys.insert(plan, hash, key, now_ms)),
-            other => other,
-        };
-        let admission = if refused {
-            Admission::Refused {
-                with_current: is_read && !marks.contains(Flags::DUPLICATE),
-            }
-        } else if now_ms < watermark_ms {
-            Admission::Late
-        } else {
-            Admission::InOrder
-        };
-        let is_suspect = match index {
-            Some(index) => self.keys.is_suspect(index, now_ms),
-            None => self.keys.is_stranger_suspect(plan, now_ms),
-        };
-        marks.set(Flags::STATE_EVICTED, is_suspect);
-        if admission == Admission::InOrder
-            && watermark_ms != NEVER_MS
-            && now_ms - watermark_ms > plan.idle_ttl_ms()
-            && let Some(index) = index
-        {
-            self.keys.reset(plan, index);
-        }
-        if !refused {
-            self.watermark_ms = self.watermark_ms.max(now_ms);
-            if id != 0 {
-                self.dedup.remember(id, now_ms, self.watermark_ms);
-            }
-        }
+        let judged = self.admit(plan, batch, row, in_chunk, hint);
+        let (now_ms, refused) = (judged.accepted.now_ms, judged.is_refused());
+        let mut marks = judged.marks;
         marks.set(Flags::WARMING, self.is_warming(plan, now_ms, refused));
         let stride = plan.layout.stride;
         let record = Record {
             now_ms,
             delta: &mut self.chunk.deltas[in_chunk * stride..][..stride],
-            admission,
+            admission: judged.admission,
             row,
         };
         let around = Around {
             inputs: batch.inputs,
             cohorts: &self.cohorts,
         };
-        match index {
+        match judged.index {
             Some(index) => {
                 let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
                 let before = parts.bytes();
+                if !refused {
+                    let forgotten = parts.ids.remember(judged.accepted, plan.ids_max);
+                    self.stats.forgotten_ids += forgotten;
+                }
                 self.scratch
                     .fold(plan, &mut parts, record, around, is_scored);
                 let after = parts.bytes();

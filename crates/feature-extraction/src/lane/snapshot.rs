@@ -27,8 +27,8 @@ impl FeatureLane {
     /// own, and leaves the other buckets alone.
     ///
     /// # Errors
-    /// The bytes are not the snapshot of this bucket under the same catalog, key and allowed lateness, or
-    /// are damaged. The bucket is then unchanged.
+    /// The bytes are not the snapshot of this bucket under the same catalog, key, allowed lateness and
+    /// dedup horizon, or are damaged. The bucket is then unchanged.
     pub fn read_bucket(&mut self, bucket: usize, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let words = snapshot::words_of(snapshot)?;
         let fingerprint = snapshot::fingerprint(&self.plan, &self.key);
@@ -38,8 +38,7 @@ impl FeatureLane {
         Ok(())
     }
 
-    /// Appends what the lane keeps besides its keys to `snapshot`: watermark, warm-up, the horizon of
-    /// known event ids, cohorts.
+    /// Appends what the lane keeps besides its keys to `snapshot`: watermark, warm-up, cohorts.
     pub fn write_own(&self, snapshot: &mut Vec<u32>) {
         let fingerprint = snapshot::fingerprint(&self.plan, &self.key);
         snapshot::write(snapshot, LANE, fingerprint, |out| {
@@ -48,7 +47,6 @@ impl FeatureLane {
             push64(out, self.clock);
             push64(out, self.keys.evicted_ms.cast_unsigned());
             push64(out, self.keys.evicted);
-            self.dedup.write(out);
             out.push(self.cohorts.len() as u32);
             for cohorts in &self.cohorts {
                 cohorts.write(out);
@@ -75,8 +73,6 @@ impl FeatureLane {
         let clock = take64(words)?;
         let evicted_ms = take64(words)?.cast_signed();
         let evicted = take64(words)?;
-        let mut dedup = self.empty_dedup();
-        dedup.read_from(words)?;
         let cohorts = take(words)? as usize;
         (cohorts == self.cohorts.len()).then_some(())?;
         let cohorts = (0..cohorts)
@@ -91,7 +87,6 @@ impl FeatureLane {
         self.clock = clock;
         self.keys.evicted_ms = evicted_ms;
         self.keys.evicted = evicted;
-        self.dedup = dedup;
         self.cohorts = cohorts;
         Some(())
     }

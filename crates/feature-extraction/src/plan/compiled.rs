@@ -55,6 +55,8 @@ pub struct Plan {
     pub(crate) features: Vec<FeatureInfo>,
     pub(crate) schema: SchemaRef,
     pub(crate) settings: EngineSettings,
+    /// Most event ids that a key remembers.
+    pub(crate) ids_max: usize,
     pub(crate) predicates: Vec<Arc<Predicate>>,
     /// At most [`LABELS_MAX`].
     pub(crate) labels: Vec<Arc<Predicate>>,

@@ -1,4 +1,4 @@
-//! How much memory a key takes at a given rate, from the same sizes that the state is made of.
+//! How many bytes a key takes at a given rate, from the same sizes that the state is made of.
 //!
 //! What a key takes does not follow from its mean rate alone: room is made in steps, for the most that
 //! was needed so far. So sizes are those of the step that holds a busy stretch, averaged over how busy
@@ -8,7 +8,7 @@ use tillwatch_records::RecordKind;
 
 use crate::mechanism::{HELD_MIN, SCAN_MAX};
 use crate::plan::{Bound, HoldingSpec, Lasting, Needed, Plan};
-use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, Slot};
+use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, Ids, Slot, room_for_ids};
 use crate::structures::table::distinct::{EXACT_MAX, HELD_MAX};
 use crate::structures::{Decayed, Held, HeldSlot, Holding, Queue};
 
@@ -32,9 +32,8 @@ const GROWN_BY_EIGHTH: f64 = 1.06;
 /// Mean slots per key of the index, which is filled to seven eighths and then doubled.
 const INDEX_SLOTS: f64 = 1.65;
 
-/// Mean bytes per event id of the horizon: slots of 16 bytes, for a third more than are needed, at most
-/// three quarters of them used, then doubled.
-const ID_BYTES: f64 = 41.0;
+/// Bytes of an event id.
+const ID_BYTES: f64 = 16.0;
 
 /// Rows of a new key, the open one among them.
 const ROWS_AT_START: f64 = 3.0;
@@ -75,7 +74,7 @@ impl Rates {
     }
 }
 
-/// Memory of a key that has been there for longer than its windows, in bytes.
+/// Bytes of a key that has been there for longer than its windows, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// All of it.
@@ -110,7 +109,7 @@ impl Estimate {
 }
 
 impl Plan {
-    /// Memory of a key with these rates.
+    /// Bytes of a key with these rates.
     pub fn estimate(&self, rates: &Rates) -> Estimate {
         let has_events = self.kinds.contains(&RecordKind::TerminalEvent);
         let events = if has_events {
@@ -144,7 +143,8 @@ impl Plan {
         let tables = self.slot_bytes() as f64 * GROWN_BY_EIGHTH
             + ENTRY_BYTES as f64 * INDEX_SLOTS
             + ALLOCATION_BYTES as f64;
-        let ids = per_ms * self.settings.time.dedup_horizon.as_ms() as f64 * ID_BYTES;
+        let known = per_ms * self.settings.time.dedup_horizon.as_ms() as f64;
+        let ids = averaged(|busy| room_for_ids(above(known, busy).max(1.0))) * ID_BYTES;
         Estimate {
             bytes_per_key: history + queues + holdings + decayed + tables + ids,
             bytes_per_record: self.layout.stride * size_of::<u32>(),
@@ -162,6 +162,7 @@ impl Plan {
     /// Bytes of a key in the tables of its bucket.
     fn slot_bytes(&self) -> usize {
         size_of::<Slot>()
+            + size_of::<Ids>()
             + size_of::<u32>()
             + self.extremes.len() * size_of::<Queue>()
             + self.holdings.len() * size_of::<HeldSlot>()

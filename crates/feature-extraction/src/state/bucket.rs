@@ -5,6 +5,7 @@
 use hashbrown::HashTable;
 
 use super::history::History;
+use super::ids::Ids;
 use super::key_parts::KeyParts;
 use crate::plan::Plan;
 use crate::structures::{Decayed, HeldSlot, Queue};
@@ -22,6 +23,8 @@ pub(crate) struct Bucket {
     /// Hash and slot of each key.
     index: HashTable<(u64, u32)>,
     pub(super) slots: Vec<Slot>,
+    /// One per slot.
+    pub(super) ids: Vec<Ids>,
     /// As many as the plan has, per slot.
     pub(super) queues: Vec<Queue>,
     pub(super) holdings: Vec<HeldSlot>,
@@ -75,6 +78,7 @@ impl Bucket {
         };
         entries * ENTRY_BYTES
             + self.slots.capacity() * size_of::<Slot>()
+            + self.ids.capacity() * size_of::<Ids>()
             + self.queues.capacity() * size_of::<Queue>()
             + self.holdings.capacity() * size_of::<HeldSlot>()
             + self.decayed.capacity() * size_of::<Decayed>()
@@ -97,7 +101,7 @@ impl Bucket {
         found.map(|(_, slot)| *slot)
     }
 
-    /// Reads a word of every cache line that says where the slot's queues, holdings and decayed values
+    /// Reads a word of every cache line that says where the slot's ids, queues, holdings and decayed values
     /// are, so that the processor fetches those of many keys at once.
     #[inline]
     pub(crate) fn prefetch_parts(&self, plan: &Plan, number: u32) -> u32 {
@@ -107,14 +111,17 @@ impl Bucket {
         let room = decayed
             .iter()
             .fold(0, |seen, decayed| seen ^ decayed.bytes());
-        (lengths ^ held ^ room) as u32
+        (self.ids[number as usize].bytes() ^ lengths ^ held ^ room) as u32
     }
 
-    /// As [`Bucket::prefetch_parts`], of what these point to.
+    /// As [`Bucket::prefetch_parts`], of what these point to; of the ids, of what looking for `id` needs.
     #[inline]
-    pub(crate) fn prefetch_values(&self, plan: &Plan, number: u32) -> u32 {
+    pub(crate) fn prefetch_values(&self, plan: &Plan, number: u32, id: u64) -> u32 {
         let (queues, holdings, decayed) = self.slices(plan, number);
-        let mut seen = queues.iter().fold(0, |seen, queue| seen ^ queue.prefetch());
+        let known = self.ids[number as usize].prefetch(id);
+        let mut seen = queues
+            .iter()
+            .fold(known, |seen, queue| seen ^ queue.prefetch());
         for held in holdings.iter().flatten() {
             seen ^= held.bytes() as u32;
         }
@@ -180,6 +187,7 @@ impl Bucket {
             table.reserve_exact(capacity.saturating_sub(table.len()));
         }
         reserve(&mut self.slots, capacity);
+        reserve(&mut self.ids, capacity);
         reserve(&mut self.queues, capacity * plan.extremes.len());
         reserve(&mut self.holdings, capacity * plan.holdings.len());
         reserve(&mut self.decayed, capacity * plan.decayed.len());
@@ -189,6 +197,7 @@ impl Bucket {
     /// Adds a slot whose windows hold nothing.
     pub(super) fn push(&mut self, plan: &Plan, slot: Slot) {
         self.slots.push(slot);
+        self.ids.push(Ids::default());
         let slots = self.slots.len();
         self.queues
             .resize_with(slots * plan.extremes.len(), Queue::default);
@@ -213,6 +222,12 @@ impl Bucket {
         self.index.iter()
     }
 
+    /// The ids of a slot.
+    #[inline]
+    pub(crate) fn ids(&self, number: u32) -> &Ids {
+        &self.ids[number as usize]
+    }
+
     /// The state of a slot.
     #[inline]
     pub(crate) fn slot(&self, number: u32) -> &Slot {
@@ -230,6 +245,7 @@ impl Bucket {
         slot.seen = seen.unwrap_or(slot.seen);
         KeyParts {
             history: &mut slot.history,
+            ids: &mut self.ids[at],
             queues: &mut self.queues[at * queues..][..queues],
             holdings: &mut self.holdings[at * holdings..][..holdings],
             decayed: &mut self.decayed[at * decayed..][..decayed],
@@ -243,7 +259,7 @@ impl Bucket {
         self.heap_bytes = self.heap_bytes + after - before;
     }
 
-    /// Counts the slot's memory, once everything is in it.
+    /// Counts the slot's bytes, once everything is in it.
     pub(super) fn count_slot(&mut self, plan: &Plan, number: u32) {
         self.heap_bytes += self.parts(plan, number, None).bytes() + ALLOCATION_BYTES;
     }
@@ -253,6 +269,7 @@ impl Bucket {
         let parts = self.parts(plan, number, None);
         let before = parts.bytes() + ALLOCATION_BYTES;
         let watermark_ms = parts.history.watermark_ms;
+        parts.ids.clear();
         parts.queues.fill_with(Queue::default);
         parts.holdings.fill_with(|| None);
         parts.decayed.fill_with(Decayed::default);

@@ -2,6 +2,7 @@
 
 use super::bucket::{Bucket, Slot};
 use super::history::History;
+use super::ids::Ids;
 use super::key_hash::{bucket_of, key_hash};
 use crate::error::{SnapshotError, damaged};
 use crate::plan::Plan;
@@ -26,6 +27,7 @@ impl Bucket {
             push64(out, slot.suspect_until_ms.cast_unsigned());
             push64(out, slot.seen);
             slot.history.write(out);
+            self.ids[number].write(out);
             let at = number * plan.extremes.len();
             for queue in &self.queues[at..at + plan.extremes.len()] {
                 queue.write(out);
@@ -111,6 +113,7 @@ impl Bucket {
             suspect_until_ms,
             seen: (seen != 0).then_some(seen)?,
         };
+        self.ids[slot] = Ids::read_from(words)?;
         let at = slot * plan.extremes.len();
         for queue in &mut self.queues[at..at + plan.extremes.len()] {
             *queue = Queue::read_from(words)?;

@@ -13,7 +13,7 @@ use crate::structures::decay::{HalfLife, is_landmark};
 use crate::words::{get_float, get_time, get64};
 
 /// Most cohorts that are kept apart. A cohort is meant to gather keys (a category of merchants, an
-/// issuer); columns with more values than this are no cohorts, and must not fill the memory.
+/// issuer); columns with more values than this are no cohorts, and must not fill the lane.
 pub(crate) const COHORTS_MAX: usize = 65_536;
 
 /// Capacity of a table that has grown to hold [`COHORTS_MAX`] entries.

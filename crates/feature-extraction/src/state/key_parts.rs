@@ -1,11 +1,13 @@
 //! The state of one key, as it is lent to whoever folds a record.
 
 use super::history::History;
+use super::ids::Ids;
 use crate::structures::{Decayed, HeldSlot, Queue};
 
 /// The state of one key.
 pub(crate) struct KeyParts<'a> {
     pub(crate) history: &'a mut History,
+    pub(crate) ids: &'a mut Ids,
     /// One per [`Plan::extremes`].
     pub(crate) queues: &'a mut [Queue],
     /// One per [`Plan::holdings`].
@@ -18,7 +20,7 @@ impl KeyParts<'_> {
     /// Bytes allocated.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        let mut bytes = self.history.bytes();
+        let mut bytes = self.history.bytes() + self.ids.bytes();
         for queue in &*self.queues {
             bytes += queue.bytes();
         }

@@ -1,4 +1,4 @@
-//! The keys of a lane in a fixed number of buckets, and who goes when memory runs out.
+//! The keys of a lane in a fixed number of buckets, and who goes when their bytes reach the budget.
 //!
 //! State is counted as the allocator gives it. Past the budget every key idle for longer than its
 //! time to live goes, then the least recently seen ones until a sixteenth of the budget is free, so
@@ -6,6 +6,7 @@
 
 use super::bucket::Bucket;
 use super::history::History;
+use super::ids::Ids;
 use super::key_hash::{BUCKETS, bucket_of};
 use super::key_parts::KeyParts;
 use crate::plan::Plan;
@@ -100,8 +101,8 @@ impl Keys {
 
     /// As [`Bucket::prefetch_values`].
     #[inline]
-    pub(crate) fn prefetch_values(&self, plan: &Plan, index: KeyIndex) -> u32 {
-        self.buckets[index.bucket as usize].prefetch_values(plan, index.slot)
+    pub(crate) fn prefetch_values(&self, plan: &Plan, index: KeyIndex, id: u64) -> u32 {
+        self.buckets[index.bucket as usize].prefetch_values(plan, index.slot, id)
     }
 
     /// Gives `key`, which has no state, a place. `now_ms` is the time of its first record.
@@ -153,11 +154,18 @@ impl Keys {
         &self.buckets[index.bucket as usize].slot(index.slot).history
     }
 
+    /// The ids that the key knows.
+    #[inline]
+    pub(crate) fn ids(&self, index: KeyIndex) -> &Ids {
+        self.buckets[index.bucket as usize].ids(index.slot)
+    }
+
     /// Forgets the key's records, but not the key.
     pub(crate) fn reset(&mut self, plan: &Plan, index: KeyIndex) {
         let parts = self.parts(plan, index, None);
         let before = parts.bytes();
         parts.history.reset(plan);
+        parts.ids.clear();
         parts.queues.iter_mut().for_each(Queue::clear);
         parts.holdings.iter_mut().for_each(|held| *held = None);
         parts.decayed.iter_mut().for_each(Decayed::clear);

@@ -3,16 +3,12 @@
 use tillwatch_records::{Flags, RecordKind};
 
 use super::OracleSettings;
+use super::window::Key;
 use crate::stream::Event;
 
-/// The marks of `event`: `LATE` against its key's watermark, `CLOCK_SKEW` against its own Kafka
-/// timestamp, `DUPLICATE` against the accepted records of the `lane`.
-pub(super) fn judge(
-    settings: &OracleSettings,
-    event: &Event,
-    watermark_ms: Option<i64>,
-    lane: &[&Event],
-) -> Flags {
+/// The marks of `event`, which nothing but its own `key` decides: `LATE` against the watermark of the key,
+/// `CLOCK_SKEW` against the Kafka timestamp of the record, `DUPLICATE` against what the key has accepted.
+pub(super) fn judge(settings: &OracleSettings, event: &Event, key: &Key<'_>) -> Flags {
     let now_ms = event.event_time_ms;
     let mut flags = Flags::empty();
     flags.set(
@@ -21,25 +17,25 @@ pub(super) fn judge(
     );
     flags.set(
         Flags::LATE,
-        watermark_ms.is_some_and(|time| now_ms < time - settings.allowed_lateness_ms),
+        key.watermark_ms
+            .is_some_and(|time| now_ms < time - settings.allowed_lateness_ms),
     );
-    flags.set(Flags::DUPLICATE, is_known(settings, event, lane));
+    flags.set(Flags::DUPLICATE, is_known(settings, event, key));
     flags
 }
 
-/// Whether an accepted record of the same key, kind and event id lies within the horizon. A label
-/// carries the id of the transaction it speaks of, and there may be several: its time counts too.
-fn is_known(settings: &OracleSettings, event: &Event, lane: &[&Event]) -> bool {
-    let times = lane.iter().map(|known| known.event_time_ms);
-    let Some(lane_ms) = times.max() else {
-        return false;
-    };
+/// Whether an accepted record of the same key, kind and event id lies within the horizon before the newest
+/// time of the key, that of `event` included. A label carries the id of the transaction it speaks of, and
+/// there may be several: its time counts too.
+fn is_known(settings: &OracleSettings, event: &Event, key: &Key<'_>) -> bool {
+    let newest_ms = key.watermark_ms.max(Some(event.event_time_ms));
+    let oldest_ms = newest_ms.map(|time| time - settings.dedup_horizon_ms);
+    let mut accepted = key.accepted.iter().map(|record| record.event);
     !event.event_id.is_empty()
-        && lane.iter().any(|known| {
+        && accepted.any(|known| {
             known.kind == event.kind
-                && known.terminal_id == event.terminal_id
                 && known.event_id == event.event_id
                 && (event.kind != RecordKind::Label || known.event_time_ms == event.event_time_ms)
-                && known.event_time_ms >= lane_ms - settings.dedup_horizon_ms
+                && Some(known.event_time_ms) >= oldest_ms
         })
 }

@@ -120,7 +120,7 @@ pub fn evaluate_scored(
             continue;
         }
         let now_ms = event.event_time_ms;
-        let flags = judge(settings, event, key.watermark_ms, &lane);
+        let flags = judge(settings, event, key);
         let is_idle = key.watermark_ms.is_some_and(|time| now_ms - time > ttl_ms);
         let is_accepted = is_read && flags.is_empty();
         if is_accepted && is_idle {

@@ -16,7 +16,7 @@ impl History {
         self.words.capacity() - self.words.len() < plan.layout.stride
     }
 
-    /// Makes room for a quarter more rows: more at a time would leave a third of the memory unused.
+    /// Makes room for a quarter more rows: more at a time would leave a third of the room unused.
     pub(crate) fn grow(&mut self, plan: &Plan) {
         let rows = self.rows as usize + 1;
         self.words
