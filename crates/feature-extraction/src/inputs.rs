@@ -2,27 +2,26 @@
 
 use std::hash::BuildHasher;
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray, StringArray, new_null_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, ScalarBuffer};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::TimestampMillisecondType;
 use foldhash::quality::FixedState;
 use tillwatch_predicate::PredicateSet;
-use tillwatch_records::column::ColumnType;
-use tillwatch_records::limits::{EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN};
 use tillwatch_records::{Column, EventBatch, RecordKind};
 
+use self::arrays::{any_array_of, array_named, array_of, as_floats, times_of, with_nan};
 use self::hash::{Hashes, VALUE_SEED};
+use self::summed::{Summed, is_fixed};
 use crate::catalog::InputColumn;
 use crate::memory::place::Place;
-use crate::plan::{Bit, BitId, CountField, Layout, Number, NumberField, NumberId, Plan, RawField};
+use crate::plan::{Bit, BitId, CountField, Layout, Number, NumberId, Plan, RawField, Term};
 use crate::structures::histogram::bucket_word;
 use crate::words::{set64, set128};
 
+mod arrays;
 mod hash;
+mod summed;
 
 /// A batch with every filter evaluated.
 pub(crate) struct Inputs<'a> {
@@ -31,9 +30,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) times_ms: Vec<i64>,
     /// Which rows count, one per bit of the plan.
     bits: Vec<BooleanBuffer>,
-    /// The columns that are summed, and those whose squares are; nothing where one is missing.
-    sums: Vec<Option<Int64Array>>,
-    squares: Vec<Option<Int64Array>>,
+    /// What is summed, and what the wide sums are of.
+    sums: Vec<Summed>,
+    wide: Vec<Summed>,
     /// Hashes of the plan's tuples of columns.
     hashes: Vec<Hashes>,
     /// Values of the plan's numbers, NaN where there is none.
@@ -56,15 +55,17 @@ impl<'a> Inputs<'a> {
             set.evaluate(&arrays, rows)
         };
         let filters = evaluate(&plan.filters);
+        let times_ms = times_of(events);
         let mut expressions = filters.expressions.into_iter();
         let numbers = plan.numbers.iter().map(|number| match number {
             Number::Column(input) => as_floats(array_of(events, input), rows),
             Number::Expression(_) => with_nan(expressions.next(), rows),
         });
-        let integers = |fields: &[NumberField]| {
-            let arrays = fields.iter().map(|f| array_of(events, &f.input));
-            arrays.map(|a| a?.as_primitive_opt().cloned()).collect()
-        };
+        let numbers: Vec<ScalarBuffer<f64>> = numbers.collect();
+        let summed =
+            |term: &Term, is_wide| Summed::of((term, is_wide), events, &numbers, &times_ms);
+        let sums = plan.layout.sums.iter().map(|t| summed(t, false)).collect();
+        let wide = plan.layout.wide.iter().map(|t| summed(t, true)).collect();
         let tuple = |inputs: &Vec<InputColumn>| {
             let arrays: Vec<ArrayRef> = inputs.iter().map(|s| any_array_of(events, s)).collect();
             Hashes::new(&arrays, rows)
@@ -72,12 +73,12 @@ impl<'a> Inputs<'a> {
         let occurred = events.column(Column::OccurredTime);
         Self {
             plan,
-            times_ms: times_of(events),
+            times_ms,
             bits: bits_of(plan, &filters.predicates, events),
-            sums: integers(&plan.layout.sums),
-            squares: integers(&plan.layout.squares),
+            sums,
+            wide,
             hashes: plan.hashes.iter().map(tuple).collect(),
-            numbers: numbers.collect(),
+            numbers,
             event_ids: events.text(Column::EventId),
             labels: if events.all_transactions() {
                 Vec::new()
@@ -163,20 +164,23 @@ impl<'a> Inputs<'a> {
         for (at, field) in (Layout::COUNTS_AT..).zip(&layout.counts) {
             self.fill_count(field, at, &mut rows);
         }
-        for (index, (field, array)) in layout.sums.iter().zip(&self.sums).enumerate() {
+        for (index, (term, values)) in layout.sums.iter().zip(&self.sums).enumerate() {
             let at = layout.sums_at + 2 * index;
-            let values = array.as_ref().map_or(&[][..], |array| array.values());
-            rows.each_set(&self.bits[field.bit], values, |delta, value| {
+            rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
                 set64(delta, at, value.cast_unsigned());
             });
         }
-        for (index, (field, array)) in layout.squares.iter().zip(&self.squares).enumerate() {
-            let at = layout.squares_at + 4 * index;
-            let values = array.as_ref().map_or(&[][..], |array| array.values());
-            rows.each_set(&self.bits[field.bit], values, |delta, value| {
-                let magnitude = u128::from(value.unsigned_abs());
-                set128(delta, at, magnitude * magnitude);
-            });
+        for (index, (term, values)) in layout.wide.iter().zip(&self.wide).enumerate() {
+            let (at, bits) = (layout.wide_at + 4 * index, &self.bits[term.bit]);
+            match values {
+                Summed::Value(values) => rows.each_set(bits, values, |delta, value| {
+                    let magnitude = u128::from(value.unsigned_abs());
+                    set128(delta, at, magnitude * magnitude);
+                }),
+                Summed::Product(products) => rows.each_set(bits, products, |delta, product| {
+                    set128(delta, at, product.cast_unsigned());
+                }),
+            }
         }
         let mut at = layout.raws_at;
         for (field, hash) in layout.raws.iter().zip(&self.plan.raw_hashes) {
@@ -197,6 +201,11 @@ impl<'a> Inputs<'a> {
             } => rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
                 delta[at] = u32::from(is_number(value, is_log));
             }),
+            CountField::Fixed { bit, number } => {
+                rows.each_set(&self.bits[bit], &self.numbers[number], |delta, value| {
+                    delta[at] = u32::from(is_fixed(value));
+                });
+            }
             // Resolved with what the key remembers.
             CountField::Event(_) => {}
         }
@@ -300,63 +309,6 @@ pub(crate) const NAMELESS_ID: u64 = 1;
 #[inline]
 fn is_number(value: f64, is_log: bool) -> bool {
     !(value.is_nan() || is_log && value <= 0.0)
-}
-
-fn array_named(plan: &Plan, events: &EventBatch, name: &str) -> ArrayRef {
-    if let Some(array) = events.named(name) {
-        return Arc::clone(array);
-    }
-    let joined = || plan.joined_needed().iter().find(|s| *s.name == *name);
-    let kind = Column::from_name(name).map(Column::kind);
-    let kind = kind.or_else(|| joined().map(|input| input.kind));
-    let data_type = kind.unwrap_or(ColumnType::Float64).data_type();
-    new_null_array(&data_type, events.len())
-}
-
-fn array_of<'a>(events: &'a EventBatch, input: &InputColumn) -> Option<&'a ArrayRef> {
-    match input.column {
-        Some(column) => events.column(column),
-        None => events.named(&input.name),
-    }
-}
-
-fn any_array_of(events: &EventBatch, input: &InputColumn) -> ArrayRef {
-    match array_of(events, input) {
-        Some(array) => Arc::clone(array),
-        None => new_null_array(&input.kind.data_type(), events.len()),
-    }
-}
-
-fn as_floats(array: Option<&ArrayRef>, rows: usize) -> ScalarBuffer<f64> {
-    let floats = array.and_then(|array| {
-        let integers = || array.as_primitive_opt::<Int64Type>();
-        let floats = array.as_primitive_opt::<Float64Type>().cloned();
-        floats.or_else(|| Some(integers()?.unary(|value| value as f64)))
-    });
-    with_nan(floats, rows)
-}
-
-/// The values, NaN where there is none.
-fn with_nan(array: Option<Float64Array>, rows: usize) -> ScalarBuffer<f64> {
-    match array {
-        Some(array) if array.null_count() == 0 => array.into_parts().1,
-        Some(array) => array
-            .iter()
-            .map(|value| value.unwrap_or(f64::NAN))
-            .collect(),
-        None => vec![f64::NAN; rows].into(),
-    }
-}
-
-/// Event times; a batch without them falls back to the record timestamps.
-fn times_of(events: &EventBatch) -> Vec<i64> {
-    let times = events
-        .event_times_ms()
-        .unwrap_or(&events.record_timestamps_ms);
-    times
-        .iter()
-        .map(|time| (*time).clamp(EVENT_TIME_MS_MIN, EVENT_TIME_MS_MAX))
-        .collect()
 }
 
 /// Which rows count, per bit of the plan; `filters` are those of the plan's predicates.

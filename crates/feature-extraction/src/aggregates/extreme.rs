@@ -9,7 +9,7 @@ use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
 use crate::parts::{Cost, Parts, column};
 use crate::plan::column::Float;
-use crate::plan::{CountField, ExtremeValue, Made, RawField};
+use crate::plan::{CountField, ExtremeValue, Made, RawField, Term};
 
 #[derive(Debug)]
 pub(super) struct Extreme {
@@ -53,7 +53,7 @@ impl Definition for Extreme {
         // The totals before a row that stands for several do not tell their values apart.
         let value = if is_integer && spec.resolution_ms == 0 {
             ExtremeValue::Integer {
-                sum: parts.sum_word(bit, column(spec)),
+                sum: parts.sum_word(Term::column(bit, column(spec))),
                 count: parts.count_word(CountField::Bit(bit)),
             }
         } else {

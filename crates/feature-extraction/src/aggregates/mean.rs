@@ -7,7 +7,7 @@ use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
 use crate::parts::{Parts, column};
 use crate::plan::column::put;
-use crate::plan::{Chunk, Column, Made, Slot};
+use crate::plan::{Chunk, Column, Made, Slot, Term};
 
 #[derive(Debug)]
 pub(super) struct Mean;
@@ -35,7 +35,7 @@ impl Definition for Mean {
         let bit = parts.counted(spec);
         let count = parts.count(bit);
         let window = parts.window(spec, count);
-        let word = parts.sum_word(bit, column(spec));
+        let word = parts.sum_word(Term::column(bit, column(spec)));
         let sum = parts.sum_of(spec, window, count, word);
         let number = parts.number_of(spec, window, count);
         let column = Quotient {

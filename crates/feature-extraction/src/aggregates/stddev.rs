@@ -7,7 +7,7 @@ use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
 use crate::parts::{Cost, Parts, column};
 use crate::plan::column::put;
-use crate::plan::{Chunk, Column, Made, Slot};
+use crate::plan::{Chunk, Column, Made, Slot, Term};
 
 #[derive(Debug)]
 pub(super) struct Stddev;
@@ -36,9 +36,9 @@ impl Definition for Stddev {
     fn made(&self, parts: &mut Parts, spec: &FeatureSpec) -> Made {
         let bit = parts.counted(spec);
         let count = parts.count(bit);
-        let squares = parts.squares_word(bit, column(spec));
+        let squares = parts.wide_word(Term::square(bit, column(spec)));
         let window = parts.window(spec, count);
-        let sum = parts.sum_word(bit, column(spec));
+        let sum = parts.sum_word(Term::column(bit, column(spec)));
         let deviation = Deviation {
             count: parts.count_of(window, count),
             sum: parts.sum_at(window, sum),

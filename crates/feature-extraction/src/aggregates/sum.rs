@@ -5,8 +5,8 @@
 use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
 use crate::parts::{Parts, column};
-use crate::plan::Made;
 use crate::plan::column::Integer;
+use crate::plan::{Made, Term};
 
 #[derive(Debug)]
 pub(super) struct Sum;
@@ -28,7 +28,7 @@ impl Definition for Sum {
         let bit = parts.counted(spec);
         let count = parts.count(bit);
         let window = parts.window(spec, count);
-        let word = parts.sum_word(bit, column(spec));
+        let word = parts.sum_word(Term::column(bit, column(spec)));
         let total = parts.sum_of(spec, window, count, word);
         let words = format!("sum of {}", total.subject);
         parts.made(Integer(total.slot), words, total.cost)

@@ -120,7 +120,7 @@ impl View<'_> {
         for &Difference { at, slot } in &differences.sums {
             taken[slot] = get64(end, at).wrapping_sub(get64(start, at));
         }
-        for &Difference { at, slot } in &differences.squares {
+        for &Difference { at, slot } in &differences.wide {
             let value = get128(end, at).wrapping_sub(get128(start, at));
             let halves = &mut taken[slot..slot + 2];
             halves[0] = value as u64;

@@ -49,6 +49,7 @@ impl Taken {
             values: &self.values,
             slots: self.slots,
             rows: &self.rows,
+            times_ms: &inputs.times_ms,
             numbers: inputs.numbers(),
         };
         for (feature, made) in plan.made.iter().enumerate() {

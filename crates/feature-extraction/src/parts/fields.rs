@@ -8,9 +8,7 @@ use tillwatch_records::Column;
 use super::request::Parts;
 use crate::catalog::{FeatureSpec, InputColumn};
 use crate::plan::ids::intern;
-use crate::plan::{
-    Bit, BitId, CountField, CountedBy, Layout, Number, NumberField, NumberId, RawField,
-};
+use crate::plan::{Bit, BitId, CountField, CountedBy, Layout, Number, NumberId, RawField, Term};
 
 impl Parts {
     /// Records of the feature's kind that its filter lets through, with all its columns.
@@ -84,16 +82,16 @@ impl Parts {
         Layout::COUNTS_AT + intern(&mut self.plan.layout.counts, field)
     }
 
-    /// Word of the running sum of an integer column over the records that have `bit`.
-    pub(crate) fn sum_word(&mut self, bit: BitId, input: InputColumn) -> usize {
+    /// Word of a running sum of 64 bits, which wraps: it is exact while the sum over the window fits.
+    pub(crate) fn sum_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.sums_at + 2 * intern(&mut layout.sums, NumberField { bit, input })
+        layout.sums_at + 2 * intern(&mut layout.sums, term)
     }
 
-    /// Word of the running sum of the squares of an integer column.
-    pub(crate) fn squares_word(&mut self, bit: BitId, input: InputColumn) -> usize {
+    /// Word of a running sum of 128 bits.
+    pub(crate) fn wide_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.squares_at + 4 * intern(&mut layout.squares, NumberField { bit, input })
+        layout.wide_at + 4 * intern(&mut layout.wide, term)
     }
 
     /// Word of a record's own value.

@@ -102,7 +102,7 @@ impl Parts {
     pub(crate) fn wide_at(&mut self, window: Window, at: usize) -> Slot {
         let index = self.differences(window);
         let reads = &mut self.plan.reads;
-        let wide = &mut reads.differences[index].squares;
+        let wide = &mut reads.differences[index].wide;
         difference(wide, at, &mut reads.slots, 2)
     }
 
@@ -129,7 +129,7 @@ impl Parts {
                 rows: None,
                 counts: Vec::new(),
                 sums: Vec::new(),
-                squares: Vec::new(),
+                wide: Vec::new(),
             });
             known.len() - 1
         })

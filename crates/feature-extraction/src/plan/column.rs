@@ -15,6 +15,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) slots: usize,
     /// Row of the batch of each record.
     pub(crate) rows: &'a [usize],
+    /// Event time of each record of the batch.
+    pub(crate) times_ms: &'a [i64],
     /// The numbers of the records of the batch, one list per number of the plan.
     pub(crate) numbers: &'a [ScalarBuffer<f64>],
 }
@@ -52,6 +54,13 @@ impl<'a> Chunk<'a> {
     pub(crate) fn wide(&self, slot: Slot) -> impl Iterator<Item = u128> + use<'a> {
         let halves = self.words(slot).zip(self.words(slot + 1));
         halves.map(|(low, high)| u128::from(low) | u128::from(high) << 64)
+    }
+
+    /// The event times of the records.
+    #[inline]
+    pub(crate) fn times_ms(&self) -> impl Iterator<Item = i64> + use<'a> {
+        let times_ms = self.times_ms;
+        self.rows.iter().map(|row| times_ms[*row])
     }
 
     /// A number of the records themselves.

@@ -1,6 +1,6 @@
 //! What one row of a key's history holds, as 32-bit words.
 //!
-//! `time (2) | counts (1 each) | sums (2 each) | sums of squares (4 each) | sums of squared gaps
+//! `time (2) | counts (1 each) | sums (2 each) | wide sums (4 each) | sums of squared gaps
 //! (4 each) | raw values (1 or 2 each)`
 //!
 //! Counts and sums are running totals of all records *before* the row, wrapping; the difference of
@@ -24,16 +24,39 @@ pub(crate) enum CountField {
         number: NumberId,
         is_log: bool,
     },
+    /// Those of them whose number can be summed exactly.
+    Fixed { bit: BitId, number: NumberId },
     /// Records at which a detector found this event: an index into the plan's events.
     Event(usize),
 }
 
-/// A value that a record contributes when its bit is set.
+/// What a record contributes to a running sum when its bit is set: a value, or the product of two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NumberField {
+pub(crate) struct Term {
     pub(crate) bit: BitId,
-    pub(crate) input: InputColumn,
+    pub(crate) factor: Factor,
+    pub(crate) times: Option<Factor>,
+    /// A number without which the record does not count, where it has one.
+    pub(crate) known: Option<NumberId>,
 }
+
+/// An integer of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Factor {
+    /// A column of integers.
+    Column(InputColumn),
+    /// A number in units of [`FIXED_UNIT`].
+    Fixed(NumberId),
+    /// The event time in milliseconds.
+    Time,
+}
+
+/// What numbers are rounded to a multiple of so that sums of them are exact: about a millionth.
+pub(crate) const FIXED_UNIT: f64 = 1.0 / (1u64 << 20) as f64;
+
+/// Magnitude from which a number does not count where sums of it are exact: the nearest multiple of
+/// [`FIXED_UNIT`] fits 63 bits.
+pub(crate) const FIXED_MAX: f64 = (1u64 << 42) as f64;
 
 /// Squares of the times, in milliseconds, from one counted record to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +92,38 @@ pub(crate) enum RawField {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layout {
     pub(crate) counts: Vec<CountField>,
-    pub(crate) sums: Vec<NumberField>,
-    pub(crate) squares: Vec<NumberField>,
+    /// Running sums of 64 bits, and of 128.
+    pub(crate) sums: Vec<Term>,
+    pub(crate) wide: Vec<Term>,
     pub(crate) gaps: Vec<GapField>,
     pub(crate) raws: Vec<RawField>,
-    /// Words before the sums, the squares, the gaps, the raw values and the next row, as
+    /// Words before the sums, the wide sums, the gaps, the raw values and the next row, as
     /// [`Layout::settle`] found them.
     pub(crate) sums_at: usize,
-    pub(crate) squares_at: usize,
+    pub(crate) wide_at: usize,
     pub(crate) gaps_at: usize,
     pub(crate) raws_at: usize,
     pub(crate) stride: usize,
+}
+
+impl Term {
+    /// Of an integer column.
+    pub(crate) fn column(bit: BitId, input: InputColumn) -> Self {
+        Self {
+            bit,
+            factor: Factor::Column(input),
+            times: None,
+            known: None,
+        }
+    }
+
+    /// Of the squares of an integer column.
+    pub(crate) fn square(bit: BitId, input: InputColumn) -> Self {
+        Self {
+            times: Some(Factor::Column(input.clone())),
+            ..Self::column(bit, input)
+        }
+    }
 }
 
 impl RawField {
@@ -98,8 +142,8 @@ impl Layout {
     /// Places the fields, once all are known.
     pub(crate) fn settle(&mut self) {
         self.sums_at = Self::COUNTS_AT + self.counts.len();
-        self.squares_at = self.sums_at + 2 * self.sums.len();
-        self.gaps_at = self.squares_at + 4 * self.squares.len();
+        self.wide_at = self.sums_at + 2 * self.sums.len();
+        self.gaps_at = self.wide_at + 4 * self.wide.len();
         self.raws_at = self.gaps_at + 4 * self.gaps.len();
         self.stride = self.raw_at(self.raws.len());
     }
@@ -123,7 +167,7 @@ impl Layout {
         for (total, own) in row[counts.clone()].iter_mut().zip(&delta[counts]) {
             *total = total.wrapping_add(*own);
         }
-        let sums = self.sums_at..self.squares_at;
+        let sums = self.sums_at..self.wide_at;
         let (totals, owns) = (&mut row[sums.clone()], &delta[sums]);
         for (total, own) in totals
             .as_chunks_mut::<2>()
@@ -133,7 +177,7 @@ impl Layout {
         {
             *total = halves(whole(*total).wrapping_add(whole(*own)));
         }
-        let wide = self.squares_at..self.raws_at;
+        let wide = self.wide_at..self.raws_at;
         let (totals, owns) = (&mut row[wide.clone()], &delta[wide]);
         for (total, own) in totals
             .as_chunks_mut::<4>()

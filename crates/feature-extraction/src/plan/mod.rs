@@ -14,7 +14,9 @@ pub(crate) use column::{Chunk, Column};
 pub use compiled::{FeatureInfo, Plan};
 pub(crate) use compiled::{LABELS_MAX, Made, Number};
 pub(crate) use ids::{BitId, CountedBy, NumberId, Slot};
-pub(crate) use layout::{CountField, GapField, Layout, NumberField, RawField};
+pub(crate) use layout::{
+    CountField, FIXED_MAX, FIXED_UNIT, Factor, GapField, Layout, RawField, Term,
+};
 pub(crate) use reads::{Difference, Differences, Extremes, Labelled, Prior, Reads};
 pub(crate) use spec::{
     Bit, Bound, CohortSpec, DecayedSpec, End, EventKind, EventSpec, ExtremeSpec, ExtremeValue,

@@ -34,7 +34,7 @@ pub(crate) struct Differences {
     pub(crate) counts: Vec<Difference>,
     pub(crate) sums: Vec<Difference>,
     /// Two slots each, the low half first.
-    pub(crate) squares: Vec<Difference>,
+    pub(crate) wide: Vec<Difference>,
 }
 
 /// The running total that begins at word `at` of a row.

@@ -5,7 +5,7 @@ use tillwatch_records::units::DurationMs;
 
 use super::compiled::{Number, Plan};
 use super::ids::{BitId, CountedBy, NumberId};
-use super::layout::{CountField, Layout, RawField};
+use super::layout::{CountField, Factor, Layout, RawField, Term};
 use super::spec::{Bound, EventKind, ExtremeValue, HoldingSpec, Lasting, Memory, Needed};
 use crate::catalog::InputColumn;
 use crate::structures::Holding;
@@ -52,6 +52,10 @@ impl Plan {
                 } else {
                     number
                 };
+                format!("{} with a value of {number}", self.records(bit, &[]))
+            }
+            CountField::Fixed { bit, number } => {
+                let number = self.number_words(number);
                 format!("{} with a value of {number}", self.records(bit, &[]))
             }
             CountField::Event(event) => {
@@ -149,9 +153,38 @@ impl Plan {
 
     /// What the running sum at word `at` of a row is of.
     pub(crate) fn sum_words(&self, at: usize) -> String {
-        let field = &self.layout.sums[(at - self.layout.sums_at) / 2];
-        let records = self.records(field.bit, std::slice::from_ref(&field.input));
-        format!("{} of {records}", field.input.name)
+        self.term_words(&self.layout.sums[(at - self.layout.sums_at) / 2])
+    }
+
+    /// What a running sum is of.
+    pub(crate) fn term_words(&self, term: &Term) -> String {
+        let factor = |factor: &Factor| match factor {
+            Factor::Column(input) => input.name.to_string(),
+            Factor::Fixed(number) => self.number_words(*number),
+            Factor::Time => "event_time".to_owned(),
+        };
+        let mut read: Vec<InputColumn> = Vec::new();
+        for factor in [Some(&term.factor), term.times.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            match factor {
+                Factor::Column(input) => read.push(input.clone()),
+                Factor::Fixed(number) => {
+                    if let Number::Column(input) = &self.numbers[*number] {
+                        read.push(input.clone());
+                    }
+                }
+                Factor::Time => {}
+            }
+        }
+        let records = self.records(term.bit, &read);
+        let what = factor(&term.factor);
+        match &term.times {
+            None => format!("{what} of {records}"),
+            Some(times) if *times == term.factor => format!("squared {what} of {records}"),
+            Some(times) => format!("{what} times {} of {records}", factor(times)),
+        }
     }
 
     /// A labelled total.

@@ -74,13 +74,10 @@ impl Plan {
             field(1, format!("number of {}", self.count_words(*count)));
         }
         for sum in &layout.sums {
-            let records = self.records(sum.bit, std::slice::from_ref(&sum.input));
-            field(2, format!("sum of {} of {records}", sum.input.name));
+            field(2, format!("sum of {}", self.term_words(sum)));
         }
-        for square in &layout.squares {
-            let records = self.records(square.bit, std::slice::from_ref(&square.input));
-            let name = &square.input.name;
-            field(4, format!("sum of squared {name} of {records}"));
+        for wide in &layout.wide {
+            field(4, format!("sum of {}", self.term_words(wide)));
         }
         for gap in &layout.gaps {
             let records = self.records(self.sinces[gap.since].bit, &[]);
