@@ -19,6 +19,7 @@ mod ratio;
 mod repeats;
 mod robust_z;
 mod sequence;
+mod slope;
 mod stddev;
 mod sum;
 mod table;

@@ -5,7 +5,8 @@ use arrow::datatypes::Schema;
 use super::definition::Definition;
 use super::{
     change, count, distinct, edge, entropy, ewma, extreme, hour_of_week_rate, inter_arrival, mean,
-    quantile, ratio, repeats, robust_z, sequence, stddev, sum, time_since_last, travel, value,
+    quantile, ratio, repeats, robust_z, sequence, slope, stddev, sum, time_since_last, travel,
+    value,
 };
 use crate::catalog::{Aggregate, Catalog};
 use crate::error::FeatureError;
@@ -16,6 +17,7 @@ static TABLE: &[&dyn Definition] = &[
     &sum::Sum,
     &mean::Mean,
     &stddev::Stddev,
+    &slope::Slope,
     &extreme::MIN,
     &extreme::MAX,
     &edge::FIRST,

@@ -21,6 +21,7 @@ mod quantile;
 mod random;
 mod ratio;
 mod shrink;
+mod slope;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Every aggregate, by the name that a catalog gives it.
 
 use super::definition::Definition;
-use super::{arrival, detector, distinct, ewma, moments, quantile, ratio};
+use super::{arrival, detector, distinct, ewma, moments, quantile, ratio, slope};
 
 macro_rules! aggregates {
     ($($variant:ident $name:literal $definition:path,)*) => {
@@ -31,6 +31,7 @@ aggregates! {
     Sum "sum" moments::SUM,
     Mean "mean" moments::MEAN,
     Stddev "stddev" moments::STDDEV,
+    Slope "slope" slope::SLOPE,
     Min "min" moments::MIN,
     Max "max" moments::MAX,
     First "first" moments::FIRST,

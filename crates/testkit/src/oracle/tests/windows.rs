@@ -62,6 +62,33 @@ fn moments_of_a_window() {
 }
 
 #[test]
+fn a_slope_is_that_of_the_line_through_the_window() {
+    let slope = windowed(A::Slope, AMOUNT);
+    // 7 to 2 in ten seconds; the last window is (0 s, 100 s]: without the first record.
+    let events = [amount(0, 7), amount(10, 2), at(50), amount(100, -7)];
+    check(
+        &slope,
+        &events,
+        &[None, Some(-1800.0), Some(-1800.0), Some(-360.0)],
+    );
+    // Two records of one time are no line.
+    let mut twin = amount(0, 9);
+    twin.event_id = "twin".to_owned();
+    check(&slope, &[amount(0, 7), twin.clone()], &[None, None]);
+    // Of three points: covariance over variance.
+    let three = [amount(0, 7), twin, amount(10, 8)];
+    check(&slope, &three, &[None, None, Some(0.0)]);
+    // A number that is no integer is rounded to a multiple of 2^-20, and must not be too large.
+    let latitude = windowed(A::Slope, &[Column::Lat]);
+    let places = [
+        place(0, 1.0, 0.0),
+        place(10, 1.5, 0.0),
+        place(20, 1e13, 0.0),
+    ];
+    check(&latitude, &places, &[None, Some(180.0), Some(180.0)]);
+}
+
+#[test]
 fn delay_exclusion_and_filter_choose_records() {
     let events = [amount(0, 1), amount(10, 2), amount(20, 4), amount(105, 8)];
     let sum = windowed(A::Sum, AMOUNT);
