@@ -270,6 +270,7 @@ impl Plan {
             Holding::Distinct => "distinct values",
             Holding::Entropy => "numbers of values, for entropy,",
             Holding::Counts => "numbers of values",
+            Holding::Frequent => "numbers of values and of their numbers,",
             Holding::Histogram => "histogram",
         };
         let start_ms = self.bounds[spec.start_bound].before_ms;
@@ -282,7 +283,9 @@ impl Plan {
         match spec.holding {
             _ if !spec.is_kept => "",
             Holding::Distinct => "16 to 64 per value beyond 48 records, at most 96 KiB",
-            Holding::Entropy | Holding::Counts => "16 to 64 per value beyond 48 records",
+            Holding::Entropy | Holding::Counts | Holding::Frequent => {
+                "16 to 64 per value beyond 48 records"
+            }
             Holding::Histogram => "8 to 32 per bucket beyond 48 records",
         }
     }

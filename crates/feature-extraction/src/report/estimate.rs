@@ -276,7 +276,7 @@ fn holding_bytes(spec: &HoldingSpec, records: f64, distinct_share: f64) -> f64 {
         let table = |values: f64| doubled(values / 0.75) * TABLE_SLOT_BYTES;
         let structure = match spec.holding {
             Holding::Distinct => table(values.min(HELD_MAX as f64)),
-            Holding::Entropy | Holding::Counts => table(values),
+            Holding::Entropy | Holding::Counts | Holding::Frequent => table(values),
             Holding::Histogram => buckets_of(most) * GROWN_BY_HALF * BIN_BYTES,
         };
         size_of::<Held>() as f64 + structure

@@ -7,6 +7,7 @@ use super::histogram::{Histogram, bucket_of_word, quantile_of, robust_z_of};
 use super::table::Table;
 use super::table::distinct::{Distinct, distinct_of};
 use super::table::entropy::{Entropy, entropy_of};
+use super::table::frequent::{Frequent, top_share_of};
 
 /// What a window keeps when it is too large to be looked at record by record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) enum Holding {
     Entropy,
     /// Counts of values.
     Counts,
+    /// Counts of values, and of their counts.
+    Frequent,
     /// Counts of histogram buckets.
     Histogram,
 }
@@ -30,6 +33,7 @@ pub(crate) enum HoldingRead {
     Repeats {
         hash: usize,
     },
+    TopShare,
     Quantile {
         q: f64,
     },
@@ -46,6 +50,7 @@ pub(crate) enum Held {
     Distinct(Distinct),
     Entropy(Entropy),
     Counts(Table),
+    Frequent(Frequent),
     Histogram(Histogram),
 }
 
@@ -69,6 +74,7 @@ impl Held {
             Holding::Distinct => Self::Distinct(Distinct::default()),
             Holding::Entropy => Self::Entropy(Entropy::default()),
             Holding::Counts => Self::Counts(Table::default()),
+            Holding::Frequent => Self::Frequent(Frequent::default()),
             Holding::Histogram => Self::Histogram(Histogram::default()),
         }
     }
@@ -80,6 +86,7 @@ impl Held {
                 Self::Distinct(distinct) => distinct.bytes(),
                 Self::Entropy(entropy) => entropy.bytes(),
                 Self::Counts(table) => table.bytes(),
+                Self::Frequent(frequent) => frequent.bytes(),
                 Self::Histogram(histogram) => histogram.bytes(),
             }
     }
@@ -92,6 +99,7 @@ impl Held {
             Self::Counts(table) => {
                 table.enter(value);
             }
+            Self::Frequent(frequent) => frequent.enter(value),
             Self::Histogram(histogram) => histogram.enter(bucket(value)),
         }
     }
@@ -104,6 +112,7 @@ impl Held {
             Self::Counts(table) => {
                 table.leave(value);
             }
+            Self::Frequent(frequent) => frequent.leave(value),
             Self::Histogram(histogram) => histogram.leave(bucket(value)),
         }
     }
@@ -115,6 +124,7 @@ impl Held {
             (Self::Distinct(distinct), _) => distinct.read(entering),
             (Self::Entropy(entropy), _) => entropy.read(entering),
             (Self::Counts(table), _) => repeats(own, f64::from(table.get(own.hash))),
+            (Self::Frequent(frequent), _) => frequent.top_share(entering),
             (Self::Histogram(histogram), HoldingRead::RobustZ { is_log, .. }) => {
                 histogram.robust_z(own.number, is_log, entering.map(bucket))
             }
@@ -131,6 +141,7 @@ impl Held {
             Self::Distinct(distinct) => distinct.write(out),
             Self::Entropy(entropy) => entropy.write(out),
             Self::Counts(table) => table.write(out),
+            Self::Frequent(frequent) => frequent.write(out),
             Self::Histogram(histogram) => histogram.write(out),
         }
     }
@@ -141,6 +152,7 @@ impl Held {
             Holding::Distinct => Self::Distinct(Distinct::read_from(words)?),
             Holding::Entropy => Self::Entropy(Entropy::read_from(words)?),
             Holding::Counts => Self::Counts(Table::read_from(words)?),
+            Holding::Frequent => Self::Frequent(Frequent::read_from(words)?),
             Holding::Histogram => Self::Histogram(Histogram::read_from(words)?),
         })
     }
@@ -182,12 +194,13 @@ impl Values {
                 let others = same - usize::from(own.value != 0 && own.value == own.hash);
                 repeats(own, others as f64)
             }
-            HoldingRead::Distinct | HoldingRead::Entropy => {
+            HoldingRead::Distinct | HoldingRead::Entropy | HoldingRead::TopShare => {
                 let hashes = &mut self.hashes;
                 hashes.clear();
                 hashes.extend(counted);
                 match read {
                     HoldingRead::Entropy => entropy_of(hashes),
+                    HoldingRead::TopShare => top_share_of(hashes),
                     _ => distinct_of(hashes),
                 }
             }

@@ -7,6 +7,7 @@
 mod counts;
 pub(crate) mod distinct;
 pub(crate) mod entropy;
+pub(crate) mod frequent;
 pub(crate) mod pod_map;
 #[cfg(test)]
 mod tests;

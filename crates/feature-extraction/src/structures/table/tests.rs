@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::distinct::{Distinct, Newest, distinct_of};
 use super::entropy::{Entropy, entropy_of};
+use super::frequent::{Frequent, top_share_of};
 use super::*;
 
 /// A hash of a small number (the finaliser of SplitMix64), never 0.
@@ -475,5 +476,55 @@ fn broken_samples_are_refused() {
         broken[at] = word;
         let read = Distinct::read_from(&mut broken.as_slice());
         assert!(read.is_none() || (at, word) == (2, 0), "{at} {word}");
+    }
+}
+
+#[test]
+fn the_most_frequent_value_is_found_after_any_change() {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let (mut frequent, mut window) = (Frequent::default(), VecDeque::new());
+    assert!(frequent.top_share(None).is_nan());
+    for step in 0..6_000 {
+        // The window grows, then shrinks to nothing, and its values differ more or less.
+        let grows = step % 2_000 < 1_200;
+        if grows || window.is_empty() {
+            let kinds = [1, 3, 40][step / 2_000];
+            let hash = match random.random_range(0..10) {
+                0 => 0,
+                _ => hash_of(random.random_range(0..kinds)),
+            };
+            window.push_back(hash);
+            frequent.enter(hash);
+        } else {
+            for _ in 0..2 {
+                let left = window.pop_front().unwrap_or(0);
+                frequent.leave(left);
+            }
+        }
+        frequent.validate();
+        let own = hash_of(random.random_range(0..3));
+        for own in [None, Some(own)] {
+            let mut hashes: Vec<u64> = window.iter().copied().chain(own).collect();
+            let found = frequent.top_share(own);
+            assert_eq!(found.to_bits(), top_share_of(&mut hashes).to_bits());
+            let counted: Vec<u64> = hashes.into_iter().filter(|h| *h != 0).collect();
+            let count = |hash: &u64| counted.iter().filter(|h| *h == hash).count();
+            let most = counted.iter().map(count).max();
+            if step % 97 == 0 {
+                let share = most.map(|most| most as f64 / counted.len() as f64);
+                assert_eq!(share, Some(found).filter(|found| !found.is_nan()));
+            }
+        }
+        if step % 50 == 0 {
+            let mut written = vec![];
+            frequent.write(&mut written);
+            let mut rest = written.as_slice();
+            let restored = Frequent::read_from(&mut rest).unwrap();
+            assert!(rest.is_empty());
+            restored.validate();
+            assert_eq!(restored.bytes(), frequent.bytes());
+            written[0] = u32::MAX;
+            assert!(Frequent::read_from(&mut written.as_slice()).is_none());
+        }
     }
 }
