@@ -24,6 +24,7 @@ mod stddev;
 mod sum;
 mod table;
 mod time_since_last;
+mod top_share;
 mod travel;
 mod value;
 

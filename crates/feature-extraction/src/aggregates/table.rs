@@ -5,8 +5,8 @@ use arrow::datatypes::Schema;
 use super::definition::Definition;
 use super::{
     change, count, distinct, edge, entropy, ewma, extreme, hour_of_week_rate, inter_arrival, mean,
-    quantile, ratio, repeats, robust_z, sequence, slope, stddev, sum, time_since_last, travel,
-    value,
+    quantile, ratio, repeats, robust_z, sequence, slope, stddev, sum, time_since_last, top_share,
+    travel, value,
 };
 use crate::catalog::{Aggregate, Catalog};
 use crate::error::FeatureError;
@@ -26,6 +26,7 @@ static TABLE: &[&dyn Definition] = &[
     &distinct::Distinct,
     &entropy::Entropy,
     &repeats::Repeats,
+    &top_share::TopShare,
     &quantile::Quantile,
     &robust_z::RobustZ,
     &inter_arrival::MEAN,

@@ -25,6 +25,7 @@ mod slope;
 mod table;
 #[cfg(test)]
 mod tests;
+mod top_share;
 mod value;
 mod window;
 

@@ -1,7 +1,7 @@
 //! Every aggregate, by the name that a catalog gives it.
 
 use super::definition::Definition;
-use super::{arrival, detector, distinct, ewma, moments, quantile, ratio, slope};
+use super::{arrival, detector, distinct, ewma, moments, quantile, ratio, slope, top_share};
 
 macro_rules! aggregates {
     ($($variant:ident $name:literal $definition:path,)*) => {
@@ -40,6 +40,7 @@ aggregates! {
     Distinct "distinct" distinct::DISTINCT,
     Entropy "entropy" distinct::ENTROPY,
     Repeats "repeats" distinct::REPEATS,
+    TopShare "top_share" top_share::TOP_SHARE,
     Quantile "quantile" quantile::QUANTILE,
     RobustZ "robust_z" quantile::ROBUST_Z,
     InterArrivalMean "inter_arrival_mean" arrival::INTER_ARRIVAL_MEAN,

@@ -24,6 +24,12 @@ fn values_are_counted_and_compared() {
     );
     check(&windowed(A::Entropy, CARD), &[at(0)], &[None]);
     check(
+        &windowed(A::TopShare, CARD),
+        &events,
+        &[1.0, 0.5, 0.5, 2.0 / 3.0, 0.75].map(Some),
+    );
+    check(&windowed(A::TopShare, CARD), &[at(0)], &[None]);
+    check(
         &windowed(A::Repeats, CARD),
         &events,
         &[Some(1.0), Some(1.0), None, Some(2.0), Some(3.0)],
