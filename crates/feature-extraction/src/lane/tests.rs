@@ -4,12 +4,12 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use tillwatch_records::units::{ByteSize, DurationMs};
 use tillwatch_records::{Column, FeatureBatch, Flags, KeySpec, RecordKind};
-use tillwatch_testkit::oracle::{self, Case, OracleRow, OracleSettings};
+use tillwatch_testkit::oracle::{self, Case, OracleAggregate, OracleRow, OracleSettings};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
 use super::feature_lane::FeatureLane;
-use crate::catalog::Catalog;
+use crate::catalog::{Aggregate, Catalog};
 use crate::plan::Plan;
 use crate::settings::EngineSettings;
 
@@ -93,6 +93,12 @@ fn check(case: &Case) {
         let small = case.shrink(|case| objection(case).is_some());
         panic!("{:?}\n{}", objection(&small), small.describe());
     }
+}
+
+#[test]
+fn the_oracle_knows_every_aggregate() {
+    let known = OracleAggregate::ALL.iter().map(|a| a.as_str());
+    assert!(known.eq(Aggregate::all().map(Aggregate::as_str)));
 }
 
 /// `TILLWATCH_SEED` and `TILLWATCH_CASES` in the environment ask for others, and for more.
