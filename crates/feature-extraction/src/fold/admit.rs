@@ -9,6 +9,7 @@ use crate::state::{History, KeyParts};
 use crate::words::set128;
 
 /// Whether a detector finds `kind` at a record that is not late.
+#[inline]
 pub(super) fn found(
     plan: &Plan,
     history: &History,

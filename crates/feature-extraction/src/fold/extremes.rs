@@ -56,6 +56,7 @@ impl View<'_> {
     }
 
     /// The extreme of a few newest records.
+    #[inline]
     pub(super) fn extreme(&self, window: Window, queue: usize) -> f64 {
         let (spec, end) = (&self.plan.extremes[queue], self.plan.ends[window.end]);
         let rows = self.rows(window);

@@ -69,6 +69,7 @@ pub(crate) struct Own {
 }
 
 impl Held {
+    /// Of no values.
     pub(crate) fn new(holding: Holding) -> Self {
         match holding {
             Holding::Distinct => Self::Distinct(Distinct::default()),
@@ -92,6 +93,7 @@ impl Held {
     }
 
     /// Lets a value enter.
+    #[inline]
     pub(crate) fn enter(&mut self, value: u64) {
         match self {
             Self::Distinct(distinct) => distinct.enter(value),
@@ -105,6 +107,7 @@ impl Held {
     }
 
     /// Takes back a value that entered.
+    #[inline]
     pub(crate) fn leave(&mut self, value: u64) {
         match self {
             Self::Distinct(distinct) => distinct.leave(value),
@@ -118,6 +121,7 @@ impl Held {
     }
 
     /// What is asked of the window as it stands at the watermark.
+    #[inline]
     pub(crate) fn read(&self, read: HoldingRead, own: Own) -> f64 {
         let entering = (own.value != 0).then_some(own.value);
         match (self, read) {
