@@ -63,7 +63,7 @@ impl Choice {
 
     fn is_left_to_us(&self, properties: &Properties) -> bool {
         let given = |name: &&str| properties.0.contains_key(*name);
-        !given(&self.name) && !self.aliases.iter().any(|name| given(name))
+        !given(&self.name) && !self.aliases.iter().any(given)
     }
 }
 
@@ -187,10 +187,15 @@ mod tests {
 
     #[test]
     fn a_refused_value_is_named_unless_it_is_a_secret() {
+        let refused = refusal(&[("security.protocol", "carrier-pigeon")]);
+        assert!(refused.contains("carrier-pigeon"), "{refused}");
         let refused = refusal(&[("fetch.wait.max.ms", "soon")]);
-        assert!(refused.contains("soon"), "{refused}");
-        let refused = refusal(&[("ssl.key.pem", "hunter2")]);
-        assert!(!refused.contains("hunter2"), "{refused}");
+        assert!(refused.contains("fetch.wait.max.ms"), "{refused}");
+        let refused = refusal(&[("sasl.pasword", "hunter2")]);
+        assert!(
+            refused.contains("`sasl.password`") && !refused.contains("hunter2"),
+            "{refused}"
+        );
         let refused = refusal(&[("ssl.key.password\u{0}", "hunter2")]);
         assert!(!refused.contains("hunter2"), "{refused}");
     }

@@ -46,17 +46,14 @@ fn a_batch_never_mixes_replayed_and_live_records() {
     let replay = Position::Replay { from: 0, live: 10 };
     // In one burst, in bursts that end at the boundary, and before it, whether the lane takes meanwhile
     // or not.
-    for bursts in [
-        vec![0..20],
-        vec![0..10, 10..20],
-        vec![0..7, 7..13, 13..20],
-        vec![0..9, 9..11, 11..20],
-    ] {
+    for bursts in [&[20][..], &[10, 20], &[7, 13, 20], &[9, 11, 20]] {
         for takes_meanwhile in [false, true] {
             let inlet = inlet(100, replay);
             let mut taken = Vec::new();
-            for burst in bursts.clone() {
-                push(&inlet, burst);
+            let mut start = 0;
+            for end in bursts {
+                push(&inlet, start..*end);
+                start = *end;
                 if takes_meanwhile {
                     taken.extend(take_all(&inlet));
                 }

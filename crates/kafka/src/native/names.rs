@@ -4,20 +4,64 @@ use std::ffi::{CStr, c_char};
 
 use rdkafka::bindings as sys;
 
-/// Names that librdkafka knows as another property's alias only and does not list.
-const ALIASES: [&str; 7] = [
+/// Names that librdkafka does not list: another property's alias, or a text that is not set.
+const UNLISTED: [&str; 51] = [
     "acks",
     "bootstrap.servers",
     "compression.type",
     "delivery.timeout.ms",
+    "group.instance.id",
+    "group.remote.assignor",
+    "https.ca.location",
+    "https.ca.pem",
     "linger.ms",
     "max.in.flight",
+    "max.partition.fetch.bytes",
+    "metadata.broker.list",
+    "plugin.library.paths",
     "retries",
+    "sasl.kerberos.keytab",
+    "sasl.mechanism",
+    "sasl.oauthbearer.assertion.claim.aud",
+    "sasl.oauthbearer.assertion.claim.iss",
+    "sasl.oauthbearer.assertion.claim.sub",
+    "sasl.oauthbearer.assertion.file",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.credentials.client.id",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.password",
+    "sasl.username",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.cipher.suites",
+    "ssl.crl.location",
+    "ssl.curves.list",
+    "ssl.engine.location",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.providers",
+    "ssl.sigalgs.list",
+    "topic.blacklist",
+    "transactional.id",
 ];
 
 /// Every name that a client may be configured with.
 pub(crate) fn property_names() -> Vec<String> {
-    let mut names: Vec<String> = ALIASES.map(str::to_owned).into();
+    let mut names: Vec<String> = UNLISTED.map(str::to_owned).into();
     let mut count = 0;
     // SAFETY: a configuration is made, read and destroyed here; the list is read before it is freed, with
     // the count that came with it.
