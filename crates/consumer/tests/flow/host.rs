@@ -184,7 +184,7 @@ impl Host {
                 }
                 match treatment {
                     Treatment::Hold | Treatment::HoldUntilLastCall => {
-                        seen.held.push((partition, first, ticket))
+                        seen.held.push((partition, first, ticket));
                     }
                     Treatment::FailFrom(offset) if first >= offset => ticket.fail(),
                     _ => {}

@@ -221,7 +221,7 @@ fn with_headers<T>(letter: &DeadLetter<'_>, send: impl FnOnce(&[(&str, Option<&[
             Some(partition.format(letter.source.partition)),
         ),
         ("tillwatch.offset", Some(offset.format(record.offset))),
-        ("tillwatch.timestamp", timestamp.map(|text| &*text)),
+        ("tillwatch.timestamp", timestamp),
     ];
     let mut headers: Vec<(&str, Option<&[u8]>)> = record.headers().collect();
     for (name, value) in ours {
