@@ -1,9 +1,15 @@
 //! Where reading begins, and how it ends: what a host and the consumer owe each other, where
 //! librdkafka has a part in it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tillwatch_consumer::{ConsumerSettings, Position};
+use parking_lot::Mutex;
+use tillwatch_consumer::{
+    Answer, Committer, Consumer, ConsumerSettings, ErrorCode, Outcome, Position,
+};
+use tillwatch_records::TopicPartition;
 use tillwatch_testkit::broker::{committed, produce};
 
 use crate::host::{Member, Treatment, owned, settings, wait};
@@ -163,5 +169,66 @@ fn what_settles_in_the_last_call_is_committed() {
     assert_eq!(
         committed(mock.brokers(), "g", TOPIC, PARTITIONS).unwrap(),
         vec![Some(100); 4]
+    );
+}
+
+/// Stores offsets here instead of in the group.
+#[derive(Default)]
+struct Elsewhere {
+    stored: Arc<Mutex<BTreeMap<i32, i64>>>,
+    open: VecDeque<Vec<(TopicPartition, i64)>>,
+}
+
+impl Committer for Elsewhere {
+    fn request(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), ErrorCode> {
+        self.open.push_back(offsets.to_vec());
+        Ok(())
+    }
+
+    fn has_news(&mut self) -> bool {
+        !self.open.is_empty()
+    }
+
+    fn answer(&mut self, _timeout: Duration) -> Option<Answer> {
+        let offsets = self.open.pop_front()?;
+        let stored = offsets
+            .iter()
+            .map(|(source, offset)| (source.partition, *offset));
+        self.stored.lock().extend(stored);
+        let offsets = offsets.into_iter();
+        let offsets = offsets.map(|(source, offset)| (source, offset, Outcome::Stored));
+        Some(Answer {
+            result: Ok(()),
+            offsets: offsets.collect(),
+        })
+    }
+
+    fn outstanding(&self) -> usize {
+        self.open.len()
+    }
+
+    fn abandon(&mut self, _sources: &[TopicPartition]) {}
+}
+
+#[test]
+fn offsets_are_stored_by_the_committer_that_is_given() {
+    let mock = mock();
+    let settings = settings(mock.brokers(), TOPIC, "g");
+    produce(mock.brokers(), TOPIC, records(100)).unwrap();
+    let elsewhere = Elsewhere::default();
+    let stored = Arc::clone(&elsewhere.stored);
+    let consumer = Consumer::with_committer(&settings, |_| Ok(Box::new(elsewhere))).unwrap();
+    let member = Member::run(consumer, Treatment::Settle, &[]);
+    let everything: BTreeMap<i32, i64> = (0..PARTITIONS).map(|number| (number, 100)).collect();
+    wait("all of it to be stored", || *stored.lock() == everything);
+    wait("the answers to be noted", || {
+        let partitions = member.monitor.stats().partitions;
+        partitions.len() == 4 && partitions.iter().all(|one| one.committed == Some(100))
+    });
+    member.finish().unwrap();
+    assert_eq!(
+        committed(mock.brokers(), "g", TOPIC, PARTITIONS).unwrap(),
+        vec![None; 4],
+        "the group is not asked"
     );
 }

@@ -216,6 +216,11 @@ impl Member {
         treatment: Treatment,
         positions: &[(i32, Position)],
     ) -> Self {
+        Self::run(Consumer::new(settings).unwrap(), treatment, positions)
+    }
+
+    /// Runs `consumer`.
+    pub fn run(consumer: Consumer, treatment: Treatment, positions: &[(i32, Position)]) -> Self {
         let (sender, receiver) = channel();
         let host = Arc::new(Host {
             seen: Mutex::default(),
@@ -226,7 +231,6 @@ impl Member {
         });
         let worker = Arc::clone(&host);
         std::thread::spawn(move || worker.work(&receiver));
-        let consumer = Consumer::new(settings).unwrap();
         let monitor = consumer.monitor();
         let stop = StopToken::new();
         let (lanes, token) = (Arc::clone(&host), stop.clone());
