@@ -118,9 +118,9 @@ impl SharedModels {
         Arc::clone(&self.current.lock())
     }
 
-    /// Makes `next` the active models, once everything is made that lanes will need of them; gives those
-    /// before. They are still in the hands of lanes. Whoever drops them last drops what they hold, which may be
-    /// large: let that be the caller, when nobody else has them any more.
+    /// Makes `next` the active models, once everything is made that lanes will need of them; gives
+    /// those before. They are still in the hands of lanes. Whoever drops them last drops what they
+    /// hold, which may be large: let that be the caller, when nobody else has them any more.
     ///
     /// One thread at a time may exchange models.
     pub fn exchange(&self, next: Arc<ActiveModels>) -> Arc<ActiveModels> {

@@ -158,9 +158,9 @@ impl Assembly {
         Ok(next)
     }
 
-    /// Tries `next` on the last rows of all lanes and holds it against the active models; `None` where no rows
-    /// are kept. `pause` is called before each batch of rows: a trial takes some tenths of a second of work that
-    /// nobody waits for, and lanes may need the processor.
+    /// Tries `next` on the last rows of all lanes and holds it against the active models; `None`
+    /// where no rows are kept. `pause` is called before each batch of rows: a trial takes some
+    /// tenths of a second of work that nobody waits for, and lanes may need the processor.
     pub fn try_out(&self, next: &ActiveModels, pause: impl FnMut()) -> Option<Trial> {
         let batches = self.models.recent()?.newest();
         let current = self.models.current();

@@ -1,9 +1,10 @@
 //! The lane: what one partition owns, from records to scores.
 //!
-//! An [`Assembly`] is made once of texts and bytes: catalogs, the files of models, a table of reference data.
-//! It makes a [`Lane`] for each partition. [`Lane::process`] takes a batch, raw or decoded, and gives its
-//! scores: the one way through, for topics, files and simulations alike. [`SharedModels`] holds the models that
-//! score; others take their place between two batches of a lane.
+//! An [`Assembly`] is made once of texts and bytes: catalogs, the files of models, a table of
+//! reference data. It makes a [`Lane`] for each partition. [`Lane::process`] takes a batch, raw or
+//! decoded, and gives its scores: the one way through, for topics, files and simulations alike.
+//! [`SharedModels`] holds the models that score; others take their place between two batches of a
+//! lane.
 //!
 //! Nothing here opens a file or a socket, reads a clock or the environment, starts a thread or draws a random
 //! number. What needs one of these is passed in: an [`Observer`] of a lane's steps, an [`Audit`] of what

@@ -73,8 +73,8 @@ impl Role {
 }
 
 impl Trial {
-    /// Tries both line-ups on `batches`; `None` where there are none. `pause` is called before each batch: this
-    /// is work that nobody waits for.
+    /// Tries both line-ups on `batches`; `None` where there are none. `pause` is called before each
+    /// batch: this is work that nobody waits for.
     pub(crate) fn run(
         before: &Lineup,
         after: &Lineup,

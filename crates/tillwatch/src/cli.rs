@@ -6,7 +6,7 @@ pub mod models;
 mod publish;
 mod run;
 mod score;
-mod shared;
+pub mod shared;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -17,8 +17,6 @@ pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
 pub use publish::PublishArgs;
 pub use run::RunArgs;
 pub use score::ScoreArgs;
-#[cfg(test)]
-pub use shared::ConfigArgs;
 pub use shared::RecordTimestamp;
 pub use simulate::SimulateArgs;
 
@@ -79,7 +77,7 @@ Examples:
   tillwatch publish --config examples/handbook/tillwatch.toml --input transactions.parquet \\
       --label-column TX_FRAUD --label-delay 7d --rate 20000")]
     Publish(PublishArgs),
-    /// Score a Parquet or JSON lines file with the same core that `run` uses
+    /// Score a Parquet or JSON lines file with the same lane that `run` uses
     #[command(after_long_help = "\
 Examples:
   tillwatch score --config tillwatch.toml --input day.parquet --output scores.parquet

@@ -1,4 +1,4 @@
-//! The only clock of the program. Stages never see it: their time comes from records.
+//! The only clock of the program. The engine never sees it: its time comes from records.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

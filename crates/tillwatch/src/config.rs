@@ -84,7 +84,8 @@ fn notices(table: &toml::Table) -> Result<Vec<String>, (&'static str, String)> {
             Err(("[registry]", reason.to_owned()))
         }
         (true, false) => {
-            let notice = "[registry] is read as [reference], which is its name; rename it in the configuration";
+            let notice = "[registry] is read as [reference], which is its name; rename it in the \
+                          configuration";
             Ok(vec![notice.to_owned()])
         }
         (false, _) => Ok(Vec::new()),

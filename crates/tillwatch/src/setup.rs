@@ -51,7 +51,8 @@ impl Setup {
         Self::with(config, read_catalog, models, Some(audit))
     }
 
-    /// As [`Setup::load_to_follow`] where there is an audit, with the models and a reader of catalogs passed in.
+    /// As [`Setup::load_to_follow`] where there is an audit, with the models and a reader of
+    /// catalogs passed in.
     pub fn with(
         config: &Config,
         read: impl Fn(&Path) -> Result<CatalogText, ConfigError>,

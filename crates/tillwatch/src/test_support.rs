@@ -115,7 +115,8 @@ pub fn score(
     for row in offsets {
         let time = 1_700_000_000_000 + row;
         let json = format!(
-            r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a","merchant_id":"m","terminal_id":"{terminal}","amount_minor":{amount},"currency":"EUR"}}"#
+            r#"{{"event_id":"e{row}","event_time":{time},"acquirer_id":"a",
+                "merchant_id":"m","terminal_id":"{terminal}","amount_minor":{amount},"currency":"EUR"}}"#
         );
         raw.push(row, None, None, Some(json.as_bytes()), []);
     }

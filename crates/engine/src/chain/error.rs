@@ -18,7 +18,8 @@ pub enum ChainError {
     },
     /// Stages that give features of different rows.
     #[error(
-        "stage `{stage}` gave {rows} rows of features, the stages before it {before}; report it with the catalogs"
+        "stage `{stage}` gave {rows} rows of features, the stages before it {before}; report it \
+         with the catalogs"
     )]
     Rows {
         /// Name of the stage.

@@ -18,14 +18,16 @@ fn lane(key: &str, catalog: &str) -> FeatureLane {
 }
 
 fn terminal() -> FeatureLane {
-    let text = "name = 't'\n[[feature]]\nname = 'terminal_{window}'\naggregate = 'count'\nwindows = ['1s', '1h']
+    let text = "name = 't'\n[[feature]]\nname = 'terminal_{window}'\naggregate = 'count'
+        windows = ['1s', '1h']
         [[feature]]\nname = 'labels'\naggregate = 'count'\nrecord_type = 'label'\nwindow = '1h'";
     lane("terminal_id", text)
 }
 
 fn card() -> FeatureLane {
     let text = "name = 'c'\n[[feature]]\nname = 'card_1m'\naggregate = 'count'\nwindow = '1m'
-        [[feature]]\nname = 'mean_1m'\naggregate = 'mean'\ncolumn = 'amount_minor'\nwindow = '1m'\nexclude_current = true";
+        [[feature]]\nname = 'mean_1m'\naggregate = 'mean'
+        column = 'amount_minor'\nwindow = '1m'\nexclude_current = true";
     lane("card_token", text)
 }
 
@@ -48,7 +50,8 @@ fn records(range: std::ops::Range<i64>) -> EventBatch {
             _ => "transaction",
         };
         let row = format!(
-            r#"{{"type":"{kind}","event_id":"{n}","event_time":{},"terminal_id":"{}","card_token":"c{}","amount_minor":{n},"currency":"EUR"}}"#,
+            r#"{{"type":"{kind}","event_id":"{n}","event_time":{},"terminal_id":"{}",
+                "card_token":"c{}","amount_minor":{n},"currency":"EUR"}}"#,
             1_500_000_000_000_i64 + n * 700,
             n % 3,
             n % 4,
@@ -108,7 +111,8 @@ fn a_chain_gives_what_its_stages_give_alone() {
 #[test]
 fn a_later_stage_sees_the_features_of_those_before_by_name() {
     let reader = |terminal: &FeatureLane| {
-        let text = "name = 'r'\n[[feature]]\nname = 'twice'\naggregate = 'value'\nexpression = '2 * terminal_1h'
+        let text = "name = 'r'\n[[feature]]\nname = 'twice'\naggregate = 'value'
+            expression = '2 * terminal_1h'
             [[feature]]\nname = 'busiest'\naggregate = 'max'\ncolumn = 'terminal_1h'\nwindow = '1m'";
         let catalog = Catalog::parse_with(text, terminal.plan().schema()).unwrap();
         let plan = Plan::compile(&catalog, &EngineSettings::default()).unwrap();

@@ -8,8 +8,9 @@ use super::place::{assembly, lineup, model, parts, score};
 use crate::ModelOrigin;
 
 fn learner(seed: u32) -> ModelOrigin {
-    let description = "name = \"learner\"\nversion = \"1\"\nkind = \"half_space_trees\"\nartefact = \"trees.toml\"\n\
-         inputs = [\"records_1h\"]\n[calibration]\nmethod = \"platt\"\nslope = 1.0\nintercept = -3.0\n";
+    let description = "name = \"learner\"\nversion = \"1\"\nkind = \"half_space_trees\"\n\
+                       artefact = \"trees.toml\"\ninputs = [\"records_1h\"]\n[calibration]\n\
+                       method = \"platt\"\nslope = 1.0\nintercept = -3.0\n";
     let trees = format!(
         "seed = {seed}\ntrees = 5\nheight = 4\nwindow = 4\n\
          inputs = [{{ name = \"records_1h\", low = 0.0, high = 100.0 }}]\n"

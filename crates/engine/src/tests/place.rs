@@ -97,12 +97,14 @@ pub fn limits(limit: i64) -> ReferenceData {
     }
 }
 
-/// Transactions of three terminals and four cards, one for each of `offsets`; every eleventh record is broken.
+/// Transactions of three terminals and four cards, one for each of `offsets`; every eleventh record
+/// is broken.
 pub fn records(offsets: std::ops::Range<i64>) -> RawBatch {
     let mut raw = RawBatch::new(TopicPartition::new("t", 3));
     for n in offsets {
         let json = format!(
-            r#"{{"event_id":"e{n}","event_time":{},"terminal_id":"{}","card_token":"c{}","amount_minor":{},"currency":"EUR"}}"#,
+            r#"{{"event_id":"e{n}","event_time":{},"terminal_id":"{}",
+                "card_token":"c{}","amount_minor":{},"currency":"EUR"}}"#,
             1_700_000_000_000_i64 + n * 700,
             n % 3,
             n % 4,

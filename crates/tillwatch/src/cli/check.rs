@@ -12,10 +12,11 @@ pub struct CheckArgs {
     /// Leave the broker alone: check files only
     #[arg(long)]
     pub offline: bool,
-    /// Say what each stage keeps and how each feature is read: row layout, windows, filters, memories
+    /// Say what each stage keeps and how each feature is read: row layout, windows, filters, what
+    /// is kept in fixed size
     #[arg(long)]
     pub explain_plan: bool,
-    /// Rates to estimate the memory of a key at
+    /// Rates to estimate the bytes of a key at
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub transactions_per_day: Vec<u32>,

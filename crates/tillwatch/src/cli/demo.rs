@@ -11,7 +11,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub duration: DurationMs,
     /// Transactions per second to send
-    #[arg(long, value_name = "N", default_value_t = 25_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 25_000,
+          value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
     /// Seed of the simulation: the same seed gives the same transactions
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -58,7 +58,7 @@ Examples:
   tillwatch models explain --model models/mine --input test.parquet --row 17
   tillwatch models explain --model models/mine --input test.parquet --row 17 --json | jq .bias")]
     Explain(ExplainArgs),
-    /// Put a model in force: the line-up file of the configuration names it once it is known to fit
+    /// Make a model the champion: the line-up file of the configuration names it once it is known to fit
     #[command(after_long_help = "\
 A running tillwatch with the same line-up file takes the model over between two batches.
 
@@ -66,7 +66,7 @@ Examples:
   tillwatch models promote models/candidate --config tillwatch.toml
   tillwatch models rollback --config tillwatch.toml")]
     Promote(PromoteArgs),
-    /// Put the champion before in force again
+    /// Make the champion before the champion again
     Rollback(LineupArgs),
 }
 
@@ -138,7 +138,8 @@ pub struct NewArgs {
     #[arg(long, value_name = "X", default_value_t = 1e-9)]
     pub tolerance: f64,
     /// Golden rows to keep, spread over the samples
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub golden_rows: u32,
     /// Add a model card to fill in
     #[arg(long)]

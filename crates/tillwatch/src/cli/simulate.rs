@@ -27,7 +27,8 @@ pub struct SimulateArgs {
     /// Ground truth of the simulated frauds (JSON lines)
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// Reference table of the fleet's terminals, as `[reference]` in a configuration reads it: .csv or .parquet
+    /// Reference table of the fleet's terminals, as `[reference]` in a configuration reads it: .csv
+    /// or .parquet
     #[arg(long, value_name = "FILE", alias = "registry")]
     pub reference: Option<PathBuf>,
     /// Write every column, application version and sequence counters included

@@ -31,7 +31,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                     DurationMs::from_ms(stage.plan.longest_window_ms())
                 ));
                 for per_day in &args.transactions_per_day {
-                    report.fine(&memory(&config, stage, *per_day));
+                    report.fine(&room(&config, stage, *per_day));
                 }
             }
             if let Some(reference) = &setup.reference {
@@ -67,12 +67,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 }
 
 /// What a key with so many transactions a day takes, and how many of them a lane keeps.
-fn memory(config: &Config, stage: &StagePlan, per_day: u32) -> String {
+fn room(config: &Config, stage: &StagePlan, per_day: u32) -> String {
     let rates = Rates::of_terminal(f64::from(per_day));
     let estimate = stage.plan.estimate(&rates);
     let max_bytes = config.engine.state.max_bytes.0;
     format!(
-        "about {:.0} bytes per key at {per_day} transactions per day: {} keys per partition in {} MiB (state.max_bytes)",
+        "about {:.0} bytes per key at {per_day} transactions per day: {} keys per partition in {} \
+         MiB (state.max_bytes)",
         estimate.bytes_per_key,
         estimate.keys_in(max_bytes),
         max_bytes >> 20
@@ -102,7 +103,8 @@ fn check_input(config: &Config, args: &CheckArgs, report: &mut Report) {
         match (topic.partitions, topic.problem) {
             (_, Some(problem)) => report.wrong(&format!("topic {}: {problem}", topic.name)),
             (None, None) => report.wrong(&format!(
-                "topic {} does not exist; create it, with as many partitions as lanes that should run in parallel",
+                "topic {} does not exist; create it, with as many partitions as lanes that should \
+                 run in parallel",
                 topic.name
             )),
             (Some(_), None) if topic.leaderless > 0 => report.wrong(&format!(

@@ -14,7 +14,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is larger than any configuration is.
-    #[error("{path} has {bytes} bytes, more than the {CONFIG_BYTES_MAX} that such a file may have", path = path.display())]
+    #[error(
+        "{path} has {bytes} bytes, more than the {CONFIG_BYTES_MAX} that such a file may have",
+        path = path.display()
+    )]
     TooLarge { path: PathBuf, bytes: u64 },
     /// Not TOML, an unknown key, or a value of the wrong type.
     #[error("{path}: {reason}", path = path.display())]

@@ -12,7 +12,7 @@ use super::reference::reload_interval;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelsTable {
-    /// The model in force.
+    /// The model whose scores decide.
     champion: Option<PathBuf>,
     /// A model that scores a share of the keys in its place.
     challenger: Option<ChallengerTable>,
@@ -65,7 +65,7 @@ pub enum LineupPlace {
 /// Which models score, with paths that can be opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineupSettings {
-    /// Directory of the model in force.
+    /// Directory of the model whose scores decide.
     pub champion: PathBuf,
     pub challenger: Option<ChallengerSettings>,
     /// Directories of the models that decide nothing.

@@ -54,8 +54,8 @@ pub struct Stages {
 /// Name of the only stage of a configuration without `[[stage]]`.
 const ONLY_STAGE: &str = "features";
 
-/// Each stage is a thread of `score` and keeps state for every key of its own; more than this is a slip
-/// of the pen.
+/// Each stage folds every record and keeps state for every key of its own; more than this is a slip of the
+/// pen.
 const STAGES_MAX: usize = 8;
 
 /// Why there is no stage to run.
@@ -63,7 +63,8 @@ const STAGES_MAX: usize = 8;
 pub enum StageError {
     /// There are several, and none was named.
     #[error(
-        "the configuration has several stages, and a topic is keyed for one of them: name it with --stage ({known})"
+        "the configuration has several stages, and a topic is keyed for one of them: name it with \
+         --stage ({known})"
     )]
     Several {
         /// Names of the stages.
@@ -95,7 +96,8 @@ impl Stages {
             return Ok(Self::one(first));
         };
         if entity.is_some() || features.is_some() {
-            let reason = "takes the place of [entity] and [features]; write either the stages or the two tables";
+            let reason = "takes the place of [entity] and [features]; write either the stages or \
+                          the two tables";
             return Err(("[[stage]]", reason.into()));
         }
         let mut all = Self::one(first.validate(base)?);

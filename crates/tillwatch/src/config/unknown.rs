@@ -3,19 +3,17 @@
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer, StrDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, Error, Expected, IntoDeserializer, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use tillwatch_records::suggest::did_you_mean;
 use toml::{Table, Value};
 
-/// The nearest known name, in words, where `table` is no `T` for a name that is not known: of a key, or of one of
-/// the values that a key may have. Empty where it is no `T` for another reason. `place` is what the text says at
-/// the place that the parser complains of, if it tells: a hint for another name would mislead.
+/// The nearest known name, in words, where `table` is no `T` for a name that is not known: of a
+/// key, or of one of the values that a key may have. Empty where it is no `T` for another reason.
+/// `place` is what the text says at the place that the parser complains of, if it tells: a hint for
+/// another name would mislead.
 pub fn hint<T: DeserializeOwned>(table: &Table, place: Option<&str>) -> String {
-    let map = table
-        .iter()
-        .map(|(key, value)| (key.as_str(), Probe(value)));
-    let read = T::deserialize(MapDeserializer::new(map));
+    let read = T::deserialize(entries(table));
     match read.err() {
         Some(Problem::Unknown { given, known }) if place.is_none_or(|place| place == given) => {
             did_you_mean(&given, known.iter().copied())
@@ -48,10 +46,6 @@ impl Error for Problem {
 
     fn unknown_variant(given: &str, known: &'static [&'static str]) -> Self {
         Self::unknown_field(given, known)
-    }
-
-    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
-        Self::Other
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tillwatch_records::limits::PAYLOAD_BYTES_MAX;
 
-use super::{FileError, Progress};
+use super::error::FileError;
+use super::progress::Progress;
 
 pub struct JsonLines {
     path: PathBuf,

@@ -12,7 +12,7 @@ use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 
-use super::FileError;
+use super::error::FileError;
 
 pub struct ParquetRows {
     path: PathBuf,

@@ -15,8 +15,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use tillwatch_records::suggest::did_you_mean;
 
+use super::error::FileError;
+use super::name::is_parquet;
+use super::reader::FileReader;
 use super::values::{fit, from_json, from_text, text_of};
-use super::{FileError, FileReader, is_parquet};
 
 /// Rows that are read at once: with a thousand columns of doubles, 32 MiB.
 const BATCH_ROWS: usize = 4096;

@@ -14,7 +14,7 @@ use tillwatch_decode::DecodeSettings;
 use tillwatch_records::{Column, EventBatch, KeySpec, RawBatch, RecordKind};
 
 use super::outcome::Outcome;
-use super::{FRAUD, NO_FRAUD, is_constant};
+use super::words::{FRAUD, NO_FRAUD, is_constant};
 use crate::config::LabelSettings;
 
 /// Holds the label of each transaction back for the delay and merges it into the rows that come then. A

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use tillwatch_decode::{DecodePlan, Decoder};
-use tillwatch_records::{EventBatch, Projection, RawBatch, RecordKind, TopicPartition};
+use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
+use tillwatch_records::{
+    Column, EventBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,
+};
 
 use super::*;
+use crate::config::LabelSettings;
 
 fn settings(text: &str) -> DecodeSettings {
     toml::from_str(text).unwrap()

@@ -21,14 +21,23 @@ const FILES_MAX: usize = 64;
 /// Why a model directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelFileError {
-    #[error("cannot read {path}: {source}; a model is a directory with a {DESCRIPTION}", path = path.display())]
+    #[error(
+        "cannot read {path}: {source}; a model is a directory with a {DESCRIPTION}",
+        path = path.display()
+    )]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{path} has {bytes} bytes, more than the {MODEL_BYTES_MAX} that a model file may have", path = path.display())]
+    #[error(
+        "{path} has {bytes} bytes, more than the {MODEL_BYTES_MAX} that a model file may have",
+        path = path.display()
+    )]
     TooLarge { path: PathBuf, bytes: u64 },
-    #[error("{path} holds more than {FILES_MAX} files; a model directory holds one model", path = path.display())]
+    #[error(
+        "{path} holds more than {FILES_MAX} files; a model directory holds one model",
+        path = path.display()
+    )]
     TooMany { path: PathBuf },
     #[error(transparent)]
     Lineup(#[from] LineupFileError),
@@ -75,7 +84,8 @@ fn named(settings: &ModelSettings) -> Result<Cow<'_, LineupSettings>, ModelFileE
     })
 }
 
-/// How everything looks that [`LoadedLineup::read`] reads, and what lies beside it in the models' directories.
+/// How everything looks that [`LoadedLineup::read`] reads, and what lies beside it in the models'
+/// directories.
 pub fn stamp(settings: &ModelSettings) -> Stamp {
     let mut stamp = Stamp::default();
     if let LineupPlace::File(path) = &settings.lineup {

@@ -73,8 +73,8 @@ impl LineupFile {
         })
     }
 
-    /// The same with the model in `directory`, as seen from the working directory, in force. It leaves its
-    /// place among shadows or as the challenger; the champion before is remembered.
+    /// The same with the model in `directory`, as seen from the working directory, as the champion. It leaves
+    /// its place among shadows or as the challenger; the champion before is remembered.
     pub fn promoted(&self, directory: &Path, path: &Path) -> Result<Self, LineupFileError> {
         let base = base(path);
         let is_it = |other: &PathBuf| is_same(&base.join(other), directory);
@@ -94,7 +94,7 @@ impl LineupFile {
         Ok(next)
     }
 
-    /// The same with the champion before in force again.
+    /// The same with the champion before as the champion again.
     pub fn rolled_back(&self, path: &Path) -> Result<Self, LineupFileError> {
         let base = base(path);
         let mut next = self.clone();

@@ -10,7 +10,10 @@ pub const BYTES_MAX: u64 = 1 << 30;
 /// Why there is no table.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceFileError {
-    #[error("cannot read {path}: {source}; [reference] path names a CSV or a Parquet file", path = path.display())]
+    #[error(
+        "cannot read {path}: {source}; [reference] path names a CSV or a Parquet file",
+        path = path.display()
+    )]
     Read {
         path: PathBuf,
         source: std::io::Error,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::file::{Look, ReferenceFile};
 use crate::watch::{Prepared, Watch};
 
-/// Looks at the file every `interval` until dropped, and tells `listener` what it found. A file that cannot be
-/// used is told in the log, and the table before it stays active.
+/// Looks at the file every `interval` until dropped, and tells `listener` what it found. A file
+/// that cannot be used is told in the log, and the table before it stays active.
 pub fn watch(
     file: Arc<ReferenceFile>,
     interval: Duration,

@@ -180,8 +180,8 @@ fn replay(worker: &mut Worker, raw: &RawBatch) {
     }
 }
 
-/// Fails the ticket of a batch that has no scores: the consumer ends the run, and the batch is read again next
-/// time.
+/// Fails the ticket of a batch that has no scores: the consumer ends the run, and the batch is read
+/// again next time.
 fn give_up(error: &LaneError, ticket: &Ticket) {
     ticket.fail();
     // The batches after the one that broke the lane say nothing new.
@@ -336,5 +336,26 @@ impl<'m> StepClock<'m> {
         let us = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
         self.metrics.observe(step, us);
         self.since = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tillwatch_engine::BatchStart;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_without_scores_fails_its_ticket() {
+        let settled = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&settled);
+        let ticket = Ticket::new(move |settled| seen.lock().push(settled));
+        let at = BatchStart {
+            source: TopicPartition::new("t", 0),
+            offset: Some(7),
+        };
+        give_up(&LaneError::Broken { at }, &ticket);
+        drop(ticket);
+        assert_eq!(*settled.lock(), [Settled::Failed]);
     }
 }

@@ -130,7 +130,8 @@ impl Summary {
             self.cpu_us_per_record
         );
         println!(
-            "produced to acknowledged: p50 {} ms, p99 {} ms, p99.9 {} ms; first score after {:.2} s, first alert after {:.2} s",
+            "produced to acknowledged: p50 {} ms, p99 {} ms, p99.9 {} ms; first score after {:.2} \
+             s, first alert after {:.2} s",
             self.latency_ms.p50,
             self.latency_ms.p99,
             self.latency_ms.p999,
@@ -158,7 +159,8 @@ impl Summary {
             }
         }
         println!(
-            "\nscenarios: frauds of the ground truth; named: with an alert of that typology; alerted: with any alert"
+            "\nscenarios: frauds of the ground truth; named: with an alert of that typology; \
+             alerted: with any alert"
         );
         Ok(())
     }

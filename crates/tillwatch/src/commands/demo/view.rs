@@ -96,7 +96,8 @@ impl View {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{:>5.1} s  {:>9} records/s  p50 {p50} ms  p99 {p99} ms  scored {}  dead letters {}  alerts {alerts}",
+            "{:>5.1} s  {:>9} records/s  p50 {p50} ms  p99 {p99} ms  scored {}  dead letters {}  \
+             alerts {alerts}",
             self.started.elapsed().as_secs_f64(),
             thousands(self.per_second as u64),
             thousands(now_scored),

@@ -90,8 +90,8 @@ pub fn no_contributions(model: &LoadedModel, directory: &Path) -> anyhow::Error 
         ));
     }
     misconfigured(format!(
-        "model {at} is of kind `{}` and has no contributions that add up to its raw score; a model of trees needs \
-         the covers of its nodes in the file",
+        "model {at} is of kind `{}` and has no contributions that add up to its raw score; a \
+         model of trees needs the covers of its nodes in the file",
         model.info().kind
     ))
 }

@@ -1,8 +1,8 @@
 //! `tillwatch models new`: a model directory from a file that a library saved.
 
 mod golden;
+mod library_file;
 mod rows;
-mod source;
 mod text;
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::cli::models::{GroundArgs, NewArgs};
 use crate::exit::misconfigured;
 use crate::lineup::directory::{self, DESCRIPTION};
 use golden::{GOLDEN, Golden};
-use source::Source;
+use library_file::LibraryFile;
 use text::{About, CARD};
 
 /// Makes the directory; it is there whole or not at all, and is one that `verify` accepts.
@@ -30,16 +30,16 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
         )));
     }
     let artefact = directory::read_bounded(&args.from, MODEL_BYTES_MAX).map_err(misconfigured)?;
-    let source = Source::read(&args.from, &artefact).map_err(misconfigured)?;
+    let library = LibraryFile::read(&args.from, &artefact).map_err(misconfigured)?;
     let ground = Ground::new(&GroundArgs {
         config: None,
         catalog: args.catalog.clone(),
     })?;
-    let inputs = inputs(args, &source)?;
+    let inputs = inputs(args, &library)?;
     if let Some(scope) = ground.scope() {
         refuse_strangers(&inputs, scope)?;
     }
-    let mut about = About::new(args, &source, inputs, ground.scope())?;
+    let mut about = About::new(args, &library, inputs, ground.scope())?;
     let mut files = ModelFiles {
         description: about.description(),
         ..ModelFiles::default()
@@ -49,7 +49,7 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
     let opened = Opened { model, scope };
     let made = match (&args.samples, &args.expected_column) {
         (Some(path), Some(column)) => golden::of_samples(args, path, column, &opened)?,
-        _ => golden::of_own_engine(args.golden_rows, &source, &opened)?,
+        _ => golden::of_own_engine(args.golden_rows, &library, &opened)?,
     };
     let Golden { vectors, text } = made;
     about.vectors = Some(vectors);
@@ -76,9 +76,9 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
 }
 
 /// The inputs: as given, else as the file names them.
-fn inputs(args: &NewArgs, source: &Source) -> Result<Vec<String>> {
+fn inputs(args: &NewArgs, library: &LibraryFile) -> Result<Vec<String>> {
     let from = args.from.display();
-    match &source.names {
+    match &library.names {
         Some(names) if args.inputs.is_empty() => Ok(names.clone()),
         Some(names) if *names == args.inputs => Ok(names.clone()),
         Some(names) => Err(misconfigured(format!(
@@ -86,14 +86,14 @@ fn inputs(args: &NewArgs, source: &Source) -> Result<Vec<String>> {
             names.join(", ")
         ))),
         None if args.inputs.is_empty() => {
-            let many = source
+            let many = library
                 .count
                 .map_or(String::new(), |count| format!(" {count}"));
             Err(misconfigured(format!(
                 "{from} does not name its inputs; give the{many} in training order: --inputs a,b,c"
             )))
         }
-        None => match source.count {
+        None => match library.count {
             Some(count) if count != args.inputs.len() => Err(misconfigured(format!(
                 "--inputs: {from} has {count} inputs, {} are named",
                 args.inputs.len()

@@ -19,7 +19,7 @@ const PROBABILITY: &str = "probability";
 const CONTRIBUTION: &str = "contribution_";
 const BIAS: &str = "contribution_bias";
 
-/// Applies the model to every row, in order; what is kept in memory does not depend on their number.
+/// Applies the model to every row, in order; the room it takes does not depend on their number.
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let opened = Ground::new(&args.ground)?
         .open(&args.model)

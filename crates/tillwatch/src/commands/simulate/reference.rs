@@ -107,15 +107,19 @@ mod tests {
             write(&fleet, &path).unwrap();
             let types = match format {
                 "csv" => {
-                    "types = { lat = \"float\", lon = \"float\", is_mobile = \"boolean\", floor_limit_minor = \"integer\", cvm_limit_minor = \"integer\" }"
+                    "types = { lat = \"float\", lon = \"float\", is_mobile = \"boolean\", \
+                     floor_limit_minor = \"integer\", cvm_limit_minor = \"integer\" }"
                 }
                 _ => "",
             };
             let text = format!(
-                "[features]\ncatalog = \"c\"\n[models]\nchampion = \"m\"\n[reference]\npath = \"terminals.{format}\"\n{types}\n"
+                "[features]\ncatalog = \"c\"\n[models]\nchampion = \"m\"\n[reference]\n\
+                 path = \"terminals.{format}\"\n{types}\n"
             );
             let config = Config::parse(&text, &directory.path().join("t.toml"), []).unwrap();
-            let table = LoadedReference::read(&config.reference.unwrap()).unwrap().table;
+            let table = LoadedReference::read(&config.reference.unwrap())
+                .unwrap()
+                .table;
             assert_eq!(table.len(), 10_000);
             for derived in ["registry_open", "registry_utc_offset_minutes"] {
                 assert!(table.schema().field_with_name(derived).is_ok());

@@ -63,7 +63,8 @@ fn shadows_are_written_beside_the_score_and_compared() {
 #[test]
 fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
     let place = Place::new();
-    let model = "name = \"learnt\"\nversion = \"1\"\nkind = \"logistic\"\nartefact = \"a.toml\"\ninputs = [\"records_1h\"]\n";
+    let model = "name = \"learnt\"\nversion = \"1\"\nkind = \"logistic\"\nartefact = \"a.toml\"\n\
+                 inputs = [\"records_1h\"]\n";
     place.write("learnt/model.toml", model);
     place.write(
         "learnt/a.toml",

@@ -86,7 +86,7 @@ impl Exporter {
             ("tillwatch_batches", "Batches processed", batches),
             (
                 "tillwatch_evicted_keys",
-                "Keys whose state was dropped for memory or for age",
+                "Keys whose state was dropped for want of room or for age",
                 evicted,
             ),
         ] {
@@ -136,7 +136,7 @@ impl Exporter {
         )?;
         scrape.gauges(
             "tillwatch_lane_state",
-            "Memory that a lane's feature state takes",
+            "Bytes that a lane's feature state takes",
             Some(&Unit::Bytes),
             lanes
                 .iter()

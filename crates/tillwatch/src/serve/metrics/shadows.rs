@@ -1,4 +1,4 @@
-//! How the models that decide nothing compare with the one in force.
+//! How the models that decide nothing compare with the champion.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const SHARE_MIN: f64 = 1e-4;
 /// Differences of probabilities are summed in units of 2⁻³², which is exact whatever comes and goes.
 const UNITS: f64 = u32::MAX as f64;
 
-/// The shadows of the line-up in force, each against its champion.
+/// The shadows of the active line-up, each against its champion.
 #[derive(Debug, Default)]
 pub struct Shadows {
     /// `name@version` and hash of the champion.

@@ -9,8 +9,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use serde_json::{Value, json};
 
+use super::library_file::LibraryFile;
 use super::rows::spread;
-use super::source::Source;
 use crate::cli::models::{Expected, NewArgs};
 use crate::commands::models::apply::Applied;
 use crate::commands::models::ground::Opened;
@@ -80,8 +80,9 @@ pub fn of_samples(args: &NewArgs, path: &Path, column: &str, opened: &Opened) ->
             let difference = (got - expected).abs();
             if !(difference <= args.tolerance || *got == expected) {
                 return Err(misconfigured(format!(
-                    "{}: row {}: expected {what} {expected:?}, got {got:?}; the samples' scores are not this model's, \
-                     or their columns not those it was trained on (rows count from 0)",
+                    "{}: row {}: expected {what} {expected:?}, got {got:?}; the samples' scores \
+                     are not this model's, or their columns not those it was trained on (rows \
+                     count from 0)",
                     path.display(),
                     first + row
                 )));
@@ -118,9 +119,9 @@ pub fn of_samples(args: &NewArgs, path: &Path, column: &str, opened: &Opened) ->
 }
 
 /// What the model itself says of rows around which it decides.
-pub fn of_own_engine(rows: u32, source: &Source, opened: &Opened) -> Result<Golden> {
+pub fn of_own_engine(rows: u32, library: &LibraryFile, opened: &Opened) -> Result<Golden> {
     let mut applied = Applied::new(opened);
-    let mut values_of = source.values.clone();
+    let mut values_of = library.values.clone();
     values_of.resize(applied.wanted.len(), Vec::new());
     let rows = spread(&values_of, rows as usize);
     let column = |(input, wanted): (usize, &Wanted)| {
@@ -144,7 +145,7 @@ pub fn of_own_engine(rows: u32, source: &Source, opened: &Opened) -> Result<Gold
             json!({ "inputs": values(&columns, row), "raw": raw, "probability": probability })
         })
         .collect();
-    let tolerance = match source.kind {
+    let tolerance = match library.kind {
         "onnx" => RUNTIME_TOLERANCE,
         _ => 0.0,
     };

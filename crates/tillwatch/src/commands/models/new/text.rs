@@ -6,7 +6,7 @@ use anyhow::Result;
 use tillwatch_scoring::InputScope;
 
 use super::golden::{GOLDEN, Vectors};
-use super::source::Source;
+use super::library_file::LibraryFile;
 use crate::cli::models::NewArgs;
 use crate::exit::misconfigured;
 use crate::lineup::directory::DESCRIPTION;
@@ -36,7 +36,7 @@ pub struct About {
 impl About {
     pub fn new(
         args: &NewArgs,
-        source: &Source,
+        library: &LibraryFile,
         inputs: Vec<String>,
         scope: Option<&InputScope>,
     ) -> Result<Self> {
@@ -49,13 +49,13 @@ impl About {
             false => file.into_owned(),
         };
         let output = args.score_output.as_deref().map(output).transpose()?;
-        if source.kind == "onnx" && output.is_none() {
+        if library.kind == "onnx" && output.is_none() {
             return Err(misconfigured(
-                "--score-output: say which output of the ONNX graph is the score, with its column where it has \
-                 several: --score-output probabilities:1",
+                "--score-output: say which output of the ONNX graph is the score, with its column \
+                 where it has several: --score-output probabilities:1",
             ));
         }
-        if source.kind != "onnx" && output.is_some() {
+        if library.kind != "onnx" && output.is_some() {
             return Err(misconfigured(
                 "--score-output: is for ONNX alone; other formats have one output",
             ));
@@ -63,8 +63,8 @@ impl About {
         Ok(Self {
             name: name.unwrap_or_else(|| directory.to_string_lossy().into_owned()),
             version: args.version.clone(),
-            kind: source.kind,
-            origin: format!("{artefact} ({}, {})", source.format, source.parts),
+            kind: library.kind,
+            origin: format!("{artefact} ({}, {})", library.format, library.parts),
             artefact,
             inputs,
             catalog: scope.map(|scope| (scope.catalog.clone(), scope.catalog_version.clone())),
@@ -128,8 +128,8 @@ impl About {
         match &self.vectors {
             None => "none".to_owned(),
             Some(Vectors::Own) => {
-                "made with this program's own engine, so they guard against change alone and do not show that the \
-                 library would say the same"
+                "made with this program's own engine, so they guard against change alone and do \
+                 not show that the library would say the same"
                     .to_owned()
             }
             Some(Vectors::Library {
@@ -165,13 +165,14 @@ impl About {
             None => "no catalog named: say what the inputs are".to_owned(),
         };
         format!(
-            "# {name}, version {version}\n\n\
-             Kind `{kind}`, from {origin}. {count} inputs; {catalog}.\n\n\
-             Golden vectors: {vectors}.\n\n\
-             ## What it is for\n\nTODO: which transactions it scores, who acts on its scores and how.\n\n\
-             ## What it was trained on\n\nTODO: source, period, number of transactions and frauds, how a fraud became known and how late.\n\n\
-             ## How well it does\n\nTODO: period it was tested on (after training, with the delay of labels), measure, figure, and the same of a simple rule.\n\n\
-             ## Where it must not be used\n\nTODO: kinds of terminals, countries or channels that training did not have.\n\n\
+            "# {name}, version {version}\n\nKind `{kind}`, from {origin}. {count} inputs; \
+             {catalog}.\n\nGolden vectors: {vectors}.\n\n## What it is for\n\n\
+             TODO: which transactions it scores, who acts on its scores and how.\n\n\
+             ## What it was trained on\n\nTODO: source, period, number of transactions and \
+             frauds, how a fraud became known and how late.\n\n## How well it does\n\n\
+             TODO: period it was tested on (after training, with the delay of labels), measure, \
+             figure, and the same of a simple rule.\n\n## Where it must not be used\n\n\
+             TODO: kinds of terminals, countries or channels that training did not have.\n\n\
              ## Who answers for it\n\nTODO: name, date, when it is to be looked at again.\n",
             origin = self.origin,
             count = self.inputs.len(),

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use crate::cli::{ConfigArgs, LineupArgs, PromoteArgs};
+use crate::cli::shared::ConfigArgs;
+use crate::cli::{LineupArgs, PromoteArgs};
 use crate::commands::models::promote;
 use crate::lineup::LineupFile;
 use crate::lineup::reload::Look;
@@ -22,7 +23,8 @@ fn promotion_and_roll_back_rewrite_the_file() {
     let path = place.path("lineup.toml");
     place.write(
         "lineup.toml",
-        "# Agreed with the fraud desk.\nchampion = \"one\"\nshadows = [\"two\"]\n\n# A ramp.\n[challenger]\nmodel = \"one\"\nshare = 0.5\n",
+        "# Agreed with the fraud desk.\nchampion = \"one\"\nshadows = [\"two\"]\n\n# A ramp.\n\
+         [challenger]\nmodel = \"one\"\nshare = 0.5\n",
     );
     let mut running = place.start();
     let args = lineup(&place);

@@ -12,7 +12,7 @@ const VALUES_MAX: usize = 4096;
 const CATEGORIES_MAX: usize = 256;
 
 /// What a library's file says of its model.
-pub struct Source {
+pub struct LibraryFile {
     /// As in model.toml.
     pub kind: &'static str,
     /// The format, for people.
@@ -27,11 +27,11 @@ pub struct Source {
     pub parts: String,
 }
 
-impl Source {
+impl LibraryFile {
     /// Reads the file at `path`, whose bytes may be of any format.
     pub fn read(path: &Path, bytes: &[u8]) -> Result<Self, String> {
-        if let Some(source) = logistic(path, bytes) {
-            return Ok(source);
+        if let Some(file) = logistic(path, bytes) {
+            return Ok(file);
         }
         if has_extension(path, "onnx") {
             return Ok(Self {
@@ -46,8 +46,9 @@ impl Source {
         let refused = |reason: String| format!("{}: {reason}", path.display());
         let Some(format) = Format::sniff(bytes) else {
             return Err(refused(
-                "is none of LightGBM's text, XGBoost's JSON or UBJSON, an isolation forest, logistic coefficients \
-                 (TOML or JSON with `intercept` and `term`), or a file called .onnx"
+                "is none of LightGBM's text, XGBoost's JSON or UBJSON, an isolation forest, \
+                 logistic coefficients (TOML or JSON with `intercept` and `term`), or a file \
+                 called .onnx"
                     .to_owned(),
             ));
         };
@@ -106,7 +107,7 @@ fn one() -> f64 {
 }
 
 /// TOML, or JSON where the name says so: as the loader reads it.
-fn logistic(path: &Path, bytes: &[u8]) -> Option<Source> {
+fn logistic(path: &Path, bytes: &[u8]) -> Option<LibraryFile> {
     let text = std::str::from_utf8(bytes).ok()?;
     let found: Coefficients = match has_extension(path, "json") {
         true => serde_json::from_str(text).ok()?,
@@ -116,7 +117,7 @@ fn logistic(path: &Path, bytes: &[u8]) -> Option<Source> {
         let steps = [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0];
         steps.map(|step| term.mean + step * term.scale).to_vec()
     };
-    Some(Source {
+    Some(LibraryFile {
         kind: "logistic",
         format: "logistic coefficients",
         count: Some(found.term.len()),
