@@ -56,10 +56,7 @@ impl Config {
             toml::from_str(text)
         };
         let written = written.map_err(|error| {
-            let place = error.span().filter(|_| !overridden);
-            let place = place.and_then(|span| text.get(span));
-            let place = place.map(|place| place.trim_matches(['"', '\'']));
-            let hint = unknown::hint::<Written>(&table, place);
+            let hint = unknown::hint::<Written>(&table);
             refused(format!("{}{hint}", error.to_string().trim_end()))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));

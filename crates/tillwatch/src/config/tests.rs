@@ -227,11 +227,8 @@ fn a_hint_is_for_the_name_that_the_error_is_about() {
     assert_eq!(hint("[log]\nformat = \"jsn\"").as_deref(), Some("`json`?"));
     assert_eq!(hint("[htp]\nlisten = \"off\"").as_deref(), Some("`http`?"));
     assert_eq!(hint("[lanes]\nthreads = \"many\""), None);
-    // The value that is wrong comes first; the name that is wrong is not what is complained of.
-    assert_eq!(
-        hint("[lanes]\nthreads = \"many\"\n[http]\nlisten_on = \"x\""),
-        None
-    );
+    // The parser complains of the key, which comes first.
+    assert_eq!(hint("[entity]\nkey = 5\n[http]\nlisten_on = \"x\""), None);
     let environment = [("TILLWATCH__HTTP__LISTEN_ON".to_owned(), "off".to_owned())];
     let error = Config::parse(SMALL, Path::new("x.toml"), environment).unwrap_err();
     assert!(

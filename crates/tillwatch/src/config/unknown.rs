@@ -10,14 +10,10 @@ use toml::{Table, Value};
 
 /// The nearest known name, in words, where `table` is no `T` for a name that is not known: of a
 /// key, or of one of the values that a key may have. Empty where it is no `T` for another reason.
-/// `place` is what the text says at the place that the parser complains of, if it tells: a hint for
-/// another name would mislead.
-pub fn hint<T: DeserializeOwned>(table: &Table, place: Option<&str>) -> String {
+pub fn hint<T: DeserializeOwned>(table: &Table) -> String {
     let read = T::deserialize(entries(table));
     match read.err() {
-        Some(Problem::Unknown { given, known }) if place.is_none_or(|place| place == given) => {
-            did_you_mean(&given, known.iter().copied())
-        }
+        Some(Problem::Unknown { given, known }) => did_you_mean(&given, known.iter().copied()),
         _ => String::new(),
     }
 }
