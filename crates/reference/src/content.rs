@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
 use sha2::{Digest, Sha256};
+
+use crate::column::Reduced;
 
 /// Bytes gathered before they are hashed, so that short values do not cost a call each.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -14,16 +14,17 @@ const VERSION_BYTES: usize = 8;
 
 /// Hash of names, types and values in order, as 16 hexadecimal digits: the same for a table that was
 /// read from CSV and from Parquet.
-pub(crate) fn version<'a>(columns: impl IntoIterator<Item = (&'a str, &'a ArrayRef)>) -> String {
+pub(crate) fn version<'a>(columns: impl IntoIterator<Item = (&'a str, &'a Reduced)>) -> String {
     let mut content = Content {
         hasher: Sha256::new(),
         block: Vec::with_capacity(BLOCK_BYTES),
     };
-    for (name, array) in columns {
+    for (name, column) in columns {
+        let array = column.as_array();
         content.text(name);
         content.text(&array.data_type().to_string());
         content.push(&(array.len() as u64).to_le_bytes());
-        content.column(array);
+        content.column(column);
     }
     content.hasher.update(&content.block);
     let hash = content.hasher.finalize();
@@ -55,27 +56,20 @@ impl Content {
         self.push(text.as_bytes());
     }
 
-    fn column(&mut self, array: &ArrayRef) {
-        let value = |row: usize| -> Option<[u8; 8]> {
-            if let Some(ints) = array.as_primitive_opt::<Int64Type>() {
-                return Some(ints.value(row).to_le_bytes());
-            }
-            if let Some(times) = array.as_primitive_opt::<TimestampMillisecondType>() {
-                return Some(times.value(row).to_le_bytes());
-            }
-            let floats = array.as_primitive_opt::<Float64Type>()?;
-            Some(floats.value(row).to_bits().to_le_bytes())
-        };
-        let texts = array.as_string_opt::<i32>();
+    fn column(&mut self, column: &Reduced) {
+        let array = column.as_array();
         for row in 0..array.len() {
             self.push(&[u8::from(array.is_valid(row))]);
             if array.is_null(row) {
                 continue;
             }
-            match (texts, value(row)) {
-                (Some(texts), _) => self.text(texts.value(row)),
-                (None, Some(bytes)) => self.push(&bytes),
-                (None, None) => debug_assert!(false, "{} is not reduced", array.data_type()),
+            match column {
+                Reduced::Text(texts) => self.text(texts.value(row)),
+                Reduced::Int64(ints) => self.push(&ints.value(row).to_le_bytes()),
+                Reduced::Time(times) => self.push(&times.value(row).to_le_bytes()),
+                Reduced::Float64(floats) => {
+                    self.push(&floats.value(row).to_bits().to_le_bytes());
+                }
             }
         }
     }

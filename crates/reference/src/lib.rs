@@ -1,5 +1,5 @@
-//! Reference data of entities (for terminals: their registry), joined to records as columns that
-//! features and rules may read.
+//! The reference table: what is known of entities outside the stream (for terminals: what is registered of
+//! each), joined to records as columns that features and rules may read.
 //!
 //! # Columns
 //! A [`ReferenceTable`] has one row per entity. It gives each of its columns `<name>` as

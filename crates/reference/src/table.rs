@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::array::{StringArray, UInt32Array, new_null_array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use tillwatch_records::column::REFERENCE_PREFIX;
 use tillwatch_records::suggest::did_you_mean;
 use tillwatch_records::{EventBatch, KeySpec};
 
-use crate::column::reduce;
+use crate::column::Reduced;
 use crate::content;
 use crate::error::ReferenceError;
 use crate::hours::Hours;
@@ -17,7 +18,7 @@ use crate::index::Index;
 use crate::zone::Zones;
 
 /// What the name of every joined column starts with.
-pub const PREFIX: &str = "registry_";
+pub const PREFIX: &str = REFERENCE_PREFIX;
 
 /// Most rows of a table: the largest fleets have some million terminals, and a table ten times as
 /// large is a file of something else.
@@ -38,7 +39,7 @@ pub struct ReferenceTable {
     /// Every column it can give, by its joined name: those of the rows, then derived ones.
     schema: SchemaRef,
     /// The columns of the rows, in the order of `schema`.
-    columns: Vec<ArrayRef>,
+    columns: Vec<Reduced>,
     index: Index,
     /// As many rows as `index`, where the rows have time zones.
     zones: Option<Zones>,
@@ -64,7 +65,7 @@ impl ReferenceTable {
         let given = rows.schema_ref();
         let mut columns = Vec::with_capacity(rows.num_columns());
         for (field, array) in given.fields().iter().zip(rows.columns()) {
-            columns.push(reduce(field.name(), array)?);
+            columns.push(Reduced::of(field.name(), array)?);
         }
         let index = index(rows, &columns, key)?;
         let zones = text(given, &columns, TIME_ZONE)?
@@ -167,7 +168,7 @@ impl ReferenceTable {
                 .index_of(name)
                 .ok()
                 .and_then(|position| self.columns.get(position))
-                .and_then(|column| take(column, rows, None).ok()),
+                .and_then(|column| take(column.as_array(), rows, None).ok()),
         };
         debug_assert!(found.is_some(), "{} is not in the table", field.name());
         found
@@ -211,7 +212,7 @@ fn nothing(wanted: &SchemaRef, rows: usize) -> RecordBatch {
 }
 
 /// The rows by the key's text, which is built as it is of records.
-fn index(rows: &RecordBatch, columns: &[ArrayRef], key: &KeySpec) -> Result<Index, ReferenceError> {
+fn index(rows: &RecordBatch, columns: &[Reduced], key: &KeySpec) -> Result<Index, ReferenceError> {
     let given = rows.schema_ref();
     let mut parts = Vec::with_capacity(key.columns().len());
     for column in key.columns() {
@@ -223,7 +224,7 @@ fn index(rows: &RecordBatch, columns: &[ArrayRef], key: &KeySpec) -> Result<Inde
                 hint: did_you_mean(name, known),
             });
         };
-        let Some(part) = columns[position].as_string_opt::<i32>() else {
+        let Some(part) = columns[position].as_text() else {
             return Err(ReferenceError::KeyNotText {
                 column: name,
                 data_type: rows.column(position).data_type().to_string(),
@@ -248,36 +249,40 @@ fn index(rows: &RecordBatch, columns: &[ArrayRef], key: &KeySpec) -> Result<Inde
 
 fn text<'a>(
     given: &Schema,
-    columns: &'a [ArrayRef],
+    columns: &'a [Reduced],
     name: &'static str,
 ) -> Result<Option<&'a StringArray>, ReferenceError> {
     let Ok(position) = given.index_of(name) else {
         return Ok(None);
     };
-    match columns[position].as_string_opt::<i32>() {
+    match columns[position].as_text() {
         Some(texts) => Ok(Some(texts)),
         None => Err(ReferenceError::NotText {
             column: name,
-            data_type: columns[position].data_type().to_string(),
+            data_type: columns[position].as_array().data_type().to_string(),
         }),
     }
 }
 
 fn schema(
     given: &Schema,
-    columns: &[ArrayRef],
+    columns: &[Reduced],
     has_zones: bool,
     has_hours: bool,
 ) -> Result<SchemaRef, ReferenceError> {
     let mut fields: Vec<Field> = Vec::with_capacity(columns.len() + 3);
-    for (field, array) in given.fields().iter().zip(columns) {
+    for (field, column) in given.fields().iter().zip(columns) {
         let name = format!("{PREFIX}{}", field.name());
         let reason = if [KNOWN, UTC_OFFSET_MINUTES, OPEN].contains(&name.as_str()) {
             "has the name of a derived one"
         } else if fields.iter().any(|other| *other.name() == name) {
             "is there twice"
         } else {
-            fields.push(Field::new(name, array.data_type().clone(), true));
+            fields.push(Field::new(
+                name,
+                column.as_array().data_type().clone(),
+                true,
+            ));
             continue;
         };
         return Err(ReferenceError::Name {
