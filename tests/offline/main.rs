@@ -21,6 +21,7 @@ mod handbook;
 mod model_schema;
 mod models;
 mod modules;
+mod own_columns;
 mod pipeline;
 mod shipped;
 mod stages;

@@ -70,7 +70,7 @@ impl ActiveModels {
 
     /// Decodes as `current` does where that gives the same columns, so that lanes keep their decoders.
     pub(crate) fn keep_decoder_of(&mut self, current: &Self) {
-        if current.decode.projection().columns() == self.decode.projection().columns() {
+        if current.decode.builds_as(&self.decode) {
             self.decode = Arc::clone(&current.decode);
         }
     }

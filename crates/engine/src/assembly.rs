@@ -1,5 +1,6 @@
 //! What lanes are made of: validated once, then shared by every lane.
 
+mod carried;
 mod error;
 mod fit;
 mod mention;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
-use tillwatch_decode::{DecodeSettings, Decoder};
+use tillwatch_decode::{DecodeSettings, Decoder, OwnColumn};
 use tillwatch_feature_extraction::EngineSettings;
 use tillwatch_records::{Column, KeySpec, Versions};
 use tillwatch_reference::ReferenceTable;
@@ -24,6 +25,7 @@ use crate::lane::Lane;
 use crate::recent_rows::RecentRows;
 use crate::reference::SharedReference;
 use crate::trial::Trial;
+pub use carried::Carried;
 pub use error::AssemblyError;
 use fit::Fit;
 pub use fit::{LineupFiles, ModelOrigin};
@@ -99,14 +101,14 @@ impl Assembly {
     /// # Errors
     /// Names the catalog, model or setting that does not fit, and what to do.
     pub fn new(parts: Parts) -> Result<Self, AssemblyError> {
-        let joined = parts.reference.as_ref();
-        let joined = joined.map(|data| data.table.schema().as_ref());
-        let plans = Plans::compile(
-            &parts.stages,
-            &parts.engine,
-            joined,
-            parts.scoring.record_types,
-        )?;
+        let own = parts.decode.own_columns().map_err(AssemblyError::Decode)?;
+        let reference = parts.reference.as_ref();
+        let carried = Carried {
+            own: own.clone(),
+            reference: reference.map(|data| data.table.schema().as_ref().clone()),
+            scored: parts.scoring.record_types,
+        };
+        let plans = Plans::compile(&parts.stages, &parts.engine, carried)?;
         let key = plans.key();
         let reference_key = parts.reference.iter().map(|data| &data.key);
         let keys = [&key].into_iter().chain(reference_key);
@@ -121,13 +123,15 @@ impl Assembly {
             scoring: parts.scoring,
             decode: parts.decode,
             columns,
+            names: plans.names_needed(),
+            own,
             has_reference: parts.reference.is_some(),
             key,
         };
         let active = fit.models(&parts.models)?;
         let reference = parts.reference.map(|ReferenceData { table, key }| {
             let models = joined_names(active.lineup());
-            let wanted = Arc::new(plans.joined_needed(models));
+            let wanted = Arc::new(plans.reference_needed(models));
             SharedReference::new(table, key, wanted).map(Arc::new)
         });
         let reference = reference.transpose().map_err(AssemblyError::Reference)?;
@@ -149,7 +153,8 @@ impl Assembly {
         let mut next = self.fit.models(files)?;
         if let Some(reference) = &self.reference {
             let wanted = reference.wanted();
-            let is_missing = |name: &String| wanted.field_with_name(name).is_err();
+            let is_own = |name: &String| self.fit.own.iter().any(|own| own.name() == name);
+            let is_missing = |name: &String| wanted.field_with_name(name).is_err() && !is_own(name);
             if let Some(column) = joined_names(next.lineup()).find(is_missing) {
                 return Err(AssemblyError::NotJoined { column });
             }
@@ -198,6 +203,11 @@ impl Assembly {
     pub fn columns(&self) -> Vec<Column> {
         let active = self.models.current();
         active.decode().projection().columns().to_vec()
+    }
+
+    /// The columns of the site's own that are decoded.
+    pub fn own_columns(&self) -> Vec<OwnColumn> {
+        self.models.current().decode().own_columns().to_vec()
     }
 
     /// What any model may read.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{FieldRef, Schema};
 use arrow::error::ArrowError;
 use tillwatch_records::EventBatch;
 use tillwatch_reference::ReferenceTable;
@@ -38,29 +36,11 @@ impl Joiner {
         }
         let keys = self.reference.key().of(events);
         let joined = self.table.join(events, &keys, wanted);
-        events.joined = Some(match events.joined.take() {
-            None => joined,
-            Some(before) => beside(&before, &joined, events.len())?,
-        });
-        Ok(())
+        events.join(joined)
     }
 
     /// Version of the table of the last batch.
     pub(crate) fn version(&self) -> &str {
         self.table.version()
     }
-}
-
-/// The columns of both batches, which have `rows` rows.
-fn beside(
-    first: &RecordBatch,
-    second: &RecordBatch,
-    rows: usize,
-) -> Result<RecordBatch, ArrowError> {
-    let fields = [first, second].map(|batch| batch.schema_ref().fields().iter());
-    let fields: Vec<FieldRef> = fields.into_iter().flatten().cloned().collect();
-    let columns = [first, second].map(|batch| batch.columns().iter());
-    let columns: Vec<ArrayRef> = columns.into_iter().flatten().cloned().collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use parking_lot::Mutex;
-use tillwatch_decode::{Decoded, Decoder, Refusal};
+use tillwatch_decode::{Decoded, Decoder, OwnColumn, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Column, EventBatch, RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::{Recent, ScoreContext, Scorer};
@@ -70,7 +70,7 @@ pub enum LaneError {
         /// Where the batch begins.
         at: BatchStart,
         /// The first column that is missing.
-        column: &'static str,
+        column: String,
     },
     /// What is joined to the records does not fit them.
     #[error("{at}: cannot join the reference table: {source}; report it with the table's header")]
@@ -225,16 +225,17 @@ impl Lane {
     /// Whether `events` have every column that the active models' own decoder gives: a model counts a column
     /// that is not there as missing in every record.
     fn check_columns(&self, events: &EventBatch, at: &BatchStart) -> Result<(), LaneError> {
-        let wanted = self.active.decode().projection();
-        if Arc::ptr_eq(wanted, &events.projection) {
-            return Ok(());
-        }
-        let missing = |column: &&Column| events.projection.index_of(**column).is_none();
-        match wanted.columns().iter().find(missing) {
+        let decode = self.active.decode();
+        let is_missing = |column: &&Column| events.projection.index_of(**column).is_none();
+        let canonical = decode.projection().columns().iter().find(is_missing);
+        let is_unjoined = |own: &&OwnColumn| events.named(own.name()).is_none();
+        let own = || decode.own_columns().iter().find(is_unjoined);
+        let missing = canonical.map(|column| column.name());
+        match missing.or_else(|| own().map(OwnColumn::name)) {
             None => Ok(()),
             Some(column) => Err(LaneError::Column {
                 at: at.clone(),
-                column: column.name(),
+                column: column.to_owned(),
             }),
         }
     }

@@ -26,8 +26,8 @@ mod trial;
 
 pub use active::{ActiveModels, SharedModels};
 pub use assembly::{
-    Assembly, AssemblyError, CatalogText, LineupFiles, ModelOrigin, Parts, Plans, ReferenceData,
-    StagePlan, StageText, names_reference,
+    Assembly, AssemblyError, Carried, CatalogText, LineupFiles, ModelOrigin, Parts, Plans,
+    ReferenceData, StagePlan, StageText, names_reference,
 };
 pub use audit::Audit;
 pub use chain::ChainError;

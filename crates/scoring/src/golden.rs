@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMillisecondArray,
+};
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 use serde_json::Value;
@@ -137,6 +139,18 @@ fn column(data_type: Option<DataType>, value: &Value, times: usize) -> Option<Ar
             Arc::new(StringArray::from(vec![text; times]))
         }
         DataType::Int64 => Arc::new(Int64Array::from(vec![whole()?; times])),
+        DataType::Boolean => {
+            let truth = match value {
+                Value::Null => None,
+                // A truth value counts as 1 or 0 wherever a number is wanted.
+                other => Some(match other.as_i64() {
+                    Some(0) => false,
+                    Some(1) => true,
+                    _ => other.as_bool()?,
+                }),
+            };
+            Arc::new(BooleanArray::from(vec![truth; times]))
+        }
         DataType::Timestamp(..) => {
             Arc::new(TimestampMillisecondArray::from(vec![whole()?; times]).with_timezone("UTC"))
         }

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tillwatch_engine::{
-    Assembly, AssemblyError, CatalogText, Parts, Plans, ReferenceData, StageText,
+    Assembly, AssemblyError, Carried, CatalogText, Parts, Plans, ReferenceData, StageText,
 };
 use tillwatch_feature_extraction::EngineSettings;
-use tillwatch_records::{KeySpec, RecordKinds};
+use tillwatch_records::KeySpec;
 use tillwatch_scoring::InputScope;
 
 use crate::config::{Config, ConfigError, read_text};
@@ -101,13 +101,13 @@ impl Setup {
 pub fn input_scope(config: &Config) -> Result<InputScope, SetupError> {
     let loaded = config.reference.as_ref();
     let loaded = loaded.map(LoadedReference::read).transpose()?;
-    let joined = loaded.as_ref().map(|loaded| loaded.table.schema().as_ref());
-    let plans = Plans::compile(
-        &stages(config, read_catalog)?,
-        &config.engine,
-        joined,
-        config.scoring.record_types,
-    )?;
+    let own = config.decode.own_columns();
+    let carried = Carried {
+        own: own.map_err(AssemblyError::Decode)?,
+        reference: loaded.map(|loaded| loaded.table.schema().as_ref().clone()),
+        scored: config.scoring.record_types,
+    };
+    let plans = Plans::compile(&stages(config, read_catalog)?, &config.engine, carried)?;
     Ok(plans.scope())
 }
 
@@ -118,12 +118,7 @@ pub fn catalog_scope(path: &Path) -> Result<InputScope, SetupError> {
         key: KeySpec::terminal(),
         catalog: read_catalog(path)?,
     };
-    let plans = Plans::compile(
-        &[stage],
-        &EngineSettings::default(),
-        None,
-        RecordKinds::TRANSACTIONS,
-    )?;
+    let plans = Plans::compile(&[stage], &EngineSettings::default(), Carried::default())?;
     Ok(plans.scope())
 }
 

@@ -31,6 +31,16 @@ pub enum AssemblyError {
         /// The later stage.
         second: String,
     },
+    /// A feature that would hide a column of the site's own.
+    #[error(
+        "stage `{stage}` has a feature `{feature}`, and [decode.columns] a column of that name; rename one of them"
+    )]
+    OwnColumnTwice {
+        /// The feature.
+        feature: String,
+        /// The stage that has it.
+        stage: String,
+    },
     /// A model is refused.
     #[error("model {origin}: {source}")]
     Model {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tillwatch_decode::{DecodePlan, DecodeSettings};
+use tillwatch_decode::{DecodePlan, DecodeSettings, OwnColumn};
 use tillwatch_records::{Column, KeySpec, Projection};
 use tillwatch_scoring::{InputScope, Lineup, LoadedModel, ModelFiles, ModelKinds, ScoringSettings};
 
@@ -43,6 +43,10 @@ pub(super) struct Fit {
     pub(super) key: KeySpec,
     /// Columns that are read whatever models score.
     pub(super) columns: BTreeSet<Column>,
+    /// Other names that are read whatever models score.
+    pub(super) names: BTreeSet<String>,
+    /// The columns that the site has declared, whether or not they are read.
+    pub(super) own: Vec<OwnColumn>,
     pub(super) has_reference: bool,
 }
 
@@ -62,7 +66,13 @@ impl Fit {
         }
         let columns = self.columns.iter().copied().chain(lineup.columns_needed());
         let projection = Arc::new(Projection::new(columns));
-        let decode = DecodePlan::new(&self.decode, projection, &self.key);
+        let by_models = lineup.joined_needed();
+        let is_read = |own: &&OwnColumn| {
+            self.names.contains(own.name())
+                || by_models.iter().any(|field| field.name() == own.name())
+        };
+        let own: Vec<OwnColumn> = self.own.iter().filter(is_read).cloned().collect();
+        let decode = DecodePlan::with_own_columns(&self.decode, projection, &own, &self.key);
         let decode = Arc::new(decode.map_err(AssemblyError::Decode)?);
         Ok(ActiveModels::new(lineup, decode))
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use tillwatch_feature_extraction::{EngineSettings, FeatureError, FeatureLane};
-use tillwatch_records::{Column, KeySpec, RecordKinds};
+use tillwatch_records::{Column, KeySpec};
 use tillwatch_scoring::InputScope;
 
+use super::carried::Carried;
 use super::error::AssemblyError;
 use super::mention::mentions_reference;
 use super::scope::scope;
@@ -20,47 +21,43 @@ pub struct Plans {
     first: StagePlan,
     /// The stages after it, in order.
     rest: Vec<StagePlan>,
-    /// What is joined to records before the first stage.
-    joined: Schema,
-    /// Types of record that are scored.
-    scored: RecordKinds,
+    carried: Carried,
 }
 
 impl Plans {
-    /// Compiles the catalogs of `stages`, in the order in which a record passes them. `reference` are the
-    /// columns of the reference table, where there is one; `scored` are the types of record that get a score.
+    /// Compiles the catalogs of `stages`, in the order in which a record passes them.
     ///
     /// # Errors
-    /// Refuses a catalog with its origin, features of one name in two stages, and no stage at all.
+    /// Refuses a catalog with its origin, features of one name in two stages, a feature called like one of
+    /// the site's own columns, and no stage at all.
     pub fn compile(
         stages: &[StageText],
         settings: &EngineSettings,
-        reference: Option<&Schema>,
-        scored: RecordKinds,
+        carried: Carried,
     ) -> Result<Self, AssemblyError> {
         let Some((first, others)) = stages.split_first() else {
             return Err(AssemblyError::NoStage);
         };
-        let joined = reference.cloned().unwrap_or_else(Schema::empty);
-        let mut known = joined.fields().to_vec();
+        let mut known = carried.fields();
         let mut compile = |text: &StageText| {
             let compiled = StagePlan::compile(text, settings, &known);
-            let stage = compiled.map_err(|source| refused(text, source, reference))?;
+            let stage = compiled.map_err(|source| refused(text, source, &carried))?;
+            carried.refuse_hidden(&stage)?;
             known.extend(stage.plan.schema().fields().iter().cloned());
             Ok(stage)
         };
-        let mut plans = Self {
-            first: compile(first)?,
-            rest: Vec::new(),
-            joined,
-            scored,
-        };
+        let first = compile(first)?;
+        let mut rest = Vec::new();
         for text in others {
             let next = compile(text)?;
-            refuse_same_names(plans.stages(), &next)?;
-            plans.rest.push(next);
+            refuse_same_names([&first].into_iter().chain(&rest), &next)?;
+            rest.push(next);
         }
-        Ok(plans)
+        Ok(Self {
+            first,
+            rest,
+            carried,
+        })
     }
 
     /// The stages, in order.
@@ -68,13 +65,13 @@ impl Plans {
         [&self.first].into_iter().chain(&self.rest)
     }
 
-    /// What models may read: the features of all stages, columns of the record types that are scored
-    /// and of the reference table.
+    /// What models may read: the features of all stages, the columns of the record types that are scored, the
+    /// site's own and those of the reference table.
     pub fn scope(&self) -> InputScope {
         scope(
             &self.stages().collect::<Vec<_>>(),
-            &self.joined,
-            self.scored,
+            &Schema::new(self.carried.fields()),
+            self.carried.scored,
         )
     }
 
@@ -89,14 +86,17 @@ impl Plans {
         self.stages().flat_map(|stage| stage.plan.columns_needed())
     }
 
+    /// Names that the catalogs read and that are no canonical columns.
+    pub(super) fn names_needed(&self) -> BTreeSet<String> {
+        let needed = self.stages().flat_map(|stage| stage.plan.joined_needed());
+        needed.map(|origin| origin.name.to_string()).collect()
+    }
+
     /// The columns of the reference table that the catalogs read, and those called `others`.
-    pub(super) fn joined_needed(&self, others: impl Iterator<Item = String>) -> Schema {
-        let plans = self.stages().flat_map(|stage| stage.plan.joined_needed());
-        let names: BTreeSet<String> = plans
-            .map(|origin| origin.name.to_string())
-            .chain(others)
-            .collect();
-        let fields = self.joined.fields().iter();
+    pub(super) fn reference_needed(&self, others: impl Iterator<Item = String>) -> Schema {
+        let mut names = self.names_needed();
+        names.extend(others);
+        let fields = self.carried.reference.iter().flat_map(Schema::fields);
         let fields: Vec<Field> = fields
             .filter(|field| names.contains(field.name()))
             .map(|field| field.as_ref().clone())
@@ -108,7 +108,7 @@ impl Plans {
     pub(super) fn chain(&self, start_offset: i64) -> Chain {
         let lane = |stage: &StagePlan| {
             FeatureLane::new(Arc::clone(&stage.plan), stage.key.clone(), start_offset)
-                .scoring(self.scored)
+                .scoring(self.carried.scored)
         };
         let first = Chain::new(&self.first.name, lane(&self.first));
         let rest = self.rest.iter();
@@ -116,11 +116,11 @@ impl Plans {
     }
 }
 
-fn refused(text: &StageText, source: FeatureError, reference: Option<&Schema>) -> AssemblyError {
+fn refused(text: &StageText, source: FeatureError, carried: &Carried) -> AssemblyError {
     // Of a feature nothing is known but what is wrong with it, in words; what the catalog asks for is known.
     let of_feature = matches!(source, FeatureError::Feature { .. });
     let needs_reference =
-        of_feature && reference.is_none() && mentions_reference(&text.catalog.text);
+        of_feature && carried.reference.is_none() && mentions_reference(&text.catalog.text);
     let error = AssemblyError::Catalog {
         origin: text.catalog.origin.clone(),
         source,

@@ -92,6 +92,7 @@ fn kind_of(data_type: &DataType) -> Option<ColumnType> {
         DataType::Int64 => Some(ColumnType::Int64),
         DataType::Float64 => Some(ColumnType::Float64),
         DataType::Timestamp(TimeUnit::Millisecond, _) => Some(ColumnType::TimestampMs),
+        DataType::Boolean => Some(ColumnType::Boolean),
         _ => None,
     }
 }

@@ -72,10 +72,12 @@ fn hash_column(array: &ArrayRef, hashes: &mut [u64]) {
         // Adding zero makes one value of the two zeros.
         let bits = floats.values().iter().map(|value| (value + 0.0).to_bits());
         hash_values(bits, nulls, hashes);
+    } else if let Some(truths) = array.as_boolean_opt() {
+        hash_values(truths.values().iter(), nulls, hashes);
     } else {
         debug_assert!(
             array.null_count() == array.len(),
-            "a column of a type that no canonical column has"
+            "a column of a type that no catalog may name"
         );
         hashes.fill(NULL_HASH);
     }
@@ -109,7 +111,8 @@ fn hash_values<T: std::hash::Hash>(
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+    use arrow::array::TimestampMillisecondArray;
+    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray};
 
     use super::*;
 
@@ -126,6 +129,8 @@ mod tests {
                 state.hash_one(numbers.value(row))
             } else if let Some(times) = array.as_primitive_opt::<TimestampMillisecondType>() {
                 state.hash_one(times.value(row))
+            } else if let Some(truths) = array.as_boolean_opt() {
+                state.hash_one(truths.value(row))
             } else {
                 let floats = array.as_primitive::<Float64Type>();
                 state.hash_one((floats.value(row) + 0.0).to_bits())
@@ -140,13 +145,15 @@ mod tests {
         let numbers = Int64Array::from(vec![Some(1), Some(-1), None, Some(i64::MAX), None]);
         let floats = Float64Array::from(vec![0.0, -0.0, 1.5, f64::INFINITY, 2.0]);
         let times = TimestampMillisecondArray::from(vec![0, 1, 2, 3, 4]);
-        let arrays: [ArrayRef; 4] = [
+        let truths = BooleanArray::from(vec![Some(true), Some(false), None, Some(true), None]);
+        let arrays: [ArrayRef; 5] = [
             Arc::new(texts),
             Arc::new(numbers),
             Arc::new(floats),
             Arc::new(times),
+            Arc::new(truths),
         ];
-        for mask in 0_usize..16 {
+        for mask in 0_usize..32 {
             for start in 0..3 {
                 let chosen = arrays
                     .iter()

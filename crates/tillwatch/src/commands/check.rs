@@ -51,6 +51,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
                 "columns read from each record: {}",
                 columns.join(", ")
             ));
+            report_own_columns(&config, assembly, &report);
             report.fine(&format!(
                 "models {}, catalog {}",
                 assembly.versions().model,
@@ -64,6 +65,20 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         }
     }
     report.end()
+}
+
+/// The columns that the site has declared, with those that nothing names.
+fn report_own_columns(config: &Config, assembly: &Assembly, report: &Report) {
+    let read = assembly.own_columns();
+    let names = config.decode.columns.keys();
+    let names = names.map(|name| match read.iter().any(|own| own.name() == name) {
+        true => name.clone(),
+        false => format!("{name} (not read: no catalog or model names it)"),
+    });
+    let names: Vec<String> = names.collect();
+    if !names.is_empty() {
+        report.fine(&format!("columns of the site's own: {}", names.join(", ")));
+    }
 }
 
 /// What a key with so many transactions a day takes, and how many of them a lane keeps.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{
-    ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray,
+    ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array,
     new_null_array,
 };
-use arrow::compute::interleave_record_batch;
+use arrow::compute::{interleave_record_batch, take_record_batch};
 use arrow::error::ArrowError;
 use tillwatch_decode::DecodeSettings;
 use tillwatch_records::{Column, EventBatch, KeySpec, RawBatch, RecordKind};
@@ -99,12 +99,15 @@ impl LabelMerge {
             .take(front + 2)
             .collect();
         let columns = interleave_record_batch(&sources, &places)?;
+        let joined = events.joined.as_ref().map(|joined| spread(joined, &places));
+        let joined = joined.transpose()?;
         self.waiting.drain(..front);
         Ok(EventBatch {
             offsets: merged.offsets,
             record_timestamps_ms: merged.record_timestamps_ms,
             kinds: merged.kinds,
             columns,
+            joined,
             ..events
         })
     }
@@ -160,6 +163,14 @@ impl LabelMerge {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(events.columns.schema(), columns.collect(), &options)
     }
+}
+
+/// The rows of `joined` at their places; a label has none of its columns.
+fn spread(joined: &RecordBatch, places: &[Place]) -> Result<RecordBatch, ArrowError> {
+    let rows = places
+        .iter()
+        .map(|(from, row)| (*from == 0).then_some(*row as u64));
+    take_record_batch(joined, &UInt64Array::from_iter(rows))
 }
 
 /// What an [`EventBatch`] says of its rows beside their columns.
