@@ -12,7 +12,7 @@ use arrow::array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use libfuzzer_sys::fuzz_target;
-use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, SnapshotError, Plan};
+use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan, SnapshotError};
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 use twox_hash::XxHash3_64;
@@ -65,17 +65,17 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
     Arc::new(Plan::compile(&catalog, &settings).expect("the catalog fits"))
 });
 
-/// Each part of a lane that holds something, and its image; the lane's own is the last.
+/// Each part of a lane that holds something, and its snapshot; the lane's own is the last.
 static WRITTEN: LazyLock<Vec<(usize, Vec<u32>)>> = LazyLock::new(|| {
     let mut lane = lane();
     lane.process(batch(0..BEFORE));
     let mut parts: Vec<_> = (0..=FeatureLane::BUCKETS)
-        .map(|part| (part, image(&lane, part)))
+        .map(|part| (part, snapshot(&lane, part)))
         .collect();
-    let empty = parts.iter().map(|(_, image)| image.len()).min();
-    parts.retain(|(_, image)| Some(image.len()) > empty);
-    for (_, image) in &parts {
-        let (checked, sum) = image.split_at(image.len() - CHECKSUM);
+    let empty = parts.iter().map(|(_, snapshot)| snapshot.len()).min();
+    parts.retain(|(_, snapshot)| Some(snapshot.len()) > empty);
+    for (_, snapshot) in &parts {
+        let (checked, sum) = snapshot.split_at(snapshot.len() - CHECKSUM);
         assert_eq!(
             sum,
             checksum(checked),
@@ -90,20 +90,20 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let mut lane = lane();
-    for (part, image) in &*WRITTEN {
-        read(&mut lane, *part, image).expect("its own state");
+    for (part, snapshot) in &*WRITTEN {
+        read(&mut lane, *part, snapshot).expect("its own state");
     }
     let (part, written) = &WRITTEN[usize::from(*choice) % WRITTEN.len()];
-    let image = damaged(written, changes);
-    if read(&mut lane, *part, &image).is_err() {
+    let snapshot = damaged(written, changes);
+    if read(&mut lane, *part, &snapshot).is_err() {
         for (part, written) in &*WRITTEN {
-            assert!(self::image(&lane, *part) == *written, "it is as it was");
+            assert!(self::snapshot(&lane, *part) == *written, "it is as it was");
         }
         return;
     }
     lane.process(batch(BEFORE..BEFORE + AFTER));
     for part in 0..=FeatureLane::BUCKETS {
-        self::image(&lane, part);
+        self::snapshot(&lane, part);
     }
 });
 
@@ -112,18 +112,21 @@ fn lane() -> FeatureLane {
     FeatureLane::new(Arc::clone(&PLAN), key, 0)
 }
 
-fn image(lane: &FeatureLane, part: usize) -> Vec<u32> {
-    let mut image = Vec::new();
+fn snapshot(lane: &FeatureLane, part: usize) -> Vec<u32> {
+    let mut snapshot = Vec::new();
     if part == FeatureLane::BUCKETS {
-        lane.write_own(&mut image);
+        lane.write_own(&mut snapshot);
     } else {
-        lane.write_bucket(part, &mut image);
+        lane.write_bucket(part, &mut snapshot);
     }
-    image
+    snapshot
 }
 
-fn read(lane: &mut FeatureLane, part: usize, image: &[u32]) -> Result<(), SnapshotError> {
-    let bytes: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
+fn read(lane: &mut FeatureLane, part: usize, snapshot: &[u32]) -> Result<(), SnapshotError> {
+    let bytes: Vec<u8> = snapshot
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
     if part == FeatureLane::BUCKETS {
         lane.read_own(&bytes)
     } else {
@@ -131,7 +134,7 @@ fn read(lane: &mut FeatureLane, part: usize, image: &[u32]) -> Result<(), Snapsh
     }
 }
 
-/// The image `written` with `changes` to what is between header and checksum.
+/// The snapshot `written` with `changes` to what is between header and checksum.
 fn damaged(written: &[u32], changes: &[u8]) -> Vec<u32> {
     let mut payload = written[HEADER..written.len() - CHECKSUM].to_vec();
     for change in changes.as_chunks::<8>().0 {
@@ -162,13 +165,13 @@ fn damaged(written: &[u32], changes: &[u8]) -> Vec<u32> {
             _ => drop(payload.remove(at)),
         }
     }
-    let mut image = written[..HEADER - 2].to_vec();
+    let mut snapshot = written[..HEADER - 2].to_vec();
     let words = payload.len() as u64;
-    image.extend([words as u32, (words >> 32) as u32]);
-    image.extend(payload);
-    let sum = checksum(&image);
-    image.extend(sum);
-    image
+    snapshot.extend([words as u32, (words >> 32) as u32]);
+    snapshot.extend(payload);
+    let sum = checksum(&snapshot);
+    snapshot.extend(sum);
+    snapshot
 }
 
 fn checksum(words: &[u32]) -> [u32; CHECKSUM] {
