@@ -44,13 +44,13 @@ impl Config {
             .parse()
             .map_err(|error: toml::de::Error| refused(error.to_string()))?;
         let overridden = environment::apply(&mut table, environment).map_err(refused)?;
-        let notices = notices(&table).map_err(|(table, reason)| ConfigError::Value {
+        let notices = rename_older(&mut table).map_err(|(table, reason)| ConfigError::Value {
             path: path.to_owned(),
             table,
             reason,
         })?;
-        // Parsed from the text where the environment changes nothing, so that errors show the line.
-        let written: Result<Written, toml::de::Error> = if overridden {
+        // Parsed from the text where it is what the table says, so that errors show the line.
+        let written: Result<Written, toml::de::Error> = if overridden || !notices.is_empty() {
             table.clone().try_into()
         } else {
             toml::from_str(text)
@@ -70,21 +70,16 @@ impl Config {
     }
 }
 
-/// What is written by an older name. An error names its table.
-fn notices(table: &toml::Table) -> Result<Vec<String>, (&'static str, String)> {
-    match (
-        table.contains_key("registry"),
-        table.contains_key("reference"),
-    ) {
-        (true, true) => {
-            let reason = "is an older name of [reference], which is there too; keep [reference]";
-            Err(("[registry]", reason.to_owned()))
-        }
-        (true, false) => {
-            let notice = "[registry] is read as [reference], which is its name; rename it in the \
-                          configuration";
-            Ok(vec![notice.to_owned()])
-        }
-        (false, _) => Ok(Vec::new()),
+/// Gives tables that have older names their names; says which. An error names its table.
+fn rename_older(table: &mut toml::Table) -> Result<Vec<String>, (&'static str, String)> {
+    let Some(registry) = table.remove("registry") else {
+        return Ok(Vec::new());
+    };
+    if table.insert("reference".to_owned(), registry).is_some() {
+        let reason = "is an older name of [reference], which is there too; keep [reference]";
+        return Err(("[registry]", reason.to_owned()));
     }
+    let notice =
+        "[registry] is read as [reference], which is its name; rename it in the configuration";
+    Ok(vec![notice.to_owned()])
 }

@@ -35,7 +35,6 @@ pub struct Written {
     #[serde(default)]
     stage: Vec<StageTable>,
     labels: Option<LabelSettings>,
-    #[serde(alias = "registry")]
     reference: Option<WrittenReference>,
     #[serde(default)]
     time: TimeSettings,
