@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array as _, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use parking_lot::Mutex;
 use tillwatch_records::{KeySpec, RawBatch, ScoreBatch, TopicPartition};
@@ -125,7 +125,7 @@ pub fn score(lane: &mut Lane, offsets: std::ops::Range<i64>) -> ScoreBatch {
 /// Everything that is told of a batch, a line for each row: two of the same text are the same to the bit.
 pub fn show(scores: &ScoreBatch) -> String {
     let features = scores.features.columns().iter();
-    let features: Vec<_> = features.map(|c| c.as_primitive::<Float64Type>()).collect();
+    let features: Vec<_> = features.map(AsArray::as_primitive::<Float64Type>).collect();
     let rows = (0..scores.len()).map(|row| {
         let value =
             |column: &&Float64Array| column.is_valid(row).then(|| column.value(row).to_bits());
