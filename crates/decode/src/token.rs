@@ -94,7 +94,7 @@ impl Span {
     }
 
     #[inline]
-    pub(crate) fn of<'b>(self, bytes: &'b [u8]) -> &'b [u8] {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
