@@ -1,5 +1,6 @@
 //! `tillwatch run`: scores topics until told to stop.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::lineup::AuditLog;
 use crate::log;
 use crate::serve::health::Health;
 use crate::serve::http::HttpServer;
+use crate::serve::metrics::Metrics;
 use crate::serve::pipeline::{Ended, LanePace, Pipeline};
 use crate::serve::signals::SignalWatch;
 use crate::setup::Setup;
@@ -51,18 +53,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let models = pipeline.bell();
     let metrics = pipeline.metrics();
     let health = Arc::new(Health::new(pipeline.monitor()));
-    let _http = config
-        .http
-        .map(|address| {
-            HttpServer::start(address, Arc::clone(&metrics), Arc::clone(&health))
-                .with_context(|| format!("cannot listen on {address}; change [http] listen"))
-        })
-        .transpose()?
-        .inspect(|server| {
-            if let Some(address) = server.address() {
-                tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-            }
-        });
+    let _http = serve(config.http, &metrics, &health)?;
     let stop = StopToken::new();
     let stopping = {
         let (stop, health) = (stop.clone(), Arc::clone(&health));
@@ -94,4 +85,21 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         Ended::Drained => ExitCode::SUCCESS,
         Ended::NotDrained => ExitCode::from(exit::NOT_DRAINED),
     })
+}
+
+/// Serves what is seen of the process from outside, where that is wanted.
+fn serve(
+    address: Option<SocketAddr>,
+    metrics: &Arc<Metrics>,
+    health: &Arc<Health>,
+) -> Result<Option<HttpServer>> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let server = HttpServer::start(address, Arc::clone(metrics), Arc::clone(health))
+        .with_context(|| format!("cannot listen on {address}; change [http] listen"))?;
+    if let Some(address) = server.address() {
+        tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+    }
+    Ok(Some(server))
 }
