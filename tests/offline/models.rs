@@ -163,7 +163,8 @@ fn csv_json_lines_and_parquet_give_the_same_scores() {
     let (directory, model) = logistic();
     let file = |name: &str| directory.path().join(name);
     std::fs::write(file("t.csv"), "id,night,amount\nx,true,35.5\ny,,-4\nz,0,\n").expect("written");
-    let lines = "{\"id\":\"x\",\"night\":true,\"amount\":35.5}\n{\"id\":\"y\",\"amount\":-4}\n{\"id\":\"z\",\"night\":0}\n";
+    let lines = "{\"id\":\"x\",\"night\":true,\"amount\":35.5}\n{\"id\":\"y\",\"amount\":-4}\n\
+                 {\"id\":\"z\",\"night\":0}\n";
     std::fs::write(file("t.jsonl"), lines).expect("written");
     let predict = |input: &str, output: &str| {
         succeed(

@@ -124,7 +124,8 @@ fn models_change_under_load_and_nothing_is_lost() {
         .lines()
         .map(|line| match line.starts_with("champion") {
             true => format!(
-                "lineup = \"lineup.toml\"\nreload = \"20ms\"\naudit = \"audit.jsonl\"\nbacktest_rows = {TRIAL_ROWS}"
+                "lineup = \"lineup.toml\"\nreload = \"20ms\"\naudit = \"audit.jsonl\"\n\
+                 backtest_rows = {TRIAL_ROWS}"
             ),
             false => line.to_owned(),
         })

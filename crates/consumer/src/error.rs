@@ -30,7 +30,8 @@ pub enum ConsumerError {
     Authorization(String),
     /// The sink gave up an output.
     #[error(
-        "an output made from {source_partition} was given up; offsets from {offset} on stay uncommitted and are read again; repair what the sink reports and start again"
+        "an output made from {source_partition} was given up; offsets from {offset} on stay \
+         uncommitted and are read again; repair what the sink reports and start again"
     )]
     Delivery {
         /// Where the input came from.
@@ -40,7 +41,8 @@ pub enum ConsumerError {
     },
     /// Outputs were taken back together with the offsets that belong to them.
     #[error(
-        "outputs made from {source_partition} were taken back; offsets from {offset} on stay uncommitted and are read again; start again"
+        "outputs made from {source_partition} were taken back; offsets from {offset} on stay \
+         uncommitted and are read again; start again"
     )]
     Abandoned {
         /// Where the input came from.
@@ -50,7 +52,9 @@ pub enum ConsumerError {
     },
     /// A batch was settled that was not under way.
     #[error(
-        "a batch of {source_partition} was settled twice: what is done of the partition is not known, and offsets from {offset} on stay uncommitted; this is a defect, report it and start again"
+        "a batch of {source_partition} was settled twice: what is done of the partition is not \
+         known, and offsets from {offset} on stay uncommitted; this is a defect, report it and \
+         start again"
     )]
     Ledger {
         /// The partition.

@@ -25,7 +25,8 @@ pub enum DecodeError {
     },
     /// A path that leads to data that must not be kept after authorisation.
     #[error(
-        "decode: column `{column}` may not be read from `{path}`: card numbers, track data, PIN blocks and verification values are never built; map a keyed token instead"
+        "decode: column `{column}` may not be read from `{path}`: card numbers, track data, PIN \
+         blocks and verification values are never built; map a keyed token instead"
     )]
     Sensitive {
         /// The column.
@@ -86,7 +87,8 @@ pub enum DecodeError {
     },
     /// More columns of the site's own than are read.
     #[error(
-        "decode: [decode.columns] has {count} columns, at most {max} are read; leave out those that nothing names"
+        "decode: [decode.columns] has {count} columns, at most {max} are read; leave out those \
+         that nothing names"
     )]
     TooManyOwnColumns {
         /// As many as there are.

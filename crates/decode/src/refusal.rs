@@ -75,7 +75,8 @@ reasons! {
     PAN_IN_CLEAR "pan_in_clear"
         "A text column that holds what looks like a card number in clear.";
     DECODER_DEFECT "decoder_defect"
-        "The decoder could not make columns of the batch. The record may be sound: report it, and send it again after an update.";
+        "The decoder could not make columns of the batch. The record may be sound: report it, and \
+         send it again after an update.";
 }
 
 impl RefusalReason {

@@ -1,9 +1,11 @@
-//! A random cut forest: Guha, Mishra, Roy and Schrijvers, "Robust Random Cut Forest Based Anomaly Detection On Streams"
-//! (ICML 2016), with the sampling, the score and the attribution of AWS's implementation.
+//! A random cut forest: Guha, Mishra, Roy and Schrijvers, "Robust Random Cut Forest Based Anomaly
+//! Detection On Streams" (ICML 2016), with the sampling, the score and the attribution of AWS's
+//! implementation.
 //!
-//! Every tree keeps a sample of rows in which recent ones are more likely, and cuts their bounding box at random until
-//! each row is alone. A tree that took a row in or gave one up is distributed as if it had been drawn for the rows that it
-//! holds. A row's score in a tree is high if the row would have been cut off near the root.
+//! Every tree keeps a sample of rows in which recent ones are more likely, and cuts their bounding
+//! box at random until each row is alone. A tree that took a row in or gave one up is distributed
+//! as if it had been drawn for the rows that it holds. A row's score in a tree is high if the row
+//! would have been cut off near the root.
 //!
 //! Positions are kept in 32 bits: two rows that are nearer than 6e-8 of an input's range are the same.
 
@@ -32,8 +34,8 @@ use tree::Tree;
 /// The time decay is this divided by the size of a sample, unless it is set: AWS's default.
 const TIME_DECAY_BY_SAMPLE: f64 = 0.1;
 
-/// Rows that a forest can have seen: beyond, a row more would no longer change the weight of the next, and long before
-/// that no stream is.
+/// Rows that a forest can have seen: beyond, a row more would no longer change the weight of the
+/// next, and long before that no stream is.
 const ROWS_MAX: u64 = 1 << 48;
 
 /// Settings of a random cut forest, as a model file gives them.
@@ -49,8 +51,9 @@ pub struct CutForestSettings {
     /// Rows that a tree keeps.
     #[serde(default = "default_sample")]
     pub sample: usize,
-    /// How fast rows are forgotten: that many rows later, the odds of being in a sample are 1 / e of what they were, is 1
-    /// divided by this. 0.1 / `sample` unless given; with 0 all rows are alike.
+    /// How fast rows are forgotten: that many rows later, the odds of being in a sample are 1 / e
+    /// of what they were, is 1 divided by this. 0.1 / `sample` unless given; with 0 all rows are
+    /// alike.
     #[serde(default)]
     pub time_decay: Option<f64>,
     /// The inputs, in the order of a row's values.
@@ -67,14 +70,16 @@ fn default_sample() -> usize {
 
 /// A random cut forest with the rows that it keeps.
 ///
-/// AWS's score is the mean over trees, times log2(1 + rows in a tree), of a row's score in a tree, which mixes
-/// 1 / (depth + 1) over the nodes on the row's way with the probability that a cut of the node's box would separate it
-/// there. It is about 1 for usual rows, more for unusual ones, and unbounded in principle; what [`Detector::score`]
-/// returns is 1 − 2^(−score), which keeps the order. It is 0 before the first row.
+/// AWS's score is the mean over trees, times log2(1 + rows in a tree), of a row's score in a tree,
+/// which mixes 1 / (depth + 1) over the nodes on the row's way with the probability that a cut of
+/// the node's box would separate it there. It is about 1 for usual rows, more for unusual ones, and
+/// unbounded in principle; what [`Detector::score`] returns is 1 − 2^(−score), which keeps the
+/// order. It is 0 before the first row.
 ///
-/// Attribution divides each of those probabilities among the inputs by how far the row sticks out of the box in each, so it
-/// says what the row is unusual by. The numbers are at least 0 and add up to AWS's score, −log2(1 − anomaly). For a row
-/// that a tree holds already they are found as if the tree did not, then scaled to the score.
+/// Attribution divides each of those probabilities among the inputs by how far the row sticks out
+/// of the box in each, so it says what the row is unusual by. The numbers are at least 0 and add up
+/// to AWS's score, −log2(1 − anomaly). For a row that a tree holds already they are found as if the
+/// tree did not, then scaled to the score.
 #[derive(Debug, Clone)]
 pub struct RandomCutForest {
     scaling: Scaling,
@@ -147,8 +152,9 @@ impl RandomCutForest {
         })
     }
 
-    /// What each input contributed to the score of the row that was scored and not yet learnt, as [`Detector::attribution`]
-    /// says it, in two parts: `below` for being less than what is known, `above` for being more.
+    /// What each input contributed to the score of the row that was scored and not yet learnt, as
+    /// [`Detector::attribution`] says it, in two parts: `below` for being less than what is known,
+    /// `above` for being more.
     pub fn sides(&self, below: &mut [f64], above: &mut [f64]) {
         below.fill(0.0);
         above.fill(0.0);
@@ -167,8 +173,8 @@ impl RandomCutForest {
         }
     }
 
-    /// What makes scores of trees of different sizes alike. All trees hold as many rows: they take in every one until they
-    /// are full.
+    /// What makes scores of trees of different sizes alike. All trees hold as many rows: they take
+    /// in every one until they are full.
     fn normalizer(&self) -> f64 {
         libm::log2(1.0 + self.rows_held() as f64)
     }
@@ -177,8 +183,8 @@ impl RandomCutForest {
         usize::try_from(self.learnt).map_or(self.sample, |learnt| learnt.min(self.sample))
     }
 
-    /// What identifies the meaning of a state. The seed is part of it, although what is drawn follows from the state
-    /// alone: another seed is another model.
+    /// What identifies the meaning of a state. The seed is part of it, although what is drawn
+    /// follows from the state alone: another seed is another model.
     fn fingerprint(&self) -> u64 {
         let mut fingerprint = Fingerprint::new();
         self.scaling.add_to(&mut fingerprint);

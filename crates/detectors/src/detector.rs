@@ -2,23 +2,24 @@
 
 use crate::error::DetectorError;
 
-/// A model that learns from the rows it scores. One per lane: it sees the lane's rows in their order, one after the
-/// other, and what it says of a row depends on the rows before it alone.
+/// A model that learns from the rows it scores. One per lane: it sees the lane's rows in their
+/// order, one after the other, and what it says of a row depends on the rows before it alone.
 ///
-/// For every row, in this order: [`score`](Self::score); if reasons are wanted, [`attribution`](Self::attribution);
-/// [`learn`](Self::learn), unless the row is to leave no trace.
+/// For every row, in this order: [`score`](Self::score); if reasons are wanted,
+/// [`attribution`](Self::attribution); [`learn`](Self::learn), unless the row is to leave no trace.
 pub trait Detector: std::fmt::Debug + Send {
     /// How many values a row has.
     fn inputs(&self) -> usize;
 
-    /// How unlike the rows before it `row` is, 0 to 1. Values are raw features in the order of the settings' inputs;
-    /// NaN is a missing one, and so is one that `row` is too short for.
+    /// How unlike the rows before it `row` is, 0 to 1. Values are raw features in the order of the
+    /// settings' inputs; NaN is a missing one, and so is one that `row` is too short for.
     ///
     /// The row is remembered, in place of the one before it, until it is learnt.
     fn score(&mut self, row: &[f64]) -> f64;
 
-    /// What each input contributed to the score of the row that was scored and not yet learnt: one number per input
-    /// into `out`. What the numbers add up to is said by each detector. Zeros if there is no such row.
+    /// What each input contributed to the score of the row that was scored and not yet learnt: one
+    /// number per input into `out`. What the numbers add up to is said by each detector. Zeros if
+    /// there is no such row.
     fn attribution(&self, out: &mut [f64]);
 
     /// Learns from the row that was scored last; does nothing if that was learnt already.

@@ -1,7 +1,7 @@
 //! Why a detector is refused, or its state.
 
-/// Why settings or a state are refused. Messages say what is wrong; the caller knows which file or lane it came
-/// from.
+/// Why settings or a state are refused. Messages say what is wrong; the caller knows which file or
+/// lane it came from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DetectorError {
     /// A number outside its range.

@@ -1,14 +1,16 @@
-//! Streaming half-space trees: Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data" (IJCAI 2011), with the
-//! semantics of river's `HalfSpaceTrees`.
+//! Streaming half-space trees: Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data"
+//! (IJCAI 2011), with the semantics of river's `HalfSpaceTrees`.
 //!
-//! A tree halves the space again and again, at random and without having seen a row. In windows of so many rows it
-//! counts how many fell into each half; what they count is the reference for the next window. A row is walked down
-//! every tree: at each node on the way it earns the node's reference mass times 2^depth, up to and including the first
-//! node with a mass below a tenth of the window. Few points are suspicious.
+//! A tree halves the space again and again, at random and without having seen a row. In windows of
+//! so many rows it counts how many fell into each half; what they count is the reference for the
+//! next window. A row is walked down every tree: at each node on the way it earns the node's
+//! reference mass times 2^depth, up to and including the first node with a mass below a tenth of
+//! the window. Few points are suspicious.
 //!
-//! Within a window the reference does not change, so what a path earns is a constant of its leaf, found once when the
-//! window turns. A row then costs one walk, one addition and one increment per tree; masses of inner nodes are sums over
-//! the leaves below. The row that ends a window pays for the turn, a pass over all leaves.
+//! Within a window the reference does not change, so what a path earns is a constant of its leaf,
+//! found once when the window turns. A row then costs one walk, one addition and one increment per
+//! tree; masses of inner nodes are sums over the leaves below. The row that ends a window pays for
+//! the turn, a pass over all leaves.
 
 mod planes;
 mod surprise;
@@ -65,14 +67,15 @@ fn default_window() -> usize {
 
 /// Half-space trees with what they have counted.
 ///
-/// The score is 1 − points ÷ (trees × window × (2^(height + 1) − 1)), and 0 in the first window. It is close to 1 for
-/// almost every row, so it ranks rows; a calibration makes a probability of it.
+/// The score is 1 − points ÷ (trees × window × (2^(height + 1) − 1)), and 0 in the first window. It
+/// is close to 1 for almost every row, so it ranks rows; a calibration makes a probability of it.
 ///
-/// Attribution is in bits: at every split on the way of the row up to where points are no longer earned, how rare its
-/// side is, −log2 of its share, less what the split's sides mean on average (its entropy); summed by the feature that
-/// is split and averaged over trees. An average row of the reference window so has about 0 everywhere; a feature at whose
-/// splits the row left the crowd has much. The numbers add up to by how many bits the row's ways are rarer than usual.
-/// Shares are (mass + ½) ÷ (mass of the node + 1).
+/// Attribution is in bits: at every split on the way of the row up to where points are no longer
+/// earned, how rare its side is, −log2 of its share, less what the split's sides mean on average
+/// (its entropy); summed by the feature that is split and averaged over trees. An average row of
+/// the reference window so has about 0 everywhere; a feature at whose splits the row left the crowd
+/// has much. The numbers add up to by how many bits the row's ways are rarer than usual. Shares are
+/// (mass + ½) ÷ (mass of the node + 1).
 #[derive(Debug, Clone)]
 pub struct HalfSpaceTrees {
     scaling: Scaling,
@@ -163,8 +166,8 @@ impl HalfSpaceTrees {
 
     /// The least mass with which a way goes on.
     fn mass_to_go_on(&self) -> u16 {
-        // A mass is whole, so it is below the share exactly if it is below the next whole number. At most the window,
-        // which fits.
+        // A mass is whole, so it is below the share exactly if it is below the next whole number.
+        // At most the window, which fits.
         libm::ceil(SHARE_TO_GO_ON * self.window as f64) as u16
     }
 
@@ -333,7 +336,8 @@ impl Detector for HalfSpaceTrees {
 #[derive(Debug, Clone, Copy, Default)]
 struct Earned {
     points: u32,
-    /// 1 if the way goes on, 0 if it has ended: a factor of what comes, where a condition would be guessed wrong.
+    /// 1 if the way goes on, 0 if it has ended: a factor of what comes, where a condition would be
+    /// guessed wrong.
     goes_on: u32,
 }
 

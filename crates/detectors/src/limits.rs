@@ -19,8 +19,8 @@ pub const LEAVES_MAX: usize = 4 * 1024 * 1024;
 /// Rows that a random cut tree keeps: an unbalanced tree is as high as that.
 pub const SAMPLE_MAX: usize = 16_384;
 
-/// Numbers (rows times inputs) that a random cut forest keeps in all its trees; at 12 bytes each, for a row and
-/// its share of boxes, 192 MiB.
+/// Numbers (rows times inputs) that a random cut forest keeps in all its trees; at 12 bytes each,
+/// for a row and its share of boxes, 192 MiB.
 pub const NUMBERS_MAX: usize = 16 * 1024 * 1024;
 
 /// Fastest forgetting of a random cut forest, per row: the weight of a row is e times that of the row before.

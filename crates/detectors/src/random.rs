@@ -1,7 +1,7 @@
 //! Numbers that look random and follow from a seed alone.
 
-/// Steele, Lea and Flood's SplitMix64 (OOPSLA 2014), with the constants of its reference implementation: its state is
-/// one word, which is written with a detector's state.
+/// Steele, Lea and Flood's SplitMix64 (OOPSLA 2014), with the constants of its reference
+/// implementation: its state is one word, which is written with a detector's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SplitMix64 {
     pub(crate) state: u64,

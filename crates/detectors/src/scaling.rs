@@ -33,7 +33,8 @@ pub enum Scale {
     /// Evenly.
     #[default]
     Linear,
-    /// By ln(1 + value): for amounts and counts, where what matters is how many times more. `low` is above −1.
+    /// By ln(1 + value): for amounts and counts, where what matters is how many times more. `low`
+    /// is above −1.
     Log1p,
 }
 

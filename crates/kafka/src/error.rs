@@ -27,7 +27,8 @@ pub enum KafkaError {
     TopicName(String),
     /// No broker answered.
     #[error(
-        "no kafka broker answered at {brokers} within {waited:?} ({reason}); check the address, the listener's security protocol and the network"
+        "no kafka broker answered at {brokers} within {waited:?} ({reason}); check the address, \
+         the listener's security protocol and the network"
     )]
     Unreachable {
         /// `bootstrap.servers`.
@@ -39,7 +40,8 @@ pub enum KafkaError {
     },
     /// The broker refused who we are.
     #[error(
-        "the broker refused the connection: {0}; check security.protocol, sasl.mechanism, sasl.username, sasl.password and the ssl.* properties"
+        "the broker refused the connection: {0}; check security.protocol, sasl.mechanism, \
+         sasl.username, sasl.password and the ssl.* properties"
     )]
     Authentication(String),
     /// A call that librdkafka refused.

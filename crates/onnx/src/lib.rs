@@ -4,32 +4,37 @@
 //! library that `ORT_DYLIB_PATH` names, or the one that the system's loader finds; version 1.17 or newer.
 //! `pip install onnxruntime` brings it as `onnxruntime/capi/libonnxruntime.so.<version>`.
 //!
-//! **Inputs.** Either one tensor `[batch, inputs]`, whose columns are the inputs of model.toml in their
-//! order, or one tensor `[batch, 1]` per input, called as the input is; of 32-bit floats, to which values are
-//! rounded, or 64-bit ones. What is missing is NaN, so a graph that takes missing values imputes them itself: one that makes NaN
-//! of them has no opinion on such a row. Other dimensions and types are refused, and so are batches of
-//! a fixed size; but a fixed size of one is run row by row.
+//! **Inputs.** Either one tensor `[batch, inputs]`, whose columns are the inputs of model.toml in
+//! their order, or one tensor `[batch, 1]` per input, called as the input is; of 32-bit floats, to
+//! which values are rounded, or 64-bit ones. What is missing is NaN, so a graph that takes missing
+//! values imputes them itself: one that makes NaN of them has no opinion on such a row. Other
+//! dimensions and types are refused, and so are batches of a fixed size; but a fixed size of one is
+//! run row by row.
 //!
-//! **Output.** The tensor that `[output] name` says, `[batch]` or `[batch, columns]`; without it the only
-//! output, or the one called `probabilities` or `output_probability`, as skl2onnx and onnxmltools write it. Of two
-//! columns the second is the score unless `[output] column` says otherwise; of more it has to. A probability becomes
-//! a raw score as its log-odds, which are kept within ±[`RAW_MAX`]; with `is = "log_odds"` the output is the
-//! raw score itself. A value that is no probability is no opinion; at load it refuses the model. Maps and
-//! sequences are refused: export with `zipmap=False`.
+//! **Output.** The tensor that `[output] name` says, `[batch]` or `[batch, columns]`; without it
+//! the only output, or the one called `probabilities` or `output_probability`, as skl2onnx and
+//! onnxmltools write it. Of two columns the second is the score unless `[output] column` says
+//! otherwise; of more it has to. A probability becomes a raw score as its log-odds, which are kept
+//! within ±[`RAW_MAX`]; with `is = "log_odds"` the output is the raw score itself. A value that is
+//! no probability is no opinion; at load it refuses the model. Maps and sequences are refused:
+//! export with `zipmap=False`.
 //!
-//! **The same bits?** Not on every machine: the runtime picks its kernels by the CPU, and another version may pick others.
-//! So golden vectors need a tolerance, such as 1e-6. On one machine a row's score does not
-//! depend on the rows beside it for what was measured (linear models, trees, perceptrons): the runtime adds up a single row
-//! in another order than several, so no run has a single row; a lone one goes twice.
+//! **The same bits?** Not on every machine: the runtime picks its kernels by the CPU, and another
+//! version may pick others. So golden vectors need a tolerance, such as 1e-6. On one machine a
+//! row's score does not depend on the rows beside it for what was measured (linear models, trees,
+//! perceptrons): the runtime adds up a single row in another order than several, so no run has a
+//! single row; a lone one goes twice.
 //!
-//! **Reasons.** None: the runtime does not say what an input contributed ([`Attribution::None`]), so `[[reasons]]` are refused. For trees that
-//! are to give reasons, bring the LightGBM or XGBoost file itself.
+//! **Reasons.** None: the runtime does not say what an input contributed ([`Attribution::None`]),
+//! so `[[reasons]]` are refused. For trees that are to give reasons, bring the LightGBM or XGBoost
+//! file itself.
 //!
 //! A session of the runtime must not run twice at once, so there is one for each thread that scores at
 //! the same time, with weights of its own.
 //!
-//! A graph is code: an operator may take as long and as much memory as its inputs make it. Bytes that are no graph are
-//! an error, but whoever may write to a model's directory is trusted as far as the runtime is.
+//! A graph is code: an operator may take as long and as much memory as its inputs make it. Bytes
+//! that are no graph are an error, but whoever may write to a model's directory is trusted as far
+//! as the runtime is.
 //!
 //! [`Attribution::None`]: tillwatch_scoring::Attribution::None
 
@@ -78,7 +83,8 @@ impl ModelFactory for Factory {
         context.require_numbers()?;
         if context.info.has_reasons() {
             return Err(context.error(
-                "a graph has no contributions of its inputs, so no reasons: take [[reasons]] out of model.toml",
+                "a graph has no contributions of its inputs, so no reasons: take [[reasons]] out \
+                 of model.toml",
             ));
         }
         let loaded = runtime::open(self.library.as_deref())

@@ -76,7 +76,8 @@ impl Onnx {
             (None, 2) => 1,
             (None, width) => {
                 return Err(OnnxError::Output(format!(
-                    "output `{name}` has {width} columns; say in [output] column which is the score, the first is 0"
+                    "output `{name}` has {width} columns; say in [output] column which is the \
+                     score, the first is 0"
                 )));
             }
         };

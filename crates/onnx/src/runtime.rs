@@ -18,8 +18,8 @@ const NAME: &str = "libonnxruntime.so";
 /// whatever is asked for next as opened.
 static OPENED: OnceLock<Result<(), OnnxError>> = OnceLock::new();
 
-/// Opens the runtime unless the process has tried already: `library`, or what the environment names, or what the
-/// system finds.
+/// Opens the runtime unless the process has tried already: `library`, or what the environment
+/// names, or what the system finds.
 ///
 /// # Errors
 /// Says what was tried, and what to install; the same for the rest of the process.

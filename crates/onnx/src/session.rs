@@ -151,7 +151,8 @@ impl Worker {
             [got, width] if got == run_rows as i64 && width > 0 => width as usize,
             _ => {
                 return Err(OnnxError::Output(format!(
-                    "output `{}` of {run_rows} rows has the dimensions {:?}; a score has batch, or batch and columns",
+                    "output `{}` of {run_rows} rows has the dimensions {:?}; a score has batch, \
+                     or batch and columns",
                     graph.output,
                     &shape[..]
                 )));

@@ -1,6 +1,6 @@
-//! Graphs of tests/models and tests/refused, which scripts/golden_onnx.py makes, on a real runtime: the one that
-//! `ORT_DYLIB_PATH` names, of the Python package `onnxruntime`, or of the system. Without any, tests say
-//! that they were skipped.
+//! Graphs of tests/models and tests/refused, which scripts/golden_onnx.py makes, on a real runtime:
+//! the one that `ORT_DYLIB_PATH` names, of the Python package `onnxruntime`, or of the system.
+//! Without any, tests say that they were skipped.
 
 #![expect(
     clippy::unwrap_used,

@@ -80,7 +80,8 @@ macro_rules! columns {
 
 columns! {
     EventId "event_id" Text [T E L]
-        "Identity of the event, unique within its key for the deduplication horizon; in a label, the transaction it speaks of.";
+        "Identity of the event, unique within its key for the deduplication horizon; in a label, \
+         the transaction it speaks of.";
     SpecVersion "spec_version" Text [T]
         "ISO 8583 edition of the message: 1987, 1993 or 2003; code lists differ between them.";
     Mti "mti" Text [T]
@@ -94,7 +95,8 @@ columns! {
     OriginalData "original_data" Text [T]
         "Original data elements of the message that a reversal or advice refers to, DE90.";
     EventTime "event_time" TimestampMs [T E L]
-        "When it happened: milliseconds since 1970, UTC; DE7 with its year inferred. In a label, the time that decides which windows it belongs to.";
+        "When it happened: milliseconds since 1970, UTC; DE7 with its year inferred. In a label, \
+         the time that decides which windows it belongs to.";
     LocalTime "local_time" Text [T]
         "Local date and time at the terminal without a zone, DE12 and DE13.";
     IngestTime "ingest_time" TimestampMs [T E L]
@@ -132,7 +134,8 @@ columns! {
     OtherAmountMinor "other_amount_minor" Int64 [T]
         "Further amount (cashback) in minor units, DE54.";
     EntryMode "entry_mode" Text [T]
-        "How the card was read: the first two digits of DE22 (05 chip, 07 contactless, 80 fallback to stripe).";
+        "How the card was read: the first two digits of DE22 (05 chip, 07 contactless, 80 \
+         fallback to stripe).";
     PinCapability "pin_capability" Text [T]
         "PIN entry capability: the third digit of DE22.";
     PosCondition "pos_condition" Text [T]
@@ -168,7 +171,8 @@ columns! {
     CryptogramHash "cryptogram_hash" Text [T]
         "Hash of the application cryptogram, EMV tag 9F26.";
     EmvAmountMinor "emv_amount_minor" Int64 [T]
-        "Amount authorised as the card signed it, in minor units, EMV tag 9F02; differs from DE4 only where something was changed.";
+        "Amount authorised as the card signed it, in minor units, EMV tag 9F02; differs from DE4 \
+         only where something was changed.";
     HardwareSerial "hardware_serial" Text [T E]
         "Serial number of the device.";
     Model "model" Text [T E]
@@ -194,7 +198,9 @@ columns! {
     SerialRandom "serial_random" Text [T]
         "Random number that `serial_cipher` was made with.";
     EventType "event_type" Text [E]
-        "Kind of terminal event: BOOT, SHUTDOWN, HEARTBEAT, TAMPER, KEY_LOAD, KEY_MISSING, UPDATE_START, UPDATE_END, CONFIG_CHANGE, NET_UP, NET_DOWN, DEVICE_ERROR, CARD_READ_ERROR, LOGON, BATCH_CLOSE.";
+        "Kind of terminal event: BOOT, SHUTDOWN, HEARTBEAT, TAMPER, KEY_LOAD, KEY_MISSING, \
+         UPDATE_START, UPDATE_END, CONFIG_CHANGE, NET_UP, NET_DOWN, DEVICE_ERROR, \
+         CARD_READ_ERROR, LOGON, BATCH_CLOSE.";
     ActionResult "action_result" Text [E]
         "Result of a terminal management action, nexo code.";
     ErrorCode "error_code" Text [E]
@@ -218,7 +224,8 @@ columns! {
     LabelKind "label_kind" Text [L]
         "Source of a label: TC40, SAFE, CHARGEBACK, CONFIRMED (fraud), CLEARED (no fraud).";
     FraudType "fraud_type" Text [L]
-        "Fraud type: 00 lost, 01 stolen, 02 never received, 03 application, 04 counterfeit, 05 account takeover, 06 card-not-present, 51 collusive merchant.";
+        "Fraud type: 00 lost, 01 stolen, 02 never received, 03 application, 04 counterfeit, 05 \
+         account takeover, 06 card-not-present, 51 collusive merchant.";
     OccurredTime "occurred_time" TimestampMs [L]
         "When the labelled transaction happened.";
     ReportedTime "reported_time" TimestampMs [L]

@@ -23,7 +23,8 @@ pub enum KeyError {
     Empty,
     /// A name that is no canonical column.
     #[error(
-        "key column `{name}` is not a canonical column{hint}; one of [decode.columns] cannot be part of a key: map its field to a canonical text column in [decode.fields]"
+        "key column `{name}` is not a canonical column{hint}; one of [decode.columns] cannot be \
+         part of a key: map its field to a canonical text column in [decode.fields]"
     )]
     Unknown {
         /// As written.
@@ -305,7 +306,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "key column `terminal` is not a canonical column; did you mean `terminal_id`?; one of \
-             [decode.columns] cannot be part of a key: map its field to a canonical text column in [decode.fields]"
+             [decode.columns] cannot be part of a key: map its field to a canonical text column \
+             in [decode.fields]"
         );
     }
 }

@@ -23,7 +23,8 @@ pub enum ReferenceError {
     },
     /// A key that cannot be compared with those of records.
     #[error(
-        "the key column `{column}` has type {data_type}; write it as text, as records have it, so that leading zeros survive"
+        "the key column `{column}` has type {data_type}; write it as text, as records have it, so \
+         that leading zeros survive"
     )]
     KeyNotText {
         /// The column.
@@ -51,7 +52,8 @@ pub enum ReferenceError {
     },
     /// A type that expressions cannot read.
     #[error(
-        "column `{column}` has type {data_type}; text, integers, decimals, floats, booleans, dates and times are read: convert it or leave it out"
+        "column `{column}` has type {data_type}; text, integers, decimals, floats, booleans, \
+         dates and times are read: convert it or leave it out"
     )]
     Type {
         /// The column.

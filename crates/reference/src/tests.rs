@@ -336,7 +336,8 @@ fn a_successor_must_have_what_is_read() {
     let second = ReferenceTable::new(&table(columns), &key()).unwrap();
     assert_eq!(
         second.fits(&read).unwrap_err().to_string(),
-        "column `registry_model` is read by catalog or models and is not there; put it back, or change those first"
+        "column `registry_model` is read by catalog or models and is not there; put it back, or \
+         change those first"
     );
     let mut columns = rows();
     columns[2].1 = Arc::new(Int64Array::from(vec![1, 2, 3]));

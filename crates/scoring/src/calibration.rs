@@ -48,7 +48,8 @@ impl Calibration {
                 let pairs = (raw.len(), probability.len());
                 if pairs.0 != pairs.1 || !(2..=POINTS_MAX).contains(&pairs.0) {
                     return Err(format!(
-                        "calibration: {} raw scores and {} probabilities; as many of both are needed, 2 to {POINTS_MAX}",
+                        "calibration: {} raw scores and {} probabilities; as many of both are \
+                         needed, 2 to {POINTS_MAX}",
                         pairs.0, pairs.1
                     ));
                 }

@@ -54,7 +54,8 @@ pub enum ScoringError {
     },
     /// The model was made for another catalog.
     #[error(
-        "model `{model}` was made for catalog {wanted}, this is {found}; train it again on this catalog or run with that one"
+        "model `{model}` was made for catalog {wanted}, this is {found}; train it again on this \
+         catalog or run with that one"
     )]
     Catalog {
         /// The model's name.
@@ -76,7 +77,8 @@ pub enum ScoringError {
     },
     /// A golden row that the model does not reproduce.
     #[error(
-        "{file}: row {row}: expected {what} {expected:?}, got {got:?}; the model is not the one that made these vectors"
+        "{file}: row {row}: expected {what} {expected:?}, got {got:?}; the model is not the one \
+         that made these vectors"
     )]
     Golden {
         /// The file.

@@ -82,7 +82,8 @@ impl LoadContext<'_> {
         for (position, (name, input)) in names.iter().zip(inputs).enumerate() {
             if name != input && are_given {
                 return Err(self.error(format!(
-                    "feature {} is `{name}`, model.toml has `{input}` there; give the inputs in training order",
+                    "feature {} is `{name}`, model.toml has `{input}` there; give the inputs in \
+                     training order",
                     position + 1
                 )));
             }

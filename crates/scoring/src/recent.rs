@@ -68,7 +68,8 @@ impl Recent {
         }
     }
 
-    /// The batches, oldest first. Whoever wants to look at them for long clones the pointers and lets the lane go on.
+    /// The batches, oldest first. Whoever wants to look at them for long clones the pointers and
+    /// lets the lane go on.
     pub fn batches(&self) -> impl Iterator<Item = &Arc<FeatureBatch>> {
         self.batches.iter().map(|(batch, _)| batch)
     }

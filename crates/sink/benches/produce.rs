@@ -40,7 +40,8 @@ fn main() {
         let sink = through_sink(&batch, &servers);
         let plain = plain_send(&batch, &servers);
         println!(
-            "round {round}: encode {encode:.0} ns, sink {sink:.0} ns (hand-over {:.0} ns), plain send {plain:.0} ns per score",
+            "round {round}: encode {encode:.0} ns, sink {sink:.0} ns (hand-over {:.0} ns), plain \
+             send {plain:.0} ns per score",
             sink - encode
         );
     }

@@ -40,7 +40,8 @@ pub enum SinkError {
     },
     /// The client refused a record at once; the same record would be refused again.
     #[error(
-        "a record of {bytes} bytes for topic `{topic}` cannot be sent ({detail}); if it is too large, raise `message.max.bytes` in the sink's `properties` and on the broker"
+        "a record of {bytes} bytes for topic `{topic}` cannot be sent ({detail}); if it is too \
+         large, raise `message.max.bytes` in the sink's `properties` and on the broker"
     )]
     Refused {
         /// The topic.
@@ -76,7 +77,8 @@ pub enum SinkError {
     Closed,
     /// Output was still on its way when the time for flushing was over.
     #[error(
-        "{in_flight} records were not acknowledged within {waited:?}; they will be made again after a restart"
+        "{in_flight} records were not acknowledged within {waited:?}; they will be made again \
+         after a restart"
     )]
     FlushTimeout {
         /// Records on their way.

@@ -143,7 +143,8 @@ fn column_called(name: &str, settings: &DecodeSettings) -> Result<Column, Decode
     Column::from_name(name).ok_or_else(|| match settings.columns.contains_key(name) {
         true => DecodeError::OwnColumn {
             column: name.to_owned(),
-            problem: "is none that [decode.fields] may name: it says itself where its values are, and no event id is derived from it",
+            problem: "is none that [decode.fields] may name: it says itself where its values are, \
+                      and no event id is derived from it",
         },
         false => DecodeError::UnknownColumn {
             name: name.to_owned(),

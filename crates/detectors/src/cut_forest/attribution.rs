@@ -40,7 +40,8 @@ impl Tree {
         }
     }
 
-    /// The same for a point that is held in a leaf: shares are those that it would have if the leaf were not there.
+    /// The same for a point that is held in a leaf: shares are those that it would have if the leaf
+    /// were not there.
     fn attribute_held(&self, point: &[f32], leaf: Link, path: &[u16], sides: &mut [Side]) {
         let mut without: Option<(Vec<f32>, Vec<f32>)> = None;
         let mut below = leaf;
@@ -82,8 +83,8 @@ impl Tree {
     }
 }
 
-/// Mixes in the score of being cut off from a box, by the chance of that, divided among the inputs by how far `point` is
-/// outside; whether it is outside at all.
+/// Mixes in the score of being cut off from a box, by the chance of that, divided among the inputs
+/// by how far `point` is outside; whether it is outside at all.
 fn mix(
     (low, high): (&[f32], &[f32]),
     range: f32,
@@ -97,7 +98,8 @@ fn mix(
     }
     let chance = growth / (growth + f64::from(range));
     let ends = || low.iter().zip(high).zip(point);
-    // Added up in doubles, so that shares add up to 1 better than `growth` does. Only one of the two is above 0.
+    // Added up in doubles, so that shares add up to 1 better than `growth` does. Only one of the
+    // two is above 0.
     let whole: f64 = ends()
         .map(|((low, high), position)| f64::from(outside(*low, *high, *position)))
         .sum();

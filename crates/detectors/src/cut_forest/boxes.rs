@@ -1,7 +1,8 @@
 //! Arithmetic of boxes and points, four inputs at a time.
 //!
-//! Slices are as long as a multiple of [`LANES`]; behind the inputs they are zero, which adds nothing. Sums are taken lane by
-//! lane, in an order that does not depend on what the machine's registers hold.
+//! Slices are as long as a multiple of [`LANES`]; behind the inputs they are zero, which adds
+//! nothing. Sums are taken lane by lane, in an order that does not depend on what the machine's
+//! registers hold.
 
 /// Inputs that are handled together.
 pub(super) const LANES: usize = 4;

@@ -1,5 +1,5 @@
-//! Which rows a tree keeps: weighted sampling without replacement (Efraimidis and Spirakis 2006), where the weight of a
-//! row is e^(decay × its number).
+//! Which rows a tree keeps: weighted sampling without replacement (Efraimidis and Spirakis 2006),
+//! where the weight of a row is e^(decay × its number).
 
 use crate::error::DetectorError;
 use crate::snapshot::{Reader, damaged};
@@ -20,9 +20,9 @@ struct Kept {
     leaf: u16,
 }
 
-/// The weight of a row of which `age`, its number times the decay, is known, by a random number between 0 and 1: the
-/// logarithm of the key u^(1 / e^age), with its sign and order kept. It grows evenly with age, where the key itself would
-/// soon be 1.
+/// The weight of a row of which `age`, its number times the decay, is known, by a random number
+/// between 0 and 1: the logarithm of the key u^(1 / e^age), with its sign and order kept. It grows
+/// evenly with age, where the key itself would soon be 1.
 pub(super) fn weight(unit: f64, age: f64) -> f64 {
     age - libm::log(-libm::log(unit))
 }

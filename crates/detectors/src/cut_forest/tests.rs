@@ -94,8 +94,8 @@ impl Tree {
         chance / (depth as f64 + 1.0) + (1.0 - chance) * below
     }
 
-    /// By how much the depths of all other rows add up to less without this one, and the most that a group of rows around
-    /// it displaces per row of the group.
+    /// By how much the depths of all other rows add up to less without this one, and the most that
+    /// a group of rows around it displaces per row of the group.
     fn displacements(&self, point: &[f32]) -> (f64, f64) {
         let mut path = Vec::new();
         let leaf = self.descend(point, &mut path).unwrap();

@@ -5,8 +5,8 @@ use super::clone_with_room;
 
 /// A binary tree over at most as many points as it was made for.
 ///
-/// Rows that are equal share a leaf. Below a node, rows with a position of at most the cut are left and others right, and
-/// both sides have rows, so the way to any row follows from its positions.
+/// Rows that are equal share a leaf. Below a node, rows with a position of at most the cut are left
+/// and others right, and both sides have rows, so the way to any row follows from its positions.
 #[derive(Debug)]
 pub(super) struct Tree {
     inputs: usize,
@@ -241,7 +241,8 @@ impl Tree {
         (self.nodes.len() - 1) as u16
     }
 
-    /// Lets the place of a leaf that nothing leads to be taken by another. Its positions are there until then.
+    /// Lets the place of a leaf that nothing leads to be taken by another. Its positions are there
+    /// until then.
     pub(super) fn vacate_leaf(&mut self, leaf: u16) {
         self.vacant_leaves.push(leaf);
     }

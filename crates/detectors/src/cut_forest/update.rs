@@ -1,5 +1,5 @@
-//! How a tree takes a row in and gives one up: afterwards it is distributed as if it had been drawn for the rows that it
-//! holds (theorems of the paper on insertion and deletion).
+//! How a tree takes a row in and gives one up: afterwards it is distributed as if it had been drawn
+//! for the rows that it holds (theorems of the paper on insertion and deletion).
 
 use super::boxes::{growth, outside, touches};
 use super::tree::{Link, Node, Place, Tree};
@@ -95,8 +95,8 @@ impl Tree {
         }
     }
 
-    /// Where a random cut of the box grown to `point`, which is `growth` outside, separates the two; nothing if it cuts the
-    /// box itself.
+    /// Where a random cut of the box grown to `point`, which is `growth` outside, separates the
+    /// two; nothing if it cuts the box itself.
     fn cut_off(
         &self,
         link: Link,

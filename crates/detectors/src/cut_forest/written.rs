@@ -1,5 +1,5 @@
-//! A tree as bytes: its nodes and leaves, each node before what is left and then what is right below it. Boxes and masses
-//! follow from these, so they are not written.
+//! A tree as bytes: its nodes and leaves, each node before what is left and then what is right
+//! below it. Boxes and masses follow from these, so they are not written.
 
 use super::tree::{Link, Node, Place, Tree};
 use crate::error::DetectorError;
@@ -39,8 +39,8 @@ impl Tree {
         order
     }
 
-    /// Reads a tree with room for `rows_max` rows whose leaves, in the order in which they come, stand for so many rows
-    /// each: for `rows_max` at most in all, and for at least one each.
+    /// Reads a tree with room for `rows_max` rows whose leaves, in the order in which they come,
+    /// stand for so many rows each: for `rows_max` at most in all, and for at least one each.
     pub(super) fn read(
         reader: &mut Reader<'_>,
         inputs: usize,

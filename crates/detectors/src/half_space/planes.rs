@@ -22,8 +22,9 @@ const _: () = assert!(
 pub(super) struct Planes {
     trees: usize,
     height: usize,
-    /// Per group of trees 2^height times the same node of each: the root at 1, the children of node n at 2n and 2n + 1,
-    /// nothing at 0. Children beyond the end are leaves. The last group may lack trees; what is there is not looked at.
+    /// Per group of trees 2^height times the same node of each: the root at 1, the children of node
+    /// n at 2n and 2n + 1, nothing at 0. Children beyond the end are leaves. The last group may
+    /// lack trees; what is there is not looked at.
     thresholds: Vec<[f64; LANES]>,
     /// Features of the same nodes, apart from the thresholds: so few bytes are always near.
     features: Vec<[u8; LANES]>,
@@ -37,9 +38,10 @@ pub(super) struct Plane {
 }
 
 impl Planes {
-    /// Random trees over `inputs` positions between 0 and 1, drawn as river draws them: a feature in proportion to the
-    /// extent that it still has at the node, a threshold evenly within that, but for the padding; left before right,
-    /// depth first, tree after tree, feature before threshold, from one sequence.
+    /// Random trees over `inputs` positions between 0 and 1, drawn as river draws them: a feature
+    /// in proportion to the extent that it still has at the node, a threshold evenly within that,
+    /// but for the padding; left before right, depth first, tree after tree, feature before
+    /// threshold, from one sequence.
     pub(super) fn draw(seed: u64, trees: usize, height: usize, inputs: usize) -> Self {
         let mut random = SplitMix64::new(seed);
         let mut planes = Self::empty(trees, height);

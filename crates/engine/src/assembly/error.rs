@@ -33,7 +33,8 @@ pub enum AssemblyError {
     },
     /// A feature that would hide a column of the site's own.
     #[error(
-        "stage `{stage}` has a feature `{feature}`, and [decode.columns] a column of that name; rename one of them"
+        "stage `{stage}` has a feature `{feature}`, and [decode.columns] a column of that name; \
+         rename one of them"
     )]
     OwnColumnTwice {
         /// The feature.

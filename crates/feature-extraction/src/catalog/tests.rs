@@ -69,15 +69,19 @@ fn errors_name_the_feature_and_the_nearest_name() {
         ),
         (
             feature(
-                "aggregate = \"quantile\"\nquantile = 0.5\ncolumn = \"amount_minor\"\nwindow = \"30d\"\nresolution = \"1d\"",
+                "aggregate = \"quantile\"\nquantile = 0.5\ncolumn = \"amount_minor\"\n\
+                 window = \"30d\"\nresolution = \"1d\"",
             ),
-            "feature `f`: `quantile` needs every record of its window by itself and takes no `resolution`; remove it and give a `half_life` in place of the window, or a shorter window, or use one of count,",
+            "feature `f`: `quantile` needs every record of its window by itself and takes no \
+             `resolution`; remove it and give a `half_life` in place of the window, or a shorter \
+             window, or use one of count,",
         ),
         (
             feature(
                 "aggregate = \"entropy\"\ncolumn = \"bin\"\nwindow = \"30d\"\nresolution = \"1d\"",
             ),
-            "feature `f`: `entropy` needs every record of its window by itself and takes no `resolution`; remove it and give a shorter window, or use one of count,",
+            "feature `f`: `entropy` needs every record of its window by itself and takes no \
+             `resolution`; remove it and give a shorter window, or use one of count,",
         ),
         (
             feature("aggregate = \"value\"\nexpression = \"amount_minor\"\nresolution = \"1d\""),
@@ -85,9 +89,11 @@ fn errors_name_the_feature_and_the_nearest_name() {
         ),
         (
             feature(
-                "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"30d\"\nresolution = \"1d\"\nlast = 3",
+                "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"30d\"\n\
+                 resolution = \"1d\"\nlast = 3",
             ),
-            "feature `f`: `last` looks at single records, which a `resolution` does not keep; remove one of them",
+            "feature `f`: `last` looks at single records, which a `resolution` does not keep; \
+             remove one of them",
         ),
     ];
     for (text, expected) in cases {

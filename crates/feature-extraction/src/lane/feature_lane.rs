@@ -112,9 +112,9 @@ impl FeatureLane {
         }
     }
 
-    /// The lane giving features of records of other kinds than transactions alone. What a record changes does
-    /// not depend on it: a kind that no feature reads changes nothing, whether or not it is scored, so repeats
-    /// of such records are not recognised.
+    /// The lane giving features of records of other kinds than transactions alone. What a record
+    /// changes does not depend on it: a kind that no feature reads changes nothing, whether or not
+    /// it is scored, so repeats of such records are not recognised.
     #[must_use]
     pub fn scoring(mut self, scored: RecordKinds) -> Self {
         self.scored = scored;

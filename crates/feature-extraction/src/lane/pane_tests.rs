@@ -26,9 +26,12 @@ const FEATURES: [&str; 12] = [
     "aggregate = \"max\"\ncolumn = \"lat\"\nwindow = \"3h\"\nresolution = \"11m\"\ndelay = \"5m\"",
     "aggregate = \"max\"\ncolumn = \"amount_minor\"\nwindow = \"10m\"",
     "aggregate = \"distinct\"\ncolumn = \"card_token\"\nwindow = \"5h\"\nresolution = \"1h\"",
-    "aggregate = \"distinct\"\ncolumn = \"card_token\"\nwindow = \"90m\"\nresolution = \"13m\"\ndelay = \"5m\"",
-    "aggregate = \"distinct\"\ncolumns = [\"card_token\", \"amount_minor\"]\nwindow = \"4h\"\nresolution = \"10m\"\nexclude_current = true",
-    "aggregate = \"distinct\"\ncolumn = \"response_code\"\nfilter = \"amount_minor > 1000\"\nwindow = \"5h\"\nresolution = \"30m\"",
+    "aggregate = \"distinct\"\ncolumn = \"card_token\"\nwindow = \"90m\"\nresolution = \"13m\"\n\
+     delay = \"5m\"",
+    "aggregate = \"distinct\"\ncolumns = [\"card_token\", \"amount_minor\"]\nwindow = \"4h\"\n\
+     resolution = \"10m\"\nexclude_current = true",
+    "aggregate = \"distinct\"\ncolumn = \"response_code\"\nfilter = \"amount_minor > 1000\"\n\
+     window = \"5h\"\nresolution = \"30m\"",
 ];
 
 /// An exact window that keeps every record.

@@ -111,7 +111,8 @@ fn equals_the_definition() {
 
 #[test]
 fn many_distinct_values_are_estimated() {
-    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"distinct\"\nwindow = \"10s\"\ncolumn = \"card_token\"\n";
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"distinct\"\n\
+                   window = \"10s\"\ncolumn = \"card_token\"\n";
     let events: Vec<Event> = (0..30_000)
         .map(|number| Event {
             card_token: Some(format!("card {number}")),
@@ -137,8 +138,9 @@ fn many_distinct_values_are_estimated() {
 /// A window with an estimate is moved to where a record that comes again had it, and back.
 #[test]
 fn what_comes_again_is_told_what_it_was_told_before() {
-    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"distinct\"\nwindow = \"10s\"\ncolumn = \"card_token\"\n\
-        [[feature]]\nname = \"z\"\naggregate = \"robust_z\"\nwindow = \"10s\"\ncolumn = \"amount_minor\"\n";
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"distinct\"\n\
+                   window = \"10s\"\ncolumn = \"card_token\"\n[[feature]]\nname = \"z\"\n\
+                   aggregate = \"robust_z\"\nwindow = \"10s\"\ncolumn = \"amount_minor\"\n";
     let once: Vec<Event> = (0..25_000)
         .map(|number| Event {
             // Many are new, then few are, then many again.

@@ -25,8 +25,8 @@ pub enum Begin {
     At(i64),
 }
 
-/// What a group's member is told. Every method runs on the thread that calls [`crate::GroupClient::serve`] and
-/// must not call it.
+/// What a group's member is told. Every method runs on the thread that calls
+/// [`crate::GroupClient::serve`] and must not call it.
 pub trait GroupEvents: Send + Sync {
     /// `sources` are ours from now on. Gives where to begin in each that is to be read at once; the
     /// others are read after [`crate::GroupClient::begin`].

@@ -1,9 +1,9 @@
 //! Kind `logistic`: raw = intercept + Σ coefficient × (x − mean) / scale, probability = 1/(1 + e^−raw).
 //!
-//! TOML or, where the artefact's name ends in `.json`, JSON of the same fields: `intercept`, and one `term` per
-//! input. `mean` and `scale` are those of scikit-learn's `StandardScaler` (`mean_`, `scale_`), `coefficient` and
-//! `intercept` those of the `LogisticRegression` after it (`coef_[0]`, `intercept_[0]`); of a regression that was
-//! fitted on plain inputs they stay away.
+//! TOML or, where the artefact's name ends in `.json`, JSON of the same fields: `intercept`, and
+//! one `term` per input. `mean` and `scale` are those of scikit-learn's `StandardScaler` (`mean_`,
+//! `scale_`), `coefficient` and `intercept` those of the `LogisticRegression` after it (`coef_[0]`,
+//! `intercept_[0]`); of a regression that was fitted on plain inputs they stay away.
 //!
 //! A missing x counts as `missing`, which is the mean unless stated. A contribution is an input's
 //! term; all terms of a row sum to the raw score less the intercept.

@@ -6,13 +6,14 @@
 //! `flag` is not among those of the configuration, or the event time of the row is before `from` or not
 //! before `until`.
 //!
-//! A rule of probability p and weight w has the evidence e = −w ln(1 − p). All rules that fire *count*, but of
-//! a group that combines by `max` only the one of the most evidence does, the first of equals: rules that see
-//! the same thing are no independent witnesses. With E the sum of e over the rules that count, the
-//! probability of the row is 1 − e^−E (the noisy-or 1 − Π(1 − p) where weights are 1), its raw score the
-//! log-odds of that; `prior` and its log-odds where no rule fires. The contribution of a rule that counts is
-//! its share e / E of the raw score less the prior's, so contributions of a row sum to that; a rule that
-//! fires without counting contributes 0, is told nevertheless and may raise an alert.
+//! A rule of probability p and weight w has the evidence e = −w ln(1 − p). All rules that fire
+//! *count*, but of a group that combines by `max` only the one of the most evidence does, the first
+//! of equals: rules that see the same thing are no independent witnesses. With E the sum of e over
+//! the rules that count, the probability of the row is 1 − e^−E (the noisy-or 1 − Π(1 − p) where
+//! weights are 1), its raw score the log-odds of that; `prior` and its log-odds where no rule
+//! fires. The contribution of a rule that counts is its share e / E of the raw score less the
+//! prior's, so contributions of a row sum to that; a rule that fires without counting contributes
+//! 0, is told nevertheless and may raise an alert.
 
 mod evaluate;
 mod file;

@@ -295,7 +295,8 @@ fn golden_vectors_of_a_learner_are_a_sequence() {
     let message = |rows: &str| check(rows).unwrap_err().to_string();
     let found = message(&rows("16", "0.25"));
     // All rows of the window are where this one is: it earns all there is to earn.
-    let expected = "golden.json: row 2: expected raw score 0.25, got 0.0; the model is not the one that made these vectors";
+    let expected = "golden.json: row 2: expected raw score 0.25, got 0.0; the model is not the \
+                    one that made these vectors";
     assert_eq!(found, expected);
     let found = message(&rows("16", "0.0"));
     assert!(

@@ -44,56 +44,67 @@ fn loading_refuses_with_a_remedy() {
         &RULES_TOML.replace("\"rules\"", "\"rule\""),
         &rules,
         &expect![
-            "model.toml: unknown kind `rule`; did you mean `rules`?; known are half_space_trees, isolation_forest, lightgbm, logistic, random_cut_forest, rules, xgboost, ensemble"
+            "model.toml: unknown kind `rule`; did you mean `rules`?; known are half_space_trees, \
+             isolation_forest, lightgbm, logistic, random_cut_forest, rules, xgboost, ensemble"
         ],
     );
     check_error(
         &RULES_TOML.replace("version", "versoin"),
         &rules,
         &expect![
-            "model.toml: line 3: unknown field `versoin`, expected one of `name`, `version`, `kind`, `artefact`, `catalog`, `catalog_version`, `inputs`, `golden`, `card`, `output`, `calibration`, `ensemble`, `reasons`; did you mean `version`?"
+            "model.toml: line 3: unknown field `versoin`, expected one of `name`, `version`, \
+             `kind`, `artefact`, `catalog`, `catalog_version`, `inputs`, `golden`, `card`, \
+             `output`, `calibration`, `ensemble`, `reasons`; did you mean `version`?"
         ],
     );
     check_error(
         RULES_TOML,
         &[("rule.toml", RULES)],
         &expect![
-            "model `terminal-rules` names the file `rules.toml`, which is not beside model.toml; did you mean `rule.toml`?"
+            "model `terminal-rules` names the file `rules.toml`, which is not beside model.toml; \
+             did you mean `rule.toml`?"
         ],
     );
     check_error(
         &with("catalog = \"card\""),
         &rules,
         &expect![
-            "model `terminal-rules` was made for catalog `card`, this is `terminal`; train it again on this catalog or run with that one"
+            "model `terminal-rules` was made for catalog `card`, this is `terminal`; train it \
+             again on this catalog or run with that one"
         ],
     );
     check_error(
         &with("catalog_version = \"abc\""),
         &rules,
         &expect![
-            "model `terminal-rules` was made for catalog `abc`, this is `c0ffee`; train it again on this catalog or run with that one"
+            "model `terminal-rules` was made for catalog `abc`, this is `c0ffee`; train it again \
+             on this catalog or run with that one"
         ],
     );
     check_error(
         &with("inputs = [\"count_24\"]"),
         &rules,
         &expect![
-            "model `terminal-rules` reads `count_24`, which the catalog does not have; did you mean `count_24h`?"
+            "model `terminal-rules` reads `count_24`, which the catalog does not have; did you \
+             mean `count_24h`?"
         ],
     );
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("ratio_5m >", "rate_5m >"))],
         &expect![
-            "rules.toml: rule `CARD_ENUMERATION`: unknown column `decline_rate_5m` at character 1; did you mean `decline_ratio_5m`?"
+            "rules.toml: rule `CARD_ENUMERATION`: unknown column `decline_rate_5m` at character \
+             1; did you mean `decline_ratio_5m`?"
         ],
     );
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("threshold", "treshold"))],
         &expect![
-            "rules.toml: line 11: unknown field `treshold`, expected one of `code`, `typology`, `severity`, `group`, `enabled`, `flag`, `from`, `until`, `when`, `all`, `any`, `min_count`, `probability`, `weight`, `cooldown`, `feature`, `baseline`, `threshold`, `window`, `words`, `action`; did you mean `threshold`?"
+            "rules.toml: line 11: unknown field `treshold`, expected one of `code`, `typology`, \
+             `severity`, `group`, `enabled`, `flag`, `from`, `until`, `when`, `all`, `any`, \
+             `min_count`, `probability`, `weight`, `cooldown`, `feature`, `baseline`, \
+             `threshold`, `window`, `words`, `action`; did you mean `threshold`?"
         ],
     );
     check_error(
@@ -108,7 +119,8 @@ fn loading_refuses_with_a_remedy() {
         LOGISTIC_TOML,
         &[("line.toml", LOGISTIC), ("golden.json", &wrong)],
         &expect![
-            "golden.json: row 1: expected raw score -1.25, got -1.0; the model is not the one that made these vectors"
+            "golden.json: row 1: expected raw score -1.25, got -1.0; the model is not the one \
+             that made these vectors"
         ],
     );
     let text_input = LOGISTIC_TOML.replace("\"amount_minor\"", "\"mcc\"");

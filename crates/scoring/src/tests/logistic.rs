@@ -20,7 +20,8 @@ fn coefficients_are_read_from_json_too() {
     assert_eq!(files(json).unwrap().info().kind, "logistic");
     let error = |json: &str| files(json).unwrap_err().to_string();
     expect![
-        "line.json: unknown field `maen`, expected one of `input`, `coefficient`, `mean`, `scale`, `missing` at line 4 column 64; did you mean `mean`?"
+        "line.json: unknown field `maen`, expected one of `input`, `coefficient`, `mean`, \
+         `scale`, `missing` at line 4 column 64; did you mean `mean`?"
     ]
     .assert_eq(&error(&json.replace("mean", "maen")));
     expect!["line.json: expected value at line 1 column 1"].assert_eq(&error("intercept = -3.0"));

@@ -106,7 +106,8 @@ fn refuses_features_in_another_order() {
     let model = MODEL.replacen("count_24h decline", "count_24h other", 1);
     let error = load(MODEL_TOML, &[("model.txt", &model)]).unwrap_err();
     expect![
-        "model.txt: feature 2 is `other_ratio_5m`, model.toml has `decline_ratio_5m` there; give the inputs in training order"
+        "model.txt: feature 2 is `other_ratio_5m`, model.toml has `decline_ratio_5m` there; give \
+         the inputs in training order"
     ]
     .assert_eq(&error.to_string());
 }

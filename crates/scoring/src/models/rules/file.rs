@@ -114,7 +114,8 @@ impl<'de> Deserialize<'de> for Moment {
         };
         if time.date.is_none() || time.time.is_none() || time.offset.is_none() {
             return Err(D::Error::custom(format!(
-                "`{time}` lacks its date, time of day or offset from UTC; write for example \"2026-01-31T00:00:00Z\""
+                "`{time}` lacks its date, time of day or offset from UTC; write for \
+                 example \"2026-01-31T00:00:00Z\""
             )));
         }
         Ok(Self(time))

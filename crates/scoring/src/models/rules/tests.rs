@@ -77,7 +77,8 @@ type Groups = Vec<(bool, bool)>;
 impl Given {
     fn toml(&self, number: usize) -> String {
         let mut out = format!(
-            "[[rule]]\ncode = \"R{number}\"\nseverity = \"info\"\nprobability = {:?}\nfeature = \"count_24h\"\nwords = \"w\"\n",
+            "[[rule]]\ncode = \"R{number}\"\nseverity = \"info\"\nprobability = {:?}\n\
+             feature = \"count_24h\"\nwords = \"w\"\n",
             self.probability
         );
         let list = |terms: &Vec<Term>| {

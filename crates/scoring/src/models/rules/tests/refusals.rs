@@ -7,7 +7,8 @@ use super::*;
 /// One rule with these lines, after these groups.
 fn one(lines: &str) -> String {
     format!(
-        "[[group]]\nname = \"readers\"\n\n[[rule]]\ncode = \"R\"\nseverity = \"info\"\nprobability = 0.5\nfeature = \"count_24h\"\nwords = \"w\"\n{lines}\n"
+        "[[group]]\nname = \"readers\"\n\n[[rule]]\ncode = \"R\"\nseverity = \"info\"\n\
+         probability = 0.5\nfeature = \"count_24h\"\nwords = \"w\"\n{lines}\n"
     )
 }
 
@@ -70,7 +71,8 @@ fn refusals_say_what_to_do() {
     refused(
         "when = \"count_24h > 1\"\nweight = 0.001",
         &expect![
-            "r.toml: rule `R`: probability must be above the prior 0.001 and below 1, weight 0.001 makes it 0.0006929070095474781"
+            "r.toml: rule `R`: probability must be above the prior 0.001 and below 1, weight \
+             0.001 makes it 0.0006929070095474781"
         ],
     );
     refused(
