@@ -69,7 +69,7 @@ fn card_present(criterion: &mut Criterion<CpuTime>) {
             });
             let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
             for _ in 0..u64::from(TERMINALS) * 40 / BATCH_RECORDS as u64 {
-                black_box(lane.process(stream.batch(BATCH_RECORDS)));
+                black_box(lane.process(stream.batch(BATCH_RECORDS)).unwrap());
             }
             report(&lane);
             (stream, lane)

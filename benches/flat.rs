@@ -63,7 +63,7 @@ fn us_per_record((stream, lane): &mut (Stream, FeatureLane)) -> f64 {
     let batch = stream.batch(BATCH_RECORDS);
     let time = CpuTime::new();
     let start = time.start();
-    let features = lane.process(batch);
+    let features = lane.process(batch).unwrap();
     let taken_ns = time.end(start);
     black_box(features);
     taken_ns as f64 / 1000.0 / BATCH_RECORDS as f64

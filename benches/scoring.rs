@@ -92,7 +92,7 @@ impl Case {
             );
             self.offset += 1;
         }
-        self.lane.process(self.decoder.decode(&raw).events)
+        self.lane.process(self.decoder.decode(&raw).events).unwrap()
     }
 }
 

@@ -155,7 +155,7 @@ pub fn lane(keys: u64, live: u64) -> (Stream, FeatureLane) {
     let mut lane = FeatureLane::new(plan, KeySpec::terminal(), 0);
     let mut stream = Stream::new(keys, live);
     for _ in 0..keys * live * 5 / 4 / BATCH_RECORDS as u64 + 1 {
-        black_box(lane.process(stream.batch(BATCH_RECORDS)));
+        black_box(lane.process(stream.batch(BATCH_RECORDS)).unwrap());
     }
     report(&lane);
     (stream, lane)

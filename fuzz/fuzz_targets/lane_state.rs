@@ -68,7 +68,7 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 /// Each part of a lane that holds something, and its snapshot; the lane's own is the last.
 static WRITTEN: LazyLock<Vec<(usize, Vec<u32>)>> = LazyLock::new(|| {
     let mut lane = lane();
-    lane.process(batch(0..BEFORE));
+    lane.process(batch(0..BEFORE)).unwrap();
     let mut parts: Vec<_> = (0..=FeatureLane::BUCKETS)
         .map(|part| (part, snapshot(&lane, part)))
         .collect();
@@ -101,7 +101,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         return;
     }
-    lane.process(batch(BEFORE..BEFORE + AFTER));
+    lane.process(batch(BEFORE..BEFORE + AFTER)).unwrap();
     for part in 0..=FeatureLane::BUCKETS {
         self::snapshot(&lane, part);
     }

@@ -169,7 +169,10 @@ impl Chain {
         }
         let decoded = self.decoder.decode(&raw);
         assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
-        let features = self.lane.process(decoded.events);
+        let features = self
+            .lane
+            .process(decoded.events)
+            .expect("columns of one length");
         self.scorer.score(features, &ScoreContext::default())
     }
 }

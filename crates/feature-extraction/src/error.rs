@@ -2,7 +2,7 @@
 
 use tillwatch_records::error::Remedy;
 
-/// Why a catalog or the settings were refused. Folding records cannot fail.
+/// Why a catalog or the settings were refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FeatureError {
     /// The text is not TOML, or a value has the wrong type.

@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, MutableArrayData, RecordBatch, StringArray,
-    StructArray, make_array,
+    ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use arrow::datatypes::Fields;
-use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags, RecordKind, RecordKinds};
+use arrow::compute::{filter, filter_record_batch};
+use arrow::error::ArrowError;
+use tillwatch_records::{Emissions, EventBatch, FeatureBatch, Flags, RecordKinds};
 
 use crate::plan::Plan;
 
@@ -56,7 +56,7 @@ impl Columns {
     }
 
     /// One `Float64` column per feature.
-    pub(crate) fn finish(self, plan: &Plan) -> RecordBatch {
+    pub(crate) fn finish(self, plan: &Plan) -> Result<RecordBatch, ArrowError> {
         let (rows, stride) = (self.rows, self.stride);
         let groups = self.groups.into_iter().map(Buffer::from_vec);
         let columns = groups.flat_map(|group| {
@@ -74,17 +74,10 @@ impl Columns {
                 Arc::new(Float64Array::new(values, nulls))
             })
         });
-        batch_of(plan.schema().fields(), columns.collect(), rows)
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::clone(plan.schema());
+        RecordBatch::try_new_with_options(schema, columns.collect(), &options)
     }
-}
-
-/// A batch of `columns`, which fit `fields` and have `rows` rows each. Whoever makes the columns makes
-/// them for these fields, so that there is nothing here to refuse.
-fn batch_of(fields: &Fields, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    if fields.is_empty() {
-        return StructArray::new_empty_fields(rows, None).into();
-    }
-    StructArray::new(fields.clone(), columns, None).into()
 }
 
 /// The batch of the scored records alone; `features` and `flags` hold only those already.
@@ -94,68 +87,39 @@ pub(crate) fn keep_scored(
     features: RecordBatch,
     flags: Vec<Flags>,
     scored: RecordKinds,
-) -> FeatureBatch {
+) -> Result<FeatureBatch, ArrowError> {
     if flags.len() == events.len() {
-        return FeatureBatch {
+        return Ok(FeatureBatch {
             emissions: Emissions::of_records(keys, &events, scored),
             events,
             features,
             flags,
-        };
+        });
     }
-    let kept = runs(&events.kinds, scored);
-    let pick = |values: &[i64]| -> Vec<i64> {
-        let runs = kept.iter().map(|run| &values[run.clone()]);
-        runs.flatten().copied().collect()
-    };
-    let keep_rows = |batch: &RecordBatch| {
-        let columns = batch.columns().iter();
-        let columns = columns.map(|column| keep(column, &kept, flags.len()));
-        batch_of(batch.schema_ref().fields(), columns.collect(), flags.len())
-    };
-    let keys = keep(&keys, &kept, flags.len()).as_string::<i32>().clone();
-    let kinds = events.kinds.iter().copied();
+    let kinds = events.kinds.iter();
+    let is_kept: BooleanArray = kinds.map(|kind| Some(scored.contains(*kind))).collect();
+    let keys = filter(&keys, &is_kept)?.as_string::<i32>().clone();
+    let joined = events.joined.as_ref();
+    let joined = joined.map(|joined| filter_record_batch(joined, &is_kept));
     let events = EventBatch {
-        offsets: pick(&events.offsets),
-        record_timestamps_ms: pick(&events.record_timestamps_ms),
-        kinds: kinds.filter(|kind| scored.contains(*kind)).collect(),
-        columns: keep_rows(&events.columns),
-        joined: events.joined.as_ref().map(keep_rows),
+        offsets: pick(&events.offsets, &is_kept),
+        record_timestamps_ms: pick(&events.record_timestamps_ms, &is_kept),
+        kinds: pick(&events.kinds, &is_kept),
+        columns: filter_record_batch(&events.columns, &is_kept)?,
+        joined: joined.transpose()?,
         source: events.source,
         projection: events.projection,
     };
-    FeatureBatch {
+    Ok(FeatureBatch {
         emissions: Emissions::of_records(keys, &events, scored),
         events,
         features,
         flags,
-    }
+    })
 }
 
-/// Runs of neighbouring rows that are kept.
-fn runs(kinds: &[RecordKind], scored: RecordKinds) -> Vec<Range<usize>> {
-    let mut start = 0;
-    let of_a_kind = kinds.chunk_by(|a, b| a == b).map(|run| {
-        let rows = start..start + run.len();
-        start = rows.end;
-        (run, rows)
-    });
-    of_a_kind
-        .filter(|(run, _)| run.first().is_some_and(|kind| scored.contains(*kind)))
-        .map(|(_, rows)| rows)
-        .collect()
-}
-
-/// The rows of `array` in `runs`, which are `rows` together.
-fn keep(array: &dyn Array, runs: &[Range<usize>], rows: usize) -> ArrayRef {
-    let data = array.to_data();
-    let mut kept = MutableArrayData::new(vec![&data], false, rows);
-    for run in runs {
-        #[expect(
-            deprecated,
-            reason = "a part of an array does not overflow what the array itself keeps to"
-        )]
-        kept.extend(0, run.start, run.end);
-    }
-    make_array(kept.freeze())
+fn pick<T: Copy>(values: &[T], is_kept: &BooleanArray) -> Vec<T> {
+    let pairs = values.iter().zip(is_kept.values());
+    let kept = pairs.filter(|(_, is_kept)| *is_kept);
+    kept.map(|(value, _)| *value).collect()
 }

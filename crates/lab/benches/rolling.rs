@@ -184,7 +184,7 @@ fn stream(batches: &[EventBatch]) -> Result<Vec<RecordBatch>> {
     let mut lane = FeatureLane::new(Arc::new(plan), key, 0);
     let batches = batches.iter();
     Ok(batches
-        .map(|batch| lane.process(batch.clone()).features)
+        .map(|batch| lane.process(batch.clone()).unwrap().features)
         .collect())
 }
 

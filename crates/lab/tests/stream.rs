@@ -108,7 +108,7 @@ fn ours(events: &EventBatch, allowed_lateness: &str, refused: &[bool]) -> Record
             columns: events.columns.slice(start, end - start),
             ..events.clone()
         };
-        let features = lane.process(part);
+        let features = lane.process(part).unwrap();
         for (flags, late) in features.flags.iter().zip(&refused[start..end]) {
             let expected = if *late { Flags::LATE } else { Flags::empty() };
             assert_eq!(*flags, expected);

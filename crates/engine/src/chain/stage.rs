@@ -72,6 +72,7 @@ impl Stage {
     /// Folds a batch and gives its scored records with the features of all stages.
     pub(super) fn fold(&mut self, staged: Staged) -> Result<FeatureBatch, ChainError> {
         let made = self.lane.process(staged.events);
+        let made = made.map_err(|source| self.misfit(source))?;
         let Some(before) = staged.passed else {
             return Ok(made);
         };

@@ -71,8 +71,8 @@ fn records(range: std::ops::Range<i64>) -> EventBatch {
 #[test]
 fn a_chain_gives_what_its_stages_give_alone() {
     let alone = [
-        terminal().process(records(0..100)),
-        card().process(records(0..100)),
+        terminal().process(records(0..100)).unwrap(),
+        card().process(records(0..100)).unwrap(),
     ];
     let mut columns = alone[0].features.columns().to_vec();
     columns.extend(alone[1].features.columns().iter().cloned());
@@ -169,7 +169,7 @@ fn what_does_not_fit_the_records_fails_instead_of_going_on_without() {
         "{error}"
     );
 
-    let features = terminal().process(records(0..90)).features;
+    let features = terminal().process(records(0..90)).unwrap().features;
     let error = spread::spread(&records(0..100), RecordKinds::TRANSACTIONS, &features, &[0])
         .unwrap_err()
         .to_string();

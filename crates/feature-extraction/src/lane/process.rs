@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, RecordKind};
 
 use super::batch::{Batch, Chunk, id_of, key_of};
@@ -19,7 +20,11 @@ impl FeatureLane {
     /// arrival. A record is in its own windows where its kind counts there. Rows must come in offset order. A
     /// record without a key is taken as one of the key of empty text, and event times outside what decoding
     /// accepts are moved to its nearest bound.
-    pub fn process(&mut self, events: EventBatch) -> FeatureBatch {
+    ///
+    /// # Errors
+    /// Fails when the columns of `events` are not of one length. Its records are folded then, so the lane's
+    /// state is ahead of what was given.
+    pub fn process(&mut self, events: EventBatch) -> Result<FeatureBatch, ArrowError> {
         let plan = Arc::clone(&self.plan);
         let keys = self.key.of(&events);
         let inputs = Inputs::new(&plan, &events);
@@ -51,7 +56,7 @@ impl FeatureLane {
             taken.finish(&plan, batch.inputs, &mut columns, first);
             start = end;
         }
-        let features = columns.finish(&plan);
+        let features = columns.finish(&plan)?;
         crate::output::keep_scored(events, keys, features, flags, self.scored)
     }
 

@@ -55,7 +55,7 @@ fn what_else_is_scored_changes_nothing_of_transactions() {
         let alone = folded(&case, RecordKinds::TRANSACTIONS);
         let mut kinds = Vec::new();
         let mut lane = lane(&case.catalog(), &engine(&case.settings), 0).scoring(all);
-        let batch = lane.process(stream::batch(&case.events, 0));
+        let batch = lane.process(stream::batch(&case.events, 0)).unwrap();
         for (row, cause) in batch.emissions.causes.iter().enumerate() {
             assert_eq!(*cause, Cause::Record(batch.events.kinds[row]));
             kinds.push(batch.events.kinds[row]);

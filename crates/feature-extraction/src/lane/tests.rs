@@ -53,7 +53,9 @@ pub(super) fn fold(
 ) -> Vec<OracleRow> {
     let mut all = Vec::new();
     for piece in pieces {
-        let out = lane.process(stream::batch(&events[piece.clone()], piece.start as i64));
+        let out = lane
+            .process(stream::batch(&events[piece.clone()], piece.start as i64))
+            .unwrap();
         assert_eq!(out.events.len(), out.len());
         let mut kinds = out.events.kinds.iter();
         assert!(kinds.all(|kind| lane.scored().contains(*kind)));
@@ -349,7 +351,7 @@ fn keeps_the_memory_budget_under_a_flood_of_keys() {
 }
 
 fn fold_part(lane: &mut FeatureLane, events: &[Event], offset: i64) -> Vec<OracleRow> {
-    rows(&lane.process(stream::batch(events, offset)))
+    rows(&lane.process(stream::batch(events, offset)).unwrap())
 }
 
 #[test]
@@ -404,12 +406,12 @@ fn an_empty_batch_and_missing_columns_are_fine() {
         &EngineSettings::default(),
         0,
     );
-    assert!(lane.process(stream::batch(&[], 0)).is_empty());
+    assert!(lane.process(stream::batch(&[], 0)).unwrap().is_empty());
     let mut batch = stream::batch(&[sale("a", 0, START_MS)], 0);
     let projection = tillwatch_records::Projection::new([Column::EventTime]);
     batch.columns = batch.columns.project(&[1]).unwrap();
     batch.projection = Arc::new(projection);
-    let out = lane.process(batch);
+    let out = lane.process(batch).unwrap();
     assert_eq!(rows(&out)[0].values[0], Some(1.0));
 }
 

@@ -75,7 +75,7 @@ fn measured(plan: Plan, per_day: f64) -> f64 {
     let records = (per_day * days * keys as f64) as u64;
     for _ in 0..records / BATCH_RECORDS + 1 {
         let drawn: Vec<u64> = (0..BATCH_RECORDS).map(|_| source.draw(keys)).collect();
-        lane.process(source.batch(&drawn));
+        lane.process(source.batch(&drawn)).unwrap();
     }
     let stats = lane.stats();
     assert!(stats.keys * 100 >= keys * 99, "nearly every key was drawn");
