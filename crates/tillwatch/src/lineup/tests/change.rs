@@ -45,7 +45,7 @@ fn a_change_takes_effect_between_two_batches_and_says_where() {
         })
         .collect();
     assert_eq!(versions, expected);
-    // A lane that had nothing to do meanwhile takes what is in force, once.
+    // A lane that had nothing to do meanwhile takes the active models, once.
     assert_eq!(score(&mut other, 0, 1).versions.model, "rules@1");
 
     let lines = place.audit();
