@@ -1,6 +1,7 @@
 //! Which rows a tree keeps: weighted sampling without replacement (Efraimidis and Spirakis 2006),
 //! where the weight of a row is e^(decay × its number).
 
+use super::room::clone_with_room;
 use crate::error::DetectorError;
 use crate::snapshot::{Reader, damaged};
 
@@ -31,7 +32,7 @@ impl Clone for Sampler {
     fn clone(&self) -> Self {
         Self {
             capacity: self.capacity,
-            heap: super::clone_with_room(&self.heap),
+            heap: clone_with_room(&self.heap),
         }
     }
 }

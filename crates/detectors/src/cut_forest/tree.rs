@@ -1,7 +1,7 @@
 //! One random cut tree.
 
-use super::boxes::{extend, growth, range};
-use super::clone_with_room;
+use super::boxes::{LANES, extend, growth, range};
+use super::room::clone_with_room;
 
 /// A binary tree over at most as many points as it was made for.
 ///
@@ -87,7 +87,7 @@ impl Place {
 
 impl Tree {
     pub(super) fn new(inputs: usize, rows_max: usize) -> Self {
-        let stride = inputs.next_multiple_of(super::LANES);
+        let stride = inputs.next_multiple_of(LANES);
         Self {
             inputs,
             stride,

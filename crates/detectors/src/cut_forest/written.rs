@@ -1,6 +1,7 @@
 //! A tree as bytes: its nodes and leaves, each node before what is left and then what is right
 //! below it. Boxes and masses follow from these, so they are not written.
 
+use super::boxes::LANES;
 use super::tree::{Link, Node, Place, Tree};
 use crate::error::DetectorError;
 use crate::snapshot::{Reader, damaged};
@@ -53,7 +54,7 @@ impl Tree {
             return Ok(tree);
         }
         let nodes_max = copies.len() - 1;
-        let mut point = vec![0.0; inputs.next_multiple_of(super::LANES)];
+        let mut point = vec![0.0; inputs.next_multiple_of(LANES)];
         // Nodes on the way to what is read next.
         let mut open: Vec<u16> = Vec::new();
         loop {

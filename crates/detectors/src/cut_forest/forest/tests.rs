@@ -1,7 +1,8 @@
 use serde_json::Value;
 
-use super::tree::{Link, Place};
 use super::*;
+use crate::cut_forest::boxes::range;
+use crate::cut_forest::tree::{Link, Place};
 use crate::tests::{golden, inputs, positions, random_row};
 
 fn settings(trees: usize, sample: usize, dimensions: usize) -> CutForestSettings {
@@ -57,7 +58,7 @@ impl Tree {
         let node = self.node(number);
         let (low, high) = self.naive_box(link);
         assert_eq!(self.corners(link), (low.as_slice(), high.as_slice()));
-        assert_eq!(node.range, boxes::range(&low, &high));
+        assert_eq!(node.range, range(&low, &high));
         assert_eq!(usize::from(node.mass), self.rows(link).len());
         let dimension = usize::from(node.dimension);
         assert!(self.naive_box(node.left).1[dimension] <= node.cut);
@@ -261,7 +262,7 @@ fn recent_rows_are_preferred() {
         let mut random = SplitMix64::new(seed);
         let mut sampler = Sampler::new(20);
         for number in 0..200_u16 {
-            let weight = sampler::weight(random.unit(), f64::from(number) * 0.02);
+            let weight = weight(random.unit(), f64::from(number) * 0.02);
             if sampler.takes(weight) {
                 sampler.evict();
                 sampler.add(weight, number);
