@@ -1,5 +1,8 @@
 //! Opening hours.
 
+#[cfg(test)]
+mod tests;
+
 use arrow::array::{Array, StringArray};
 
 use crate::error::ReferenceError;

@@ -31,8 +31,6 @@ mod error;
 mod hours;
 mod index;
 mod table;
-#[cfg(test)]
-mod tests;
 mod zone;
 
 pub use error::ReferenceError;

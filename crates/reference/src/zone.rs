@@ -1,5 +1,8 @@
 //! Time zones as tables of offsets.
 
+#[cfg(test)]
+mod tests;
+
 use arrow::array::{Array, StringArray};
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};

@@ -7,9 +7,6 @@ use arrow::array::{
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Int8Type, Schema, SchemaRef, TimeUnit};
-use jiff::civil::DateTime;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
-use proptest::prelude::*;
 use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
 
 use super::*;
@@ -375,100 +372,5 @@ fn the_version_is_that_of_the_content() {
     moved[2].1 = texts(&[Some("XY"), None, Some("")]);
     for other in [renamed, emptied, moved] {
         assert_ne!(version(other), first);
-    }
-}
-
-#[test]
-fn opening_hours_are_read() {
-    let hours = |text: &str| OpeningHours::parse(text).unwrap();
-    let open = |text: &str, time: &str| hours(text).is_open(ms(time), 0);
-    // 2026-11-22 is a Sunday.
-    for (text, time, wanted) in [
-        ("24/7", "2026-11-22T12:00:00Z", true),
-        ("08:00-18:00", "2026-11-22T08:00:00Z", true),
-        ("08:00-18:00", "2026-11-22T18:00:00Z", false),
-        ("08:00-12:00,13:00-18:00", "2026-11-22T12:30:00Z", false),
-        (
-            "Mo-Fr 08:00-18:00; Sa 09:00-13:00",
-            "2026-11-21T12:59:00Z",
-            true,
-        ),
-        (
-            "Mo-Fr 08:00-18:00; Sa 09:00-13:00",
-            "2026-11-22T12:59:00Z",
-            false,
-        ),
-        ("Sa,Su 22:00-04:00", "2026-11-23T03:59:00Z", true),
-        ("Sa,Su 22:00-04:00", "2026-11-24T03:59:00Z", false),
-        ("Sa-Mo 10:00-11:00", "2026-11-23T10:30:00Z", true),
-        ("Sa-Mo 10:00-11:00", "2026-11-24T10:30:00Z", false),
-        ("00:00-24:00; Su off", "2026-11-22T10:30:00Z", false),
-        ("00:00-24:00; Su 12:00-13:00", "2026-11-22T12:30:00Z", true),
-        ("off", "2026-11-22T12:30:00Z", false),
-        ("Su 20:00-00:00", "2026-11-22T23:59:00Z", true),
-        ("Su 20:00-00:00", "2026-11-23T00:00:00Z", false),
-    ] {
-        assert_eq!(open(text, time), wanted, "{text} at {time}");
-    }
-    assert_eq!(hours("Mo-Su 00:00-24:00"), hours("24/7"));
-    for wrong in [
-        "",
-        ";",
-        "Mo",
-        "Mo-Xx 08:00-09:00",
-        "8:00-9:00",
-        "08:00",
-        "08:00-25:00",
-        "08:60-09:00",
-        "Mo 24:00-02:00",
-        "Mo 10:00-10:00",
-        "mo 08:00-09:00",
-        "Mo 08:00-09:00;",
-        "Mo\u{e9} 1",
-    ] {
-        assert!(OpeningHours::parse(wrong).is_err(), "{wrong}");
-    }
-    assert!(OpeningHours::parse(&"Mo 08:00-09:00;".repeat(500)).is_err());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-    /// Against the zone's own rules, also outside the years of the table.
-    #[test]
-    fn offsets_are_those_of_the_zone(
-        zone in prop::sample::select(vec![
-            "UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
-            "Africa/Casablanca", "America/Sao_Paulo", "Pacific/Apia", "Asia/Tehran",
-        ]),
-        time_ms in prop_oneof![-4_000_000_000_000..6_000_000_000_000_i64, 0..4_102_444_800_000_i64],
-    ) {
-        let names = StringArray::from(vec![zone]);
-        let zones = zone::Zones::new(&names).unwrap();
-        let rules = TimeZoneDatabase::bundled().get(zone).unwrap();
-        let time = jiff::Timestamp::from_millisecond(time_ms).unwrap();
-        let seconds = i64::from(rules.to_offset(time).seconds());
-        prop_assert_eq!(zones.offset_minutes(0, time_ms), Some(seconds.div_euclid(60)));
-    }
-
-    /// Against civil time: a span of one weekday, which may end on the next.
-    #[test]
-    fn spans_hold_on_their_day(
-        day in 0..7_usize, from in 0..1440_u32, length in 1..1440_u32, minute in 0..20_160_i64,
-    ) {
-        let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        let name = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"][day];
-        let text = format!("{name} {}-{}", clock(from), clock((from + length) % 1440));
-        let hours = OpeningHours::parse(&text).unwrap();
-        // From Sunday 2026-11-22 on, two weeks.
-        let start: DateTime = "2026-11-22T00:00:00".parse().unwrap();
-        let zoned = start.to_zoned(TimeZone::UTC).unwrap();
-        let time = zoned.timestamp().as_millisecond() + minute * 60_000;
-        let civil = jiff::Timestamp::from_millisecond(time).unwrap().to_zoned(TimeZone::UTC);
-        let weekday = civil.weekday().to_monday_zero_offset() as usize;
-        let clock = (i64::from(civil.hour()) * 60 + i64::from(civil.minute())) as u32;
-        let wanted = (weekday == day && (from..from + length).contains(&clock))
-            || (weekday == (day + 1) % 7 && (from..from + length).contains(&(clock + 1440)));
-        prop_assert_eq!(hours.is_open(time, 0), wanted, "{} at {}", text, civil);
     }
 }
