@@ -165,16 +165,17 @@ fn a_header_may_hold_them() {
     );
 }
 
+/// Why `settings` are refused, whether or not somebody reads the columns that they declare.
+fn declaration_refused(settings: &str) -> String {
+    let settings: DecodeSettings = toml::from_str(settings).unwrap();
+    let projection = Arc::new(all_columns());
+    let plan = DecodePlan::new(&settings, projection, &KeySpec::terminal());
+    assert_eq!(plan.as_ref().err(), settings.own_columns().as_ref().err());
+    plan.unwrap_err().to_string()
+}
+
 #[test]
 fn declarations_are_checked() {
-    let message = |settings: &str| {
-        let settings: DecodeSettings = toml::from_str(settings).unwrap();
-        // Whether or not somebody reads them.
-        let projection = Arc::new(all_columns());
-        let plan = DecodePlan::new(&settings, projection, &KeySpec::terminal());
-        assert_eq!(plan.as_ref().err(), settings.own_columns().as_ref().err());
-        plan.unwrap_err().to_string()
-    };
     expect_test::expect![[r#"
         [
             "decode: the column `mcc` of [decode.columns] has the name of a canonical column; say in [decode.fields] where that is, or choose another name",
@@ -204,14 +205,32 @@ fn declarations_are_checked() {
             "columns.tier = { type = \"text\", field = \"card.pan\" }",
             "columns.tier = { type = \"text\", field = \"a..b\" }",
         ]
-        .map(message),
+        .map(declaration_refused),
     );
-    let long = "x".repeat(OWN_COLUMN_NAME_BYTES_MAX + 1);
-    assert!(message(&format!("columns.{long} = {{ type = \"text\" }}")).contains("at most 64"));
-    let many = (0..=OWN_COLUMNS_MAX).map(|n| format!("columns.c{n} = {{ type = \"text\" }}\n"));
-    assert!(message(&many.collect::<String>()).contains("65 columns, at most 64"));
+    for unknown in [
+        "columns.tier = { type = \"txt\" }",
+        "columns.tier = { field = \"x\" }",
+        "columns.tier = { type = \"text\", fields = \"x\" }",
+        "columns.tier = \"text\"",
+    ] {
+        assert!(
+            toml::from_str::<DecodeSettings>(unknown).is_err(),
+            "{unknown}"
+        );
+    }
+}
 
-    // Where paths meet is known of those that are read.
+#[test]
+fn names_and_numbers_of_columns_are_limited() {
+    let long = "x".repeat(OWN_COLUMN_NAME_BYTES_MAX + 1);
+    let long = format!("columns.{long} = {{ type = \"text\" }}");
+    assert!(declaration_refused(&long).contains("at most 64"));
+    let many = (0..=OWN_COLUMNS_MAX).map(|n| format!("columns.c{n} = {{ type = \"text\" }}\n"));
+    assert!(declaration_refused(&many.collect::<String>()).contains("65 columns, at most 64"));
+}
+
+#[test]
+fn paths_are_compared_with_those_that_are_read() {
     let met = "columns.tier = { type = \"text\", field = \"terminal_id.x\" }";
     let met: DecodeSettings = toml::from_str(met).unwrap();
     let own = met.own_columns().unwrap();
@@ -225,21 +244,14 @@ fn declarations_are_checked() {
         conflict.contains("is read as a value and as an object"),
         "{conflict}"
     );
+}
+
+#[test]
+fn a_mapping_is_of_canonical_columns() {
     let mapped = "columns.tier = { type = \"text\" }\nfields.tier = \"x\"";
     let mapped = plan_of(mapped, all_columns()).unwrap_err().to_string();
     assert!(
         mapped.contains("`tier` of [decode.columns] is none"),
         "{mapped}"
     );
-    for unknown in [
-        "columns.tier = { type = \"txt\" }",
-        "columns.tier = { field = \"x\" }",
-        "columns.tier = { type = \"text\", fields = \"x\" }",
-        "columns.tier = \"text\"",
-    ] {
-        assert!(
-            toml::from_str::<DecodeSettings>(unknown).is_err(),
-            "{unknown}"
-        );
-    }
 }

@@ -50,7 +50,11 @@ pub(crate) fn payload() -> impl Strategy<Value = Vec<u8>> {
 const MAPPED: &str = "fields.card_token = \"card.token\"";
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+        ..ProptestConfig::with_cases(256)
+    })]
 
     #[test]
     fn a_bad_record_is_refused_alone(payloads in prop::collection::vec(payload(), 0..12)) {

@@ -6,15 +6,43 @@ fn code(settings: &str, payload: impl AsRef<[u8]>) -> Option<&'static str> {
     reason(settings, payload).map(RefusalReason::code)
 }
 
+/// A payload, and the code of the reason that it is refused with, if it is.
+type Case = (Vec<u8>, Option<&'static str>);
+
 #[test]
 fn refuses_each_with_its_reason() {
+    let cases: Vec<Case> = [text_cases(), value_cases()].concat();
+    for (payload, expected) in &cases {
+        let text = String::from_utf8_lossy(&payload[..payload.len().min(200)]);
+        assert_eq!(code("", payload), *expected, "{text}");
+    }
+    let type_field = "[record_type]\nfield = \"type\"";
+    assert_eq!(
+        code(type_field, with(r#""type":"?""#)),
+        Some("unknown_record_type")
+    );
+    let mut seen: Vec<&str> = cases.iter().filter_map(|(_, reason)| *reason).collect();
+    seen.extend([
+        "unknown_record_type",
+        "amount_precision",
+        "amount_out_of_range",
+        "time_out_of_range",
+    ]);
+    // A defect of a format; there is a test of it among those of formats.
+    seen.push(RefusalReason::DECODER_DEFECT.code());
+    let all = refusal_reasons().map(RefusalReason::code);
+    let unseen: Vec<_> = all.filter(|code| !seen.contains(code)).collect();
+    assert!(unseen.is_empty(), "causes without a case: {unseen:?}");
+}
+
+/// What is no object, or no proper one.
+fn text_cases() -> Vec<Case> {
     let deep = |depth: usize| with(&format!("\"x\":{}{}", "[".repeat(depth), "]".repeat(depth)));
-    let long = |length: usize| with(&format!("\"detail\":1,\"rrn\":\"{}\"", "a".repeat(length)));
     let nothing_after = |text: &str| format!("{GOOD}{text}");
     let mut bad_utf8 = with(r#""unmapped":"?""#).into_bytes();
     let at = bad_utf8.iter().position(|byte| *byte == b'?').unwrap();
     bad_utf8[at] = 0xff;
-    let cases: Vec<(Vec<u8>, Option<&str>)> = vec![
+    vec![
         (b"".to_vec(), Some("empty_payload")),
         (b"  ".to_vec(), Some("bad_json")),
         (vec![b' '; PAYLOAD_BYTES_MAX + 1], Some("payload_too_large")),
@@ -40,6 +68,13 @@ fn refuses_each_with_its_reason() {
             Some("duplicate_field"),
         ),
         (with(r#""other":1,"other":2"#).into(), None),
+    ]
+}
+
+/// Objects with a value that cannot be taken.
+fn value_cases() -> Vec<Case> {
+    let long = |length: usize| with(&format!("\"detail\":1,\"rrn\":\"{}\"", "a".repeat(length)));
+    vec![
         (
             replaced("terminal_id", "null").into(),
             Some("missing_field"),
@@ -71,28 +106,7 @@ fn refuses_each_with_its_reason() {
             with(r#""bin":4111111111111111"#).into(),
             Some("pan_in_clear"),
         ),
-    ];
-    for (payload, expected) in &cases {
-        let text = String::from_utf8_lossy(&payload[..payload.len().min(200)]);
-        assert_eq!(code("", payload), *expected, "{text}");
-    }
-    let type_field = "[record_type]\nfield = \"type\"";
-    assert_eq!(
-        code(type_field, with(r#""type":"?""#)),
-        Some("unknown_record_type")
-    );
-    let mut seen: Vec<&str> = cases.iter().filter_map(|(_, reason)| *reason).collect();
-    seen.extend([
-        "unknown_record_type",
-        "amount_precision",
-        "amount_out_of_range",
-        "time_out_of_range",
-    ]);
-    // A defect of a format; there is a test of it among those of formats.
-    seen.push(RefusalReason::DECODER_DEFECT.code());
-    let all = refusal_reasons().map(RefusalReason::code);
-    let unseen: Vec<_> = all.filter(|code| !seen.contains(code)).collect();
-    assert!(unseen.is_empty(), "causes without a case: {unseen:?}");
+    ]
 }
 
 #[test]

@@ -208,7 +208,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::with_cases(512) })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+            ..ProptestConfig::with_cases(512)
+        })]
 
         #[test]
         fn major_and_minor_agree(minor in 0_i64..1_000_000_000_000, scale in 0_u32..5) {

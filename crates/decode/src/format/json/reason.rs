@@ -5,7 +5,10 @@ use crate::refusal::{Cause, RefusalReason};
 macro_rules! reasons {
     ($($name:ident $code:literal $meaning:literal;)*) => {
         $(#[doc = $meaning]
-        pub(crate) const $name: RefusalReason = RefusalReason::new(&Cause { code: $code, meaning: $meaning });)*
+        pub(crate) const $name: RefusalReason = RefusalReason::new(&Cause {
+            code: $code,
+            meaning: $meaning,
+        });)*
 
         /// All of them, in the order of the documentation.
         pub(crate) const REASONS: &[RefusalReason] = &[$($name,)*];

@@ -6,7 +6,11 @@ use super::scan::Cursor;
 use crate::tests::property::payload;
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+        ..ProptestConfig::with_cases(256)
+    })]
 
     #[test]
     fn accepts_the_json_that_serde_json_accepts(payload in payload()) {

@@ -365,7 +365,10 @@ proptest! {
     fn damaged_rules_are_refused_or_score(
         rules in prop::collection::vec(given(), 1..4),
         groups in prop::collection::vec(any::<(bool, bool)>(), 3),
-        damage in prop::collection::vec((any::<prop::sample::Index>(), "[-0-9a-z\"'\\[\\]=.,()\n]{0,2}"), 1..4),
+        damage in prop::collection::vec(
+            (any::<prop::sample::Index>(), "[-0-9a-z\"'\\[\\]=.,()\n]{0,2}"),
+            1..4,
+        ),
         rows in prop::collection::vec(row(), 1..70),
     ) {
         let mut damaged: Vec<String> = text(&rules, &groups).chars().map(String::from).collect();
