@@ -261,14 +261,4 @@ impl ModelOutput {
         self.probability.clear();
         self.signals.clear();
     }
-
-    /// Appends a reason of `row`.
-    pub fn push_reason(&mut self, row: usize, reason: Reason, fired: bool) {
-        self.signals.push(Signal {
-            row: row as u32,
-            reason,
-            fired,
-            cooldown: None,
-        });
-    }
 }

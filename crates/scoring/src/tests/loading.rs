@@ -37,7 +37,7 @@ fn a_model_of_one_stage_fits_a_chain_that_has_the_stage() {
 }
 
 #[test]
-fn loading_refuses_with_a_remedy() {
+fn a_description_that_cannot_be_used_is_refused_with_a_remedy() {
     let rules = [("rules.toml", RULES)];
     let with = |more: &str| format!("{RULES_TOML}{more}");
     check_error(
@@ -89,6 +89,10 @@ fn loading_refuses_with_a_remedy() {
              mean `count_24h`?"
         ],
     );
+}
+
+#[test]
+fn rules_that_cannot_be_used_are_refused_with_a_remedy() {
     check_error(
         RULES_TOML,
         &[("rules.toml", &RULES.replace("ratio_5m >", "rate_5m >"))],
@@ -114,6 +118,10 @@ fn loading_refuses_with_a_remedy() {
             "rules.toml: rule `CARD_ENUMERATION`: probability must be above the prior 0.001 and below 1"
         ],
     );
+}
+
+#[test]
+fn numbers_that_cannot_be_used_are_refused_with_a_remedy() {
     let wrong = GOLDEN.replace("-1.0", "-1.25");
     check_error(
         LOGISTIC_TOML,

@@ -83,16 +83,7 @@ pub fn scores_to_record_batch(
         Arc::new(Int64Array::from(events.offsets.clone())),
     ];
     columns.extend(position);
-    columns.extend(batch.shadows.iter().map(|shadow| -> ArrayRef {
-        let value = |row: usize| {
-            shadow
-                .probabilities
-                .get(row)
-                .filter(|p| !p.is_nan())
-                .copied()
-        };
-        Arc::new((0..rows).map(value).collect::<Float64Array>())
-    }));
+    columns.extend(shadow_columns(batch));
     if features {
         columns.extend(batch.features.columns().iter().cloned());
     }
@@ -143,6 +134,18 @@ fn score_schema(batch: &ScoreBatch, features: bool) -> SchemaRef {
         fields.extend(schema.fields().iter().map(|field| field.as_ref().clone()));
     }
     Arc::new(Schema::new(fields))
+}
+
+/// One column of probabilities per shadow, null where it was skipped.
+fn shadow_columns(batch: &ScoreBatch) -> impl Iterator<Item = ArrayRef> {
+    let rows = batch.len();
+    batch.shadows.iter().map(move |shadow| -> ArrayRef {
+        let value = |row: usize| {
+            let probability = shadow.probabilities.get(row);
+            probability.filter(|p| !p.is_nan()).copied()
+        };
+        Arc::new((0..rows).map(value).collect::<Float64Array>())
+    })
 }
 
 fn lists<'a, I: Iterator<Item = &'a str>>(rows: impl Iterator<Item = I>) -> ArrayRef {

@@ -5,7 +5,6 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -72,20 +71,6 @@ impl RealBroker {
             OsStr::new(&port),
             self.data.path().as_os_str(),
         ])
-    }
-
-    /// Stops, waits for `away`, and starts again.
-    ///
-    /// # Errors
-    /// What the script says.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an outage of a given length is what is asked for"
-    )]
-    pub fn restart(&self, away: Duration) -> Result<(), RealBrokerError> {
-        self.stop()?;
-        std::thread::sleep(away);
-        self.resume()
     }
 
     /// Creates a topic.
