@@ -2,7 +2,7 @@
 //! and scores.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tillwatch_testkit::broker::{RealBroker, read_all};
 
@@ -50,67 +50,81 @@ fn a_topic_and_a_file_give_the_same_features_and_scores() {
             .expect("topics can be created");
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let config = directory.path().join("handbook.toml");
+    let config = write_config(directory.path(), &broker);
+    let streamed = scored_by_topic(&broker, &config, &data);
+    assert_eq!(streamed.len() as u64, ROWS);
+    let mut rows = 0;
+    for (id, scored) in scored_by_file(directory.path(), &config, &data) {
+        assert_eq!(streamed.get(&id), Some(&scored), "transaction {id}");
+        rows += 1;
+    }
+    assert_eq!(rows, ROWS);
+}
+
+/// The example's configuration for `broker`, with features in the output. The example's other files stay
+/// where they are.
+fn write_config(directory: &Path, broker: &RealBroker) -> PathBuf {
+    let config = directory.join("handbook.toml");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let example = root.join("examples/handbook");
     let text = std::fs::read_to_string(example.join("tillwatch.toml")).expect("the example");
-    // The example's files stay where they are; only the broker is another, and features go out.
     let text = text
         .replace("localhost:9092", &broker.brokers())
         .replace("../../models", &root.join("models").to_string_lossy())
         .replace("\"rules\"", &format!("{:?}", example.join("rules")))
         .replace("kind = \"kafka\"", "kind = \"kafka\"\nfeatures = true");
     std::fs::write(&config, text).expect("a configuration can be written");
+    config
+}
 
+/// What comes out of the topic of scores, by event id.
+fn scored_by_topic(broker: &RealBroker, config: &Path, data: &Path) -> BTreeMap<String, Scored> {
     succeed(
         tillwatch()
             .args(["publish", "--records", &ROWS.to_string(), "--config"])
-            .arg(&config)
+            .arg(config)
             .arg("--input")
-            .arg(&data),
+            .arg(data),
     );
-    let instance = Instance::start_with(&config, &["--stage", "terminal"]);
+    let instance = Instance::start_with(config, &["--stage", "terminal"]);
     wait_for("every row to be scored", || {
         instance.metric("tillwatch_delivered_scores_total") == Some(ROWS as f64)
     });
     assert!(instance.stop().0.success());
-    let streamed: BTreeMap<String, Scored> =
-        read_all(&broker.brokers(), "handbook.scores", PARTITIONS)
-            .expect("scores can be read")
-            .iter()
-            .map(|record| {
-                let score = json(record);
-                let text = record.payload.as_deref().unwrap_or_default();
-                let text = std::str::from_utf8(text).expect("it is text");
-                let id = score["event_id"].as_str().unwrap_or_default().to_owned();
-                let scored = (
-                    score["score"].as_u64().unwrap_or(u64::MAX),
-                    number(text, "probability").unwrap_or_default(),
-                    codes(&score["reasons"]),
-                    FEATURES.iter().map(|name| number(text, name)).collect(),
-                );
-                (id, scored)
-            })
-            .collect();
-    assert_eq!(streamed.len() as u64, ROWS);
+    let records = read_all(&broker.brokers(), "handbook.scores", PARTITIONS);
+    let records = records.expect("scores can be read");
+    records
+        .iter()
+        .map(|record| {
+            let score = json(record);
+            let text = record.payload.as_deref().unwrap_or_default();
+            let text = std::str::from_utf8(text).expect("it is text");
+            let id = score["event_id"].as_str().unwrap_or_default().to_owned();
+            let scored = (
+                score["score"].as_u64().unwrap_or(u64::MAX),
+                number(text, "probability").unwrap_or_default(),
+                codes(&score["reasons"]),
+                FEATURES.iter().map(|name| number(text, name)).collect(),
+            );
+            (id, scored)
+        })
+        .collect()
+}
 
-    let output = directory.path().join("scores.parquet");
+/// What `tillwatch score` makes of the file, with each row's event id.
+fn scored_by_file(directory: &Path, config: &Path, data: &Path) -> Vec<(String, Scored)> {
+    let output = directory.join("scores.parquet");
     succeed(
         tillwatch()
             .args(["score", "--features", "--records", &ROWS.to_string()])
             .arg("--config")
-            .arg(&config)
+            .arg(config)
             .arg("--input")
-            .arg(&data)
+            .arg(data)
             .arg("--output")
             .arg(&output),
     );
-    let mut rows = 0;
-    for (id, scored) in read_scores(&output) {
-        assert_eq!(streamed.get(&id), Some(&scored), "transaction {id}");
-        rows += 1;
-    }
-    assert_eq!(rows, ROWS);
+    read_scores(&output)
 }
 
 /// The bits of a number in the text of a JSON object, `None` where it is null or absent. Read by the
