@@ -7,6 +7,7 @@ use arrow::array::{AsArray as _, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::support::{Setup, succeed, tillwatch};
+use crate::{read, root};
 
 fn read_table(path: &Path) -> Vec<RecordBatch> {
     let file = std::fs::File::open(path).expect("the file is there");
@@ -163,6 +164,40 @@ fn wrong_input_gets_a_clear_error_and_its_exit_code() {
         .output()
         .expect("it runs");
     assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn a_refused_model_has_its_cause_said_once() {
+    let setup = Setup::new("localhost:1", "cause", 1);
+    let shipped = root().join("models/terminal-rules");
+    let model = setup.directory.path().join("terminal-rules");
+    std::fs::create_dir(&model).expect("a directory");
+    for entry in std::fs::read_dir(shipped).expect("it is shipped") {
+        let from = entry.expect("an entry").path();
+        let file = from.file_name().unwrap_or_default();
+        std::fs::copy(&from, model.join(file)).expect("a file is copied");
+    }
+    let rules = model.join("rules.toml");
+    let text = read(&rules).replace("\"stan_duplicates_24h >=", "\"stan_duplicate_24h >=");
+    std::fs::write(&rules, text).expect("it can be written");
+    let config = setup.config("tillwatch.toml", "");
+    let text = read(&config);
+    let of_champion = |line: &str| match line.starts_with("champion") {
+        true => format!("champion = {model:?}"),
+        false => line.to_owned(),
+    };
+    let text = text.lines().map(of_champion).collect::<Vec<_>>().join("\n");
+    std::fs::write(&config, text).expect("it can be written");
+    let output = tillwatch()
+        .args(["run", "--config"])
+        .arg(&config)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let said = stderr(&output);
+    for words in ["unknown column `stan_duplicate_24h`", "rules.toml: rule `"] {
+        assert_eq!(said.matches(words).count(), 1, "{said}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Exit codes, as `--help` lists them.
+//! How the program ends on an error: what it says last, and its exit code, as `--help` lists them.
 
 use std::fmt;
 
@@ -41,4 +41,52 @@ pub fn code(error: &anyhow::Error) -> u8 {
             .downcast_ref::<ConsumerError>()
             .is_some_and(|error| error.remedy() == Remedy::Fatal);
     if wrong { MISCONFIGURED } else { FAILED }
+}
+
+/// `error` and its causes in one line. Many errors say their cause themselves, so a cause is added only where
+/// its words are not there already.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said.push_str(": ");
+            said.push_str(&cause);
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("rule `X`: no such column")]
+    struct Rule;
+
+    /// Says its cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("rules.toml: {0}")]
+    struct File(#[source] Rule);
+
+    /// Leaves its cause to whoever asks.
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot start")]
+    struct Start(#[source] File);
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let nested = anyhow::Error::new(File(Rule));
+        assert_eq!(message(&nested), "rules.toml: rule `X`: no such column");
+        let nested = anyhow::Error::new(Start(File(Rule))).context("tillwatch.toml");
+        assert_eq!(
+            message(&nested),
+            "tillwatch.toml: cannot start: rules.toml: rule `X`: no such column"
+        );
+        let alone = Err::<(), _>(Rule).context("outside").unwrap_err();
+        assert_eq!(message(&alone), "outside: rule `X`: no such column");
+        assert_eq!(message(&misconfigured("one")), "one");
+    }
 }

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        eprintln!("tillwatch: {error:#}");
+        eprintln!("tillwatch: {}", exit::message(&error));
         ExitCode::from(exit::code(&error))
     })
 }
