@@ -28,9 +28,9 @@ fn version_ignores_layout_and_words() {
     assert_eq!(one.version().len(), 16);
 }
 
-#[test]
-fn errors_name_the_feature_and_the_nearest_name() {
-    let cases = [
+/// Catalogs of one feature with what is said of them.
+fn wrong_features() -> [(String, &'static str); 13] {
+    [
         (
             feature("agregate = \"count\""),
             "feature `f`: unknown key `agregate`; did you mean `aggregate`?",
@@ -95,8 +95,12 @@ fn errors_name_the_feature_and_the_nearest_name() {
             "feature `f`: `last` looks at single records, which a `resolution` does not keep; \
              remove one of them",
         ),
-    ];
-    for (text, expected) in cases {
+    ]
+}
+
+#[test]
+fn errors_name_the_feature_and_the_nearest_name() {
+    for (text, expected) in wrong_features() {
         let error = error(&text);
         assert!(error.starts_with(expected), "{error}\nis not\n{expected}");
     }

@@ -2,6 +2,8 @@
 
 mod batch;
 #[cfg(test)]
+mod budget_tests;
+#[cfg(test)]
 mod damage_tests;
 mod feature_lane;
 mod join;

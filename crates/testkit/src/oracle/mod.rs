@@ -1,5 +1,9 @@
 //! Features from their definition: every accepted record is kept and looked at again for every
 //! feature of every record. Slow, obvious, and written without the engine's help.
+//!
+//! Kernel: arrival, definition, detector, distinct, ewma, feature, moments, quantile, random, ratio,
+//! slope, table, top_share and window need each other because a feature names its aggregate by the
+//! table, and an aggregate is defined, and drawn at random, over features.
 
 use std::collections::BTreeMap;
 

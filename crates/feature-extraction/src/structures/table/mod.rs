@@ -11,6 +11,8 @@ pub(crate) mod frequent;
 pub(crate) mod pod_map;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written_tests;
 
 pub(crate) use counts::Table;
 pub(crate) use pod_map::PodMap;
