@@ -4,6 +4,11 @@
 //! many records per key in the last 24 hours as its name says, keys drawn uniformly at random,
 //! which is the worst case for the processor's caches.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up ends with a message"
+)]
+
 use std::hint::black_box;
 
 use cpu_time::CpuTime;

@@ -4,6 +4,11 @@
 //! Both lanes take batches by turns and CPU time is compared pair by pair, so that whatever else
 //! the machine does, and however fast it is just then, meets both.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up ends with a message"
+)]
+
 use std::hint::black_box;
 
 use cpu_time::CpuTime;

@@ -3,6 +3,11 @@
 //! One batch of one record is what a lane scores at low load, one of thousands what it scores when
 //! busy. Scoring includes reasons, bands and alert bookkeeping.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up ends with a message"
+)]
+
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;

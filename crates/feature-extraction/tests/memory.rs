@@ -63,7 +63,10 @@ impl Flood {
 
     /// One record of each of `keys`; gives their flags.
     fn send(&mut self, keys: &[u64]) -> Vec<Flags> {
-        let FeatureBatch { flags, .. } = self.lane.process(self.source.batch(keys)).unwrap();
+        let FeatureBatch { flags, .. } = self
+            .lane
+            .process(self.source.batch(keys))
+            .expect("its columns fit");
         let flags_bytes = flags.capacity() * size_of::<Flags>();
         let now = ALLOCATED.current_usage() - flags_bytes;
         self.allocated_max = self
