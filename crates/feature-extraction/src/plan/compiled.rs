@@ -138,7 +138,7 @@ impl Plan {
         self.features.iter().find(|feature| feature.name == name)
     }
 
-    /// Hash of the catalog, see [`Catalog::version`].
+    /// Hash of the catalog, see [`Catalog::version`](crate::catalog::Catalog::version).
     pub fn version(&self) -> &str {
         &self.version
     }
