@@ -61,6 +61,7 @@ impl Chain {
         let mut all = stages.next().unwrap_or_default();
         for stage in stages {
             all.evicted_keys += stage.evicted_keys;
+            all.forgotten_ids += stage.forgotten_ids;
             all.keys += stage.keys;
             all.state_bytes += stage.state_bytes;
         }

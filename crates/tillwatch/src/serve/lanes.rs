@@ -278,6 +278,7 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
     let others = causes.filter(|cause| cause.is_record() && **cause != transaction);
     metrics.count(Outcome::Folded, read - others.count() as u64);
     metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
+    metrics.count_forgotten_ids(stats.forgotten_ids - before.forgotten_ids);
     slot.gauges.keys.store(stats.keys, Ordering::Relaxed);
     slot.gauges
         .state_bytes

@@ -51,6 +51,7 @@ pub struct Metrics {
     end_to_end_ms: Mutex<Quantiles>,
     pub(super) batches: AtomicU64,
     pub(super) evicted_keys: AtomicU64,
+    pub(super) forgotten_ids: AtomicU64,
     delivered: AtomicU64,
     pub(super) dead_letters: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
@@ -149,6 +150,10 @@ impl Metrics {
 
     pub fn count_evicted(&self, keys: u64) {
         self.evicted_keys.fetch_add(keys, Ordering::Relaxed);
+    }
+
+    pub fn count_forgotten_ids(&self, ids: u64) {
+        self.forgotten_ids.fetch_add(ids, Ordering::Relaxed);
     }
 
     /// Scores that the sink acknowledged.

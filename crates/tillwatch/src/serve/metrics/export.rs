@@ -75,6 +75,7 @@ impl Exporter {
                 }),
         )?;
         let evicted = metrics.evicted_keys.load(Ordering::Relaxed);
+        let forgotten = metrics.forgotten_ids.load(Ordering::Relaxed);
         let batches = metrics.batches.load(Ordering::Relaxed);
         let delivered = metrics.delivered();
         for (name, help, value) in [
@@ -88,6 +89,12 @@ impl Exporter {
                 "tillwatch_evicted_keys",
                 "Keys whose state was dropped for want of room or for age",
                 evicted,
+            ),
+            (
+                "tillwatch_forgotten_event_ids",
+                "Event ids forgotten before their horizon, as their key had too many: repeats of \
+                 them are not told",
+                forgotten,
             ),
         ] {
             scrape.counter(name, help, value)?;
