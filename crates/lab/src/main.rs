@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use clap::{Args, Parser, Subcommand};
 use tillwatch_lab::compare::{KNOWN_LATER, LATE, SAME_TIME, compare};
@@ -110,7 +110,8 @@ fn main() -> ExitCode {
     match result {
         Ok(differs) => ExitCode::from(u8::from(differs)),
         Err(error) => {
-            eprintln!("tillwatch-lab: {error:#}");
+            // Errors say their cause themselves.
+            eprintln!("tillwatch-lab: {error}");
             ExitCode::from(2)
         }
     }
@@ -153,7 +154,8 @@ fn features(args: &FeaturesArgs) -> Result<()> {
         rows = rows.without_late(allowed.as_ms());
     }
     let features = rolling::compute(&declared, &rows)?;
-    let output = with_names(&rows, &args.key, &features).context("cannot lay out the output")?;
+    let output = with_names(&rows, &args.key, &features)
+        .map_err(|error| anyhow::anyhow!("cannot lay out the output: {error}"))?;
     table::write(&args.output, &output)?;
     eprintln!(
         "{} features of {} rows, {} keys",
