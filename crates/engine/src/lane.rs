@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use parking_lot::Mutex;
 use tillwatch_decode::{Decoded, Decoder, OwnColumn, Refusal};
 use tillwatch_feature_extraction::LaneStats;
-use tillwatch_records::{Column, EventBatch, RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_records::{Column, EventBatch, Flags, RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::{Recent, ScoreContext, Scorer};
 
 use crate::active::{ActiveModels, Entered, SharedModels};
@@ -41,7 +41,7 @@ pub struct Lane {
 /// What a lane takes.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// Records as they came.
+    /// Records as they came. The marks of the batch are marks of every score made of it.
     Raw(&'a RawBatch),
     /// Records that a decoder of the same [`Assembly`](crate::Assembly) has read, for callers that decode on
     /// another thread or add records of their own.
@@ -168,6 +168,10 @@ impl Lane {
         observer: &mut impl Observer,
     ) -> Result<Processed, LaneError> {
         self.take_models(at);
+        let marks = match &input {
+            Input::Raw(raw) => raw.flags(),
+            Input::Decoded(_) => Flags::empty(),
+        };
         let Decoded {
             mut events,
             refusals,
@@ -188,10 +192,13 @@ impl Lane {
             joined.map_err(|source| LaneError::Join { at: at(), source })?;
         }
         let features = self.chain.process(events);
-        let features = features.map_err(|source| LaneError::Chain {
+        let mut features = features.map_err(|source| LaneError::Chain {
             at: at.clone(),
             source,
         })?;
+        if !marks.is_empty() {
+            features.flags.iter_mut().for_each(|flags| *flags |= marks);
+        }
         observer.over(Step::Features);
         if let Some(recent) = &self.recent {
             recent.lock().push(&features);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::flags::Flags;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::position::TopicPartition;
 
@@ -15,6 +16,8 @@ pub struct RawBatch {
     bytes: Vec<u8>,
     /// One entry per record; offsets strictly increase.
     entries: Vec<Entry>,
+    /// See [`RawBatch::flags`].
+    flags: Flags,
 }
 
 #[derive(Debug, Clone)]
@@ -51,12 +54,23 @@ impl RawBatch {
             source,
             bytes: Vec::new(),
             entries: Vec::new(),
+            flags: Flags::empty(),
         }
     }
 
     /// The partition that all records came from.
     pub fn source(&self) -> &TopicPartition {
         &self.source
+    }
+
+    /// Marks that every score made of the batch has, for what happened to its records on their way.
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// Adds to [`RawBatch::flags`].
+    pub fn mark(&mut self, flags: Flags) {
+        self.flags |= flags;
     }
 
     /// Appends a record. `headers` are (name, value) pairs in order.
@@ -141,8 +155,9 @@ impl RawBatch {
         self.entries.truncate(records);
     }
 
-    /// Removes all records and keeps the memory.
+    /// Removes all records and marks, and keeps the memory.
     pub fn clear(&mut self) {
+        self.flags = Flags::empty();
         self.bytes.clear();
         self.entries.clear();
     }
@@ -233,6 +248,15 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(batch.next_offset(), Some(10));
+    }
+
+    #[test]
+    fn marks_go_with_the_records() {
+        let mut batch = RawBatch::new(TopicPartition::new("t", 0));
+        batch.mark(Flags::REORDERED);
+        assert_eq!(batch.flags(), Flags::REORDERED);
+        batch.clear();
+        assert_eq!(batch.flags(), Flags::empty());
     }
 
     #[test]
