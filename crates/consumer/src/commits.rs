@@ -33,23 +33,26 @@ impl Commits {
 
     /// Asks for a commit of what has settled since the last one; see [`Commits::note_answers`].
     pub(crate) fn request_news(&mut self, inlets: &[Arc<Inlet>]) {
-        self.request(inlets, Inlet::request_commit);
+        self.request(inlets, Inlet::request_commits);
     }
 
-    /// Commits everything settled and waits for the answer for as long as there is time `left`.
-    pub(crate) fn commit_last(&mut self, inlets: &[Arc<Inlet>], left: impl Fn() -> Duration) {
-        self.request(inlets, Inlet::unconfirmed);
+    /// Commits everything settled of `leaving` and waits for the answer for as long as there is time `left`.
+    /// Answers to earlier requests come first: they are noted for `all` lanes, those that stay among them.
+    pub(crate) fn commit_last(
+        &mut self,
+        leaving: &[Arc<Inlet>],
+        all: &[Arc<Inlet>],
+        left: impl Fn() -> Duration,
+    ) {
+        self.request(leaving, Inlet::unconfirmed);
         while self.committer.outstanding() > 0 {
             let Some(answer) = self.committer.answer(left()) else {
                 break;
             };
-            self.note_answer(inlets, &answer);
+            self.note_answer(all, &answer);
         }
-        for inlet in inlets {
-            if let Some(offset) = inlet.unconfirmed() {
-                let source = inlet.source();
-                tracing::warn!(%source, offset, "not committed: records before this are read again");
-            }
+        for (source, offset) in leaving.iter().flat_map(|inlet| inlet.unconfirmed()) {
+            tracing::warn!(%source, offset, "not committed: records before this are read again");
         }
     }
 
@@ -66,21 +69,26 @@ impl Commits {
 
     /// Nothing may be stored for `inlets` any more.
     pub(crate) fn abandon(&mut self, inlets: &[Arc<Inlet>]) {
-        let sources: Vec<TopicPartition> =
-            inlets.iter().map(|inlet| inlet.source().clone()).collect();
+        let sources = inlets.iter().flat_map(|inlet| inlet.sources());
+        let sources: Vec<TopicPartition> = sources.cloned().collect();
         self.committer.abandon(&sources);
     }
 
-    fn request(&mut self, inlets: &[Arc<Inlet>], offset: impl Fn(&Inlet) -> Option<i64>) {
-        let offsets: Vec<(TopicPartition, i64)> = inlets
-            .iter()
-            .filter_map(|inlet| Some((inlet.source().clone(), offset(inlet)?)))
-            .collect();
+    fn request(
+        &mut self,
+        inlets: &[Arc<Inlet>],
+        of: impl Fn(&Inlet) -> Vec<(TopicPartition, i64)>,
+    ) {
+        let offsets: Vec<_> = inlets.iter().flat_map(|inlet| of(inlet)).collect();
         if offsets.is_empty() {
             return;
         }
         if let Err(code) = self.committer.request(&offsets) {
-            inlets.iter().for_each(|inlet| inlet.note_refusal());
+            for (source, _) in &offsets {
+                if let Some(inlet) = inlet_of(inlets, source) {
+                    inlet.note_refusal(source);
+                }
+            }
             self.note_failure(code);
         }
     }
@@ -93,13 +101,13 @@ impl Commits {
             Err(code) => self.note_failure(code),
         }
         for (source, offset, outcome) in &answer.offsets {
-            let Some(inlet) = inlets.iter().find(|inlet| inlet.source() == source) else {
+            let Some(inlet) = inlet_of(inlets, source) else {
                 continue;
             };
             match outcome {
-                Outcome::Stored => inlet.note_stored(*offset),
-                Outcome::Refused => inlet.note_refusal(),
-                Outcome::Abandoned => inlet.note_abandoned(),
+                Outcome::Stored => inlet.note_stored(source, *offset),
+                Outcome::Refused => inlet.note_refusal(source),
+                Outcome::Abandoned => inlet.note_abandoned(source),
             }
         }
     }
@@ -110,4 +118,8 @@ impl Commits {
             tracing::warn!(error = %code, held_back, "commit failed; it is tried again");
         }
     }
+}
+
+fn inlet_of<'a>(inlets: &'a [Arc<Inlet>], source: &TopicPartition) -> Option<&'a Arc<Inlet>> {
+    inlets.iter().find(|inlet| inlet.index_of(source).is_some())
 }

@@ -62,6 +62,39 @@ pub enum ConsumerError {
         /// The first offset that is not safe.
         offset: i64,
     },
+    /// Offsets of a partition went back.
+    #[error(
+        "offsets of {source_partition} went back from {expected} to {found}: the topic was made anew or \
+         its log truncated; nothing more of the partition is committed; start again to read from where \
+         the log begins"
+    )]
+    OffsetsFell {
+        /// The partition.
+        source_partition: TopicPartition,
+        /// The offset that was to come.
+        expected: i64,
+        /// The offset that came.
+        found: i64,
+    },
+    /// The topics' partitions do not belong together.
+    #[error(
+        "topics are not co-partitioned: {}; partitions of the same number are merged into one lane, so \
+         give all topics the same number of partitions, or read them by instances of their own",
+        counted(.counts)
+    )]
+    NotCoPartitioned {
+        /// Each topic and its number of partitions.
+        counts: Vec<(String, usize)>,
+    },
+    /// The group gave and took partitions in a way that cannot be merged.
+    #[error(
+        "the group took {taken} from this instance and left other topics' partitions of that number; \
+         let all members of the group use partition.assignment.strategy = range"
+    )]
+    Torn {
+        /// A partition that was taken.
+        taken: TopicPartition,
+    },
     /// librdkafka declared itself unable to go on.
     #[error("the kafka client cannot go on: {0}")]
     Fatal(String),
@@ -72,12 +105,25 @@ impl ConsumerError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Kafka(error) => error.remedy(),
-            Self::Delivery { .. } | Self::Abandoned { .. } => Remedy::Retry,
+            Self::Delivery { .. } | Self::Abandoned { .. } | Self::OffsetsFell { .. } => {
+                Remedy::Retry
+            }
             Self::Setting { .. }
             | Self::UnknownTopic { .. }
             | Self::Authorization(_)
+            | Self::NotCoPartitioned { .. }
+            | Self::Torn { .. }
             | Self::Ledger { .. }
             | Self::Fatal(_) => Remedy::Fatal,
         }
     }
+}
+
+/// `a has 4 partitions, b has 2`
+fn counted(counts: &[(String, usize)]) -> String {
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(topic, partitions)| format!("{topic} has {partitions} partitions"))
+        .collect();
+    counts.join(", ")
 }

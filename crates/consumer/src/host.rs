@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
+use tillwatch_records::TopicPartition;
+
 use crate::inlet::Inlet;
 use crate::position::Position;
 
 /// What the consumer calls when partitions come, have records, and go.
 ///
 /// Every method runs on the poll thread and must not block: heartbeats go on without it, but every
-/// partition's records wait. In order, per partition: `assigned` once; `located` at most once, if that
-/// was answered [`Position::NotYet`]; `ready` any number of times; then either `last_call` and `revoked`
+/// partition's records wait. In order, per lane: `assigned` once; `located` at most once for each source, if
+/// that was answered [`Position::NotYet`]; `ready` any number of times; then either `last_call` and `revoked`
 /// once, or `lost` once. A partition that comes back gets a new [`Inlet`].
 pub trait LaneHost: Send + Sync {
-    /// `inlet`'s partition is ours from now on. No record of it was handed out yet. The answer says where
+    /// `inlet`'s partitions are ours from now on. No record of them was handed out yet. The answer says where
     /// to read from; after [`Position::NotYet`] any thread says so by [`Inlet::begin`].
     fn assigned(&self, inlet: &Arc<Inlet>) -> Position;
 
-    /// The group has committed `offset` of a partition that was not begun; `None` when it has committed
+    /// The group has committed `offset` of `source`, which was not begun; `None` when it has committed
     /// nothing. Not called for a partition that begins before the coordinator answers.
-    fn located(&self, _inlet: &Arc<Inlet>, _offset: Option<i64>) {}
+    fn located(&self, _inlet: &Arc<Inlet>, _source: &TopicPartition, _offset: Option<i64>) {}
 
     /// Records wait in `inlet` and nobody was told yet: schedule the lane, which calls
     /// [`Inlet::take`] until it gives `None`. Not called again before that `None`.

@@ -1,24 +1,31 @@
 //! The hand-over between the poll thread and one lane.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+mod arrivals;
+mod failure;
+mod merge;
+mod state;
+mod strand;
+#[cfg(test)]
+mod tests;
 
-use parking_lot::Mutex;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 use tillwatch_kafka::{Begin, Waker};
 use tillwatch_records::{RawBatch, Settled, Ticket, TopicPartition};
 
 use crate::counters::{Counters, UNKNOWN};
 use crate::error::ConsumerError;
 use crate::incoming::Incoming;
-use crate::ledger::Ledger;
 use crate::limits::Limits;
+use crate::moment::Moment;
 use crate::position::{Position, Told};
+use state::State;
 
-/// Batches kept for reuse: one that the lane works on, one that fills, one in between.
-const SPARES_MAX: usize = 3;
-
-/// Records that a lane takes. A batch is of one kind.
+/// Records that a lane takes. A batch is of one kind, and of one source.
 #[derive(Debug)]
 pub enum Taken {
     /// Records to work on, and the ticket that settles them: clone it into every output, drop it when there
@@ -29,46 +36,26 @@ pub enum Taken {
     Replay(RawBatch),
 }
 
-/// What has arrived from one partition and was not taken yet, and what was taken and is not settled.
-/// It lives from an assignment to its revocation.
+/// What has arrived for one lane and was not taken yet, and what was taken and is not settled. It lives
+/// from an assignment to its revocation.
+///
+/// A lane has one source, a partition; where several topics are read it has the partitions of one number,
+/// whose records are merged in the order of `docs/rfc/0004-merged-topics.md`.
 #[derive(Debug)]
 pub struct Inlet {
-    source: TopicPartition,
-    limits: Limits,
+    /// One for each topic, in the order of the settings.
+    sources: Vec<Source>,
     waker: Arc<Waker>,
     state: Mutex<State>,
+    /// `State::failure` holds something: looked at in every turn of the poll thread, without the lock.
+    failed: AtomicBool,
+}
+
+/// A partition and what is counted of it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) partition: TopicPartition,
     pub(crate) counters: Counters,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// In offset order; all but the last, and the last that is replayed, are full.
-    pending: VecDeque<RawBatch>,
-    pending_records: usize,
-    pending_bytes: usize,
-    spares: Vec<RawBatch>,
-    /// Where reading begins, once somebody has said so.
-    told: Option<Told>,
-    /// The host was told and `take` has not given `None` since.
-    scheduled: bool,
-    /// Nothing is handed out any more.
-    closed: bool,
-    /// The poll thread leaves the partition's queue alone.
-    paused: bool,
-    ledger: Ledger,
-    /// Why the partition cannot go on; the run loop was not told yet.
-    failure: Option<Failure>,
-}
-
-/// Why a partition cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failure {
-    /// An output was given up.
-    Delivery,
-    /// Outputs were taken back with the offsets that belong to them.
-    Abandoned,
-    /// A batch was settled that was not under way.
-    Ledger,
 }
 
 /// See [`crate::PartitionStats`].
@@ -80,177 +67,275 @@ pub(crate) struct Occupancy {
     pub(crate) committed: Option<i64>,
 }
 
+/// What is to be done after records were appended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The host must be told that records wait.
+    pub(crate) tell: bool,
+    /// Offsets were passed over: see [`Inlet::judge_gaps`].
+    pub(crate) has_gaps: bool,
+}
+
+/// What a look at a lane of several sources gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The host must be told that records wait.
+    pub(crate) tell: bool,
+    /// When to look again.
+    pub(crate) until: Option<Duration>,
+}
+
 impl Inlet {
-    pub(crate) fn new(source: TopicPartition, limits: Limits, waker: Arc<Waker>) -> Self {
-        Self {
-            source,
-            limits,
-            waker,
-            state: Mutex::default(),
+    /// For a lane of `sources`, of which there is one at least: one of each topic, in the order of the
+    /// settings.
+    pub(crate) fn new(sources: Vec<TopicPartition>, limits: Limits, waker: Arc<Waker>) -> Self {
+        let state = State::new(sources.iter(), limits);
+        let sources = sources.into_iter().map(|partition| Source {
+            partition,
             counters: Counters::new(),
-        }
-    }
-
-    /// The partition.
-    pub fn source(&self) -> &TopicPartition {
-        &self.source
-    }
-
-    /// Says where to read from, from any thread; wakes the poll thread. Whether it was taken: a partition
-    /// begins once, and not after it was closed. [`Position::NotYet`] changes nothing.
-    pub fn begin(&self, position: Position) -> bool {
-        let Some(told) = position.told() else {
-            return false;
-        };
-        let mut state = self.state.lock();
-        if state.told.is_some() || state.closed {
-            return false;
-        }
-        state.told = Some(told);
-        drop(state);
-        self.waker.wake();
-        true
-    }
-
-    /// Everything that has arrived, at most one full batch. `None` also means that the lane is idle now:
-    /// [`crate::LaneHost::ready`] is called again when something arrives.
-    pub fn take(self: &Arc<Self>) -> Option<Taken> {
-        let mut state = self.state.lock();
-        let Some(batch) = state.pending.pop_front() else {
-            state.scheduled = false;
-            return None;
-        };
-        state.pending_records -= batch.len();
-        state.pending_bytes -= batch.bytes_len();
-        let first_offset = batch.get(0).offset;
-        let is_live = state.told.is_none_or(|told| first_offset >= told.live);
-        let sequence = is_live.then(|| {
-            let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
-            state.ledger.take(first_offset, next_offset, batch.len())
         });
-        let wake = self.may_resume(&state);
-        drop(state);
-        if wake {
+        Self {
+            sources: sources.collect(),
+            waker,
+            state: Mutex::new(state),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// The partition; where several topics are read, that of the first one. It names the lane.
+    pub fn source(&self) -> &TopicPartition {
+        &self.sources[0].partition
+    }
+
+    /// The partitions whose records come here, in the order of the topics in the settings.
+    pub fn sources(&self) -> impl ExactSizeIterator<Item = &TopicPartition> {
+        self.sources.iter().map(|source| &source.partition)
+    }
+
+    /// Says where to read from, from any thread; wakes the poll thread. Where there are several sources it
+    /// holds for each. Whether it was taken: a lane begins once, and not after it was closed.
+    /// [`Position::NotYet`] changes nothing.
+    pub fn begin(&self, position: Position) -> bool {
+        self.begin_each(&vec![position; self.sources.len()])
+    }
+
+    /// As [`Inlet::begin`], with a position for each of [`Inlet::sources`]. It is not taken either when
+    /// their number is another, or one of them says nothing.
+    pub fn begin_each(&self, positions: &[Position]) -> bool {
+        let told: Option<Vec<Told>> = positions.iter().map(|position| position.told()).collect();
+        let Some(told) = told.filter(|told| told.len() == self.sources.len()) else {
+            return false;
+        };
+        let is_taken = self.state.lock().begin(told);
+        if is_taken {
             self.waker.wake();
         }
-        let Some(sequence) = sequence else {
+        is_taken
+    }
+
+    /// Everything that has arrived and may go, at most one full batch. `None` also means that the lane is
+    /// idle now: [`crate::LaneHost::ready`] is called again when there is something.
+    ///
+    /// A batch that is marked with [`Flags::REORDERED`] was handed out in an order that a replay may not
+    /// give.
+    pub fn take(self: &Arc<Self>) -> Option<Taken> {
+        let mut state = self.state.lock();
+        let Some(handed_out) = state.take() else {
+            // What waits for another source goes when the poll thread says so.
+            let is_blocked = state.is_waiting();
+            drop(state);
+            if is_blocked {
+                self.waker.wake();
+            }
+            return None;
+        };
+        let may_resume = state.may_resume();
+        drop(state);
+        if may_resume {
+            self.waker.wake();
+        }
+        let source = handed_out.source;
+        if handed_out.reordered > 0 {
+            let reordered = &self.sources[source].counters.reordered;
+            reordered.fetch_add(handed_out.reordered as u64, Ordering::Relaxed);
+        }
+        let batch = handed_out.batch;
+        let Some(sequence) = handed_out.sequence else {
             return Some(Taken::Replay(batch));
         };
         let inlet = Arc::clone(self);
-        let ticket = Ticket::new(move |settled| inlet.settle(sequence, settled));
+        let ticket = Ticket::new(move |settled| inlet.settle(source, sequence, settled));
         Some(Taken::Live(batch, ticket))
     }
 
     /// Gives a batch's room back for the next records.
-    pub fn recycle(&self, mut batch: RawBatch) {
-        batch.clear();
-        let mut state = self.state.lock();
-        if state.spares.len() < SPARES_MAX && !state.closed {
-            state.spares.push(batch);
+    pub fn recycle(&self, batch: RawBatch) {
+        if let Some(source) = self.index_of(batch.source()) {
+            self.state.lock().recycle(source, batch);
         }
     }
 
     /// Whether the partition was revoked or the consumer stops: [`Inlet::take`] gives `None` and work
     /// in hand should end soon.
     pub fn is_closed(&self) -> bool {
-        self.state.lock().closed
+        self.state.lock().is_closed()
     }
 
-    /// First offset that the broker holds of this partition, once known. A lane whose first record is
-    /// this one has missed nothing that can still be read.
+    /// First offset that the broker holds of the partition that names the lane, once known. A lane whose
+    /// first record is this one has missed nothing that can still be read.
     pub fn log_start(&self) -> Option<i64> {
-        let offset = self.counters.low_watermark.load(Ordering::Relaxed);
-        (offset != UNKNOWN).then_some(offset)
+        known(&self.sources[0].counters.low_watermark)
     }
 
-    /// Where reading begins, once somebody has said so.
-    pub(crate) fn told(&self) -> Option<Begin> {
-        self.state.lock().told.map(|told| told.begin)
+    /// The offset at which the lane's records begin: 0 when nothing came before them. Of several sources
+    /// the one whose records begin latest; `i64::MAX` while that is not known of one of them.
+    pub fn start_offset(&self) -> i64 {
+        let state = self.state.lock();
+        let firsts = state.firsts().map(|first| first.unwrap_or(i64::MAX));
+        firsts.max().unwrap_or(i64::MAX)
     }
 
-    /// One past the last offset received.
-    pub(crate) fn next_offset(&self) -> Option<i64> {
-        let offset = self.counters.position.load(Ordering::Relaxed);
-        (offset != UNKNOWN).then_some(offset)
+    /// The partitions with what is counted of each.
+    pub(crate) fn counted(&self) -> &[Source] {
+        &self.sources
     }
 
-    /// Appends records; whether the host must be told.
-    pub(crate) fn push<R: Incoming>(&self, records: impl Iterator<Item = R>) -> bool {
+    /// Which of the lane's sources `partition` is.
+    pub(crate) fn index_of(&self, partition: &TopicPartition) -> Option<usize> {
+        self.sources().position(|source| source == partition)
+    }
+
+    /// Where reading of a source begins, once somebody has said so.
+    pub(crate) fn told(&self, source: usize) -> Option<Begin> {
+        self.state.lock().told(source)
+    }
+
+    /// Where reading of a source goes on, once something is known of it.
+    pub(crate) fn next_offset(&self, source: usize) -> Option<i64> {
+        known(&self.sources[source].counters.position)
+    }
+
+    /// Appends records of a source.
+    pub(crate) fn push<R: Incoming>(
+        &self,
+        source: usize,
+        records: impl Iterator<Item = R>,
+    ) -> Pushed {
+        let counters = &self.sources[source].counters;
+        let expected = counters.position.load(Ordering::Relaxed);
         let mut state = self.state.lock();
-        if state.closed {
-            return false;
+        if state.is_closed() {
+            return Pushed::default();
         }
-        let (records_before, bytes_before) = (state.pending_records, state.pending_bytes);
-        let mut position = None;
-        // The batch that fills, out of the queue while it fills.
-        let mut batch = state.pending.pop_back();
-        let live = state.told.map_or(i64::MIN, |told| told.live);
-        let mut replaying = batch.as_ref().is_some_and(|batch| is_before(batch, live))
-            || self.next_offset().is_none_or(|next| next < live);
-        for record in records {
-            let offset = record.offset();
-            if replaying && offset >= live {
-                // A batch never mixes replayed and live records.
-                replaying = false;
-                state.pending.extend(batch.take());
-            }
-            let mut filling = match batch.take() {
-                Some(filling) if !filling.is_full(self.limits.batch_records_max) => filling,
-                full => {
-                    state.pending.extend(full);
-                    let spare = state.spares.pop();
-                    spare.unwrap_or_else(|| RawBatch::new(self.source.clone()))
-                }
-            };
-            let bytes = filling.bytes_len();
-            record.append_to(&mut filling);
-            state.pending_records += 1;
-            state.pending_bytes += filling.bytes_len() - bytes;
-            position = Some(offset + 1);
-            batch = Some(filling);
-        }
-        state.pending.extend(batch);
-        let records = state.pending_records - records_before;
-        let bytes = state.pending_bytes - bytes_before;
-        let tell = records > 0 && !state.scheduled;
-        state.scheduled |= tell;
-        drop(state);
-        self.counters
+        let (filled, tell) = state.push(source, records, expected);
+        let has_gaps = state.has_gaps(source);
+        self.show_failure(state);
+        counters
             .records
-            .fetch_add(records as u64, Ordering::Relaxed);
-        self.counters
+            .fetch_add(filled.records as u64, Ordering::Relaxed);
+        counters
             .bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
-        if let Some(position) = position {
-            self.counters.position.store(position, Ordering::Relaxed);
+            .fetch_add(filled.bytes as u64, Ordering::Relaxed);
+        if let Some(next) = filled.next {
+            counters.position.store(next, Ordering::Relaxed);
         }
-        tell
+        Pushed { tell, has_gaps }
     }
 
-    /// Whether the poll thread may read more from the partition; decides about pausing.
-    pub(crate) fn accepts(&self) -> bool {
+    /// The source was at its end when it was last heard of: all that can be read below `offset` was
+    /// received, control records of transactions apart. Whether offsets were passed over.
+    pub(crate) fn note_end(&self, source: usize, offset: i64) -> bool {
+        let position = &self.sources[source].counters.position;
+        let expected = position.load(Ordering::Relaxed);
         let mut state = self.state.lock();
-        if state.closed {
+        if state.is_closed() {
             return false;
         }
-        if state.paused {
-            state.paused = !self.is_below(&state, 2);
-        } else if !self.is_below(&state, 1) {
-            state.paused = true;
-            self.counters.pauses.fetch_add(1, Ordering::Relaxed);
+        if state.note_end(source, offset, expected) {
+            position.store(offset, Ordering::Relaxed);
         }
-        !state.paused
+        let has_gaps = state.has_gaps(source);
+        self.show_failure(state);
+        has_gaps
+    }
+
+    /// The group had committed `offset` of a source when reading of it began. Whether offsets turn out to
+    /// be passed over.
+    pub(crate) fn note_committed(&self, source: usize, offset: i64) -> bool {
+        let mut state = self.state.lock();
+        state.note_committed(source, offset);
+        state.has_gaps(source)
+    }
+
+    /// Counts, and says loudly, which of the offsets that were passed over are lost: the broker holds
+    /// offsets from `low` on, and they lay below. Others are what compaction and control records of
+    /// transactions leave.
+    pub(crate) fn judge_gaps(&self, source: usize, low: Option<i64>) {
+        let Source {
+            partition,
+            counters,
+        } = &self.sources[source];
+        let gaps = self.state.lock().take_gaps(source);
+        let Some(low) = low.or_else(|| known(&counters.low_watermark)) else {
+            return;
+        };
+        // At most one: the log has one beginning.
+        let is_lost = |gap: &&Range<i64>| gap.start < low && low <= gap.end;
+        if let Some(gap) = gaps.iter().find(is_lost) {
+            let lost = (gap.end - gap.start).unsigned_abs();
+            counters.lost.fetch_add(lost, Ordering::Relaxed);
+            tracing::error!(
+                topic = &*partition.topic,
+                partition = partition.partition,
+                first_offset = gap.start,
+                next_offset = gap.end,
+                lost,
+                "records were deleted before they were read: raise retention.ms of the topic, or add \
+                 instances until the lag falls"
+            );
+        }
+    }
+
+    /// Looks whether the records of a lane of several sources may go. `end` gives where a source ends as
+    /// the client knows it.
+    pub(crate) fn look(&self, at: Moment, end: impl Fn(&TopicPartition) -> Option<i64>) -> Look {
+        let end = |source: usize| {
+            let Source {
+                partition,
+                counters,
+            } = &self.sources[source];
+            let position = known(&counters.position)?;
+            end(partition).filter(|end| *end == position)
+        };
+        let (waits, tell) = self.state.lock().look(at, end);
+        for source in waits.given_up {
+            let partition = &self.sources[source].partition;
+            tracing::warn!(
+                topic = &*partition.topic,
+                partition = partition.partition,
+                "unread records do not come: the other topics go on without them, marked REORDERED"
+            );
+        }
+        Look {
+            tell,
+            until: waits.until,
+        }
+    }
+
+    /// Whether the poll thread may read more from a source; decides about pausing.
+    pub(crate) fn accepts(&self, source: usize) -> bool {
+        let (accepts, pauses) = self.state.lock().accepts(source);
+        if pauses {
+            let counter = &self.sources[source].counters.pauses;
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        accepts
     }
 
     /// Hands nothing out any more and drops what was not taken: it is not committed, so whoever owns
     /// the partition next reads it.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        state.pending = VecDeque::new();
-        state.pending_records = 0;
-        state.pending_bytes = 0;
-        state.spares = Vec::new();
+        self.state.lock().close();
     }
 
     /// Whether everything taken was settled.
@@ -258,108 +343,94 @@ impl Inlet {
         self.state.lock().ledger.unsettled_records() == 0
     }
 
-    /// Offset to commit, when there is news.
-    pub(crate) fn request_commit(&self) -> Option<i64> {
-        self.state.lock().ledger.request()
-    }
-
-    /// Offset that the broker has not confirmed yet.
-    pub(crate) fn unconfirmed(&self) -> Option<i64> {
-        self.state.lock().ledger.unconfirmed()
-    }
-
-    /// A commit up to `offset` is stored.
-    pub(crate) fn note_stored(&self, offset: i64) {
-        self.state.lock().ledger.confirm(offset);
-    }
-
-    /// A commit failed: it is asked for again.
-    pub(crate) fn note_refusal(&self) {
-        self.state.lock().ledger.forget_request();
-    }
-
-    /// What was to be committed was taken back, outputs included.
-    pub(crate) fn note_abandoned(&self) {
+    /// Offsets to commit, when there is news.
+    pub(crate) fn request_commits(&self) -> Vec<(TopicPartition, i64)> {
         let mut state = self.state.lock();
-        state.ledger.break_off();
-        self.fail(&mut state, Failure::Abandoned);
+        state.skip_to_ends();
+        self.offsets(|source| state.ledger.request(source))
     }
 
-    /// Why the partition cannot go on, the first time it is asked for.
+    /// Offsets that the broker has not confirmed yet.
+    pub(crate) fn unconfirmed(&self) -> Vec<(TopicPartition, i64)> {
+        let state = self.state.lock();
+        self.offsets(|source| state.ledger.unconfirmed(source))
+    }
+
+    /// A commit of `source` up to `offset` is stored.
+    pub(crate) fn note_stored(&self, source: &TopicPartition, offset: i64) {
+        if let Some(source) = self.index_of(source) {
+            self.state.lock().ledger.confirm(source, offset);
+        }
+    }
+
+    /// A commit of `source` failed: it is asked for again.
+    pub(crate) fn note_refusal(&self, source: &TopicPartition) {
+        if let Some(source) = self.index_of(source) {
+            self.state.lock().ledger.forget_request(source);
+        }
+    }
+
+    /// What was to be committed of `source` was taken back, outputs included.
+    pub(crate) fn note_abandoned(&self, source: &TopicPartition) {
+        if let Some(source) = self.index_of(source) {
+            let mut state = self.state.lock();
+            state.abandon(source);
+            self.show_failure(state);
+        }
+    }
+
+    /// Why the lane cannot go on, the first time it is asked for.
     pub(crate) fn take_failure(&self) -> Option<ConsumerError> {
-        if !self.counters.failed.load(Ordering::Relaxed) {
+        if !self.failed.load(Ordering::Relaxed) {
             return None;
         }
-        self.counters.failed.store(false, Ordering::Relaxed);
+        self.failed.store(false, Ordering::Relaxed);
         let mut state = self.state.lock();
         let failure = state.failure.take()?;
-        let source_partition = self.source.clone();
-        let first_unsafe = state.ledger.first_unsafe();
-        Some(match failure {
-            Failure::Delivery => ConsumerError::Delivery {
-                source_partition,
-                offset: state.ledger.failed_at().unwrap_or(first_unsafe),
-            },
-            Failure::Abandoned => ConsumerError::Abandoned {
-                source_partition,
-                offset: first_unsafe,
-            },
-            Failure::Ledger => ConsumerError::Ledger {
-                source_partition,
-                offset: first_unsafe,
-            },
-        })
+        let name = |source: usize| &self.sources[source].partition;
+        Some(failure.error(&state.ledger, name))
     }
 
-    /// What is under way, for metrics.
-    pub(crate) fn occupancy(&self) -> Occupancy {
+    /// What is under way of a source, for metrics.
+    pub(crate) fn occupancy(&self, source: usize) -> Occupancy {
         let state = self.state.lock();
+        let strand = state.strand(source);
         Occupancy {
-            pending_records: state.pending_records,
-            pending_bytes: state.pending_bytes,
-            unsettled_records: state.ledger.unsettled_records(),
-            paused: state.paused,
-            committed: state.ledger.committed(),
+            pending_records: strand.records(),
+            pending_bytes: strand.bytes(),
+            unsettled_records: state.ledger.unsettled_of(source),
+            paused: strand.paused,
+            committed: state.ledger.committed(source),
         }
     }
 
-    fn settle(&self, sequence: u64, settled: Settled) {
+    fn settle(&self, source: usize, sequence: u64, settled: Settled) {
         let mut state = self.state.lock();
-        let is_noted = state.ledger.settle(sequence, settled).is_ok();
-        if !is_noted {
-            state.ledger.break_off();
-            self.fail(&mut state, Failure::Ledger);
-        } else if settled == Settled::Failed {
-            self.fail(&mut state, Failure::Delivery);
-        }
-        let wake = state.closed || state.failure.is_some() || self.may_resume(&state);
-        drop(state);
+        state.settle(source, sequence, settled);
+        let wake = state.is_closed() || state.failure.is_some() || state.may_resume();
+        self.show_failure(state);
         if wake {
             self.waker.wake();
         }
     }
 
-    fn fail(&self, state: &mut State, failure: Failure) {
-        state.failure.get_or_insert(failure);
-        self.counters.failed.store(true, Ordering::Relaxed);
+    fn show_failure(&self, state: MutexGuard<'_, State>) {
+        if state.failure.is_some() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
     }
 
-    fn may_resume(&self, state: &State) -> bool {
-        state.paused && self.is_below(state, 2)
-    }
-
-    fn is_below(&self, state: &State, share: usize) -> bool {
-        let limits = &self.limits;
-        state.pending_records < limits.pending_records_max / share
-            && state.pending_bytes < limits.pending_bytes_max / share
-            && state.ledger.unsettled_records() < limits.unsettled_records_max / share
+    fn offsets(&self, mut of: impl FnMut(usize) -> Option<i64>) -> Vec<(TopicPartition, i64)> {
+        let sources = self.sources.iter().enumerate();
+        let offsets = sources.filter_map(|(index, source)| {
+            let offset = of(index)?;
+            Some((source.partition.clone(), offset))
+        });
+        offsets.collect()
     }
 }
 
-/// Whether `batch` begins before `live`.
-fn is_before(batch: &RawBatch, live: i64) -> bool {
-    !batch.is_empty() && batch.get(0).offset < live
+fn known(offset: &AtomicI64) -> Option<i64> {
+    let offset = offset.load(Ordering::Relaxed);
+    (offset != UNKNOWN).then_some(offset)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,28 +1,23 @@
-//! Which offsets of a partition may be committed.
+//! Which offsets of a lane's sources may be committed.
 
 use std::collections::VecDeque;
 
 use tillwatch_records::Settled;
 
-/// Batches that were taken, in order, until they are settled. Only the end of the settled prefix may
-/// be committed: outputs are acknowledged out of order, offsets are not committed so.
-#[derive(Debug, Default)]
+/// Batches that a lane took, in order, until they are settled. Only the end of the settled prefix may be
+/// committed: outputs are acknowledged out of order, offsets are not committed so. The prefix is that of
+/// the lane, over all its sources, so that what is committed of them is one cut through its records.
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    /// First offset of the first batch.
-    began: Option<i64>,
+    /// One per source of the lane.
+    sources: Vec<Standing>,
     /// Sequence number of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
     /// Records in entries that are not settled.
     unsettled_records: usize,
-    /// One past the last record of the settled prefix.
-    committable: Option<i64>,
-    /// What a commit was last asked for.
-    requested: Option<i64>,
-    /// What the broker confirmed.
-    committed: Option<i64>,
-    /// First offset of the first batch that failed: nothing from there on may be committed.
-    failed_at: Option<i64>,
+    /// Source and first offset of the first batch that failed: nothing from there on may be committed.
+    failed_at: Option<(usize, i64)>,
     /// Nothing is committed any more, settled or not.
     is_broken: bool,
 }
@@ -32,8 +27,24 @@ pub(crate) struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotUnderWay;
 
+/// How far one source is.
+#[derive(Debug, Clone, Default)]
+struct Standing {
+    /// First offset of the first batch.
+    began: Option<i64>,
+    /// Records in its entries that are not settled.
+    unsettled_records: usize,
+    /// One past the last record of the settled prefix.
+    committable: Option<i64>,
+    /// What a commit was last asked for.
+    requested: Option<i64>,
+    /// What the broker confirmed.
+    committed: Option<i64>,
+}
+
 #[derive(Debug)]
 struct Entry {
+    source: usize,
     first_offset: i64,
     next_offset: i64,
     records: usize,
@@ -41,17 +52,33 @@ struct Entry {
 }
 
 impl Ledger {
-    /// Notes a batch that leaves the inlet; its sequence number.
-    pub(crate) fn take(&mut self, first_offset: i64, next_offset: i64, records: usize) -> u64 {
-        debug_assert!(first_offset < next_offset);
-        debug_assert!(
-            self.entries
-                .back()
-                .is_none_or(|last| last.next_offset <= first_offset)
-        );
-        self.began.get_or_insert(first_offset);
+    /// A ledger of a lane of `sources` sources, which are counted from 0.
+    pub(crate) fn new(sources: usize) -> Self {
+        Self {
+            sources: vec![Standing::default(); sources],
+            first: 0,
+            entries: VecDeque::new(),
+            unsettled_records: 0,
+            failed_at: None,
+            is_broken: false,
+        }
+    }
+
+    /// Notes a batch of `source` that leaves the inlet; its sequence number. The inlet hands out no offset
+    /// below one that it has handed out.
+    pub(crate) fn take(
+        &mut self,
+        source: usize,
+        first_offset: i64,
+        next_offset: i64,
+        records: usize,
+    ) -> u64 {
+        let standing = &mut self.sources[source];
+        standing.began.get_or_insert(first_offset);
+        standing.unsettled_records += records;
         self.unsettled_records += records;
         self.entries.push_back(Entry {
+            source,
             first_offset,
             next_offset,
             records,
@@ -68,15 +95,17 @@ impl Ledger {
         let entry = entry.ok_or(NotUnderWay)?;
         entry.settled = Some(settled);
         self.unsettled_records -= entry.records;
+        self.sources[entry.source].unsettled_records -= entry.records;
         while let Some(entry) = self.entries.front() {
             match entry.settled {
                 Some(Settled::Delivered) => {
-                    self.committable = Some(entry.next_offset);
+                    self.sources[entry.source].committable = Some(entry.next_offset);
                     self.entries.pop_front();
                     self.first += 1;
                 }
                 Some(Settled::Failed) => {
-                    self.failed_at.get_or_insert(entry.first_offset);
+                    self.failed_at
+                        .get_or_insert((entry.source, entry.first_offset));
                     break;
                 }
                 None => break,
@@ -85,24 +114,43 @@ impl Ledger {
         Ok(())
     }
 
+    /// Reading of `source` began at `offset`: it may be committed, since nothing of it was taken yet.
+    pub(crate) fn begin_at(&mut self, source: usize, offset: i64) {
+        let standing = &mut self.sources[source];
+        if standing.began.is_none() {
+            standing.committable.get_or_insert(offset);
+        }
+    }
+
+    /// Everything of `source` below `offset` was read and there is nothing to do for it: control records
+    /// of transactions. Counts once everything that was taken is delivered; `false` when it is not.
+    pub(crate) fn skip_to(&mut self, source: usize, offset: i64) -> bool {
+        let is_done = self.entries.is_empty();
+        let standing = &mut self.sources[source];
+        if is_done && standing.committable.is_none_or(|at| at < offset) {
+            standing.committable = Some(offset);
+        }
+        is_done
+    }
+
     /// Nothing is committed from here on, not even what has settled.
     pub(crate) fn break_off(&mut self) {
         self.is_broken = true;
     }
 
-    /// First offset that is not safe: the end of what was committed, or where the first batch began.
-    pub(crate) fn first_unsafe(&self) -> i64 {
-        self.committed.or(self.began).unwrap_or(0)
+    /// First offset of `source` that is not safe: the end of what was committed, or where the first batch
+    /// began.
+    pub(crate) fn first_unsafe(&self, source: usize) -> i64 {
+        let standing = &self.sources[source];
+        standing.committed.or(standing.began).unwrap_or(0)
     }
 
-    /// First offset of the failed batch at the end of the settled prefix, or of any failed batch.
-    pub(crate) fn failed_at(&self) -> Option<i64> {
+    /// Source and first offset of the failed batch at the end of the settled prefix, or of any failed batch.
+    pub(crate) fn failed_at(&self) -> Option<(usize, i64)> {
         self.failed_at.or_else(|| {
             let failed = |entry: &&Entry| entry.settled == Some(Settled::Failed);
-            self.entries
-                .iter()
-                .find(failed)
-                .map(|entry| entry.first_offset)
+            let entry = self.entries.iter().find(failed)?;
+            Some((entry.source, entry.first_offset))
         })
     }
 
@@ -111,34 +159,44 @@ impl Ledger {
         self.unsettled_records
     }
 
-    /// Offset to commit now, when there is news since the last request.
-    pub(crate) fn request(&mut self) -> Option<i64> {
-        if self.is_broken || self.committable == self.requested {
+    /// Records of `source` among them.
+    pub(crate) fn unsettled_of(&self, source: usize) -> usize {
+        self.sources[source].unsettled_records
+    }
+
+    /// Offset of `source` to commit now, when there is news since the last request.
+    pub(crate) fn request(&mut self, source: usize) -> Option<i64> {
+        let standing = &mut self.sources[source];
+        if self.is_broken || standing.committable == standing.requested {
             return None;
         }
-        self.requested = self.committable;
-        self.committable
+        standing.requested = standing.committable;
+        standing.committable
     }
 
-    /// Offset that the broker has not confirmed, whether asked for or not.
-    pub(crate) fn unconfirmed(&self) -> Option<i64> {
-        self.committable
-            .filter(|_| !self.is_broken && self.committable != self.committed)
+    /// Offset of `source` that the broker has not confirmed, whether asked for or not.
+    pub(crate) fn unconfirmed(&self, source: usize) -> Option<i64> {
+        let standing = &self.sources[source];
+        standing
+            .committable
+            .filter(|_| !self.is_broken && standing.committable != standing.committed)
     }
 
-    /// The broker stored `offset`.
-    pub(crate) fn confirm(&mut self, offset: i64) {
-        self.committed = self.committed.max(Some(offset));
+    /// The broker stored `offset` for `source`.
+    pub(crate) fn confirm(&mut self, source: usize, offset: i64) {
+        let standing = &mut self.sources[source];
+        standing.committed = standing.committed.max(Some(offset));
     }
 
-    /// A commit failed: ask again next time.
-    pub(crate) fn forget_request(&mut self) {
-        self.requested = self.committed;
+    /// A commit of `source` failed: ask again next time.
+    pub(crate) fn forget_request(&mut self, source: usize) {
+        let standing = &mut self.sources[source];
+        standing.requested = standing.committed;
     }
 
-    /// What the broker confirmed last.
-    pub(crate) fn committed(&self) -> Option<i64> {
-        self.committed
+    /// What the broker confirmed last of `source`.
+    pub(crate) fn committed(&self, source: usize) -> Option<i64> {
+        self.sources[source].committed
     }
 }
 
@@ -148,53 +206,53 @@ mod tests {
 
     #[test]
     fn commits_the_settled_prefix_only() {
-        let mut ledger = Ledger::default();
-        let a = ledger.take(0, 10, 10);
-        let b = ledger.take(10, 15, 5);
-        let c = ledger.take(15, 16, 1);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10);
+        let b = ledger.take(0, 10, 15, 5);
+        let c = ledger.take(0, 15, 16, 1);
         assert_eq!(ledger.unsettled_records(), 16);
         ledger.settle(b, Settled::Delivered).unwrap();
-        assert_eq!(ledger.request(), None);
+        assert_eq!(ledger.request(0), None);
         ledger.settle(a, Settled::Delivered).unwrap();
-        assert_eq!(ledger.request(), Some(15));
-        assert_eq!(ledger.request(), None);
+        assert_eq!(ledger.request(0), Some(15));
+        assert_eq!(ledger.request(0), None);
         ledger.settle(c, Settled::Delivered).unwrap();
-        assert_eq!(ledger.request(), Some(16));
+        assert_eq!(ledger.request(0), Some(16));
         assert_eq!(ledger.unsettled_records(), 0);
     }
 
     #[test]
     fn never_passes_a_failed_batch() {
-        let mut ledger = Ledger::default();
-        let a = ledger.take(0, 10, 10);
-        let b = ledger.take(10, 20, 10);
-        let c = ledger.take(20, 30, 10);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10);
+        let b = ledger.take(0, 10, 20, 10);
+        let c = ledger.take(0, 20, 30, 10);
         ledger.settle(c, Settled::Delivered).unwrap();
         ledger.settle(b, Settled::Failed).unwrap();
-        assert_eq!(ledger.failed_at(), Some(10));
+        assert_eq!(ledger.failed_at(), Some((0, 10)));
         ledger.settle(a, Settled::Delivered).unwrap();
-        assert_eq!(ledger.request(), Some(10));
-        assert_eq!(ledger.failed_at(), Some(10));
+        assert_eq!(ledger.request(0), Some(10));
+        assert_eq!(ledger.failed_at(), Some((0, 10)));
     }
 
     #[test]
     fn asks_again_after_a_refused_commit() {
-        let mut ledger = Ledger::default();
-        let a = ledger.take(5, 6, 1);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 5, 6, 1);
         ledger.settle(a, Settled::Delivered).unwrap();
-        assert_eq!(ledger.request(), Some(6));
-        ledger.forget_request();
-        assert_eq!(ledger.request(), Some(6));
-        ledger.confirm(6);
-        ledger.forget_request();
-        assert_eq!(ledger.request(), None);
+        assert_eq!(ledger.request(0), Some(6));
+        ledger.forget_request(0);
+        assert_eq!(ledger.request(0), Some(6));
+        ledger.confirm(0, 6);
+        ledger.forget_request(0);
+        assert_eq!(ledger.request(0), None);
     }
 
     #[test]
     fn a_batch_settles_once() {
-        let mut ledger = Ledger::default();
-        let a = ledger.take(0, 10, 10);
-        let b = ledger.take(10, 20, 10);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10);
+        let b = ledger.take(0, 10, 20, 10);
         ledger.settle(b, Settled::Delivered).unwrap();
         assert_eq!(ledger.settle(b, Settled::Delivered), Err(NotUnderWay));
         ledger.settle(a, Settled::Delivered).unwrap();
@@ -202,16 +260,62 @@ mod tests {
         assert_eq!(ledger.settle(b + 1, Settled::Delivered), Err(NotUnderWay));
         // The ledger stayed whole.
         assert_eq!(ledger.unsettled_records(), 0);
-        assert_eq!(ledger.request(), Some(20));
+        assert_eq!(ledger.request(0), Some(20));
     }
 
     #[test]
     fn commits_nothing_once_it_is_broken_off() {
-        let mut ledger = Ledger::default();
-        let a = ledger.take(7, 10, 3);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 7, 10, 3);
         ledger.settle(a, Settled::Delivered).unwrap();
         ledger.break_off();
-        assert_eq!(ledger.request(), None);
-        assert_eq!(ledger.unconfirmed(), None);
+        assert_eq!(ledger.request(0), None);
+        assert_eq!(ledger.unconfirmed(0), None);
+    }
+
+    #[test]
+    fn what_is_committed_of_several_sources_is_one_cut() {
+        let mut ledger = Ledger::new(2);
+        let a = ledger.take(0, 0, 10, 10);
+        let b = ledger.take(1, 70, 71, 1);
+        let c = ledger.take(0, 10, 20, 10);
+        ledger.settle(a, Settled::Delivered).unwrap();
+        ledger.settle(c, Settled::Delivered).unwrap();
+        // The second source's record lies between the two runs of the first.
+        assert_eq!((ledger.request(0), ledger.request(1)), (Some(10), None));
+        ledger.settle(b, Settled::Delivered).unwrap();
+        assert_eq!((ledger.request(0), ledger.request(1)), (Some(20), Some(71)));
+        ledger.confirm(0, 20);
+        ledger.forget_request(1);
+        assert_eq!((ledger.request(0), ledger.request(1)), (None, Some(71)));
+        assert_eq!((ledger.first_unsafe(0), ledger.first_unsafe(1)), (20, 70));
+    }
+
+    #[test]
+    fn a_failed_run_holds_back_every_source() {
+        let mut ledger = Ledger::new(2);
+        let a = ledger.take(1, 5, 6, 1);
+        let b = ledger.take(0, 0, 9, 9);
+        assert_eq!((ledger.unsettled_of(0), ledger.unsettled_of(1)), (9, 1));
+        ledger.settle(b, Settled::Delivered).unwrap();
+        ledger.settle(a, Settled::Failed).unwrap();
+        assert_eq!(ledger.failed_at(), Some((1, 5)));
+        assert_eq!((ledger.request(0), ledger.request(1)), (None, None));
+    }
+
+    #[test]
+    fn what_needs_no_work_is_committed_when_all_before_it_is_delivered() {
+        let mut ledger = Ledger::new(1);
+        ledger.begin_at(0, 40);
+        assert_eq!(ledger.request(0), Some(40));
+        let a = ledger.take(0, 40, 43, 3);
+        assert!(!ledger.skip_to(0, 44), "a record before it is under way");
+        assert_eq!(ledger.unconfirmed(0), Some(40));
+        ledger.settle(a, Settled::Delivered).unwrap();
+        ledger.begin_at(0, 41);
+        assert_eq!(ledger.request(0), Some(43));
+        assert!(ledger.skip_to(0, 44));
+        assert!(ledger.skip_to(0, 41), "it never goes back");
+        assert_eq!(ledger.request(0), Some(44));
     }
 }

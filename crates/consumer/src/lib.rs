@@ -1,5 +1,6 @@
 //! Kafka → [`RawBatch`](tillwatch_records::RawBatch): one poll thread per process, one [`Inlet`] per
-//! assigned partition, offsets committed only after the outputs are acknowledged.
+//! lane, offsets committed only after the outputs are acknowledged. A lane has one partition, or where
+//! several topics are read the partitions of one number, merged into one order.
 //!
 //! ```text
 //!              poll thread                         a lane's thread                sink
@@ -12,9 +13,11 @@
 //! queue alone: librdkafka stops fetching once it holds `queued.max.messages.kbytes`, and what was
 //! fetched is kept, where librdkafka's own pause would throw it away and fetch it again.
 //!
-//! `docs/rfc/0002-consumer-contract.md` says what a [`LaneHost`] and the consumer owe each other.
+//! `docs/rfc/0002-consumer-contract.md` says what a [`LaneHost`] and the consumer owe each other,
+//! `docs/rfc/0004-merged-topics.md` how several topics are merged.
 //! [`memory`] keeps the same contract without Kafka, threads and a clock, for tests.
 
+mod assignment;
 mod commits;
 mod committer;
 mod counters;
@@ -26,6 +29,7 @@ mod inlet;
 mod ledger;
 mod limits;
 pub mod memory;
+mod moment;
 mod monitor;
 mod position;
 mod probe;

@@ -5,44 +5,32 @@
 //! Nothing happens by itself: every step is a call, so that a test decides what comes before what. Which
 //! batch settles when is the host's own affair: it holds the tickets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Waker};
-use tillwatch_records::{RawBatch, TopicPartition};
+use tillwatch_records::TopicPartition;
 
 use crate::commits::Commits;
 use crate::departure;
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
-use crate::incoming::Incoming;
-use crate::inlet::Inlet;
+use crate::inlet::{Inlet, Pushed};
 use crate::limits::Limits;
+use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::pump::{Fault, Feed, Pump};
+use crate::pump::{Fault, Feed, Located, Pump, Watermarks, judge_gaps};
 use crate::settings::ConsumerSettings;
 
+mod log;
+mod record;
 mod storage;
 
+use log::{Log, Logs};
+pub use record::MemoryRecord;
 pub use storage::Answering;
 use storage::{MemoryCommits, Storage};
-
-/// A record in memory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MemoryRecord {
-    /// Its offset; above that of the record before it in the partition.
-    pub offset: i64,
-    /// Milliseconds since 1970, if it has a time.
-    pub timestamp_ms: Option<i64>,
-    /// Key.
-    pub key: Option<Vec<u8>>,
-    /// Value; `None` for a tombstone.
-    pub payload: Option<Vec<u8>>,
-    /// Headers in order.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
 
 /// Partitions in memory, and the host that reads them.
 pub struct MemorySource {
@@ -50,21 +38,22 @@ pub struct MemorySource {
     limits: Limits,
     waker: Arc<Waker>,
     monitor: Arc<Monitor>,
-    log: Arc<Mutex<Log>>,
+    logs: Arc<Mutex<Logs>>,
     pump: Pump<MemoryFeed>,
     storage: Arc<Mutex<Storage>>,
     commits: Commits,
+    /// The time, as the caller lets it pass.
+    at: Moment,
 }
 
-/// Every partition's records in offset order.
-type Log = BTreeMap<TopicPartition, Vec<Arc<MemoryRecord>>>;
-
-/// One partition of the log, being read.
+/// One partition's log, being read.
 struct MemoryFeed {
     source: TopicPartition,
-    log: Arc<Mutex<Log>>,
+    logs: Arc<Mutex<Logs>>,
     /// Offset of the next record to read, once reading has begun.
     next: Option<i64>,
+    /// The end that the inlet was told of last.
+    told_end: Option<i64>,
 }
 
 impl MemorySource {
@@ -80,38 +69,67 @@ impl MemorySource {
             waker: Arc::default(),
             commits: Commits::new(committer, Arc::clone(&monitor), Arc::<Notices>::default()),
             monitor,
-            log: Arc::default(),
+            logs: Arc::default(),
             pump: Pump::new(),
             storage,
+            at: Moment {
+                elapsed: Duration::ZERO,
+                // No record lies in the future.
+                unix_ms: i64::MAX,
+            },
         }
     }
 
     /// Appends a record to the log of `source`; whoever reads the partition gets it in a later
     /// [`MemorySource::turn`].
     pub fn append(&mut self, source: &TopicPartition, record: MemoryRecord) {
-        let mut log = self.log.lock();
-        let records = log.entry(source.clone()).or_default();
-        records.push(Arc::new(record));
+        self.change(source, |log| log.append(record));
     }
 
     /// Drops the records of `source` below `offset`, as retention does.
     pub fn forget_before(&mut self, source: &TopicPartition, offset: i64) {
-        if let Some(records) = self.log.lock().get_mut(source) {
-            records.retain(|record| record.offset >= offset);
-        }
+        self.change(source, |log| log.forget_before(offset));
+    }
+
+    /// Begins the log of `source` anew at offset 0, as a topic that was deleted and made again.
+    pub fn make_anew(&mut self, source: &TopicPartition) {
+        self.change(source, |log| *log = Log::default());
+    }
+
+    /// Whether the records of `source` that were not read come, or wait as those of a partition whose broker
+    /// is away.
+    pub fn hold_back(&mut self, source: &TopicPartition, is_held: bool) {
+        self.change(source, |log| log.is_held = is_held);
+    }
+
+    /// Lets time pass, for records that wait for another source.
+    pub fn pass(&mut self, time: Duration) {
+        self.at.elapsed += time;
+    }
+
+    /// Sets the machine's clock, in milliseconds since 1970: records that are stamped far ahead of it lie in
+    /// the future. Without it none does.
+    pub fn set_clock(&mut self, unix_ms: i64) {
+        self.at.unix_ms = unix_ms;
     }
 
     /// Assigns `source` to the host.
     pub fn assign(&mut self, source: &TopicPartition) {
+        self.assign_merged(std::slice::from_ref(source));
+    }
+
+    /// Assigns `sources`, which are partitions of one number, to the host as one lane.
+    pub fn assign_merged(&mut self, sources: &[TopicPartition]) {
         let waker = Arc::clone(&self.waker);
-        let inlet = Arc::new(Inlet::new(source.clone(), self.limits, waker));
-        let feed = MemoryFeed {
+        let inlet = Arc::new(Inlet::new(sources.to_vec(), self.limits, waker));
+        let feed = |source: &TopicPartition| MemoryFeed {
             source: source.clone(),
-            log: Arc::clone(&self.log),
+            logs: Arc::clone(&self.logs),
             next: None,
+            told_end: None,
         };
         self.monitor.add(Arc::clone(&inlet));
-        self.pump.add(Arc::clone(&inlet), feed);
+        self.pump.add(&inlet, sources.iter().map(feed).collect());
         inlet.begin(self.host.assigned(&inlet));
     }
 
@@ -124,8 +142,11 @@ impl MemorySource {
         for (source, begin) in self.pump.take_told() {
             let next = match begin {
                 Begin::At(offset) => offset,
-                // The first record when nothing was committed.
-                Begin::Committed => self.committed(&source).unwrap_or(i64::MIN),
+                Begin::Committed => {
+                    let logs = self.logs.lock();
+                    let start = || logs.start_of(&source, self.limits.commits_begin);
+                    self.committed(&source).unwrap_or_else(start)
+                }
             };
             if let Some(feed) = self.pump.feed_of(&source) {
                 feed.next = Some(next);
@@ -133,14 +154,22 @@ impl MemorySource {
         }
         for source in self.pump.unlocated() {
             let offset = self.committed(&source);
-            if let Some(inlet) = self.pump.locate(&source) {
-                self.host.located(&inlet, offset);
+            match (self.pump.locate(&source), offset) {
+                (Some(Located::Waiting(inlet)), _) => self.host.located(&inlet, &source, offset),
+                (Some(Located::Begun(inlet, index)), Some(offset))
+                    if inlet.note_committed(index, offset) =>
+                {
+                    judge_gaps(&inlet, index, &*self.logs.lock());
+                }
+                _ => {}
             }
         }
-        let more = self.pump.run(&*self.host, &mut Vec::new());
+        let marks = Marks(Arc::clone(&self.logs));
+        let faults = &mut Vec::new();
+        let turned = self.pump.run(self.at, &*self.host, &marks, faults);
         let inlets: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
         self.commits.note_answers(|| inlets);
-        self.pump.failure().map_or(Ok(more), Err)
+        self.pump.failure().map_or(Ok(turned.more), Err)
     }
 
     /// Asks for a commit of what has settled, as the consumer does at every interval. Its answer is taken
@@ -154,6 +183,7 @@ impl MemorySource {
     /// settle → last call → last commit → revoked.
     pub fn revoke(&mut self, sources: &[TopicPartition], drain: impl FnOnce()) {
         let inlets = self.inlets_of(sources);
+        let all: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
         let Self {
             host,
             commits,
@@ -161,9 +191,9 @@ impl MemorySource {
             monitor,
             ..
         } = self;
-        let commit = || commits.commit_last(&inlets, || Duration::ZERO);
+        let commit = || commits.commit_last(&inlets, &all, || Duration::ZERO);
         departure::release(&inlets, &**host, drain, commit, |inlet| {
-            pump.remove(inlet.source());
+            pump.remove(inlet);
             monitor.remove(inlet);
         });
     }
@@ -183,7 +213,7 @@ impl MemorySource {
             &**host,
             || commits.abandon(&inlets),
             |inlet| {
-                pump.remove(inlet.source());
+                pump.remove(inlet);
                 monitor.remove(inlet);
             },
         );
@@ -209,6 +239,10 @@ impl MemorySource {
         Arc::clone(&self.monitor)
     }
 
+    fn change(&self, source: &TopicPartition, change: impl FnOnce(&mut Log)) {
+        change(self.logs.lock().entry(source));
+    }
+
     fn inlets_of(&self, sources: &[TopicPartition]) -> Vec<Arc<Inlet>> {
         let inlets = self.pump.inlets();
         let inlets = inlets.filter(|inlet| sources.contains(inlet.source()));
@@ -223,43 +257,59 @@ impl Feed for MemoryFeed {
         let Some(next) = self.next else {
             return false;
         };
-        let log = self.log.lock();
-        let last = log.get(&self.source).and_then(|records| records.last());
-        last.is_some_and(|last| last.offset >= next)
+        let mut logs = self.logs.lock();
+        let log = logs.entry(&self.source);
+        !log.is_held && (log.end() != next || self.told_end != self.next)
     }
 
-    fn pour(&mut self, inlet: &Inlet, buffer: &mut Self::Buffer, _: &mut Vec<Fault>) -> bool {
+    fn pour(
+        &mut self,
+        inlet: &Inlet,
+        source: usize,
+        buffer: &mut Self::Buffer,
+        _: &mut Vec<Fault>,
+    ) -> Pushed {
         let Some(next) = self.next else {
-            return false;
+            return Pushed::default();
         };
+        let mut logs = self.logs.lock();
+        let log = logs.entry(&self.source);
+        // An offset that the log does not have: reading begins at its start.
+        let next = if next > log.end() { log.start() } else { next };
         buffer.clear();
-        if let Some(records) = self.log.lock().get(&self.source) {
-            let first = records.partition_point(|record| record.offset < next);
-            buffer.extend(records[first..].iter().take(BURST_RECORDS_MAX).cloned());
+        log.read(next, BURST_RECORDS_MAX, buffer);
+        let last = buffer.last().map(|last| last.offset + 1);
+        let next = last.unwrap_or_else(|| log.end());
+        self.next = Some(next);
+        let is_end = next == log.end();
+        drop(logs);
+        let mut pushed = inlet.push(source, buffer.iter().map(|record| &**record));
+        if is_end {
+            self.told_end = Some(next);
+            pushed.has_gaps |= inlet.note_end(source, next);
         }
-        self.next = buffer
-            .last()
-            .map_or(self.next, |last| Some(last.offset + 1));
-        inlet.push(buffer.iter().map(|record| &**record))
+        pushed
     }
 }
 
-impl Incoming for &MemoryRecord {
-    fn offset(&self) -> i64 {
-        self.offset
-    }
+/// Where the logs begin and end.
+struct Marks(Arc<Mutex<Logs>>);
 
-    fn append_to(&self, batch: &mut RawBatch) {
-        let headers = self.headers.iter();
-        batch.push(
-            self.offset,
-            self.timestamp_ms,
-            self.key.as_deref(),
-            self.payload.as_deref(),
-            headers.map(|(name, value)| (name.as_str(), value.as_deref())),
-        );
+impl Watermarks for Marks {
+    fn of(&self, source: &TopicPartition) -> Option<(i64, i64)> {
+        self.0.lock().of(source)
     }
 }
 
+#[cfg(test)]
+mod loss_tests;
+#[cfg(test)]
+mod merged_lane;
+#[cfg(test)]
+mod merged_tests;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod test_host;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use parking_lot::RwLock;
 use tillwatch_records::TopicPartition;
 
-use crate::counters::UNKNOWN;
-use crate::inlet::Inlet;
+use crate::counters::{Counters, UNKNOWN};
+use crate::inlet::{Inlet, Occupancy};
 
 /// A running consumer, seen from outside. Obtain it before [`crate::Consumer::run`].
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Monitor {
     records_past: AtomicU64,
     bytes_past: AtomicU64,
     pauses_past: AtomicU64,
+    lost_past: AtomicU64,
+    reordered_past: AtomicU64,
 }
 
 /// Counts since the start, and the partitions that are ours now.
@@ -38,6 +40,12 @@ pub struct ConsumerStats {
     pub bytes: u64,
     /// How often reading from a partition paused because its lane or the sink was behind.
     pub pauses: u64,
+    /// Records that were deleted before they were read, of all partitions ever assigned. Offsets are
+    /// counted: those of control records and of records that compaction had removed are among them.
+    pub lost_records: u64,
+    /// Records handed out behind one of another topic that they belong before, of all partitions ever
+    /// assigned.
+    pub reordered_records: u64,
     /// Commits that the broker confirmed.
     pub commits: u64,
     /// Commits that failed; they are tried again.
@@ -63,9 +71,14 @@ pub struct PartitionStats {
     pub pending_bytes: usize,
     /// Records that the lane took and that are not settled.
     pub unsettled_records: usize,
+    /// Records that were deleted before they were read, since the assignment.
+    pub lost_records: u64,
+    /// Records handed out behind one of another topic that they belong before, since the assignment.
+    pub reordered_records: u64,
     /// Reading pauses.
     pub paused: bool,
-    /// One past the last record received.
+    /// One past the last record received, or where the partition ends when nothing more is to be
+    /// received.
     pub position: Option<i64>,
     /// What the broker confirmed as committed since the assignment.
     pub committed: Option<i64>,
@@ -98,10 +111,11 @@ impl Monitor {
             .inlets
             .read()
             .iter()
-            .map(|inlet| partition_stats(inlet))
+            .flat_map(|inlet| partition_stats(inlet))
             .collect();
         let inlets = self.inlets.read();
-        let pauses = inlets.iter().map(|inlet| load(&inlet.counters.pauses));
+        let sources = inlets.iter().flat_map(|inlet| inlet.counted());
+        let pauses = sources.map(|source| load(&source.counters.pauses));
         let sum = |of: fn(&PartitionStats) -> u64| partitions.iter().map(of).sum::<u64>();
         ConsumerStats {
             broker_up: self.broker_up.load(Ordering::Relaxed),
@@ -109,6 +123,9 @@ impl Monitor {
             records: load(&self.records_past) + sum(|partition| partition.records),
             bytes: load(&self.bytes_past) + sum(|partition| partition.bytes),
             pauses: load(&self.pauses_past) + pauses.sum::<u64>(),
+            lost_records: load(&self.lost_past) + sum(|partition| partition.lost_records),
+            reordered_records: load(&self.reordered_past)
+                + sum(|partition| partition.reordered_records),
             commits: load(&self.commits),
             commits_failed: load(&self.commits_failed),
             rebalances: load(&self.rebalances),
@@ -125,28 +142,49 @@ impl Monitor {
         let before = inlets.len();
         inlets.retain(|inlet| !Arc::ptr_eq(inlet, gone));
         if inlets.len() < before {
-            let counters = &gone.counters;
-            for (past, count) in [
-                (&self.records_past, &counters.records),
-                (&self.bytes_past, &counters.bytes),
-                (&self.pauses_past, &counters.pauses),
-            ] {
-                past.fetch_add(load(count), Ordering::Relaxed);
+            for source in gone.counted() {
+                self.keep(&source.counters);
             }
+        }
+    }
+
+    /// Counts of a partition that is gone.
+    fn keep(&self, counters: &Counters) {
+        for (past, count) in [
+            (&self.records_past, &counters.records),
+            (&self.bytes_past, &counters.bytes),
+            (&self.pauses_past, &counters.pauses),
+            (&self.lost_past, &counters.lost),
+            (&self.reordered_past, &counters.reordered),
+        ] {
+            past.fetch_add(load(count), Ordering::Relaxed);
         }
     }
 }
 
-fn partition_stats(inlet: &Inlet) -> PartitionStats {
-    let occupancy = inlet.occupancy();
-    let counters = &inlet.counters;
+/// One for each source of the lane.
+fn partition_stats(inlet: &Inlet) -> impl Iterator<Item = PartitionStats> {
+    let sources = inlet.counted().iter().enumerate();
+    sources.map(|(index, source)| {
+        let occupancy = inlet.occupancy(index);
+        source_stats(&source.partition, &source.counters, &occupancy)
+    })
+}
+
+fn source_stats(
+    partition: &TopicPartition,
+    counters: &Counters,
+    occupancy: &Occupancy,
+) -> PartitionStats {
     PartitionStats {
-        source: inlet.source().clone(),
+        source: partition.clone(),
         records: load(&counters.records),
         bytes: load(&counters.bytes),
         pending_records: occupancy.pending_records,
         pending_bytes: occupancy.pending_bytes,
         unsettled_records: occupancy.unsettled_records,
+        lost_records: load(&counters.lost),
+        reordered_records: load(&counters.reordered),
         paused: occupancy.paused,
         position: known(&counters.position),
         committed: occupancy.committed,

@@ -24,6 +24,10 @@ const ASK_TIME: Duration = Duration::from_millis(100);
 /// How long a question that was not answered rests, so that records flow meanwhile.
 const ASK_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long the question for the topics' partitions may take: nothing else is to be done before it is
+/// answered.
+const COUNT_TIME: Duration = Duration::from_millis(500);
+
 /// How long leaving the group and closing connections may take after the drain; what is not done
 /// by then ends with the process.
 const CLOSE_TIME: Duration = Duration::from_secs(3);
@@ -93,7 +97,6 @@ impl Consumer {
         } = self;
         shared.waker.adopt_current_thread();
         stop.attach(Arc::clone(&shared.waker));
-        client.subscribe(&shared.settings.topics)?;
         shared.attach(host);
         let commits = Commits::new(
             committer,
@@ -127,12 +130,17 @@ impl Run<'_> {
         let mut next_commit = now() + commit_interval;
         let mut next_tick = now();
         let mut next_question = now();
+        let mut has_joined = false;
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
             shared.begin_told(self.client);
-            let more = shared.pump();
+            let again = shared.pump(self.client);
             self.note_answers();
             let at = now();
+            if !has_joined && at >= next_question {
+                has_joined = self.join();
+                next_question = now() + ASK_PAUSE;
+            }
             if at >= next_commit {
                 self.request_commits();
                 next_commit = at + commit_interval;
@@ -141,13 +149,56 @@ impl Run<'_> {
                 self.tick();
                 next_tick = now() + TICK;
             }
-            if at >= next_question && !shared.locate(self.client, ASK_TIME) {
+            if has_joined && at >= next_question && !shared.locate(self.client, ASK_TIME) {
                 next_question = now() + ASK_PAUSE;
             }
-            if !more {
-                shared.waker.wait_until(next_commit.min(next_tick));
+            let until = again.unwrap_or(next_commit).min(next_commit).min(next_tick);
+            let until = if has_joined {
+                until
+            } else {
+                until.min(next_question)
+            };
+            if until > at {
+                shared.waker.wait_until(until);
             }
         }
+    }
+
+    /// Joins the group, where there are several topics once it is known that their partitions belong
+    /// together; whether that is done.
+    fn join(&self) -> bool {
+        let shared = self.shared;
+        let topics = &shared.settings.topics;
+        if topics.len() > 1 && !self.are_co_partitioned() {
+            return shared.has_failed();
+        }
+        if let Err(error) = self.client.subscribe(topics) {
+            shared.fail(error.into());
+        }
+        true
+    }
+
+    /// Whether all topics are known to have the same number of partitions. Differing ones end the run.
+    fn are_co_partitioned(&self) -> bool {
+        let shared = self.shared;
+        let topics = &shared.settings.topics;
+        let Ok(answers) = self.client.partition_counts(topics, COUNT_TIME) else {
+            return false;
+        };
+        let mut counts = Vec::new();
+        for (topic, answer) in answers {
+            match answer {
+                Ok(partitions) => counts.push((topic, partitions)),
+                Err(code) => shared.note_trouble(code, &format!("topic {topic}: {code}")),
+            }
+        }
+        let differ = counts.iter().any(|(_, count)| *count != counts[0].1);
+        let is_complete = counts.len() == topics.len();
+        if is_complete && differ {
+            shared.fail(ConsumerError::NotCoPartitioned { counts });
+            return false;
+        }
+        is_complete
     }
 
     /// Serves rebalances, errors and logs.
@@ -179,13 +230,15 @@ impl Run<'_> {
         let joined = self.client.is_member();
         monitor.joined.store(joined, Ordering::Relaxed);
         for inlet in self.shared.inlets() {
-            if let Some((low, high)) = self.client.watermarks(inlet.source()) {
-                let counters = &inlet.counters;
-                if low >= 0 {
-                    counters.low_watermark.store(low, Ordering::Relaxed);
-                }
-                if high >= 0 {
-                    counters.high_watermark.store(high, Ordering::Relaxed);
+            for source in inlet.counted() {
+                if let Some((low, high)) = self.client.watermarks(&source.partition) {
+                    let counters = &source.counters;
+                    if low >= 0 {
+                        counters.low_watermark.store(low, Ordering::Relaxed);
+                    }
+                    if high >= 0 {
+                        counters.high_watermark.store(high, Ordering::Relaxed);
+                    }
                 }
             }
         }
@@ -195,6 +248,7 @@ impl Run<'_> {
             monitor.broker_up.store(answered, Ordering::Relaxed);
         }
         self.look_for_missing_topics();
+        self.shared.warn_of_held();
     }
 
     fn look_for_missing_topics(&self) {

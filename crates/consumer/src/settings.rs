@@ -1,5 +1,6 @@
 //! What an operator may set, and what it becomes for librdkafka.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -39,6 +40,13 @@ pub struct ConsumerSettings {
     /// `max.poll.interval.ms`.
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: DurationMs,
+    /// Where several topics are read: how long a record waits for a topic that is at its end, so that what is
+    /// on its way there may come first.
+    #[serde(default = "default_merge_wait")]
+    pub merge_wait: DurationMs,
+    /// Where several topics are read: how long records wait for a topic whose unread records do not come.
+    #[serde(default = "default_merge_unread_wait")]
+    pub merge_unread_wait: DurationMs,
     /// How long a topic may be missing before that is an error: time for somebody to create it.
     #[serde(default = "default_topic_wait")]
     pub topic_wait: DurationMs,
@@ -85,14 +93,23 @@ fn default_drain_timeout() -> DurationMs {
     DurationMs::from_ms(10_000)
 }
 
+/// Some more than what a producer collects for (5 ms) and two fetches: what was sent at the same time has
+/// arrived by then.
+fn default_merge_wait() -> DurationMs {
+    DurationMs::from_ms(20)
+}
+
+/// The time in which another broker takes over a partition.
+fn default_merge_unread_wait() -> DurationMs {
+    DurationMs::from_ms(10_000)
+}
+
 fn default_topic_wait() -> DurationMs {
     DurationMs::from_ms(30_000)
 }
 
 /// Our choices where librdkafka's do not suit; an operator's value wins.
-const CHOICES: [Choice; 5] = [
-    // Only the partitions that move stop; all others keep scoring during a rebalance.
-    Choice::new("partition.assignment.strategy", "cooperative-sticky"),
+const CHOICES: [Choice; 4] = [
     // After its queue was full the client looks again this soon. Its own default of a second starves
     // a fast lane: 250,000 records/s instead of 850,000.
     Choice::new("fetch.queue.backoff.ms", "5"),
@@ -104,6 +121,19 @@ const CHOICES: [Choice; 5] = [
     // A topic that appears is seen this soon, and so is a new partition.
     Choice::new("topic.metadata.refresh.interval.ms", "30000"),
 ];
+
+/// How one topic's partitions are shared: only those that move stop, all others keep scoring during a
+/// rebalance.
+const STRATEGY: Choice = Choice::new(STRATEGY_NAME, "cooperative-sticky");
+
+/// How several topics' partitions are shared: one member gets all partitions of a number.
+const STRATEGY_MERGED: Choice = Choice::new(STRATEGY_NAME, "range");
+
+const STRATEGY_NAME: &str = "partition.assignment.strategy";
+
+/// Topics that may be read at once: one per kind of record and some to spare. Each may hold back as much as
+/// its queue in every lane.
+const TOPICS_MAX: usize = 16;
 
 /// Properties that are ours to set, with what to do instead.
 const RESERVED: [(&str, &str); 5] = [
@@ -119,7 +149,7 @@ const RESERVED: [(&str, &str); 5] = [
     ("auto.offset.reset", "set `start` instead"),
     (
         "enable.partition.eof",
-        "nothing reads these events; remove it",
+        "the end of a partition must be told; remove it",
     ),
 ];
 
@@ -139,6 +169,8 @@ impl ConsumerSettings {
             lane_unsettled_records_max: default_lane_unsettled_records_max(),
             commit_interval: default_commit_interval(),
             drain_timeout: default_drain_timeout(),
+            merge_wait: default_merge_wait(),
+            merge_unread_wait: default_merge_unread_wait(),
             topic_wait: default_topic_wait(),
             properties,
         }
@@ -179,7 +211,12 @@ impl ConsumerSettings {
                 }));
             }
         }
-        let mut config = ClientConfig::new(&self.properties, &CHOICES)?;
+        let strategy = match self.topics.len() {
+            1 => STRATEGY,
+            _ => STRATEGY_MERGED,
+        };
+        let choices: Vec<Choice> = CHOICES.into_iter().chain([strategy]).collect();
+        let mut config = ClientConfig::new(&self.properties, &choices)?;
         let start = match self.start {
             Start::Earliest => "earliest",
             Start::Latest => "latest",
@@ -188,7 +225,9 @@ impl ConsumerSettings {
             .set("group.id", &self.group)
             .set("auto.offset.reset", start)
             .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false");
+            .set("enable.auto.offset.store", "false")
+            // The end of a partition is known by these events alone where transactions end it.
+            .set("enable.partition.eof", "true");
         Ok(config)
     }
 
@@ -205,6 +244,7 @@ impl ConsumerSettings {
         if self.topics.iter().any(|topic| topic.starts_with('^')) {
             return refuse("topics", "patterns are not supported; name every topic");
         }
+        self.check_merged()?;
         if self.group.is_empty() {
             return refuse("group", "is empty; name the consumer group");
         }
@@ -238,6 +278,58 @@ impl ConsumerSettings {
             return refuse(
                 "drain_timeout",
                 "must be at most half of max.poll.interval.ms, or draining would cost the membership",
+            );
+        }
+        Ok(())
+    }
+
+    /// What several topics need so that their partitions can be merged.
+    fn check_merged(&self) -> Result<(), ConsumerError> {
+        let refuse = |setting, problem: &str| {
+            Err(ConsumerError::Setting {
+                setting,
+                problem: problem.to_owned(),
+            })
+        };
+        let mut seen = BTreeSet::new();
+        if !self.topics.iter().all(|topic| seen.insert(topic)) {
+            return refuse("topics", "name every topic once");
+        }
+        if self.topics.len() > TOPICS_MAX {
+            let problem = format!("name at most {TOPICS_MAX}; read the others by another group");
+            return refuse("topics", &problem);
+        }
+        for (setting, wait) in [
+            ("merge_wait", self.merge_wait),
+            ("merge_unread_wait", self.merge_unread_wait),
+        ] {
+            if wait.as_ms() < 0 {
+                return refuse(setting, "must not be negative");
+            }
+        }
+        if self.topics.len() == 1 {
+            return Ok(());
+        }
+        let property = |name: &str, problem: &str| {
+            Err(ConsumerError::Kafka(KafkaError::Property {
+                name: name.to_owned(),
+                problem: problem.to_owned(),
+            }))
+        };
+        let is_range = |strategy: &str| strategy.trim() == STRATEGY_MERGED.value;
+        if !self.properties.get(STRATEGY_NAME).is_none_or(is_range) {
+            return property(
+                STRATEGY_NAME,
+                "several topics are merged by partition number, and range alone gives one member all \
+                 partitions of a number; set range or remove it",
+            );
+        }
+        let is_classic = |protocol: &str| protocol.trim() == "classic";
+        if !self.properties.get("group.protocol").is_none_or(is_classic) {
+            return property(
+                "group.protocol",
+                "several topics are merged by partition number, which needs the classic protocol; \
+                 remove it, or read one topic",
             );
         }
         Ok(())

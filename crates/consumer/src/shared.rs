@@ -11,14 +11,16 @@ use tillwatch_kafka::{
 };
 use tillwatch_records::TopicPartition;
 
+use crate::assignment::{Assignment, lacking};
 use crate::commits::Commits;
 use crate::departure;
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
 use crate::inlet::Inlet;
 use crate::limits::Limits;
+use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::pump::Pump;
+use crate::pump::{Located, Pump, Watermarks, judge_gaps};
 use crate::settings::ConsumerSettings;
 
 /// A commit gets this long even when draining used up the time: without it everything since the last
@@ -38,6 +40,11 @@ pub(crate) struct Shared {
     fatal: Mutex<Option<ConsumerError>>,
     /// Since when a subscribed topic is reported missing.
     pub(crate) topic_missing: Mutex<Option<Instant>>,
+    /// Assigned partitions that are not read, since another topic's partition of the same number is not
+    /// ours. At most as many as the topics have.
+    held: Mutex<Vec<TopicPartition>>,
+    /// When the consumer was made.
+    started: Instant,
     /// No partition is taken on any more.
     closing: AtomicBool,
 }
@@ -54,6 +61,8 @@ impl Shared {
             commits: Mutex::default(),
             fatal: Mutex::default(),
             topic_missing: Mutex::default(),
+            held: Mutex::default(),
+            started: now(),
             closing: AtomicBool::new(false),
         }
     }
@@ -80,14 +89,13 @@ impl Shared {
         self.pump.lock().inlets().cloned().collect()
     }
 
-    /// Moves what has arrived into the inlets; whether more may wait.
-    pub(crate) fn pump(&self) -> bool {
-        let Some(host) = self.host.lock().clone() else {
-            return false;
-        };
+    /// Moves what has arrived into the inlets. When to do it again at the latest: at once when more may
+    /// wait, and when records that wait for another topic may go.
+    pub(crate) fn pump(&self, watermarks: &dyn Watermarks) -> Option<Instant> {
+        let host = self.host.lock().clone()?;
         let mut faults = Vec::new();
         let mut pump = self.pump.lock();
-        let more = pump.run(&*host, &mut faults);
+        let turned = pump.run(Moment::since(self.started), &*host, watermarks, &mut faults);
         let failure = pump.failure();
         drop(pump);
         if let Some(error) = failure {
@@ -96,7 +104,10 @@ impl Shared {
         for fault in faults {
             self.note_trouble(fault.code, &fault.reason);
         }
-        more
+        if turned.more {
+            return Some(now());
+        }
+        turned.look_at.map(|elapsed| self.started + elapsed)
     }
 
     /// Begins to read the partitions that were told where to, since the last time.
@@ -114,8 +125,9 @@ impl Shared {
         }
     }
 
-    /// Tells the host what the group has committed of partitions that were not begun, asking at most
-    /// `timeout`. Whether all of them are told.
+    /// Finds out what the group has committed of partitions that came, asking at most `timeout`: the host is
+    /// told of those that were not begun; of the others it says whether records were lost before they were
+    /// read. Whether all of it is known.
     pub(crate) fn locate(&self, client: &GroupClient, timeout: Duration) -> bool {
         let sources = self.pump.lock().unlocated();
         if sources.is_empty() {
@@ -127,9 +139,17 @@ impl Shared {
         match client.committed(&sources, timeout) {
             Ok(offsets) => {
                 for (source, offset) in offsets {
-                    let inlet = self.pump.lock().locate(&source);
-                    if let Some(inlet) = inlet {
-                        host.located(&inlet, offset);
+                    let located = self.pump.lock().locate(&source);
+                    match (located, offset) {
+                        (Some(Located::Waiting(inlet)), _) => {
+                            host.located(&inlet, &source, offset);
+                        }
+                        (Some(Located::Begun(inlet, index)), Some(offset))
+                            if inlet.note_committed(index, offset) =>
+                        {
+                            judge_gaps(&inlet, index, client);
+                        }
+                        _ => {}
                     }
                 }
                 true
@@ -149,15 +169,16 @@ impl Shared {
         };
         let drain = || {
             while !inlets.iter().all(|inlet| inlet.is_settled()) && now() < deadline {
-                if !self.pump() {
-                    self.waker.wait_until(deadline);
-                }
+                let again = self.pump(&());
+                self.waker
+                    .wait_until(again.unwrap_or(deadline).min(deadline));
             }
         };
         let commit = || {
             if let Some(commits) = &mut *self.commits.lock() {
                 let end = deadline.max(now() + COMMIT_TIME_MIN);
-                commits.commit_last(inlets, || end.saturating_duration_since(now()));
+                let left = || end.saturating_duration_since(now());
+                commits.commit_last(inlets, &self.inlets(), left);
             }
         };
         departure::release(inlets, &*host, drain, commit, |inlet| self.forget(inlet));
@@ -180,13 +201,48 @@ impl Shared {
         departure::lose(inlets, &*host, abandon, |inlet| self.forget(inlet));
     }
 
+    /// Opens a lane of `sources`.
+    fn open(&self, member: &Member<'_>, sources: Vec<TopicPartition>) {
+        let queue_of = |source| member.queue_of(source, &self.waker);
+        let queues: Option<Vec<PartitionQueue>> = sources.iter().map(queue_of).collect();
+        let Some(queues) = queues else {
+            let what = format!("no queue for partition {}", sources[0].partition);
+            self.fail(ConsumerError::Fatal(what));
+            return;
+        };
+        let limits = Limits::of(&self.settings);
+        let inlet = Arc::new(Inlet::new(sources, limits, Arc::clone(&self.waker)));
+        self.monitor.add(Arc::clone(&inlet));
+        self.pump.lock().add(&inlet, queues);
+        let host = self.host.lock().clone();
+        if let Some(host) = host {
+            inlet.begin(host.assigned(&inlet));
+        }
+    }
+
+    /// Says which partitions are not read though they are ours, and why.
+    pub(crate) fn warn_of_held(&self) {
+        let held = self.held.lock();
+        if !held.is_empty()
+            && let Some(held_back) = self.notices.admit("held partitions")
+        {
+            let lacking = lacking(&self.settings.topics, &held);
+            tracing::error!(
+                partitions = lacking,
+                held_back,
+                "partitions are not read, since another topic's partition of the same number is not \
+                 ours: give all topics as many partitions, and all members of the group the same topics"
+            );
+        }
+    }
+
     fn forget(&self, inlet: &Arc<Inlet>) {
-        self.pump.lock().remove(inlet.source());
+        self.pump.lock().remove(inlet);
         self.monitor.remove(inlet);
     }
 
     /// Sorts trouble into: end the run, wait and see, or say it and go on.
-    fn note_trouble(&self, code: ErrorCode, reason: &str) {
+    pub(crate) fn note_trouble(&self, code: ErrorCode, reason: &str) {
         // Once the group had us, a refusal of who we are may be a broker that restarts: go on trying, not
         // ready, rather than end.
         let starting = !self.monitor.joined.load(Ordering::Relaxed);
@@ -227,27 +283,25 @@ impl GroupEvents for Shared {
         self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
         self.monitor.broker_up.store(true, Ordering::Relaxed);
         self.monitor.joined.store(true, Ordering::Relaxed);
-        let host = self.host.lock().clone();
-        for source in sources {
-            let Some(queue) = member.queue_of(&source, &self.waker) else {
-                self.fail(ConsumerError::Fatal(format!("no queue for {source}")));
-                continue;
-            };
-            let limits = Limits::of(&self.settings);
-            let inlet = Arc::new(Inlet::new(source, limits, Arc::clone(&self.waker)));
-            self.monitor.add(Arc::clone(&inlet));
-            self.pump.lock().add(Arc::clone(&inlet), queue);
-            if let Some(host) = &host {
-                inlet.begin(host.assigned(&inlet));
-            }
+        let assignment = Assignment::of(&self.settings.topics, sources);
+        for sources in assignment.lanes {
+            self.open(member, sources);
         }
+        self.held.lock().extend(assignment.held);
+        self.warn_of_held();
         self.pump.lock().take_told()
     }
 
     fn revoked(&self, sources: &[TopicPartition], lost: bool) {
         self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
+        self.held.lock().retain(|held| !sources.contains(held));
         let mut inlets = self.inlets();
-        inlets.retain(|inlet| sources.contains(inlet.source()));
+        inlets.retain(|inlet| inlet.sources().any(|source| sources.contains(source)));
+        let is_torn = |inlet: &&Arc<Inlet>| !inlet.sources().all(|source| sources.contains(source));
+        if let Some(torn) = inlets.iter().find(is_torn) {
+            let taken = torn.source().clone();
+            self.fail(ConsumerError::Torn { taken });
+        }
         if lost {
             self.lose(&inlets);
         } else {

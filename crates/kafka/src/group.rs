@@ -149,6 +149,32 @@ impl GroupClient {
         topics.iter().filter(is_missing).cloned().collect()
     }
 
+    /// How many partitions each of `topics` has, asking at most `timeout` for each; the cluster's reason
+    /// where it does not say.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn partition_counts(
+        &self,
+        topics: &[String],
+        timeout: Duration,
+    ) -> Result<Vec<(String, Result<usize, ErrorCode>)>, ErrorCode> {
+        let count = |topic: &String| {
+            let metadata = self.base.fetch_metadata(Some(topic), timeout);
+            let metadata = metadata.map_err(|error| code_of(&error))?;
+            let mut found = metadata.topics().iter();
+            let count = match found.find(|found| found.name() == topic.as_str()) {
+                None => Err(ErrorCode::UnknownTopic),
+                Some(found) => match found.error() {
+                    Some(error) => Err(error.into()),
+                    None => Ok(found.partitions().len()),
+                },
+            };
+            Ok((topic.clone(), count))
+        };
+        topics.iter().map(count).collect()
+    }
+
     /// What the group has committed of each of `sources`; `None` where it has committed nothing.
     ///
     /// # Errors

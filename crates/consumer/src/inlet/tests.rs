@@ -1,6 +1,9 @@
 use tillwatch_kafka::Properties;
+use tillwatch_records::Settled;
 
 use super::*;
+use crate::error::ConsumerError;
+use crate::incoming::Incoming;
 use crate::settings::ConsumerSettings;
 
 struct Numbered(i64);
@@ -19,13 +22,18 @@ fn inlet(batch_records_max: usize, position: Position) -> Arc<Inlet> {
     let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
     settings.batch_records_max = batch_records_max;
     let source = TopicPartition::new("t", 0);
-    let inlet = Inlet::new(source, Limits::of(&settings), Arc::default());
+    let inlet = Inlet::new(vec![source], Limits::of(&settings), Arc::default());
     inlet.begin(position);
     Arc::new(inlet)
 }
 
 fn push(inlet: &Inlet, offsets: impl IntoIterator<Item = i64>) -> bool {
-    inlet.push(offsets.into_iter().map(Numbered))
+    inlet.push(0, offsets.into_iter().map(Numbered)).tell
+}
+
+fn to_commit(inlet: &Inlet) -> Option<i64> {
+    let offsets = inlet.request_commits();
+    offsets.first().map(|(_, offset)| *offset)
 }
 
 /// What waits: first offset, records, whether it is live.
@@ -66,7 +74,7 @@ fn a_batch_never_mixes_replayed_and_live_records() {
                 end
             });
             assert_eq!(next, 20);
-            assert_eq!(inlet.request_commit(), Some(20));
+            assert_eq!(to_commit(&inlet), Some(20));
         }
     }
 }
@@ -76,7 +84,7 @@ fn a_replay_that_meets_a_gap_goes_live_behind_it() {
     let inlet = inlet(100, Position::Replay { from: 0, live: 10 });
     push(&inlet, [1, 2, 9, 12, 13]);
     assert_eq!(take_all(&inlet), [(1, 3, false), (12, 2, true)]);
-    assert_eq!(inlet.request_commit(), Some(14));
+    assert_eq!(to_commit(&inlet), Some(14));
 }
 
 #[test]
@@ -96,7 +104,7 @@ fn a_batch_that_settles_twice_fails_the_partition() {
     let Some(Taken::Live(_, ticket)) = inlet.take() else {
         panic!("records wait");
     };
-    inlet.settle(0, Settled::Delivered);
+    inlet.settle(0, 0, Settled::Delivered);
     drop(ticket);
     assert!(
         matches!(
@@ -107,7 +115,7 @@ fn a_batch_that_settles_twice_fails_the_partition() {
     );
     assert!(inlet.take_failure().is_none(), "it is told once");
     assert_eq!(
-        inlet.request_commit(),
+        to_commit(&inlet),
         None,
         "what is done is not known any more"
     );
@@ -116,13 +124,81 @@ fn a_batch_that_settles_twice_fails_the_partition() {
 #[test]
 fn begins_once_and_not_after_it_was_closed() {
     let told = inlet(100, Position::NotYet);
-    assert_eq!(told.told(), None);
+    assert_eq!(told.told(0), None);
     assert!(!told.begin(Position::NotYet));
     assert!(told.begin(Position::From(7)));
     assert!(!told.begin(Position::Committed));
-    assert_eq!(told.told(), Some(Begin::At(7)));
+    assert_eq!(told.told(0), Some(Begin::At(7)));
     let closed = inlet(100, Position::NotYet);
     closed.close();
     assert!(!closed.begin(Position::From(7)));
-    assert_eq!(closed.told(), None);
+    assert_eq!(closed.told(0), None);
+}
+
+#[test]
+fn offsets_that_go_back_end_the_partition_and_nothing_more_is_committed() {
+    let inlet = inlet(4, Position::Committed);
+    push(&inlet, 5..9);
+    let first = inlet.take().unwrap();
+    push(&inlet, [9, 10, 3, 4]);
+    drop(first);
+    let error = inlet.take_failure().unwrap();
+    assert!(
+        matches!(
+            error,
+            ConsumerError::OffsetsFell {
+                expected: 11,
+                found: 3,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        to_commit(&inlet),
+        None,
+        "what was settled is of other records"
+    );
+    assert_eq!(
+        take_all(&inlet),
+        [(9, 2, true)],
+        "nothing of the new log is handed out"
+    );
+    assert!(inlet.unconfirmed().is_empty());
+}
+
+#[test]
+fn an_end_that_goes_back_is_as_bad() {
+    let inlet = inlet(4, Position::Committed);
+    push(&inlet, 5..9);
+    inlet.note_end(0, 9);
+    assert!(inlet.take_failure().is_none());
+    inlet.note_end(0, 0);
+    assert!(matches!(
+        inlet.take_failure(),
+        Some(ConsumerError::OffsetsFell { found: 0, .. })
+    ));
+}
+
+#[test]
+fn a_partition_of_control_records_is_committed_to_its_end() {
+    let inlet = inlet(10, Position::Committed);
+    push(&inlet, 0..3);
+    let taken = inlet.take();
+    // A transaction's end, which is no record.
+    inlet.note_end(0, 4);
+    assert_eq!(to_commit(&inlet), None, "a record is under way");
+    drop(taken);
+    assert_eq!(to_commit(&inlet), Some(4));
+    assert_eq!(inlet.next_offset(0), Some(4), "nothing more is to be read");
+}
+
+#[test]
+fn what_was_not_taken_when_it_closed_is_not_committed() {
+    let inlet = inlet(10, Position::Committed);
+    push(&inlet, 0..3);
+    inlet.note_end(0, 3);
+    inlet.close();
+    assert!(inlet.unconfirmed().is_empty());
+    assert_eq!(to_commit(&inlet), None);
 }

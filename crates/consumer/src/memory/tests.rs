@@ -1,132 +1,9 @@
-use tillwatch_kafka::Properties;
-use tillwatch_records::Ticket;
+use tillwatch_kafka::Begin;
 
+use super::test_host::{append, partition, setup};
 use super::*;
 use crate::inlet::Taken;
 use crate::position::Position;
-
-/// Notes every call, takes everything at once and keeps the tickets.
-#[derive(Default)]
-struct Host {
-    positions: Mutex<BTreeMap<i32, Position>>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// Calls, and batches as `live 0+10` or `replay 0+10`: first offset and records.
-    calls: Vec<String>,
-    inlets: BTreeMap<i32, Arc<Inlet>>,
-    tickets: Vec<(i32, i64, Ticket)>,
-    /// The host settles these in their last call.
-    settles_late: bool,
-}
-
-impl Host {
-    fn note(&self, call: &str, inlet: &Inlet) {
-        let partition = inlet.source().partition;
-        self.seen.lock().calls.push(format!("{call} {partition}"));
-    }
-
-    fn calls(&self) -> Vec<String> {
-        std::mem::take(&mut self.seen.lock().calls)
-    }
-
-    fn inlet(&self, partition: i32) -> Arc<Inlet> {
-        Arc::clone(&self.seen.lock().inlets[&partition])
-    }
-
-    /// The held tickets of `partition` with their batches' first offsets, oldest first.
-    fn tickets(&self, partition: i32) -> Vec<(i64, Ticket)> {
-        let mut seen = self.seen.lock();
-        let held = std::mem::take(&mut seen.tickets);
-        let (of_partition, others) = held.into_iter().partition(|held| held.0 == partition);
-        seen.tickets = others;
-        let of_partition: Vec<(i32, i64, Ticket)> = of_partition;
-        of_partition
-            .into_iter()
-            .map(|(_, offset, ticket)| (offset, ticket))
-            .collect()
-    }
-}
-
-impl LaneHost for Host {
-    fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
-        self.note("assigned", inlet);
-        let partition = inlet.source().partition;
-        self.seen.lock().inlets.insert(partition, Arc::clone(inlet));
-        let position = self.positions.lock().get(&partition).copied();
-        position.unwrap_or(Position::Committed)
-    }
-
-    fn located(&self, inlet: &Arc<Inlet>, offset: Option<i64>) {
-        self.note(&format!("located at {offset:?}"), inlet);
-    }
-
-    fn ready(&self, inlet: &Arc<Inlet>) {
-        self.note("ready", inlet);
-        let partition = inlet.source().partition;
-        while let Some(taken) = inlet.take() {
-            let mut seen = self.seen.lock();
-            let (kind, batch) = match taken {
-                Taken::Live(batch, ticket) => {
-                    let first = batch.get(0).offset;
-                    seen.tickets.push((partition, first, ticket));
-                    ("live", batch)
-                }
-                Taken::Replay(batch) => ("replay", batch),
-            };
-            let (first, records) = (batch.get(0).offset, batch.len());
-            seen.calls.push(format!("{kind} {first}+{records}"));
-        }
-    }
-
-    fn last_call(&self, inlet: &Arc<Inlet>) {
-        self.note("last call", inlet);
-        let settles_late = self.seen.lock().settles_late;
-        if settles_late {
-            drop(self.tickets(inlet.source().partition));
-        }
-    }
-
-    fn revoked(&self, inlet: &Arc<Inlet>) {
-        self.note("revoked", inlet);
-    }
-
-    fn lost(&self, inlet: &Arc<Inlet>) {
-        self.note("lost", inlet);
-    }
-}
-
-fn partition(number: i32) -> TopicPartition {
-    TopicPartition::new("payments", number)
-}
-
-/// A source of two partitions of 20 records, and its host.
-fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) {
-    let host = Arc::new(Host::default());
-    *host.positions.lock() = positions.iter().copied().collect();
-    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
-    settings.batch_records_max = 10;
-    let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
-    for number in 0..2 {
-        append(&mut source, number, 0..20);
-    }
-    (source, host)
-}
-
-fn append(source: &mut MemorySource, number: i32, offsets: std::ops::Range<i64>) {
-    for offset in offsets {
-        let record = MemoryRecord {
-            offset,
-            timestamp_ms: Some(1_700_000_000_000 + offset),
-            key: Some(b"terminal".to_vec()),
-            payload: Some(format!("{number}:{offset}").into_bytes()),
-            headers: vec![("kind".to_owned(), None)],
-        };
-        source.append(&partition(number), record);
-    }
-}
 
 #[test]
 fn hands_out_commits_and_gives_up_in_order() {
@@ -359,7 +236,7 @@ fn records_arrive_whole() {
     let feed = source.pump.feed_of(&partition(0)).unwrap();
     feed.next = Some(19);
     // Past the host, which would take the record.
-    assert!(feed.pour(&inlet, &mut Vec::new(), &mut Vec::new()));
+    assert!(feed.pour(&inlet, 0, &mut Vec::new(), &mut Vec::new()).tell);
     let Some(Taken::Live(batch, _ticket)) = inlet.take() else {
         panic!("a record waits");
     };
@@ -369,4 +246,29 @@ fn records_arrive_whole() {
     assert_eq!(record.key, Some(&b"terminal"[..]));
     assert_eq!(record.payload, Some(&b"0:19"[..]));
     assert_eq!(record.headers().collect::<Vec<_>>(), [("kind", None)]);
+}
+
+#[test]
+fn a_lane_that_stays_hears_of_its_commit_while_another_leaves() {
+    for answering in [Answering::Store, Answering::Refuse] {
+        let (mut source, host) = setup(&[]);
+        source.answer_commits(Answering::Silence);
+        source.assign(&partition(0));
+        source.assign(&partition(1));
+        source.turn().unwrap();
+        drop((host.tickets(0), host.tickets(1)));
+        source.commit();
+        // The answer to that request comes while partition 0 leaves.
+        source.answer_commits(answering);
+        source.revoke(&[partition(0)], || {});
+        let stats = source.monitor().stats();
+        let stored = (answering == Answering::Store).then_some(20);
+        assert_eq!(stats.partitions[0].source, partition(1));
+        assert_eq!(stats.partitions[0].committed, stored);
+        // A refusal is asked for again, though no record comes.
+        source.answer_commits(Answering::Store);
+        source.commit();
+        source.turn().unwrap();
+        assert_eq!(source.committed(&partition(1)), Some(20), "{answering:?}");
+    }
 }

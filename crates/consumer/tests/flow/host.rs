@@ -11,7 +11,7 @@ use tillwatch_consumer::{
     Consumer, ConsumerError, ConsumerSettings, Inlet, LaneHost, Monitor, Position, Properties,
     StopToken, Taken,
 };
-use tillwatch_records::Ticket;
+use tillwatch_records::{Ticket, TopicPartition};
 
 /// How long a test waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ impl LaneHost for Host {
         position.copied().unwrap_or(Position::Committed)
     }
 
-    fn located(&self, inlet: &Arc<Inlet>, offset: Option<i64>) {
+    fn located(&self, inlet: &Arc<Inlet>, _: &TopicPartition, offset: Option<i64>) {
         let partition = inlet.source().partition;
         self.seen.lock().located.insert(partition, offset);
         self.changed.notify_all();

@@ -1,0 +1,302 @@
+//! What an inlet holds, whoever asks for it.
+
+use std::ops::Range;
+
+use tillwatch_kafka::Begin;
+use tillwatch_records::{Flags, RawBatch, Settled, TopicPartition};
+
+use super::failure::Failure;
+use super::merge::{Merge, Waits};
+use super::strand::{Filled, Strand};
+use crate::incoming::Incoming;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::moment::Moment;
+use crate::position::Told;
+
+/// What waits for a lane, and what it took and has not settled. Sources are counted from 0.
+#[derive(Debug)]
+pub(super) struct State {
+    limits: Limits,
+    /// One per source.
+    strands: Vec<Strand>,
+    /// Where there are several sources.
+    merge: Option<Merge>,
+    /// Where reading begins in each source, once somebody has said so.
+    told: Option<Vec<Told>>,
+    /// The host was told and [`State::take`] has not given `None` since.
+    scheduled: bool,
+    /// Nothing is handed out any more.
+    closed: bool,
+    pub(super) ledger: Ledger,
+    /// Why the lane cannot go on; the run loop was not told yet.
+    pub(super) failure: Option<Failure>,
+}
+
+/// A batch that is handed out.
+pub(super) struct HandedOut {
+    pub(super) source: usize,
+    pub(super) batch: RawBatch,
+    /// Its number in the ledger; none when it is replayed.
+    pub(super) sequence: Option<u64>,
+    /// Its records that belong before one that was handed out earlier.
+    pub(super) reordered: usize,
+}
+
+impl State {
+    pub(super) fn new<'a>(
+        sources: impl ExactSizeIterator<Item = &'a TopicPartition>,
+        limits: Limits,
+    ) -> Self {
+        let count = sources.len();
+        Self {
+            limits,
+            strands: sources.cloned().map(Strand::new).collect(),
+            merge: (count > 1).then(|| Merge::new(count, &limits)),
+            told: None,
+            scheduled: false,
+            closed: false,
+            ledger: Ledger::new(count),
+            failure: None,
+        }
+    }
+
+    /// Notes where reading begins; whether it was taken.
+    pub(super) fn begin(&mut self, told: Vec<Told>) -> bool {
+        let is_taken = self.told.is_none() && !self.closed;
+        if is_taken {
+            self.told = Some(told);
+        }
+        is_taken
+    }
+
+    /// Where reading of a source begins.
+    pub(super) fn told(&self, source: usize) -> Option<Begin> {
+        self.told.as_ref().map(|told| told[source].begin)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Records wait, though perhaps for another source.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.strands.iter().any(|strand| !strand.is_empty())
+    }
+
+    /// The next batch; the lane is idle when there is none.
+    pub(super) fn take(&mut self) -> Option<HandedOut> {
+        let Some((source, batch, reordered)) = self.next() else {
+            self.scheduled = false;
+            return None;
+        };
+        let first_offset = batch.get(0).offset;
+        let is_live = first_offset >= self.live_from(source);
+        let sequence = is_live.then(|| {
+            let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
+            self.ledger
+                .take(source, first_offset, next_offset, batch.len())
+        });
+        Some(HandedOut {
+            source,
+            batch,
+            sequence,
+            reordered,
+        })
+    }
+
+    pub(super) fn recycle(&mut self, source: usize, batch: RawBatch) {
+        if !self.closed {
+            self.strands[source].recycle(batch);
+        }
+    }
+
+    /// The first offset of each source, where it is known.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = Option<i64>> {
+        self.strands.iter().map(|strand| strand.first)
+    }
+
+    /// Appends records of a source whose next offset is `expected`. Also gives whether the host must be told.
+    pub(super) fn push<R: Incoming>(
+        &mut self,
+        source: usize,
+        records: impl Iterator<Item = R>,
+        expected: i64,
+    ) -> (Filled, bool) {
+        let live = self.live_from(source);
+        let most = self.limits.batch_records_max;
+        let filled = self.strands[source].fill(records, most, live, expected);
+        if let Some(first) = filled.first {
+            self.note_first(source, first);
+        }
+        if let Some(found) = filled.fell_to {
+            self.fall(source, filled.next.unwrap_or(expected), found);
+        }
+        // Where records wait for other sources, a look says when they may go.
+        let tell = filled.records > 0 && !self.scheduled && self.merge.is_none();
+        self.scheduled |= tell;
+        (filled, tell)
+    }
+
+    /// A source whose next offset is `expected` ends at `offset`. Whether that can be.
+    pub(super) fn note_end(&mut self, source: usize, offset: i64, expected: i64) -> bool {
+        if offset < expected {
+            self.fall(source, expected, offset);
+            return false;
+        }
+        self.note_first(source, offset);
+        let strand = &mut self.strands[source];
+        if offset > expected {
+            strand.note_gap(expected, offset);
+        }
+        strand.end = Some(offset);
+        true
+    }
+
+    /// The group had committed `offset` of a source when reading of it began.
+    pub(super) fn note_committed(&mut self, source: usize, offset: i64) {
+        self.strands[source].note_committed(offset);
+    }
+
+    /// Whether offsets were passed over since the last [`State::take_gaps`].
+    pub(super) fn has_gaps(&self, source: usize) -> bool {
+        self.strands[source].has_gaps()
+    }
+
+    /// Offsets that were passed over.
+    pub(super) fn take_gaps(&mut self, source: usize) -> Vec<Range<i64>> {
+        self.strands[source].take_gaps()
+    }
+
+    /// Looks which records may go. `end` says where a source ends, if that is where it was read to. Gives
+    /// what is waited for and whether the host must be told.
+    pub(super) fn look(&mut self, at: Moment, end: impl Fn(usize) -> Option<i64>) -> (Waits, bool) {
+        let is_waiting = self.is_waiting();
+        let Some(merge) = &mut self.merge else {
+            return (Waits::default(), false);
+        };
+        for (source, strand) in self.strands.iter_mut().enumerate() {
+            // The client knows the end sooner than it tells of it.
+            if is_waiting && strand.is_empty() && strand.end.is_none() {
+                strand.end = end(source);
+            }
+        }
+        let waits = merge.look(at, &mut self.strands);
+        let may_go = merge.choose(&self.strands).is_some();
+        let tell = may_go && !self.scheduled && !self.closed;
+        self.scheduled |= tell;
+        (waits, tell)
+    }
+
+    /// Whether more of a source may be read, and whether reading it pauses from now on.
+    pub(super) fn accepts(&mut self, source: usize) -> (bool, bool) {
+        if self.closed {
+            return (false, false);
+        }
+        let was_paused = self.strands[source].paused;
+        let accepts = self.is_below(source, if was_paused { 2 } else { 1 });
+        self.strands[source].paused = !accepts;
+        (accepts, !accepts && !was_paused)
+    }
+
+    /// Whether reading of a source that pauses may go on.
+    pub(super) fn may_resume(&self) -> bool {
+        let sources = 0..self.strands.len();
+        let mut paused = sources.filter(|source| self.strands[*source].paused);
+        paused.any(|source| self.is_below(source, 2))
+    }
+
+    /// What waits of a source.
+    pub(super) fn strand(&self, source: usize) -> &Strand {
+        &self.strands[source]
+    }
+
+    /// Hands nothing out any more and drops what was not taken.
+    pub(super) fn close(&mut self) {
+        self.skip_to_ends();
+        self.closed = true;
+        self.strands.iter_mut().for_each(Strand::clear);
+    }
+
+    /// Lets sources of which nothing waits be committed up to where they end.
+    pub(super) fn skip_to_ends(&mut self) {
+        for source in 0..self.strands.len() {
+            let live = self.live_from(source);
+            let strand = &self.strands[source];
+            let end = strand.end.filter(|_| strand.is_empty() && !self.closed);
+            if let Some(end) = end.filter(|end| *end >= live) {
+                self.ledger.skip_to(source, end);
+            }
+        }
+    }
+
+    /// Notes the end of a batch of a source.
+    pub(super) fn settle(&mut self, source: usize, sequence: u64, settled: Settled) {
+        if self.ledger.settle(sequence, settled).is_err() {
+            self.ledger.break_off();
+            self.fail(Failure::Ledger { source });
+        } else if settled == Settled::Failed {
+            self.fail(Failure::Delivery);
+        }
+    }
+
+    /// What was to be committed of a source was taken back, outputs included.
+    pub(super) fn abandon(&mut self, source: usize) {
+        self.ledger.break_off();
+        self.fail(Failure::Abandoned { source });
+    }
+
+    /// Offsets of a source went back: the topic was made anew or truncated. What was settled is of other
+    /// records, so nothing is committed any more.
+    fn fall(&mut self, source: usize, expected: i64, found: i64) {
+        self.ledger.break_off();
+        self.fail(Failure::Fell {
+            source,
+            expected,
+            found,
+        });
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Notes where reading of a source began, the first time.
+    fn note_first(&mut self, source: usize, offset: i64) {
+        if self.strands[source].note_first(offset)
+            && self.limits.commits_begin
+            && self.told(source) == Some(Begin::Committed)
+        {
+            self.ledger.begin_at(source, offset);
+        }
+    }
+
+    /// The next batch, its source, and how many of its records belong before one that went earlier.
+    fn next(&mut self) -> Option<(usize, RawBatch, usize)> {
+        let Some(merge) = &mut self.merge else {
+            return Some((0, self.strands[0].pop()?, 0));
+        };
+        let run = merge.choose(&self.strands)?;
+        let strand = &mut self.strands[run.strand];
+        let order = merge.hand_out(run, strand);
+        let mut batch = strand.cut(run.records)?;
+        if order.is_marked {
+            batch.mark(Flags::REORDERED);
+        }
+        Some((run.strand, batch, order.reordered))
+    }
+
+    /// First offset of a source that is not replayed.
+    fn live_from(&self, source: usize) -> i64 {
+        let told = self.told.as_ref();
+        told.map_or(i64::MIN, |told| told[source].live)
+    }
+
+    fn is_below(&self, source: usize, share: usize) -> bool {
+        let limits = &self.limits;
+        let strand = &self.strands[source];
+        strand.records() < limits.pending_records_max / share
+            && strand.bytes() < limits.pending_bytes_max / share
+            && self.ledger.unsettled_records() < limits.unsettled_records_max / share
+    }
+}

@@ -1,0 +1,137 @@
+//! A host for tests of the order of calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tillwatch_kafka::Properties;
+use tillwatch_records::{Ticket, TopicPartition};
+
+use super::{MemoryRecord, MemorySource};
+use crate::host::LaneHost;
+use crate::inlet::{Inlet, Taken};
+use crate::position::Position;
+use crate::settings::ConsumerSettings;
+
+/// Notes every call, takes everything at once and keeps the tickets.
+#[derive(Default)]
+pub(super) struct Host {
+    pub(super) positions: Mutex<BTreeMap<i32, Position>>,
+    pub(super) seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Calls, and batches as `live 0+10` or `replay 0+10`: first offset and records.
+    pub(super) calls: Vec<String>,
+    pub(super) inlets: BTreeMap<i32, Arc<Inlet>>,
+    pub(super) tickets: Vec<(i32, i64, Ticket)>,
+    /// The host settles these in their last call.
+    pub(super) settles_late: bool,
+}
+
+impl Host {
+    fn note(&self, call: &str, inlet: &Inlet) {
+        let partition = inlet.source().partition;
+        self.seen.lock().calls.push(format!("{call} {partition}"));
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().calls)
+    }
+
+    pub(super) fn inlet(&self, partition: i32) -> Arc<Inlet> {
+        Arc::clone(&self.seen.lock().inlets[&partition])
+    }
+
+    /// The held tickets of `partition` with their batches' first offsets, oldest first.
+    pub(super) fn tickets(&self, partition: i32) -> Vec<(i64, Ticket)> {
+        let mut seen = self.seen.lock();
+        let held = std::mem::take(&mut seen.tickets);
+        let (of_partition, others) = held.into_iter().partition(|held| held.0 == partition);
+        seen.tickets = others;
+        let of_partition: Vec<(i32, i64, Ticket)> = of_partition;
+        of_partition
+            .into_iter()
+            .map(|(_, offset, ticket)| (offset, ticket))
+            .collect()
+    }
+}
+
+impl LaneHost for Host {
+    fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
+        self.note("assigned", inlet);
+        let partition = inlet.source().partition;
+        self.seen.lock().inlets.insert(partition, Arc::clone(inlet));
+        let position = self.positions.lock().get(&partition).copied();
+        position.unwrap_or(Position::Committed)
+    }
+
+    fn located(&self, inlet: &Arc<Inlet>, _: &TopicPartition, offset: Option<i64>) {
+        self.note(&format!("located at {offset:?}"), inlet);
+    }
+
+    fn ready(&self, inlet: &Arc<Inlet>) {
+        self.note("ready", inlet);
+        let partition = inlet.source().partition;
+        while let Some(taken) = inlet.take() {
+            let mut seen = self.seen.lock();
+            let (kind, batch) = match taken {
+                Taken::Live(batch, ticket) => {
+                    let first = batch.get(0).offset;
+                    seen.tickets.push((partition, first, ticket));
+                    ("live", batch)
+                }
+                Taken::Replay(batch) => ("replay", batch),
+            };
+            let (first, records) = (batch.get(0).offset, batch.len());
+            seen.calls.push(format!("{kind} {first}+{records}"));
+        }
+    }
+
+    fn last_call(&self, inlet: &Arc<Inlet>) {
+        self.note("last call", inlet);
+        let settles_late = self.seen.lock().settles_late;
+        if settles_late {
+            drop(self.tickets(inlet.source().partition));
+        }
+    }
+
+    fn revoked(&self, inlet: &Arc<Inlet>) {
+        self.note("revoked", inlet);
+    }
+
+    fn lost(&self, inlet: &Arc<Inlet>) {
+        self.note("lost", inlet);
+    }
+}
+
+pub(super) fn partition(number: i32) -> TopicPartition {
+    TopicPartition::new("payments", number)
+}
+
+/// A source of two partitions of 20 records, and its host.
+pub(super) fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) {
+    let host = Arc::new(Host::default());
+    *host.positions.lock() = positions.iter().copied().collect();
+    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
+    settings.batch_records_max = 10;
+    let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
+    for number in 0..2 {
+        append(&mut source, number, 0..20);
+    }
+    (source, host)
+}
+
+pub(super) fn append(source: &mut MemorySource, number: i32, offsets: std::ops::Range<i64>) {
+    for offset in offsets {
+        let record = MemoryRecord {
+            offset,
+            timestamp_ms: Some(1_700_000_000_000 + offset),
+            key: Some(b"terminal".to_vec()),
+            payload: Some(format!("{number}:{offset}").into_bytes()),
+            headers: vec![("kind".to_owned(), None)],
+        };
+        source.append(&partition(number), record);
+    }
+}
