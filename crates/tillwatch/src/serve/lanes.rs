@@ -1,8 +1,9 @@
 //! All lanes of this process: each runs on the thread pool whenever its partition has records.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -44,6 +45,8 @@ struct Slot {
     /// Made at the first batch, whose offset it needs. Locked by one pool thread at a time: the inlet
     /// does not report new records before the lane has found it empty.
     lane: Mutex<Option<Worker>>,
+    /// A defect has ended the lane half way through a batch: it takes no more.
+    is_broken: AtomicBool,
     /// When the next batch became the lane's, see [`Deadline`].
     waiting_since: Mutex<Instant>,
     /// What was counted when the metrics were last updated.
@@ -68,15 +71,18 @@ impl Lanes {
 impl LaneHost for Lanes {
     fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
         let source = inlet.source();
-        tracing::info!(
-            topic = &*source.topic,
-            partition = source.partition,
-            "partition assigned"
-        );
+        for source in inlet.sources() {
+            tracing::info!(
+                topic = &*source.topic,
+                partition = source.partition,
+                "partition assigned"
+            );
+        }
         let slot = Slot {
             inlet: Arc::clone(inlet),
             gauges: self.shared.metrics.lane(source),
             lane: Mutex::new(None),
+            is_broken: AtomicBool::new(false),
             waiting_since: Mutex::new(clock::now()),
             counted: Mutex::default(),
         };
@@ -95,22 +101,25 @@ impl LaneHost for Lanes {
 
     fn revoked(&self, inlet: &Arc<Inlet>) {
         let source = inlet.source();
-        tracing::info!(
-            topic = &*source.topic,
-            partition = source.partition,
-            "partition revoked"
-        );
+        for source in inlet.sources() {
+            tracing::info!(
+                topic = &*source.topic,
+                partition = source.partition,
+                "partition revoked"
+            );
+        }
         self.slots.lock().remove(source);
         self.shared.metrics.forget_lane(source);
     }
 
     fn lost(&self, inlet: &Arc<Inlet>) {
-        let source = inlet.source();
-        tracing::warn!(
-            topic = &*source.topic,
-            partition = source.partition,
-            "partition lost: the group took it away; what was not committed is scored again elsewhere"
-        );
+        for source in inlet.sources() {
+            tracing::warn!(
+                topic = &*source.topic,
+                partition = source.partition,
+                "partition lost: the group took it away; what was not committed is scored again elsewhere"
+            );
+        }
         self.revoked(inlet);
     }
 }
@@ -125,13 +134,13 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                 Some(Taken::Replay(raw)) => (raw, None),
                 Some(Taken::Live(raw, ticket)) => (raw, Some(ticket)),
             };
-            let worker = worker.get_or_insert_with(|| Worker {
-                lane: shared.assembly.lane(raw.get(0).offset),
-                deadline: shared.deadline.map(Deadline::new),
-            });
-            match &ticket {
-                Some(ticket) => process(&shared, &slot, worker, &raw, ticket),
-                None => replay(worker, &raw),
+            if slot.is_broken.load(Ordering::Relaxed) {
+                // The consumer ends the run; the batches behind the one that broke the lane fail with it.
+                ticket.iter().for_each(Ticket::fail);
+            } else if !comes_through(&raw, ticket.as_ref(), || {
+                work(&shared, &slot, &mut worker, &raw, ticket.as_ref());
+            }) {
+                slot.is_broken.store(true, Ordering::Relaxed);
             }
             slot.inlet.recycle(raw);
             *slot.waiting_since.lock() = clock::now();
@@ -139,6 +148,43 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
     }
     let next = Arc::clone(&shared);
     shared.pool.spawn_fifo(move || turn(next, slot));
+}
+
+/// Runs `work` on a batch; whether it came to its end. If it panics, which is a defect, the ticket fails
+/// before its last clone can go: what was made of the batch so far does not count as all of it.
+fn comes_through(raw: &RawBatch, ticket: Option<&Ticket>, work: impl FnOnce()) -> bool {
+    let result = catch_unwind(AssertUnwindSafe(work));
+    if result.is_err() {
+        ticket.into_iter().for_each(Ticket::fail);
+        let source = raw.source();
+        tracing::error!(
+            topic = &*source.topic,
+            partition = source.partition,
+            offset = raw.iter().next().map(|record| record.offset),
+            records = raw.len(),
+            "a batch was given up by a defect (panic): its records stay uncommitted; report it with the \
+             lines before this one"
+        );
+    }
+    result.is_ok()
+}
+
+/// Lets the lane take a batch; makes the lane at the first one.
+fn work(
+    shared: &Shared,
+    slot: &Slot,
+    worker: &mut Option<Worker>,
+    raw: &RawBatch,
+    ticket: Option<&Ticket>,
+) {
+    let worker = worker.get_or_insert_with(|| Worker {
+        lane: shared.assembly.lane(slot.inlet.start_offset()),
+        deadline: shared.deadline.map(Deadline::new),
+    });
+    match ticket {
+        Some(ticket) => process(shared, slot, worker, raw, ticket),
+        None => replay(worker, raw),
+    }
 }
 
 fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ticket: &Ticket) {
@@ -358,5 +404,26 @@ mod tests {
         give_up(&LaneError::Broken { at }, &ticket);
         drop(ticket);
         assert_eq!(*settled.lock(), [Settled::Failed]);
+    }
+
+    #[test]
+    fn a_batch_that_ends_in_a_panic_fails_its_ticket() {
+        let settled = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&settled);
+        let ticket = Ticket::new(move |settled| seen.lock().push(settled));
+        let raw = RawBatch::new(TopicPartition::new("t", 0));
+        // An output that was handed over before has a clone, and is delivered later.
+        let output = ticket.clone();
+        let is_whole = comes_through(&raw, Some(&ticket), || {
+            let inside = ticket.clone();
+            assert!(!raw.is_empty(), "a defect");
+            drop(inside);
+        });
+        assert!(!is_whole);
+        drop(ticket);
+        assert!(settled.lock().is_empty());
+        drop(output);
+        assert_eq!(*settled.lock(), [Settled::Failed]);
+        assert!(comes_through(&raw, None, || {}));
     }
 }
