@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dead_letters;
 mod handbook;
 mod swap;
 

@@ -34,7 +34,7 @@ pub use native::{
     NotTaken, PartitionQueue,
 };
 pub use notices::Notices;
-pub use producer::{Deliveries, OutRecord, Producer, Topic};
+pub use producer::{Deliveries, OutRecord, Producer, Topic, Undelivered};
 pub use properties::Properties;
 pub use trouble::{ErrorCode, Trouble};
 pub use waker::{Waker, now};

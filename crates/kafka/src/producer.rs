@@ -8,8 +8,10 @@ use std::time::Duration;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError as BindingError;
-use rdkafka::message::{Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig,
+};
 
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
@@ -30,14 +32,20 @@ pub trait Deliveries: Send + Sync + 'static {
     /// What a record owes somebody; records that were handed over together share it.
     type Owed: Send + Sync + 'static;
 
-    /// A record was acknowledged. `owed` is its share.
-    fn delivered(&self, owed: Arc<Self::Owed>);
+    /// A record of `bytes` (key and value) was acknowledged. `owed` is its share.
+    fn delivered(&self, owed: Arc<Self::Owed>, bytes: usize);
 
-    /// A record of `topic` was given up for good.
-    fn given_up(&self, topic: &str, owed: Arc<Self::Owed>, code: ErrorCode);
+    /// The client gave a record up: it does not try again by itself.
+    fn given_up(&self, record: &Undelivered<'_>, owed: Arc<Self::Owed>);
 
     /// Trouble of the client as a whole, which goes on trying.
     fn trouble(&self, code: ErrorCode, reason: &str);
+}
+
+/// A record that was given up, with its bytes: whoever wants to keep it must copy them.
+pub struct Undelivered<'a> {
+    message: &'a BorrowedMessage<'a>,
+    code: ErrorCode,
 }
 
 /// A writing client. Dropping it gives up what is still on its way: each such record is reported.
@@ -150,6 +158,38 @@ impl<D: Deliveries> Producer<D> {
     pub fn flush(&self, timeout: Duration) {
         native::flush(&self.client, timeout);
     }
+
+    /// Whether nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.client.in_flight_count() == 0
+    }
+
+    /// Gives everything up that is on its way: each record is reported, though a broker may have written it.
+    pub fn give_up_all(&self) {
+        self.client.purge(PurgeConfig::default().queue().inflight());
+    }
+
+    /// Why the client cannot go on, in librdkafka's words; `None` while it can.
+    pub fn fatal_error(&self) -> Option<(ErrorCode, String)> {
+        self.client.client().fatal_error()
+    }
+
+    /// Asks the brokers about `topic` and waits for the answer at most `timeout`. The client then knows of a
+    /// topic that was made, or opened to us, since it last looked.
+    ///
+    /// # Errors
+    /// What the brokers say of the topic, or why there was no answer.
+    pub fn look_up(&self, topic: &str, timeout: Duration) -> Result<(), ErrorCode> {
+        let client = self.client.client();
+        let answer = client.fetch_metadata(Some(topic), timeout);
+        let answer = answer.map_err(|error| code_of(&error))?;
+        let found = answer.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| (found.error(), found.partitions().is_empty())) {
+            Some((None, false)) => Ok(()),
+            Some((Some(error), _)) => Err(error.into()),
+            Some((None, true)) | None => Err(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
 }
 
 impl<D: Deliveries> Topic<D> {
@@ -163,6 +203,39 @@ impl<D: Deliveries> Topic<D> {
     /// sending these again keeps the order.
     pub fn produce(&self, messages: &[BulkMessage<'_>], owed: &Arc<D::Owed>) -> Vec<NotTaken> {
         self.0.produce(messages, owed)
+    }
+}
+
+impl Undelivered<'_> {
+    /// The topic that it was for.
+    pub fn topic(&self) -> &str {
+        self.message.topic()
+    }
+
+    /// Why it was given up.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// Key.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+
+    /// Value.
+    pub fn payload(&self) -> Option<&[u8]> {
+        self.message.payload()
+    }
+
+    /// Headers as (name, value), in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        let headers = self.message.headers().into_iter();
+        headers.flat_map(|headers| headers.iter().map(|header| (header.key, header.value)))
+    }
+
+    /// Bytes of key and value.
+    pub fn bytes_len(&self) -> usize {
+        self.message.key_len() + self.message.payload_len()
     }
 }
 
@@ -188,10 +261,14 @@ impl<D: Deliveries> ProducerContext for Context<D> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, owed: Arc<D::Owed>) {
         match result {
-            Ok(_) => self.deliveries.delivered(owed),
+            Ok(message) => {
+                let bytes = message.key_len() + message.payload_len();
+                self.deliveries.delivered(owed, bytes);
+            }
             Err((error, message)) => {
-                let code = error.rdkafka_error_code().unwrap_or(ErrorCode::Unknown);
-                self.deliveries.given_up(message.topic(), owed, code);
+                let code = code_of(error);
+                self.deliveries
+                    .given_up(&Undelivered { message, code }, owed);
             }
         }
     }
@@ -207,4 +284,8 @@ impl<D: Deliveries> ClientContext for Context<D> {
             self.deliveries.trouble(code, reason);
         }
     }
+}
+
+fn code_of(error: &BindingError) -> ErrorCode {
+    error.rdkafka_error_code().unwrap_or(ErrorCode::Unknown)
 }

@@ -46,6 +46,7 @@ impl Trouble {
             Code::AllBrokersDown => Self::BrokersDown,
             Code::QueueFull => Self::QueueFull,
             Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
             | Code::InvalidMessage
             | Code::InvalidMessageSize
             | Code::InvalidRecord

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 
+use crate::status::Cause;
+
 /// Distinct dead-letter reasons that are counted apart; what comes after is counted as `other`, so
 /// that a metric's labels stay bounded.
 pub const REASONS_COUNTED_MAX: usize = 64;
 
-/// Running totals of one sink. Every number only grows, but for `in_flight`.
+/// Running totals of one sink. Every number only grows, but for `in_flight` and the queued bytes.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(crate) scores: AtomicU64,
@@ -20,6 +22,11 @@ pub struct Counters {
     pub(crate) in_flight: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) full_waits: AtomicU64,
+    /// Bytes of key and value in flight, of sinks that know them.
+    queued_bytes: AtomicU64,
+    errors: [AtomicU64; Cause::ALL.len()],
+    reduced: AtomicU64,
+    dropped: AtomicU64,
     dead_letters: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -42,6 +49,14 @@ pub struct CountersSnapshot {
     pub failed: u64,
     /// Times that a writer had to wait because the sink was full.
     pub full_waits: u64,
+    /// Refusals and troubles of the client, by the number of their [`Cause`]: one for each record that was
+    /// refused, each time.
+    pub errors: [u64; Cause::ALL.len()],
+    /// Records acknowledged in a reduced form, because the whole one was refused.
+    pub reduced: u64,
+    /// Records refused in every form and given up, though their input counts as done. They are among
+    /// `failed`.
+    pub dropped: u64,
 }
 
 impl Counters {
@@ -58,7 +73,22 @@ impl Counters {
             delivered: taken.saturating_sub(failed + in_flight),
             failed,
             full_waits: self.full_waits.load(Relaxed),
+            errors: self.errors.each_ref().map(|count| count.load(Relaxed)),
+            reduced: self.reduced.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
         }
+    }
+
+    pub(crate) fn error(&self, cause: Cause) {
+        self.errors[cause as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn reduced(&self) {
+        self.reduced.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn dead_letter(&self, reason: &str) {
@@ -86,6 +116,27 @@ impl Counters {
         self.in_flight.fetch_add(records as u64, SeqCst);
     }
 
+    /// Records done with, delivered or given up.
+    pub(crate) fn done(&self) -> u64 {
+        let in_flight = self.in_flight.load(SeqCst);
+        self.taken.load(Relaxed).saturating_sub(in_flight)
+    }
+
+    /// Bytes of key and value in flight.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.queued_bytes.load(Relaxed)
+    }
+
+    /// Bytes of key and value that go into flight.
+    pub(crate) fn queue(&self, bytes: usize) {
+        self.queued_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Bytes of key and value that are in flight no more.
+    pub(crate) fn unqueue(&self, bytes: usize) {
+        self.queued_bytes.fetch_sub(bytes as u64, Relaxed);
+    }
+
     /// Takes `records` out of flight; gives how many are left there.
     pub(crate) fn settled(&self, records: usize, kept: bool) -> u64 {
         let records = records as u64;
@@ -109,5 +160,10 @@ impl CountersSnapshot {
         self.delivered += other.delivered;
         self.failed += other.failed;
         self.full_waits += other.full_waits;
+        for (total, count) in self.errors.iter_mut().zip(other.errors) {
+            *total += count;
+        }
+        self.reduced += other.reduced;
+        self.dropped += other.dropped;
     }
 }

@@ -8,6 +8,7 @@ use tillwatch_records::{ScoreBatch, Ticket};
 use crate::counters::CountersSnapshot;
 use crate::error::SinkError;
 use crate::sink::{DeadLetter, Sink};
+use crate::status::SinkStatus;
 
 /// Gives everything to each of its sinks. Each keeps its own clones of the ticket, so that an input
 /// settles when the slowest has acknowledged, and fails when any of them failed.
@@ -52,6 +53,14 @@ impl Sink for FanOut {
         let mut total = CountersSnapshot::default();
         for sink in &self.sinks {
             total.add(&sink.counters());
+        }
+        total
+    }
+
+    fn status(&self) -> SinkStatus {
+        let mut total = SinkStatus::default();
+        for sink in &self.sinks {
+            total.add(sink.status());
         }
         total
     }

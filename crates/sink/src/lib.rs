@@ -2,8 +2,9 @@
 //! letters; and the acknowledgements that let the consumer commit.
 //!
 //! A [`Ticket`](tillwatch_records::Ticket) is dropped only when what was made under it is durable:
-//! acknowledged by all in-sync replicas, or synced to disk. What is given up fails its ticket first.
-//! Nothing is dropped silently: a sink that is full blocks its callers.
+//! acknowledged by all in-sync replicas, or synced to disk; or when a broker refuses it in every form, which
+//! is counted and said. What is given up for another reason fails its ticket first. A sink that is full
+//! blocks its callers.
 
 mod counters;
 mod encode;
@@ -16,6 +17,7 @@ mod memory;
 mod open;
 mod settings;
 mod sink;
+mod status;
 mod stdout;
 mod surroundings;
 #[cfg(test)]
@@ -23,7 +25,7 @@ mod test_support;
 mod worker;
 
 pub use counters::{Counters, CountersSnapshot, REASONS_COUNTED_MAX};
-pub use encode::{ScoreEncoder, scores_to_record_batch};
+pub use encode::{ScoreEncoder, dead_letter_json, scores_to_record_batch};
 pub use error::SinkError;
 pub use fan_out::FanOut;
 pub use file::ParquetSink;
@@ -35,5 +37,6 @@ pub use settings::{
     Compression, FileSettings, Output, SinkKind, SinkSettings, SinksSettings, Topics,
 };
 pub use sink::{DeadLetter, Sink};
+pub use status::{Cause, SinkStatus, Waiting};
 pub use surroundings::{Clock, Surroundings};
 pub use tillwatch_kafka::{OutRecord, Properties};

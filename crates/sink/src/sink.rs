@@ -6,6 +6,7 @@ use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicPartition};
 
 use crate::counters::CountersSnapshot;
 use crate::error::SinkError;
+use crate::status::SinkStatus;
 
 /// Where scores go. Called by several lanes at once; what one lane writes for one key stays in order.
 ///
@@ -39,6 +40,14 @@ pub trait Sink: Send + Sync {
 
     /// What went out so far.
     fn counters(&self) -> CountersSnapshot;
+
+    /// How the sink is now. Cheap, and never waits for a broker or a disk.
+    fn status(&self) -> SinkStatus {
+        SinkStatus {
+            in_flight: self.counters().in_flight,
+            ..SinkStatus::default()
+        }
+    }
 }
 
 /// A record that could not be decoded, with everything needed to repair it and send it again.

@@ -43,6 +43,8 @@ pub fn produce(
         .set("bootstrap.servers", brokers)
         .set("enable.idempotence", "true")
         .set("linger.ms", "5")
+        // A topic may take more than the client's own default.
+        .set("message.max.bytes", "8388608")
         .create()?;
     for record in records {
         let mut headers = OwnedHeaders::new();
@@ -70,7 +72,7 @@ pub fn produce(
 /// # Errors
 /// What librdkafka reports.
 pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), KafkaError> {
-    real::create_topic(brokers, topic, partitions)
+    real::create_topic(brokers, topic, partitions, &[])
 }
 
 /// What `group` has committed of `topic`, by partition; `None` where it has committed nothing.

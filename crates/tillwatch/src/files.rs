@@ -11,6 +11,7 @@ mod table;
 mod values;
 mod written;
 
+pub use jsonl::ROW_BYTES_MAX;
 pub use name::is_parquet;
 pub use reader::FileReader;
 pub use table::{Table, Wanted};

@@ -9,7 +9,7 @@ use crate::sink::DeadLetter;
 /// Appends a dead letter: `reason`, `detail`, `topic`, `partition`, `offset`, `timestamp`
 /// (milliseconds), `key` and `payload` in base64 (RFC 4648, section 4), so that every byte survives,
 /// and `headers` as a list of `[name, base64 or null]`. What the record lacks is left out.
-pub(crate) fn dead_letter_json(letter: &DeadLetter<'_>, out: &mut Vec<u8>) {
+pub fn dead_letter_json(letter: &DeadLetter<'_>, out: &mut Vec<u8>) {
     let record = &letter.record;
     out.extend_from_slice(b"{\"reason\":");
     json::string(out, letter.reason);

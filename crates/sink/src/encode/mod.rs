@@ -8,5 +8,5 @@ mod score;
 mod tests;
 
 pub use columns::scores_to_record_batch;
-pub(crate) use dead_letter::dead_letter_json;
+pub use dead_letter::dead_letter_json;
 pub use score::ScoreEncoder;

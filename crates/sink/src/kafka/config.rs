@@ -1,9 +1,9 @@
-//! The producer's librdkafka properties.
+//! The producers' librdkafka properties.
 
 use tillwatch_kafka::{Choice, ClientConfig, KafkaError, Properties};
 
 /// What a sink chooses where the operator does not.
-const CHOICES: [Choice; 8] = [
+const CHOICES: [Choice; 9] = [
     // No duplicate and no reordering by retries; implies acks=all and at most five requests in flight.
     Choice::new("enable.idempotence", "true"),
     // The same partition for a key as Kafka's Java client, so that topics stay co-partitioned.
@@ -16,11 +16,31 @@ const CHOICES: [Choice; 8] = [
     // which is half as much again; 64 MiB were no faster and 12 MiB larger.
     Choice::new("queue.buffering.max.messages", "500000"),
     Choice::new("queue.buffering.max.kbytes", "16384"),
-    // A dead letter is the largest payload plus headers; the broker has the last word.
-    Choice::new("message.max.bytes", "2000000"),
+    // A dead letter is as large as its record and some headers; the broker has the last word.
+    Choice::new("message.max.bytes", "8388608"),
+    // A topic that is missing is known to be after this time; we wait for it and say so. librdkafka's 30 s
+    // of silence are for clients that give up then.
+    Choice::new("topic.metadata.propagation.max.ms", "5000"),
 ];
 
-/// The configuration of a producer: defaults, then what source and sink share, then the sink's own.
+/// What is different for the client that sends each record in a batch of its own.
+const ALONE: [(&str, &str); 2] = [("batch.num.messages", "1"), ("linger.ms", "0")];
+
+/// The configurations of both producers, for batches and for single records: defaults, then what source and
+/// sink share, then the sink's own.
+pub(crate) fn producers(
+    own: &Properties,
+    shared: &Properties,
+) -> Result<[ClientConfig; 2], KafkaError> {
+    let bulk = producer(own, shared)?;
+    let mut alone = bulk.clone();
+    for (name, value) in ALONE {
+        alone.set(name, value);
+    }
+    Ok([bulk, alone])
+}
+
+/// The configuration of the producer for batches.
 pub(crate) fn producer(own: &Properties, shared: &Properties) -> Result<ClientConfig, KafkaError> {
     ClientConfig::new(&own.over(shared), &CHOICES)
 }

@@ -1,21 +1,33 @@
 //! Scores, alerts and dead letters to Kafka topics.
 
+mod blame;
+mod clients;
 mod config;
+mod kept;
+mod letter;
 mod outbox;
+mod owed;
+mod reduced_score;
+mod resender;
+mod state;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tillwatch_kafka::{BulkMessage, OutRecord, Topic, TopicStatus, describe};
+use tillwatch_kafka::{BulkMessage, OutRecord, TopicStatus, describe};
 use tillwatch_records::{ScoreBatch, Ticket};
 
 use crate::{
     Clock, CountersSnapshot, DeadLetter, Output, ScoreEncoder, Sink, SinkError, SinkSettings,
-    Surroundings,
+    SinkStatus, Surroundings,
 };
-use outbox::{Group, Outbox, State};
+use letter::{Header, Note};
+use outbox::Outbox;
+use owed::{Group, What};
 pub use writer::RecordWriter;
 
 /// Scores that are encoded and handed over at once: enough to spread the fixed cost of a hand-over,
@@ -27,19 +39,21 @@ const SCORE_BYTES_TYPICAL: usize = 384;
 
 /// Writes to Kafka, keyed by entity key, partitioned like Kafka's Java client.
 ///
-/// A broker that is away is waited for without end (`message.timeout.ms` is 0), so nothing is given
-/// up but what can never be sent. Defaults that `properties` override: `enable.idempotence=true`
-/// (hence `acks=all`), `partitioner=murmur2_random`, `message.timeout.ms=0`, `linger.ms`,
-/// `compression.type`, `queue.buffering.max.messages`, `queue.buffering.max.kbytes`,
-/// `message.max.bytes`: see `config.rs` for the values and why.
+/// A broker that is away is waited for without end (`message.timeout.ms` is 0), and so is a topic that is
+/// missing or that we may not write to. What a broker refuses for a record's own sake is sent in a reduced
+/// form; what it refuses in every form is counted and dropped. So nothing that a record holds stops the
+/// records after it: `docs/rfc/0003-dead-letters.md`. Defaults that `properties` override:
+/// `enable.idempotence=true` (hence `acks=all`), `partitioner=murmur2_random`, `message.timeout.ms=0`,
+/// `linger.ms`, `compression.type`, `queue.buffering.max.messages`, `queue.buffering.max.kbytes`,
+/// `message.max.bytes`, `topic.metadata.propagation.max.ms`: see `config.rs` for the values and why.
 ///
-/// A dead letter keeps the key, value, timestamp and headers of its record, and has these headers
-/// more: `tillwatch.reason`, `tillwatch.detail`, `tillwatch.topic`, `tillwatch.partition`,
-/// `tillwatch.offset`, `tillwatch.timestamp` (when the record had one).
+/// A dead letter keeps the key, value and headers of its record, has the time of sending as its timestamp,
+/// and these headers more, after those of the record: `tillwatch.reason`, `tillwatch.detail`,
+/// `tillwatch.topic`, `tillwatch.partition`, `tillwatch.offset`, `tillwatch.timestamp` (the record's, when
+/// it had one). A reduced one says why in `tillwatch.reduced`, and what the record was in
+/// `tillwatch.key.bytes`, `tillwatch.payload.bytes`, `tillwatch.payload.sha256` (hexadecimal),
+/// `tillwatch.headers` (their number) and `tillwatch.headers.bytes`.
 pub struct KafkaSink {
-    // Topics refer to the client and must go before it.
-    scores: Option<Topic<State>>,
-    alerts: Option<Topic<State>>,
     dead_letters: Option<String>,
     features: bool,
     clock: Option<Clock>,
@@ -52,30 +66,25 @@ impl KafkaSink {
     /// # Errors
     /// [`SinkError::Kafka`] when there is no `bootstrap.servers` or librdkafka refuses a property.
     pub fn open(settings: &SinkSettings, around: &Surroundings) -> Result<Self, SinkError> {
-        let config = config::producer(&settings.properties, &around.properties)?;
-        let outbox = Outbox::start(&config)?;
+        let [bulk, alone] = config::producers(&settings.properties, &around.properties)?;
         let names = settings.topics();
-        let topic = |output, name: &str| {
-            settings
-                .takes(output)
-                .then(|| outbox.topic(name))
-                .transpose()
-        };
+        let name = |output, name: String| settings.takes(output).then_some(name);
+        let dead_letters = name(Output::DeadLetters, names.dead_letters);
+        let names = [
+            name(Output::Scores, names.scores),
+            name(Output::Alerts, names.alerts),
+            dead_letters.clone(),
+        ];
         Ok(Self {
-            scores: topic(Output::Scores, &names.scores)?,
-            alerts: topic(Output::Alerts, &names.alerts)?,
-            dead_letters: settings
-                .takes(Output::DeadLetters)
-                .then_some(names.dead_letters),
+            dead_letters,
             features: settings.features,
             clock: around.clock.clone(),
-            outbox,
+            outbox: Outbox::start(bulk, alone, names)?,
         })
     }
 
     fn write_scores(
         &self,
-        topic: &Topic<State>,
         encoder: &ScoreEncoder<'_>,
         rows: usize,
         group: &Group,
@@ -88,14 +97,14 @@ impl KafkaSink {
                 lines.push(|out| encoder.score(row, out));
             }
             let keys = chunk.map(|row| encoder.key(row));
-            self.outbox.produce(topic, &lines.messages(keys), group)?;
+            let messages = lines.messages(keys);
+            self.outbox.produce(Output::Scores, &messages, group)?;
         }
         Ok(())
     }
 
     fn write_alerts(
         &self,
-        topic: &Topic<State>,
         encoder: &ScoreEncoder<'_>,
         scores: &ScoreBatch,
         group: &Group,
@@ -108,7 +117,8 @@ impl KafkaSink {
                 lines.push(|out| encoder.alert(alert, now, out));
             }
             let keys = alerts.iter().map(|alert| encoder.key(alert.row as usize));
-            self.outbox.produce(topic, &lines.messages(keys), group)?;
+            let messages = lines.messages(keys);
+            self.outbox.produce(Output::Alerts, &messages, group)?;
         }
         Ok(())
     }
@@ -116,16 +126,15 @@ impl KafkaSink {
 
 impl Sink for KafkaSink {
     fn write(&self, scores: &ScoreBatch, ticket: &Ticket) -> Result<(), SinkError> {
-        let group = Group::of(ticket);
         let encoder = ScoreEncoder::new(scores, self.features);
-        if let Some(topic) = &self.scores {
-            self.write_scores(topic, &encoder, scores.len(), &group)?;
+        if self.outbox.takes(Output::Scores) {
+            let group = Group::of(ticket, What::Score);
+            self.write_scores(&encoder, scores.len(), &group)?;
             self.outbox.counters().batch(scores.len(), 0);
         }
-        if let Some(topic) = &self.alerts
-            && !scores.alerts.is_empty()
-        {
-            self.write_alerts(topic, &encoder, scores, &group)?;
+        if self.outbox.takes(Output::Alerts) && !scores.alerts.is_empty() {
+            let group = Group::of(ticket, What::Alert);
+            self.write_alerts(&encoder, scores, &group)?;
             self.outbox.counters().batch(0, scores.alerts.len());
         }
         Ok(())
@@ -135,15 +144,26 @@ impl Sink for KafkaSink {
         let Some(topic) = &self.dead_letters else {
             return Ok(());
         };
-        let record = OutRecord {
+        let record = &letter.record;
+        let note = Note::of(letter);
+        let ours = note.headers();
+        let mut headers: Vec<Header<'_>> = record.headers().collect();
+        let values = ours.iter();
+        headers.extend(values.map(|(name, value)| (*name, Some(value.as_bytes()))));
+        let what = What::Letter {
+            note: Arc::new(note),
+            weight: letter::wire_bytes(record, &headers),
+        };
+        let out = OutRecord {
             topic,
             partition: None,
-            key: letter.record.key,
-            payload: letter.record.payload,
-            timestamp_ms: letter.record.timestamp_ms,
+            key: record.key,
+            payload: record.payload,
+            // So that the topic keeps it for its full time, however old the record is.
+            timestamp_ms: None,
         };
-        let group = Group::of(ticket);
-        with_headers(letter, |headers| self.outbox.send(&record, headers, &group))?;
+        let group = Group::of(ticket, what);
+        self.outbox.send_letter(&out, &headers, &group)?;
         self.outbox.counters().dead_letter(letter.reason);
         Ok(())
     }
@@ -158,6 +178,10 @@ impl Sink for KafkaSink {
 
     fn counters(&self) -> CountersSnapshot {
         self.outbox.counters().snapshot()
+    }
+
+    fn status(&self) -> SinkStatus {
+        self.outbox.status()
     }
 }
 
@@ -200,34 +224,6 @@ impl Lines {
             })
             .collect()
     }
-}
-
-/// Calls `send` with the headers of a dead letter: those of its record, then where it came from and why it
-/// was refused.
-fn with_headers<T>(letter: &DeadLetter<'_>, send: impl FnOnce(&[(&str, Option<&[u8]>)]) -> T) -> T {
-    let record = &letter.record;
-    let (mut partition, mut offset, mut timestamp) = (
-        itoa::Buffer::new(),
-        itoa::Buffer::new(),
-        itoa::Buffer::new(),
-    );
-    let timestamp = record.timestamp_ms.map(|time| timestamp.format(time));
-    let ours = [
-        ("tillwatch.reason", Some(letter.reason)),
-        ("tillwatch.detail", Some(letter.detail)),
-        ("tillwatch.topic", Some(&*letter.source.topic)),
-        (
-            "tillwatch.partition",
-            Some(partition.format(letter.source.partition)),
-        ),
-        ("tillwatch.offset", Some(offset.format(record.offset))),
-        ("tillwatch.timestamp", timestamp),
-    ];
-    let mut headers: Vec<(&str, Option<&[u8]>)> = record.headers().collect();
-    for (name, value) in ours {
-        headers.extend(value.map(|value| (name, Some(value.as_bytes()))));
-    }
-    send(&headers)
 }
 
 /// Problems of reaching the topics of `settings`.

@@ -1,79 +1,69 @@
-//! Records on their way: delivery reports, back-pressure, and what each record owes.
+//! Records on their way: hand-over, back-pressure, and the gates of topics that cannot be written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use tillwatch_kafka::{
-    BulkMessage, ClientConfig, Deliveries, ErrorCode, Notices, OutRecord, Producer, Topic, Trouble,
-};
-use tillwatch_records::Ticket;
+use tillwatch_kafka::{BulkMessage, ClientConfig, ErrorCode, OutRecord, now};
 
+use super::blame::Blame;
+use super::clients::{Clients, TopicNames};
+use super::kept::Kept;
+use super::letter::{Header, Parts};
+use super::owed::{Group, Stage};
+use super::resender::Resender;
+use super::state::{SPACE_WAIT, State};
 use crate::SinkError;
 use crate::counters::Counters;
+use crate::settings::Output;
+use crate::status::SinkStatus;
 
-/// How long a writer waits for space before it tries again even without word of any: the client frees
-/// the space of a delivered record a little after it reports it.
-const SPACE_WAIT: Duration = Duration::from_millis(50);
+/// Bytes of dead letters in flight, with their headers and keys, which librdkafka does not count: as much as
+/// its own queue holds of values. One letter is always let through.
+const LETTERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// The records made from one input batch. They share one ticket clone, or nobody waits for them.
-pub(crate) struct Group(Arc<Option<Ticket>>);
-
-impl Group {
-    pub(crate) fn of(ticket: &Ticket) -> Self {
-        Self(Arc::new(Some(ticket.clone())))
-    }
-
-    /// Records that nobody waits for.
-    pub(crate) fn without_ticket() -> Self {
-        Self(Arc::new(None))
-    }
-
-    fn fail(&self) {
-        fail(&self.0);
-    }
-}
-
-/// A client whose writers wait while it is full. Dropping it gives up what is still on its way, which
-/// fails the tickets.
+/// Clients whose writers wait while they are full, or while a topic cannot be written. Dropping it gives up
+/// what is still on its way, which fails the tickets.
 pub(crate) struct Outbox {
+    resender: Resender,
+    clients: Arc<Clients>,
     state: Arc<State>,
-    producer: Producer<State>,
-}
-
-/// What delivery reports and writers share.
-#[derive(Default)]
-pub(crate) struct State {
-    counters: Counters,
-    /// Writers and flushers wait here.
-    gate: Mutex<()>,
-    moved: Condvar,
-    /// Who waits is woken when no more than this many records are in flight.
-    wake_at: AtomicU64,
-    closed: AtomicBool,
-    notices: Notices,
 }
 
 impl Outbox {
-    pub(crate) fn start(config: &ClientConfig) -> Result<Self, SinkError> {
+    /// Clients for the topics of `names`; `alone` is the configuration of the one that sends each record in a
+    /// batch of its own.
+    pub(crate) fn start(
+        bulk: ClientConfig,
+        alone: ClientConfig,
+        names: TopicNames,
+    ) -> Result<Self, SinkError> {
         let state = Arc::new(State::default());
-        let producer = Producer::start(config, Arc::clone(&state))?;
-        Ok(Self { state, producer })
-    }
-
-    pub(crate) fn topic(&self, name: &str) -> Result<Topic<State>, SinkError> {
-        Ok(self.producer.topic(name)?)
+        let clients = Arc::new(Clients::start(bulk, alone, names, Arc::clone(&state))?);
+        Ok(Self {
+            resender: Resender::start(&clients, &state)?,
+            clients,
+            state,
+        })
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.state.counters
     }
 
-    /// Hands `messages` over in order; waits while the client's queue is full.
+    pub(crate) fn status(&self) -> SinkStatus {
+        self.state.status()
+    }
+
+    /// Whether an output has a topic here.
+    pub(crate) fn takes(&self, output: Output) -> bool {
+        self.clients.name(output).is_some()
+    }
+
+    /// Hands `messages` over in order; waits while the client's queue is full or the topic cannot be written.
     pub(crate) fn produce(
         &self,
-        topic: &Topic<State>,
+        output: Output,
         messages: &[BulkMessage<'_>],
         group: &Group,
     ) -> Result<(), SinkError> {
@@ -81,76 +71,101 @@ impl Outbox {
         let bytes = messages.iter().map(BulkMessage::len).sum();
         self.check_open(group)?;
         counters.taken(messages.len(), bytes);
-        let mut left = topic.produce(messages, &group.0);
-        let mut retried: Vec<BulkMessage<'_>> = messages.to_vec();
-        let mut result = Ok(());
+        counters.queue(bytes);
+        let left = self.try_produce(output, messages, group);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut left = left;
         while !left.is_empty() {
-            let mut full = Vec::with_capacity(left.len());
-            for refused in &left {
-                let message = retried[refused.index];
-                if Trouble::of(refused.code) == Trouble::QueueFull {
-                    full.push(message);
-                } else {
-                    result = Err(self.refused(topic.name(), message.len(), refused.code, group));
-                    counters.settled(1, false);
-                }
-            }
-            if !full.is_empty()
-                && let Err(error) = self.wait_for_space(group)
-            {
-                counters.settled(full.len(), false);
+            if let Err(error) = self.wait_for_space(group) {
+                let bytes = left.iter().map(BulkMessage::len).sum();
+                counters.unqueue(bytes);
+                counters.settled(left.len(), false);
                 return Err(error);
             }
-            left = topic.produce(&full, &group.0);
-            retried = full;
+            left = self.try_produce(output, &left, group);
         }
-        result
+        Ok(())
     }
 
-    /// Hands one record over with its headers; waits while the client's queue is full.
+    /// Hands a dead letter over; waits while there is no room, or the topic cannot be written. What is too
+    /// large for the client is taken, too: it is sent in a reduced form.
+    pub(crate) fn send_letter(
+        &self,
+        letter: &OutRecord<'_>,
+        headers: &[Header<'_>],
+        group: &Group,
+    ) -> Result<(), SinkError> {
+        self.take_room(group)?;
+        let bytes = letter.bytes_len();
+        self.state.counters.taken(1, bytes);
+        self.state.counters.queue(bytes);
+        while !self.try_send(letter, headers, group) {
+            if let Err(error) = self.wait_for_space(group) {
+                self.state.settle(&group.0.what, bytes, false);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a record of somebody who feeds topics over; waits while the client's queue is full.
     pub(crate) fn send(
         &self,
         record: &OutRecord<'_>,
-        headers: &[(&str, Option<&[u8]>)],
+        headers: &[Header<'_>],
         group: &Group,
     ) -> Result<(), SinkError> {
         let bytes = record.bytes_len();
         self.check_open(group)?;
         self.state.counters.taken(1, bytes);
+        self.state.counters.queue(bytes);
         loop {
-            let error = match self.producer.send(record, headers, &group.0) {
+            let error = match self.clients.bulk().send(record, headers, &group.0) {
                 Ok(()) => return Ok(()),
-                Err(code) if Trouble::of(code) == Trouble::QueueFull => {
-                    match self.wait_for_space(group) {
-                        Ok(()) => continue,
-                        Err(error) => error,
+                Err(code) if Blame::of(code) == Blame::Full => match self.wait_for_space(group) {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                },
+                Err(code) => {
+                    self.state.counters.error(Blame::of(code).cause());
+                    self.state.report(record.topic, code);
+                    group.fail();
+                    SinkError::Refused {
+                        topic: record.topic.to_owned(),
+                        bytes,
+                        detail: code.to_string(),
                     }
                 }
-                Err(code) => self.refused(record.topic, bytes, code, group),
             };
-            self.state.counters.settled(1, false);
+            self.state.settle(&group.0.what, bytes, false);
             return Err(error);
         }
     }
 
     /// Waits until everything is acknowledged or given up.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
-        self.producer.flush(timeout);
-        // The client is done with a record a little before its ticket is.
-        let state = &self.state;
-        let mut gate = state.gate.lock();
-        state.moved.wait_while_for(
-            &mut gate,
-            |()| state.counters.in_flight.load(Ordering::SeqCst) > 0,
-            SPACE_WAIT,
-        );
-        drop(gate);
-        match state.counters.in_flight.load(Ordering::SeqCst) {
-            0 => Ok(()),
-            in_flight => Err(SinkError::FlushTimeout {
-                in_flight,
-                waited: timeout,
-            }),
+        let deadline = now() + timeout;
+        let in_flight = || self.state.counters.in_flight.load(Ordering::SeqCst);
+        loop {
+            let left = deadline.saturating_duration_since(now());
+            // What came back is sent again meanwhile and wants another flush.
+            self.clients.bulk().flush(left.min(SPACE_WAIT * 2));
+            if in_flight() > 0 {
+                self.state
+                    .wait(SPACE_WAIT.min(left.max(Duration::from_millis(1))));
+            }
+            match in_flight() {
+                0 => return Ok(()),
+                in_flight if now() >= deadline => {
+                    return Err(SinkError::FlushTimeout {
+                        in_flight,
+                        waited: timeout,
+                    });
+                }
+                _ => {}
+            }
         }
     }
 
@@ -161,11 +176,116 @@ impl Outbox {
     }
 
     fn check_open(&self, group: &Group) -> Result<(), SinkError> {
-        if self.state.closed.load(Ordering::SeqCst) {
+        if self.state.is_closed() {
             group.fail();
             return Err(SinkError::Closed);
         }
         Ok(())
+    }
+
+    /// Hands `messages` over unless the topic's gate is closed; gives those that must be tried again, in
+    /// order.
+    fn try_produce<'a>(
+        &self,
+        output: Output,
+        messages: &[BulkMessage<'a>],
+        group: &Group,
+    ) -> Vec<BulkMessage<'a>> {
+        if self.state.keep.is_closed(output) {
+            return messages.to_vec();
+        }
+        let client = self.clients.bulk();
+        let Some(topic) = client.topic(output) else {
+            return Vec::new();
+        };
+        let mut again = Vec::new();
+        for refused in topic.produce(messages, &group.0) {
+            let message = messages[refused.index];
+            let code = client.explain(refused.code, message.payload.len());
+            match Blame::of(code) {
+                Blame::Full => again.push(message),
+                Blame::Record(_) => {
+                    let parts = Parts {
+                        key: message.key.map(<[u8]>::to_vec),
+                        payload: Some(message.payload.to_vec()),
+                        headers: Vec::new(),
+                    };
+                    self.take_back(topic.name(), parts, group, code);
+                }
+                Blame::Cluster(_) | Blame::Client | Blame::Neighbour => {
+                    if again.is_empty() {
+                        self.state.hold_up(output, topic.name(), code);
+                    }
+                    again.push(message);
+                }
+            }
+        }
+        again
+    }
+
+    /// Hands a dead letter over unless the gate is closed. Whether that is done with.
+    fn try_send(&self, letter: &OutRecord<'_>, headers: &[Header<'_>], group: &Group) -> bool {
+        if self.state.keep.is_closed(Output::DeadLetters) {
+            return false;
+        }
+        let Err(code) = self.clients.bulk().send(letter, headers, &group.0) else {
+            return true;
+        };
+        match Blame::of(code) {
+            Blame::Full => false,
+            Blame::Record(_) => {
+                let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+                let headers = headers.iter();
+                let parts = Parts {
+                    key: owned(letter.key),
+                    payload: owned(letter.payload),
+                    headers: headers
+                        .map(|(name, value)| ((*name).to_owned(), owned(*value)))
+                        .collect(),
+                };
+                self.take_back(letter.topic, parts, group, code);
+                true
+            }
+            Blame::Cluster(_) | Blame::Client | Blame::Neighbour => {
+                self.state.hold_up(Output::DeadLetters, letter.topic, code);
+                false
+            }
+        }
+    }
+
+    /// Keeps a record that the client refused for its own sake: it is sent in another form.
+    fn take_back(&self, topic: &str, parts: Parts, group: &Group, code: ErrorCode) {
+        self.state.counters.error(Blame::of(code).cause());
+        let kept = Kept {
+            topic: topic.into(),
+            parts,
+            ticket: group.0.ticket.clone(),
+            what: group.0.what.clone(),
+            // The client looks at each record by itself.
+            stage: Stage::Alone,
+            code,
+        };
+        self.state.keep_again(kept, None);
+    }
+
+    /// Waits until there is room for a dead letter, and takes it.
+    fn take_room(&self, group: &Group) -> Result<(), SinkError> {
+        let weight = group.0.what.weight() as u64;
+        let taken = |used: u64| {
+            let fits = used == 0 || used + weight <= LETTERS_BYTES_MAX;
+            fits.then_some(used + weight)
+        };
+        let used = &self.state.letters_bytes;
+        loop {
+            self.check_open(group)?;
+            let update = used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, taken);
+            if update.is_ok() {
+                return Ok(());
+            }
+            let counters = &self.state.counters;
+            counters.full_waits.fetch_add(1, Ordering::Relaxed);
+            self.state.wait(SPACE_WAIT);
+        }
     }
 
     /// Waits until a quarter of what is in flight has gone, so that a writer is not woken for every
@@ -177,73 +297,18 @@ impl Outbox {
         let target = in_flight() / 4 * 3;
         let mut gate = state.gate.lock();
         state.wake_at.fetch_max(target, Ordering::SeqCst);
-        if in_flight() > target && !state.closed.load(Ordering::SeqCst) {
+        if in_flight() > target && !state.is_closed() {
             state.moved.wait_for(&mut gate, SPACE_WAIT);
         }
         state.wake_at.store(0, Ordering::SeqCst);
         drop(gate);
         self.check_open(group)
     }
-
-    fn refused(&self, topic: &str, bytes: usize, code: ErrorCode, group: &Group) -> SinkError {
-        group.fail();
-        self.state.report(topic, code);
-        SinkError::Refused {
-            topic: topic.to_owned(),
-            bytes,
-            detail: code.to_string(),
-        }
-    }
 }
 
 impl Drop for Outbox {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl State {
-    fn settle(&self, owed: Arc<Option<Ticket>>, kept: bool) {
-        // The ticket goes before the count, so that a flush that sees no record in flight also sees
-        // every ticket settled.
-        drop(owed);
-        let left = self.counters.settled(1, kept);
-        if left <= self.wake_at.load(Ordering::SeqCst) {
-            let _gate = self.gate.lock();
-            self.moved.notify_all();
-        }
-    }
-
-    /// Says that records of a topic are given up: each cause once per interval.
-    fn report(&self, topic: &str, code: ErrorCode) {
-        if let Some(held_back) = self.notices.admit(&format!("{topic} {code:?}")) {
-            tracing::error!(topic, cause = %code, held_back, "record not delivered");
-        }
-    }
-}
-
-impl Deliveries for State {
-    type Owed = Option<Ticket>;
-
-    fn delivered(&self, owed: Arc<Option<Ticket>>) {
-        self.settle(owed, true);
-    }
-
-    fn given_up(&self, topic: &str, owed: Arc<Option<Ticket>>, code: ErrorCode) {
-        fail(&owed);
-        self.report(topic, code);
-        self.settle(owed, false);
-    }
-
-    fn trouble(&self, code: ErrorCode, reason: &str) {
-        if let Some(held_back) = self.notices.admit(&format!("{code:?}")) {
-            tracing::warn!(cause = ?code, reason, held_back, "kafka client of the sink; trying again");
-        }
-    }
-}
-
-fn fail(owed: &Option<Ticket>) {
-    if let Some(ticket) = owed {
-        ticket.fail();
+        self.resender.stop();
     }
 }

@@ -78,7 +78,20 @@ impl RealBroker {
     /// # Errors
     /// What the broker says.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), RealBrokerError> {
-        create_topic(&self.brokers(), name, partitions).map_err(RealBrokerError::Kafka)
+        self.create_topic_with(name, partitions, &[])
+    }
+
+    /// As [`RealBroker::create_topic`], with settings of the topic.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn create_topic_with(
+        &self,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Result<(), RealBrokerError> {
+        create_topic(&self.brokers(), name, partitions, settings).map_err(RealBrokerError::Kafka)
     }
 }
 
@@ -90,11 +103,18 @@ impl Drop for RealBroker {
 }
 
 /// Creates `topic` on any cluster, with one replica.
-pub(super) fn create_topic(brokers: &str, name: &str, partitions: i32) -> Result<(), KafkaError> {
+pub(super) fn create_topic(
+    brokers: &str,
+    name: &str,
+    partitions: i32,
+    settings: &[(&str, &str)],
+) -> Result<(), KafkaError> {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()?;
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let settings = settings.iter();
+    let topic = settings.fold(topic, |topic, (key, value)| topic.set(key, value));
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let results = block_on(admin.create_topics([&topic], &options))?;
     for result in results {

@@ -4,10 +4,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use tillwatch_records::limits::PAYLOAD_BYTES_MAX;
+use tillwatch_records::limits::BATCH_BYTES_MAX;
 
 use super::error::FileError;
 use super::progress::Progress;
+
+/// Longest row that is read whole, in bytes: what a batch holds. Decode refuses far shorter ones, and who
+/// repairs them wants all of it.
+pub const ROW_BYTES_MAX: usize = BATCH_BYTES_MAX;
 
 pub struct JsonLines {
     path: PathBuf,
@@ -43,11 +47,11 @@ impl JsonLines {
     }
 
     /// Hands lines over until `push` says that it is full. Empty lines are passed over. Of a line
-    /// longer than a payload may be, one byte more than that is kept: enough to be refused as such.
+    /// longer than [`ROW_BYTES_MAX`], one byte more than that is kept: enough to tell that it was cut.
     pub fn read_rows(&mut self, push: &mut impl FnMut(&[u8]) -> bool) -> Result<(), FileError> {
         loop {
             self.line.clear();
-            let limit = PAYLOAD_BYTES_MAX as u64 + 1;
+            let limit = ROW_BYTES_MAX as u64 + 1;
             let mut limited = (&mut self.reader).take(limit);
             let mut read = limited
                 .read_until(b'\n', &mut self.line)
@@ -55,7 +59,7 @@ impl JsonLines {
             if read == 0 {
                 return Ok(());
             }
-            if self.line.last() != Some(&b'\n') && self.line.len() > PAYLOAD_BYTES_MAX {
+            if self.line.last() != Some(&b'\n') && self.line.len() > ROW_BYTES_MAX {
                 read += self.reader.skip_until(b'\n').map_err(|e| self.failed(e))?;
             }
             self.done += read as u64;

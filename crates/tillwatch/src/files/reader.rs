@@ -78,6 +78,7 @@ mod tests {
 
     use arrow::array::{Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 
+    use super::super::jsonl::ROW_BYTES_MAX;
     use super::*;
 
     fn payloads(path: &Path) -> Vec<String> {
@@ -138,14 +139,11 @@ mod tests {
     fn an_overlong_line_is_cut_so_that_decode_refuses_it_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
-        let long = "x".repeat(3 * tillwatch_records::limits::PAYLOAD_BYTES_MAX);
+        let long = "x".repeat(2 * ROW_BYTES_MAX);
         std::fs::write(&path, format!("{long}\n{{}}\n")).unwrap();
         let rows = payloads(&path);
         assert_eq!(rows.len(), 2);
-        assert_eq!(
-            rows[0].len(),
-            tillwatch_records::limits::PAYLOAD_BYTES_MAX + 1
-        );
+        assert_eq!(rows[0].len(), ROW_BYTES_MAX + 1);
         assert_eq!(rows[1], "{}");
     }
 

@@ -1,29 +1,23 @@
 //! Refused rows of a file, kept beside the output.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 use tillwatch_decode::Refusal;
 use tillwatch_records::RawBatch;
+use tillwatch_sink::{DeadLetter, dead_letter_json};
 
-/// JSON lines of refused rows; made when there is a first one.
+use crate::files::ROW_BYTES_MAX;
+
+/// JSON lines of refused rows, as a file sink writes dead letters: the row's bytes in base64, so that every
+/// byte survives; `offset` is the row's number in the input, from 0. A row of which only the beginning was
+/// read says `"cut":true`. The file is made when there is a first one.
 pub struct DeadLetterFile {
     path: PathBuf,
     writer: Option<BufWriter<File>>,
-}
-
-/// One refused row.
-#[derive(Serialize)]
-struct Line<'a> {
-    /// Row number in the input, from 0.
-    row: i64,
-    reason: &'a str,
-    detail: &'a str,
-    /// The row as it was read; bytes that are no UTF-8 are replaced.
-    record: &'a str,
+    line: Vec<u8>,
 }
 
 impl DeadLetterFile {
@@ -34,20 +28,20 @@ impl DeadLetterFile {
         Self {
             path: path.into(),
             writer: None,
+            line: Vec::new(),
         }
     }
 
     /// Appends the rows of `raw` that were refused.
     pub fn write(&mut self, raw: &RawBatch, refusals: &[Refusal]) -> Result<()> {
         for refusal in refusals {
-            let record = raw.get(refusal.index);
-            let line = Line {
-                row: record.offset,
+            let letter = DeadLetter {
+                source: raw.source(),
+                record: raw.get(refusal.index),
                 reason: refusal.reason.code(),
                 detail: &refusal.detail,
-                record: &String::from_utf8_lossy(record.payload.unwrap_or_default()),
             };
-            self.append(&line)
+            self.append(&letter)
                 .with_context(|| format!("cannot write {}", self.path.display()))?;
         }
         Ok(())
@@ -60,18 +54,58 @@ impl DeadLetterFile {
         };
         let file = writer
             .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)?;
+            .map_err(io::IntoInnerError::into_error)?;
         file.sync_all()
             .with_context(|| format!("cannot write {}", self.path.display()))?;
         Ok(Some(self.path))
     }
 
-    fn append(&mut self, line: &Line<'_>) -> std::io::Result<()> {
+    fn append(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
+        self.line.clear();
+        dead_letter_json(letter, &mut self.line);
+        let is_cut = letter
+            .record
+            .payload
+            .is_some_and(|row| row.len() > ROW_BYTES_MAX);
+        if is_cut && self.line.pop().is_some() {
+            self.line.extend_from_slice(b",\"cut\":true}");
+        }
+        self.line.push(b'\n');
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(BufWriter::new(File::create(&self.path)?)),
         };
-        serde_json::to_writer(&mut *writer, line)?;
-        writer.write_all(b"\n")
+        writer.write_all(&self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tillwatch_decode::RefusalReason;
+    use tillwatch_records::TopicPartition;
+
+    use super::*;
+
+    #[test]
+    fn a_letter_keeps_every_byte_or_says_that_it_is_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut letters = DeadLetterFile::beside(&directory.path().join("out.parquet"));
+        let mut raw = RawBatch::new(TopicPartition::new("in", 0));
+        raw.push(7, None, None, Some(b"\xff\x00{"), []);
+        raw.push(8, None, None, Some(&vec![b'x'; ROW_BYTES_MAX + 1]), []);
+        let refusal = |index| Refusal {
+            index,
+            reason: RefusalReason::INVALID_UTF8,
+            detail: "invalid byte".to_owned(),
+        };
+        letters.write(&raw, &[refusal(0), refusal(1)]).unwrap();
+        let path = letters.finish().unwrap().unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            r#"{"reason":"invalid_utf8","detail":"invalid byte","topic":"in","partition":0,"offset":7,"payload":"/wB7"}"#
+        );
+        assert!(lines[1].ends_with("\",\"cut\":true}"));
     }
 }

@@ -1,0 +1,377 @@
+//! The thread that sends again what came back, and looks whether what was wrong is mended.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tillwatch_kafka::{ErrorCode, KafkaError, OutRecord, now};
+
+use super::blame::Blame;
+use super::clients::{Clients, Lot};
+use super::kept::{Due, Kept, OUTPUTS};
+use super::letter::{self, Parts};
+use super::owed::{Owed, Stage, What};
+use super::reduced_score;
+use super::state::{SPACE_WAIT, State};
+use crate::settings::Output;
+use crate::status::Cause;
+
+/// How often the thread looks at what it is not told of.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Nothing was acknowledged for so long though something is on its way: then it is said. Brokers answer
+/// within milliseconds, and within seconds when a leader moves.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// A trouble of a topic is over when it was not met again for so long: longer than between two attempts.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// The least time between two replacements of a client.
+const REPLACE_AGAIN: Duration = Duration::from_secs(5);
+
+/// The thread, ended by [`Resender::stop`].
+pub(crate) struct Resender {
+    state: Arc<State>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Run {
+    clients: Arc<Clients>,
+    state: Arc<State>,
+    /// Records done with when that last changed, and when it did.
+    done: u64,
+    done_at: Instant,
+    replaced_at: Option<Instant>,
+}
+
+impl Resender {
+    pub(crate) fn start(clients: &Arc<Clients>, state: &Arc<State>) -> Result<Self, KafkaError> {
+        let run = Run {
+            clients: Arc::clone(clients),
+            state: Arc::clone(state),
+            done: 0,
+            done_at: now(),
+            replaced_at: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("sink-resend".to_owned())
+            .spawn(move || run.run())
+            .map_err(|error| KafkaError::Thread(error.to_string()))?;
+        Ok(Self {
+            state: Arc::clone(state),
+            thread: Some(thread),
+        })
+    }
+
+    /// Ends the thread; what it still held fails.
+    pub(crate) fn stop(&mut self) {
+        self.state.keep.end();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has already been reported by its own hook.
+            let _ = thread.join();
+        }
+        for kept in self.state.keep.take_all() {
+            self.state.fail(kept);
+        }
+    }
+}
+
+impl Run {
+    fn run(mut self) {
+        while self.state.keep.wait_for_work(TICK) {
+            self.replace_broken_clients();
+            while let Some(kept) = self.state.keep.take_refused() {
+                self.send_next_form(kept);
+            }
+            for output in OUTPUTS {
+                if let Some(topic) = self.clients.name(output) {
+                    self.serve_gate(output, topic);
+                }
+            }
+            self.watch();
+        }
+    }
+
+    /// Sends what waits before a topic's gate, if its time has come.
+    fn serve_gate(&self, output: Output, topic: &str) {
+        let keep = &self.state.keep;
+        match keep.due(output) {
+            Due::Nothing => {}
+            Due::Trial => match self.clients.bulk().look_up(topic) {
+                Ok(()) => {
+                    if let Some((place, kept)) = keep.take_trial(output) {
+                        self.send(kept, Some(place));
+                    }
+                }
+                Err(code) => {
+                    self.state.hold_up(output, topic, code);
+                }
+            },
+            Due::All => {
+                while let Some((place, kept)) = keep.take(output) {
+                    self.send(kept, Some(place));
+                }
+            }
+        }
+    }
+
+    /// Sends a record that was refused for its own sake in its next form; drops it when there is none.
+    fn send_next_form(&self, refused: Kept) {
+        let Some(next) = next_form(&refused) else {
+            return self.drop_for_good(refused);
+        };
+        let counters = &self.state.counters;
+        counters.queue(next.parts.bytes_len());
+        counters.unqueue(refused.parts.bytes_len());
+        if let Stage::Reduced(0) | Stage::Alone = refused.stage {
+            self.say(
+                "sent in a reduced form, since the whole one is refused",
+                &refused,
+            );
+        }
+        self.send(next, None);
+    }
+
+    /// Sends a record in its form. Waits for room; puts it back when it is refused at once.
+    fn send(&self, kept: Kept, place: Option<u64>) {
+        let owed = Arc::new(Owed {
+            ticket: kept.ticket.clone(),
+            what: kept.what.clone(),
+            stage: kept.stage,
+            place,
+        });
+        loop {
+            let Err(code) = self.hand_over(&kept, &owed) else {
+                return;
+            };
+            if Blame::of(code) == Blame::Full && !self.state.keep.is_over() {
+                self.state.wait(SPACE_WAIT);
+                continue;
+            }
+            self.state.counters.error(Blame::of(code).cause());
+            self.state.keep.answered(&owed, false);
+            return self.state.keep_again(Kept { code, ..kept }, place);
+        }
+    }
+
+    fn hand_over(&self, kept: &Kept, owed: &Arc<Owed>) -> Result<(), ErrorCode> {
+        let lot = match kept.stage {
+            Stage::Whole => Lot::Bulk,
+            Stage::Alone | Stage::Reduced(_) => Lot::Alone,
+        };
+        let client = self.clients.of(lot).map_err(|error| {
+            tracing::error!(%error, "no client to send refused records alone");
+            ErrorCode::Fail
+        })?;
+        // Outputs have the time of sending; a plain record has what its sender chose.
+        let (partition, timestamp_ms) = match kept.what {
+            What::Plain(plain) => (plain.partition, plain.timestamp_ms),
+            What::Score | What::Alert | What::Letter { .. } => (None, None),
+        };
+        let record = OutRecord {
+            topic: &kept.topic,
+            partition,
+            key: kept.parts.key.as_deref(),
+            payload: kept.parts.payload.as_deref(),
+            timestamp_ms,
+        };
+        client.send(&record, &kept.parts.headers(), owed)
+    }
+
+    /// Counts an output that is refused in every form, and goes on as if it were delivered. A plain record is
+    /// given up: its sender is told.
+    fn drop_for_good(&self, kept: Kept) {
+        if let What::Plain(_) = kept.what {
+            self.state.report(&kept.topic, kept.code);
+            return self.state.fail(kept);
+        }
+        self.state.counters.dropped();
+        self.say("dropped, since it is refused in every form", &kept);
+        let bytes = kept.parts.bytes_len();
+        let Kept { ticket, what, .. } = kept;
+        drop(ticket);
+        self.state.settle(&what, bytes, false);
+    }
+
+    /// Says what becomes of a refused output, each cause once per interval.
+    fn say(&self, outcome: &str, kept: &Kept) {
+        let position = match &kept.what {
+            What::Letter { note, .. } => note.position(),
+            What::Score | What::Alert => reduced_score::position(&kept.parts),
+            What::Plain(_) => return,
+        };
+        let cause = format!("{outcome} {} {:?}", kept.topic, kept.code);
+        if let Some(held_back) = self.state.troubles.admit(&cause) {
+            tracing::warn!(
+                topic = &*kept.topic,
+                cause = %kept.code,
+                record = position,
+                held_back,
+                "an output is {outcome}"
+            );
+        }
+    }
+
+    /// Replaces clients that said that they cannot go on.
+    fn replace_broken_clients(&mut self) {
+        let state = &self.state;
+        let is_early = |at| now().duration_since(at) < REPLACE_AGAIN;
+        if !state.broke_down.load(Ordering::SeqCst) || self.replaced_at.is_some_and(is_early) {
+            return;
+        }
+        self.replaced_at = Some(now());
+        state.broke_down.store(false, Ordering::SeqCst);
+        state.keep.set_replacing(true);
+        match self.clients.replace_broken() {
+            Ok(causes) => {
+                for (code, words) in causes {
+                    let words = format!("{code}: {words}");
+                    state.troubles.meet(None, Cause::Fatal, &words);
+                    tracing::error!(
+                        cause = words,
+                        "the producer cannot go on and was replaced; nothing is lost, outputs may \
+                         come twice; if this repeats, look at the brokers' logs for lost data and \
+                         at the rights of our user"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the producer cannot go on, and no new one can be made");
+                state.broke_down.store(true, Ordering::SeqCst);
+            }
+        }
+        state.keep.set_replacing(false);
+    }
+
+    /// Looks for silence, and whether troubles are over.
+    fn watch(&mut self) {
+        let (state, clients) = (&self.state, &self.clients);
+        let done = state.counters.done();
+        let alone = clients.alone_if_any();
+        let is_idle = clients.bulk().is_idle() && alone.is_none_or(|alone| alone.is_idle());
+        let moves = done != self.done;
+        if moves || is_idle {
+            (self.done, self.done_at) = (done, now());
+            state
+                .troubles
+                .end(None, |cause, _| cause == Cause::Unacknowledged);
+        } else if now().duration_since(self.done_at) > SILENCE_MAX
+            && matches!(
+                state.troubles.cause(None),
+                None | Some(Cause::Unacknowledged)
+            )
+        {
+            if state.troubles.cause(None).is_none() {
+                state.counters.error(Cause::Unacknowledged);
+            }
+            state.troubles.meet(None, Cause::Unacknowledged, "");
+        }
+        let unreachable = |cause| matches!(cause, Cause::BrokersDown | Cause::Authentication);
+        if state.troubles.cause(None).is_some_and(unreachable) && (moves || self.brokers_answer()) {
+            state.troubles.end(None, |cause, _| unreachable(cause));
+        }
+        let is_quiet = |quiet| quiet > QUIET;
+        state.troubles.end(None, |cause, quiet| {
+            cause == Cause::Fatal && is_quiet(quiet)
+        });
+        for output in OUTPUTS {
+            if let Some(topic) = clients.name(output)
+                && !state.keep.is_closed(output)
+            {
+                state.troubles.end(Some(topic), |_, quiet| is_quiet(quiet));
+            }
+        }
+    }
+
+    /// Whether a broker says anything, be it that a topic is missing.
+    fn brokers_answer(&self) -> bool {
+        let Some(topic) = self.clients.any_name() else {
+            return false;
+        };
+        let answer = self.clients.bulk().look_up(topic);
+        answer.is_ok_and(|()| true)
+            || answer.is_err_and(|code| {
+                let cause = Blame::of(code).cause();
+                matches!(cause, Cause::TopicMissing | Cause::NotAuthorized)
+            })
+    }
+}
+
+/// A refused record in the form to be tried next; `None` when there is none left.
+fn next_form(refused: &Kept) -> Option<Kept> {
+    let with = |parts: Parts, what: What, stage: Stage| {
+        Some(Kept {
+            parts,
+            what,
+            stage,
+            topic: Arc::clone(&refused.topic),
+            ticket: refused.ticket.clone(),
+            ..*refused
+        })
+    };
+    let form = match refused.stage {
+        Stage::Whole => {
+            return with(refused.parts.clone(), refused.what.clone(), Stage::Alone);
+        }
+        Stage::Alone => 0,
+        Stage::Reduced(form) => form + 1,
+    };
+    match &refused.what {
+        What::Plain(_) => None,
+        What::Score | What::Alert => {
+            let parts = reduced_score::reduce(&refused.parts, form)?;
+            with(parts, refused.what.clone(), Stage::Reduced(form))
+        }
+        What::Letter { note, weight } => {
+            let form = letter_form(form, refused.code, refused.parts.wire_bytes())?;
+            let size = letter::SIZES[form];
+            let (note, parts) = note.reduce(&refused.parts, size, refused.code);
+            let note = Arc::new(note);
+            let weight = *weight;
+            let stage = Stage::Reduced(u8::try_from(form).ok()?);
+            with(parts, What::Letter { note, weight }, stage)
+        }
+    }
+}
+
+/// Which reduced form of a letter follows, from `first` on, when one of `bytes` was refused.
+fn letter_form(first: u8, code: ErrorCode, bytes: usize) -> Option<usize> {
+    let last = letter::SIZES.len() - 1;
+    let first = usize::from(first);
+    if Blame::of(code).cause() == Cause::TooLarge {
+        // What is hardly smaller would be refused as well.
+        return (first..=last).find(|form| letter::SIZES[*form] <= bytes / 4 * 3);
+    }
+    // Not its size is wrong: it is tried with a key, then with next to nothing of the record.
+    match first {
+        0 => Some(0),
+        first if first <= last => Some(last),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_that_is_too_large_gets_smaller_until_no_form_is_left() {
+        let next = |first, bytes| letter_form(first, ErrorCode::MessageSizeTooLarge, bytes);
+        assert_eq!(next(0, 3_000_000), Some(0));
+        assert_eq!(next(0, 1_048_700), Some(0));
+        assert_eq!(next(0, 1_000_000), Some(1));
+        assert_eq!(next(1, 768 * 1024), Some(1));
+        assert_eq!(next(0, 5_000), Some(3));
+        assert_eq!(next(0, 1_900), None);
+        assert_eq!(next(4, 1_536), None);
+    }
+
+    #[test]
+    fn a_letter_that_is_not_taken_for_its_content_is_tried_twice_more() {
+        let next = |first| letter_form(first, ErrorCode::InvalidRecord, 300);
+        assert_eq!(next(0), Some(0));
+        assert_eq!(next(1), Some(3));
+        assert_eq!(next(4), None);
+    }
+}
