@@ -11,7 +11,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tillwatch_kafka::{Begin, Waker};
@@ -65,6 +65,14 @@ pub(crate) struct Occupancy {
     pub(crate) unsettled_records: usize,
     pub(crate) paused: bool,
     pub(crate) committed: Option<i64>,
+    /// One past what is settled, or the first record that is not; nothing before the first record.
+    pub(crate) settled_to: Option<i64>,
+    /// Kafka timestamp of the first record that is not settled.
+    pub(crate) oldest_ms: Option<i64>,
+    /// Where the broker had nothing more to be read, if nothing has come since.
+    pub(crate) end: Option<i64>,
+    pub(crate) stalled_since: Option<Instant>,
+    pub(crate) committed_at: Option<Instant>,
 }
 
 /// What is to be done after records were appended.
@@ -359,7 +367,7 @@ impl Inlet {
     /// A commit of `source` up to `offset` is stored.
     pub(crate) fn note_stored(&self, source: &TopicPartition, offset: i64) {
         if let Some(source) = self.index_of(source) {
-            self.state.lock().ledger.confirm(source, offset);
+            self.state.lock().note_stored(source, offset);
         }
     }
 
@@ -394,13 +402,26 @@ impl Inlet {
     /// What is under way of a source, for metrics.
     pub(crate) fn occupancy(&self, source: usize) -> Occupancy {
         let state = self.state.lock();
-        let strand = state.strand(source);
+        let (strand, ledger) = (state.strand(source), &state.ledger);
+        let first = strand.first_waiting();
+        let is_settled = ledger.unsettled_of(source) == 0;
+        let oldest_ms = match first {
+            Some((_, timestamp_ms)) if is_settled => timestamp_ms,
+            _ => ledger.oldest_ms(source),
+        };
         Occupancy {
             pending_records: strand.records(),
             pending_bytes: strand.bytes(),
-            unsettled_records: state.ledger.unsettled_of(source),
+            unsettled_records: ledger.unsettled_of(source),
             paused: strand.paused,
-            committed: state.ledger.committed(source),
+            committed: ledger.committed(source),
+            settled_to: ledger
+                .settled_to(source)
+                .or(first.map(|(offset, _)| offset)),
+            oldest_ms,
+            end: strand.end,
+            stalled_since: strand.progress.stalled_since,
+            committed_at: strand.progress.committed_at,
         }
     }
 

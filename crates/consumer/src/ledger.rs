@@ -48,6 +48,8 @@ struct Entry {
     first_offset: i64,
     next_offset: i64,
     records: usize,
+    /// Kafka timestamp of the first record, if it has one.
+    timestamp_ms: Option<i64>,
     settled: Option<Settled>,
 }
 
@@ -64,14 +66,15 @@ impl Ledger {
         }
     }
 
-    /// Notes a batch of `source` that leaves the inlet; its sequence number. The inlet hands out no offset
-    /// below one that it has handed out.
+    /// Notes a batch of `source` that leaves the inlet, whose first record is of `timestamp_ms`; its
+    /// sequence number. The inlet hands out no offset below one that it has handed out.
     pub(crate) fn take(
         &mut self,
         source: usize,
         first_offset: i64,
         next_offset: i64,
         records: usize,
+        timestamp_ms: Option<i64>,
     ) -> u64 {
         let standing = &mut self.sources[source];
         standing.began.get_or_insert(first_offset);
@@ -82,6 +85,7 @@ impl Ledger {
             first_offset,
             next_offset,
             records,
+            timestamp_ms,
             settled: None,
         });
         self.first + self.entries.len() as u64 - 1
@@ -154,6 +158,20 @@ impl Ledger {
         })
     }
 
+    /// One past the last record of the settled prefix of `source`; where its first batch began when nothing
+    /// of it has settled.
+    pub(crate) fn settled_to(&self, source: usize) -> Option<i64> {
+        let standing = &self.sources[source];
+        standing.committable.or(standing.began)
+    }
+
+    /// Kafka timestamp of the first record of `source` that is not settled, where it has one.
+    pub(crate) fn oldest_ms(&self, source: usize) -> Option<i64> {
+        let mut waiting = self.entries.iter();
+        let waits = |entry: &&Entry| entry.source == source && entry.settled.is_none();
+        waiting.find(waits)?.timestamp_ms
+    }
+
     /// Records that were taken and are not settled.
     pub(crate) fn unsettled_records(&self) -> usize {
         self.unsettled_records
@@ -207,9 +225,9 @@ mod tests {
     #[test]
     fn commits_the_settled_prefix_only() {
         let mut ledger = Ledger::new(1);
-        let a = ledger.take(0, 0, 10, 10);
-        let b = ledger.take(0, 10, 15, 5);
-        let c = ledger.take(0, 15, 16, 1);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(0, 10, 15, 5, None);
+        let c = ledger.take(0, 15, 16, 1, None);
         assert_eq!(ledger.unsettled_records(), 16);
         ledger.settle(b, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(0), None);
@@ -224,9 +242,9 @@ mod tests {
     #[test]
     fn never_passes_a_failed_batch() {
         let mut ledger = Ledger::new(1);
-        let a = ledger.take(0, 0, 10, 10);
-        let b = ledger.take(0, 10, 20, 10);
-        let c = ledger.take(0, 20, 30, 10);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(0, 10, 20, 10, None);
+        let c = ledger.take(0, 20, 30, 10, None);
         ledger.settle(c, Settled::Delivered).unwrap();
         ledger.settle(b, Settled::Failed).unwrap();
         assert_eq!(ledger.failed_at(), Some((0, 10)));
@@ -238,7 +256,7 @@ mod tests {
     #[test]
     fn asks_again_after_a_refused_commit() {
         let mut ledger = Ledger::new(1);
-        let a = ledger.take(0, 5, 6, 1);
+        let a = ledger.take(0, 5, 6, 1, None);
         ledger.settle(a, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(0), Some(6));
         ledger.forget_request(0);
@@ -251,8 +269,8 @@ mod tests {
     #[test]
     fn a_batch_settles_once() {
         let mut ledger = Ledger::new(1);
-        let a = ledger.take(0, 0, 10, 10);
-        let b = ledger.take(0, 10, 20, 10);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(0, 10, 20, 10, None);
         ledger.settle(b, Settled::Delivered).unwrap();
         assert_eq!(ledger.settle(b, Settled::Delivered), Err(NotUnderWay));
         ledger.settle(a, Settled::Delivered).unwrap();
@@ -266,7 +284,7 @@ mod tests {
     #[test]
     fn commits_nothing_once_it_is_broken_off() {
         let mut ledger = Ledger::new(1);
-        let a = ledger.take(0, 7, 10, 3);
+        let a = ledger.take(0, 7, 10, 3, None);
         ledger.settle(a, Settled::Delivered).unwrap();
         ledger.break_off();
         assert_eq!(ledger.request(0), None);
@@ -276,9 +294,9 @@ mod tests {
     #[test]
     fn what_is_committed_of_several_sources_is_one_cut() {
         let mut ledger = Ledger::new(2);
-        let a = ledger.take(0, 0, 10, 10);
-        let b = ledger.take(1, 70, 71, 1);
-        let c = ledger.take(0, 10, 20, 10);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(1, 70, 71, 1, None);
+        let c = ledger.take(0, 10, 20, 10, None);
         ledger.settle(a, Settled::Delivered).unwrap();
         ledger.settle(c, Settled::Delivered).unwrap();
         // The second source's record lies between the two runs of the first.
@@ -294,8 +312,8 @@ mod tests {
     #[test]
     fn a_failed_run_holds_back_every_source() {
         let mut ledger = Ledger::new(2);
-        let a = ledger.take(1, 5, 6, 1);
-        let b = ledger.take(0, 0, 9, 9);
+        let a = ledger.take(1, 5, 6, 1, None);
+        let b = ledger.take(0, 0, 9, 9, None);
         assert_eq!((ledger.unsettled_of(0), ledger.unsettled_of(1)), (9, 1));
         ledger.settle(b, Settled::Delivered).unwrap();
         ledger.settle(a, Settled::Failed).unwrap();
@@ -308,7 +326,7 @@ mod tests {
         let mut ledger = Ledger::new(1);
         ledger.begin_at(0, 40);
         assert_eq!(ledger.request(0), Some(40));
-        let a = ledger.take(0, 40, 43, 3);
+        let a = ledger.take(0, 40, 43, 3, None);
         assert!(!ledger.skip_to(0, 44), "a record before it is under way");
         assert_eq!(ledger.unconfirmed(0), Some(40));
         ledger.settle(a, Settled::Delivered).unwrap();

@@ -20,6 +20,7 @@
 mod assignment;
 mod commits;
 mod committer;
+mod contact;
 mod counters;
 mod departure;
 mod error;
@@ -40,6 +41,7 @@ mod shared;
 mod stop;
 
 pub use committer::{Answer, Committer, Outcome};
+pub use counters::ErrorCause;
 pub use error::ConsumerError;
 pub use host::LaneHost;
 pub use inlet::{Inlet, Taken};

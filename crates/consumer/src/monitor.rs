@@ -2,22 +2,33 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
+use tillwatch_kafka::now;
 use tillwatch_records::TopicPartition;
 
-use crate::counters::{Counters, UNKNOWN};
+use crate::counters::{Counters, ErrorCause, UNKNOWN};
 use crate::inlet::{Inlet, Occupancy};
 
+/// Stands for a poll thread that has not turned yet.
+const NEVER: u64 = u64::MAX;
+
 /// A running consumer, seen from outside. Obtain it before [`crate::Consumer::run`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Monitor {
     pub(crate) broker_up: AtomicBool,
+    /// Set by an assignment, even one of no partition, until it is lost or taken back.
     pub(crate) joined: AtomicBool,
+    /// A subscribed topic is not there.
+    pub(crate) topic_missing: AtomicBool,
+    errors: [AtomicU64; ErrorCause::ALL.len()],
     pub(crate) commits: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
     pub(crate) rebalances: AtomicU64,
-    pub(crate) turns: AtomicU64,
+    made: Instant,
+    /// When the poll thread turned last, in milliseconds after `made`; [`NEVER`] before its first turn.
+    turned_ms: AtomicU64,
     pub(crate) inlets: RwLock<Vec<Arc<Inlet>>>,
     /// Of partitions that are gone.
     records_past: AtomicU64,
@@ -32,8 +43,10 @@ pub struct Monitor {
 pub struct ConsumerStats {
     /// A broker answers.
     pub broker_up: bool,
-    /// We are a member of the group (perhaps without a partition).
+    /// The group has given us our share of the partitions (perhaps none).
     pub joined: bool,
+    /// Errors that the client reported, by cause.
+    pub errors: [(ErrorCause, u64); ErrorCause::ALL.len()],
     /// Records received, of all partitions ever assigned.
     pub records: u64,
     /// Bytes of payloads, keys and headers received.
@@ -77,49 +90,128 @@ pub struct PartitionStats {
     pub reordered_records: u64,
     /// Reading pauses.
     pub paused: bool,
-    /// One past the last record received, or where the partition ends when nothing more is to be
-    /// received.
+    /// One past the last record received. What holds no record for us (a transaction's marker, an aborted
+    /// transaction) is passed over at the partition's end.
     pub position: Option<i64>,
+    /// One past the last offset before which everything is settled; the first offset received where nothing
+    /// is yet.
+    pub settled_to: Option<i64>,
+    /// Kafka timestamp of the first record received that is not settled, milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
     /// What the broker confirmed as committed since the assignment.
     pub committed: Option<i64>,
-    /// One past the last record that the broker holds, as of the last fetch.
+    /// How long ago the broker last confirmed a commit.
+    pub since_commit: Option<Duration>,
+    /// How long the committed offset has not moved though something waits to be committed.
+    pub commit_stalled: Option<Duration>,
+    /// One past the last record that the broker holds, as of the last fetch; open transactions included.
     pub high_watermark: Option<i64>,
+    /// Where the broker had nothing more that can be read.
+    pub end: Option<i64>,
 }
 
 impl PartitionStats {
-    /// Records that the broker holds and we have not received.
+    /// Offsets from what was received to the end of what can be read.
+    pub fn unread(&self) -> Option<i64> {
+        Some(self.readable_to()? - self.position?)
+    }
+
+    /// Offsets from the end of what is settled to the end of what can be read: 0 when everything that can be
+    /// read is done.
     pub fn lag(&self) -> Option<i64> {
-        Some((self.high_watermark? - self.position?).max(0))
+        let end = self.readable_to()?;
+        // Before the first record nothing is owed of what was passed over.
+        let received = self.position?;
+        let is_idle = self.pending_records == 0 && self.unsettled_records == 0;
+        let done = if is_idle { received } else { self.settled_to? };
+        Some((end - done).max(0))
+    }
+
+    /// One past the last record that can be read. While reading goes on, what the broker holds beyond an end
+    /// that it told is an open transaction or a marker; while it pauses, nobody knows.
+    fn readable_to(&self) -> Option<i64> {
+        let position = self.position?;
+        if self.end == Some(position) && !self.paused {
+            return Some(position);
+        }
+        Some(self.high_watermark?.max(position))
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self {
+            broker_up: AtomicBool::default(),
+            joined: AtomicBool::default(),
+            topic_missing: AtomicBool::default(),
+            errors: Default::default(),
+            commits: AtomicU64::default(),
+            commits_failed: AtomicU64::default(),
+            rebalances: AtomicU64::default(),
+            made: now(),
+            turned_ms: AtomicU64::new(NEVER),
+            inlets: RwLock::default(),
+            records_past: AtomicU64::default(),
+            bytes_past: AtomicU64::default(),
+            pauses_past: AtomicU64::default(),
+            lost_past: AtomicU64::default(),
+            reordered_past: AtomicU64::default(),
+        }
     }
 }
 
 impl Monitor {
     /// Whether records can flow: a broker answers and the group has us.
     pub fn is_ready(&self) -> bool {
-        self.broker_up.load(Ordering::Relaxed) && self.joined.load(Ordering::Relaxed)
+        self.is_broker_up() && self.is_joined()
     }
 
-    /// How often the poll thread has looked after its members' business, about once a second: a
-    /// number that stands still means that it is stuck.
-    pub fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
+    /// Whether a broker answers.
+    pub fn is_broker_up(&self) -> bool {
+        self.broker_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether the group has given us our share of the partitions, perhaps none.
+    pub fn is_joined(&self) -> bool {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// Whether a subscribed topic is not there.
+    pub fn is_topic_missing(&self) -> bool {
+        self.topic_missing.load(Ordering::Relaxed)
+    }
+
+    /// Partitions that are ours.
+    pub fn assigned(&self) -> usize {
+        self.inlets.read().len()
+    }
+
+    /// How long the poll thread has not turned, which it does about once a second whatever brokers do; zero
+    /// before its first turn. Minutes mean that it is stuck.
+    pub fn silence(&self) -> Duration {
+        let turned_ms = self.turned_ms.load(Ordering::Relaxed);
+        if turned_ms == NEVER {
+            return Duration::ZERO;
+        }
+        let turned = self.made + Duration::from_millis(turned_ms);
+        now().saturating_duration_since(turned)
     }
 
     /// All counts now.
     pub fn stats(&self) -> ConsumerStats {
-        let partitions: Vec<PartitionStats> = self
-            .inlets
-            .read()
-            .iter()
-            .flat_map(|inlet| partition_stats(inlet))
-            .collect();
         let inlets = self.inlets.read();
+        let at = now();
+        let partitions: Vec<PartitionStats> = inlets
+            .iter()
+            .flat_map(|inlet| partition_stats(inlet, at))
+            .collect();
         let sources = inlets.iter().flat_map(|inlet| inlet.counted());
         let pauses = sources.map(|source| load(&source.counters.pauses));
         let sum = |of: fn(&PartitionStats) -> u64| partitions.iter().map(of).sum::<u64>();
         ConsumerStats {
-            broker_up: self.broker_up.load(Ordering::Relaxed),
-            joined: self.joined.load(Ordering::Relaxed),
+            broker_up: self.is_broker_up(),
+            joined: self.is_joined(),
+            errors: ErrorCause::ALL.map(|cause| (cause, load(&self.errors[cause as usize]))),
             records: load(&self.records_past) + sum(|partition| partition.records),
             bytes: load(&self.bytes_past) + sum(|partition| partition.bytes),
             pauses: load(&self.pauses_past) + pauses.sum::<u64>(),
@@ -131,6 +223,18 @@ impl Monitor {
             rebalances: load(&self.rebalances),
             partitions,
         }
+    }
+
+    /// The poll thread turns.
+    pub(crate) fn note_turn(&self) {
+        let elapsed = now().saturating_duration_since(self.made).as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(NEVER - 1);
+        self.turned_ms.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// The client reported an error.
+    pub(crate) fn count_error(&self, cause: ErrorCause) {
+        self.errors[cause as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, inlet: Arc<Inlet>) {
@@ -163,11 +267,11 @@ impl Monitor {
 }
 
 /// One for each source of the lane.
-fn partition_stats(inlet: &Inlet) -> impl Iterator<Item = PartitionStats> {
+fn partition_stats(inlet: &Inlet, at: Instant) -> impl Iterator<Item = PartitionStats> {
     let sources = inlet.counted().iter().enumerate();
-    sources.map(|(index, source)| {
+    sources.map(move |(index, source)| {
         let occupancy = inlet.occupancy(index);
-        source_stats(&source.partition, &source.counters, &occupancy)
+        source_stats(&source.partition, &source.counters, &occupancy, at)
     })
 }
 
@@ -175,7 +279,9 @@ fn source_stats(
     partition: &TopicPartition,
     counters: &Counters,
     occupancy: &Occupancy,
+    at: Instant,
 ) -> PartitionStats {
+    let since = |then: Option<Instant>| then.map(|then| at.saturating_duration_since(then));
     PartitionStats {
         source: partition.clone(),
         records: load(&counters.records),
@@ -187,8 +293,13 @@ fn source_stats(
         reordered_records: load(&counters.reordered),
         paused: occupancy.paused,
         position: known(&counters.position),
+        settled_to: occupancy.settled_to,
+        oldest_ms: occupancy.oldest_ms,
         committed: occupancy.committed,
+        since_commit: since(occupancy.committed_at),
+        commit_stalled: since(occupancy.stalled_since),
         high_watermark: known(&counters.high_watermark),
+        end: occupancy.end,
     }
 }
 
@@ -199,4 +310,63 @@ fn load(count: &AtomicU64) -> u64 {
 fn known(offset: &AtomicI64) -> Option<i64> {
     let offset = offset.load(Ordering::Relaxed);
     (offset != UNKNOWN).then_some(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(position: i64, high: i64, end: Option<i64>, paused: bool) -> PartitionStats {
+        PartitionStats {
+            source: TopicPartition::new("t", 0),
+            records: 0,
+            bytes: 0,
+            pending_records: 0,
+            pending_bytes: 0,
+            unsettled_records: 0,
+            lost_records: 0,
+            reordered_records: 0,
+            paused,
+            position: Some(position),
+            settled_to: None,
+            oldest_ms: None,
+            committed: None,
+            since_commit: None,
+            commit_stalled: None,
+            high_watermark: Some(high),
+            end,
+        }
+    }
+
+    #[test]
+    fn the_lag_ends_where_nothing_more_can_be_read() {
+        let unread = |stats: &PartitionStats| (stats.unread(), stats.lag());
+        assert_eq!(
+            unread(&partition(10, 30, None, false)),
+            (Some(20), Some(20))
+        );
+        // An open transaction of 20 records lies behind the end.
+        let open = partition(10, 30, Some(10), false);
+        assert_eq!(unread(&open), (Some(0), Some(0)));
+        // While reading pauses nobody knows whether they can be read by now.
+        let paused = partition(10, 30, Some(10), true);
+        assert_eq!(unread(&paused), (Some(20), Some(20)));
+        // Ten records were received after the end, and four of them are settled.
+        let mut busy = partition(20, 20, Some(10), false);
+        (busy.unsettled_records, busy.settled_to) = (6, Some(14));
+        assert_eq!(unread(&busy), (Some(0), Some(6)));
+        let unknown = PartitionStats {
+            position: None,
+            ..busy
+        };
+        assert_eq!(unread(&unknown), (None, None));
+    }
+
+    #[test]
+    fn a_thread_that_has_not_begun_is_not_stuck() {
+        let monitor = Monitor::default();
+        assert_eq!(monitor.silence(), Duration::ZERO);
+        monitor.note_turn();
+        assert!(monitor.silence() < Duration::from_secs(60));
+    }
 }

@@ -269,14 +269,15 @@ impl Feed for PartitionQueue {
         }
         let mut end = None;
         let records = burst.iter().filter(|message| {
+            if let Some(offset) = message.end() {
+                end = Some(offset);
+                return false;
+            }
             let fault = message.error();
             let is_record = fault.is_none();
-            end = match &fault {
-                Some((ErrorCode::PartitionEOF, _)) => Some(message.offset()),
-                Some(_) => end,
-                None => None,
-            };
-            let fault = fault.filter(|(code, _)| *code != ErrorCode::PartitionEOF);
+            if is_record {
+                end = None;
+            }
             faults.extend(fault.map(|(code, reason)| Fault { code, reason }));
             is_record
         });

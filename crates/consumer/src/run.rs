@@ -8,8 +8,10 @@ use tillwatch_kafka::{GroupClient, now};
 
 use crate::commits::Commits;
 use crate::committer::{Committer, GroupCommits};
+use crate::contact::Contact;
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
+use crate::inlet::Inlet;
 use crate::monitor::Monitor;
 use crate::settings::ConsumerSettings;
 use crate::shared::Shared;
@@ -131,6 +133,7 @@ impl Run<'_> {
         let mut next_tick = now();
         let mut next_question = now();
         let mut has_joined = false;
+        let mut contact = Contact::new(now());
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
             shared.begin_told(self.client);
@@ -146,7 +149,7 @@ impl Run<'_> {
                 next_commit = at + commit_interval;
             }
             if at >= next_tick {
-                self.tick();
+                self.tick(&mut contact);
                 next_tick = now() + TICK;
             }
             if has_joined && at >= next_question && !shared.locate(self.client, ASK_TIME) {
@@ -221,15 +224,17 @@ impl Run<'_> {
     }
 
     /// What needs doing once a second, records or not.
-    fn tick(&self) {
+    fn tick(&self, contact: &mut Contact) {
         // Counts as a poll for max.poll.interval.ms when nothing else came.
         self.client.look_again();
         self.serve_events();
         let monitor = &self.shared.monitor;
-        monitor.turns.fetch_add(1, Ordering::Relaxed);
-        let joined = self.client.is_member();
-        monitor.joined.store(joined, Ordering::Relaxed);
-        for inlet in self.shared.inlets() {
+        monitor.note_turn();
+        if !self.client.is_member() {
+            monitor.joined.store(false, Ordering::Relaxed);
+        }
+        let inlets = self.shared.inlets();
+        for inlet in &inlets {
             for source in inlet.counted() {
                 if let Some((low, high)) = self.client.watermarks(&source.partition) {
                     let counters = &source.counters;
@@ -242,13 +247,25 @@ impl Run<'_> {
                 }
             }
         }
-        if !monitor.broker_up.load(Ordering::Relaxed) {
-            let topic = self.shared.settings.topics.first().map(String::as_str);
-            let answered = self.client.is_answered(topic, ASK_TIME);
-            monitor.broker_up.store(answered, Ordering::Relaxed);
-        }
+        self.look_for_brokers(contact, &inlets);
         self.look_for_missing_topics();
         self.shared.warn_of_held();
+    }
+
+    /// Asks whether a broker is there when none has been heard of for a while: one that hangs keeps its
+    /// connections, and the client itself notices it after a minute only.
+    fn look_for_brokers(&self, contact: &mut Contact, inlets: &[Arc<Inlet>]) {
+        let monitor = &self.shared.monitor;
+        let sources = inlets.iter().flat_map(|inlet| inlet.counted());
+        let received = sources.map(|source| source.counters.records.load(Ordering::Relaxed));
+        let heard = received.sum::<u64>() + monitor.commits.load(Ordering::Relaxed);
+        let was_up = monitor.is_broker_up();
+        if contact.must_ask(heard, was_up, now()) {
+            let topic = self.shared.settings.topics.first().map(String::as_str);
+            let answered = self.client.is_answered(topic, ASK_TIME);
+            let is_up = contact.note_answer(answered, was_up, now());
+            monitor.broker_up.store(is_up, Ordering::Relaxed);
+        }
     }
 
     fn look_for_missing_topics(&self) {
@@ -258,6 +275,8 @@ impl Run<'_> {
         let topics = self.client.missing(&self.shared.settings.topics, ASK_TIME);
         if topics.is_empty() {
             *self.shared.topic_missing.lock() = None;
+            let flag = &self.shared.monitor.topic_missing;
+            flag.store(false, Ordering::Relaxed);
         } else if now().duration_since(since) >= self.shared.settings.topic_wait() {
             self.shared.fail(ConsumerError::UnknownTopic { topics });
         }

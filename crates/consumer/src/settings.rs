@@ -149,7 +149,7 @@ const RESERVED: [(&str, &str); 5] = [
     ("auto.offset.reset", "set `start` instead"),
     (
         "enable.partition.eof",
-        "the end of a partition must be told; remove it",
+        "it is on already, since lag and commits need these events; remove it",
     ),
 ];
 

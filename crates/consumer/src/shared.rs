@@ -13,6 +13,7 @@ use tillwatch_records::TopicPartition;
 
 use crate::assignment::{Assignment, lacking};
 use crate::commits::Commits;
+use crate::counters::ErrorCause;
 use crate::departure;
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
@@ -26,6 +27,9 @@ use crate::settings::ConsumerSettings;
 /// A commit gets this long even when draining used up the time: without it everything since the last
 /// commit is done again.
 const COMMIT_TIME_MIN: Duration = Duration::from_secs(1);
+
+/// A drain shows this often that the thread is not stuck.
+const DRAIN_TURN: Duration = Duration::from_secs(1);
 
 /// State of a consumer that has a host.
 pub(crate) struct Shared {
@@ -169,9 +173,10 @@ impl Shared {
         };
         let drain = || {
             while !inlets.iter().all(|inlet| inlet.is_settled()) && now() < deadline {
-                let again = self.pump(&());
-                self.waker
-                    .wait_until(again.unwrap_or(deadline).min(deadline));
+                self.monitor.note_turn();
+                let again = self.pump(&()).unwrap_or(deadline);
+                let turn = now() + DRAIN_TURN;
+                self.waker.wait_until(again.min(deadline).min(turn));
             }
         };
         let commit = || {
@@ -243,10 +248,12 @@ impl Shared {
 
     /// Sorts trouble into: end the run, wait and see, or say it and go on.
     pub(crate) fn note_trouble(&self, code: ErrorCode, reason: &str) {
+        let trouble = Trouble::of(code);
+        self.monitor.count_error(ErrorCause::of(trouble));
         // Once the group had us, a refusal of who we are may be a broker that restarts: go on trying, not
         // ready, rather than end.
-        let starting = !self.monitor.joined.load(Ordering::Relaxed);
-        match Trouble::of(code) {
+        let starting = self.monitor.rebalances.load(Ordering::Relaxed) == 0;
+        match trouble {
             Trouble::Authentication if starting => {
                 self.fail(KafkaError::Authentication(reason.to_owned()).into());
             }
@@ -254,6 +261,7 @@ impl Shared {
             Trouble::Fatal => self.fail(ConsumerError::Fatal(reason.to_owned())),
             Trouble::TopicMissing => {
                 self.topic_missing.lock().get_or_insert(now());
+                self.monitor.topic_missing.store(true, Ordering::Relaxed);
                 self.warn(code, reason);
             }
             Trouble::BrokersDown => {
@@ -306,6 +314,10 @@ impl GroupEvents for Shared {
             self.lose(&inlets);
         } else {
             self.release(&inlets, now() + self.settings.drain_timeout());
+        }
+        // Whoever has lost all of them waits for the next assignment, which may be one of none.
+        if lost || self.inlets().is_empty() {
+            self.monitor.joined.store(false, Ordering::Relaxed);
         }
     }
 

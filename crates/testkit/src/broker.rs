@@ -3,6 +3,7 @@
 
 mod mock;
 mod real;
+mod transactional;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -14,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::plain::{PATIENCE, send};
 pub use mock::Mock;
 pub use real::{RealBroker, RealBrokerError};
+pub use transactional::Transactional;
 
 /// A record to produce.
 #[derive(Debug, Clone, Default)]

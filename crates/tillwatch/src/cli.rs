@@ -31,10 +31,11 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; after `run`, everything read was scored, delivered and committed
-  1  failed while working: broker, disk or input; what was not committed is read again
+  1  failed while working: broker, disk, input, or a port in use; what was not committed is read again
   2  wrong command line
   3  wrong configuration, catalog or model: nothing was started
-  4  stopped before everything was delivered (drain timeout or a second signal)";
+  4  stopped before everything was delivered (drain timeout or a second signal)
+  130, 143  ended by SIGINT or SIGTERM; `run` ends with 0 or 4 instead, `demo` in order";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

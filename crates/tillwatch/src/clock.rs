@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// A point on the monotonic clock, for measuring durations at the edge.
 #[expect(
     clippy::disallowed_methods,
@@ -32,13 +34,10 @@ pub fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// CPU time that this process has used, on all threads. Zero where the system does not say (only Linux
-/// does here).
+/// CPU time that this process has used, on all threads.
 pub fn process_cpu() -> Duration {
-    // Fields 14 and 15 of proc_pid_stat(5), in ticks of 1/100 s; the second field may hold blanks.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = after_name.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
+    let nanoseconds = u32::try_from(used.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanoseconds)
 }

@@ -27,6 +27,23 @@ impl fmt::Display for Misconfigured {
 
 impl std::error::Error for Misconfigured {}
 
+/// What ended work that had begun, whatever its cause.
+#[derive(Debug)]
+struct WhileRunning(anyhow::Error);
+
+impl fmt::Display for WhileRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&message(&self.0))
+    }
+}
+
+impl std::error::Error for WhileRunning {}
+
+/// `error` as one that ended work that had begun: another start may succeed.
+pub fn while_running(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    WhileRunning(error.into()).into()
+}
+
 /// `error` as one of the configuration.
 pub fn misconfigured(error: impl fmt::Display) -> anyhow::Error {
     Misconfigured(error.to_string()).into()
@@ -75,6 +92,17 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot start")]
     struct Start(#[source] File);
+
+    #[test]
+    fn only_what_was_never_begun_is_misconfigured() {
+        let refused = || ConsumerError::Authorization("topic `tx`".into());
+        assert_eq!(code(&refused().into()), MISCONFIGURED);
+        let error = while_running(refused());
+        assert_eq!(code(&error), FAILED);
+        assert_eq!(message(&error), refused().to_string());
+        assert_eq!(code(&misconfigured("no such key")), MISCONFIGURED);
+        assert_eq!(code(&anyhow::anyhow!("the disk is full")), FAILED);
+    }
 
     #[test]
     fn a_cause_is_said_once() {

@@ -23,17 +23,26 @@ use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
 use commands::{check, demo, models, publish, run, score, simulate};
+use serve::signals::SignalWatch;
 
 /// Lanes allocate and free many small arrays from several threads, which is what it is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let signals = match SignalWatch::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("tillwatch: cannot listen for signals: {error}");
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let started_ms = clock::unix_ms();
     let cli = Cli::parse();
     let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
     let result = match &cli.command {
-        Command::Demo(args) => demo::demo(args),
-        Command::Run(args) => run::run(args),
+        Command::Demo(args) => demo::demo(args, &signals),
+        Command::Run(args) => run::run(args, &signals, started_ms),
         Command::Check(args) => Ok(check::check(args)),
         Command::Simulate(args) => done(simulate::simulate(args)),
         Command::Publish(args) => done(publish::publish(args)),

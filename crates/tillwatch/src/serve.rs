@@ -6,5 +6,7 @@ mod histogram;
 pub mod http;
 mod lanes;
 pub mod metrics;
+mod outputs;
 pub mod pipeline;
 pub mod signals;
+mod usage;

@@ -90,12 +90,14 @@ impl State {
             self.scheduled = false;
             return None;
         };
-        let first_offset = batch.get(0).offset;
+        let first = batch.get(0);
+        let (first_offset, timestamp_ms) = (first.offset, first.timestamp_ms);
         let is_live = first_offset >= self.live_from(source);
         let sequence = is_live.then(|| {
             let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
-            self.ledger
-                .take(source, first_offset, next_offset, batch.len())
+            let records = batch.len();
+            let ledger = &mut self.ledger;
+            ledger.take(source, first_offset, next_offset, records, timestamp_ms)
         });
         Some(HandedOut {
             source,
@@ -209,6 +211,15 @@ impl State {
     /// What waits of a source.
     pub(super) fn strand(&self, source: usize) -> &Strand {
         &self.strands[source]
+    }
+
+    /// A commit of a source up to `offset` is stored.
+    pub(super) fn note_stored(&mut self, source: usize, offset: i64) {
+        self.ledger.confirm(source, offset);
+        let waits = !self.strands[source].is_empty()
+            || self.ledger.unsettled_of(source) > 0
+            || self.ledger.unconfirmed(source).is_some();
+        self.strands[source].progress.note_commit(waits);
     }
 
     /// Hands nothing out any more and drops what was not taken.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use tillwatch_records::{RawBatch, TopicPartition};
 
 use super::arrivals::Arrivals;
-use crate::counters::UNKNOWN;
+use crate::counters::{Progress, UNKNOWN};
 use crate::incoming::Incoming;
 
 /// Batches kept for reuse: one that the lane works on, one that fills, one in between.
@@ -38,6 +38,7 @@ pub(super) struct Strand {
     gaps: Vec<Range<i64>>,
     /// Used where other sources wait for this one.
     pub(super) arrivals: Arrivals,
+    pub(super) progress: Progress,
 }
 
 /// What [`Strand::fill`] did.
@@ -68,6 +69,7 @@ impl Strand {
             end: None,
             gaps: Vec::new(),
             arrivals: Arrivals::default(),
+            progress: Progress::default(),
         }
     }
 
@@ -122,6 +124,7 @@ impl Strand {
         filled.bytes = self.bytes - bytes_before;
         if filled.records > 0 {
             self.end = None;
+            self.progress.note_arrival();
         }
         filled
     }
@@ -174,6 +177,12 @@ impl Strand {
         first.into_iter().flat_map(|batch| {
             (self.taken..batch.len()).map(|index| batch.get(index).timestamp_ms.unwrap_or(i64::MIN))
         })
+    }
+
+    /// Offset and Kafka timestamp of the first record that waits.
+    pub(super) fn first_waiting(&self) -> Option<(i64, Option<i64>)> {
+        let first = self.pending.front()?.get(self.taken);
+        Some((first.offset, first.timestamp_ms))
     }
 
     /// Gives a batch's room back for the next records.

@@ -202,3 +202,33 @@ fn what_was_not_taken_when_it_closed_is_not_committed() {
     assert!(inlet.unconfirmed().is_empty());
     assert_eq!(to_commit(&inlet), None);
 }
+
+#[test]
+fn an_idle_partition_commits_where_it_stands_and_a_replay_does_not() {
+    let idle = inlet(100, Position::Committed);
+    idle.note_end(0, 42);
+    assert_eq!(to_commit(&idle), Some(42));
+    let replay = inlet(100, Position::Replay { from: 0, live: 50 });
+    replay.note_end(0, 42);
+    assert_eq!(to_commit(&replay), None, "the group has committed more");
+}
+
+#[test]
+fn a_commit_that_does_not_move_is_seen() {
+    let inlet = inlet(100, Position::Committed);
+    let source = TopicPartition::new("t", 0);
+    assert!(inlet.occupancy(0).stalled_since.is_none());
+    push(&inlet, 0..10);
+    let since = inlet.occupancy(0).stalled_since;
+    assert!(since.is_some() && inlet.occupancy(0).committed_at.is_none());
+    take_all(&inlet);
+    push(&inlet, 10..20);
+    assert_eq!(inlet.occupancy(0).stalled_since, since);
+    inlet.note_stored(&source, 10);
+    assert!(inlet.occupancy(0).stalled_since > since, "ten more wait");
+    take_all(&inlet);
+    inlet.note_stored(&source, 20);
+    assert!(
+        inlet.occupancy(0).stalled_since.is_none() && inlet.occupancy(0).committed_at.is_some()
+    );
+}

@@ -73,6 +73,33 @@ impl RealBroker {
         ])
     }
 
+    /// Lets the broker hang: it keeps its connections and answers nothing, until [`RealBroker::thaw`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn freeze(&self) -> Result<(), RealBrokerError> {
+        self.signal("STOP")
+    }
+
+    /// Lets a broker that hangs go on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn thaw(&self) -> Result<(), RealBrokerError> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<(), RealBrokerError> {
+        let pid = std::fs::read_to_string(self.data.path().join("pid"))?;
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), pid.trim()])
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(RealBrokerError::Script(format!("no broker with pid {pid}")))
+    }
+
     /// Creates a topic.
     ///
     /// # Errors
@@ -97,7 +124,8 @@ impl RealBroker {
 
 impl Drop for RealBroker {
     fn drop(&mut self) {
-        // It may be stopped already; there is nobody to tell here.
+        // It may be stopped already, or hang; there is nobody to tell here.
+        let _ = self.thaw();
         let _ = self.stop();
     }
 }

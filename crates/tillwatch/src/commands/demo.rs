@@ -44,7 +44,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the demonstration.
-pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
+pub fn demo(args: &DemoArgs, signals: &SignalWatch) -> Result<ExitCode> {
     let started = clock::now();
     let log = LogSettings {
         // Records are broken on purpose; saying so would get into the view.
@@ -65,8 +65,7 @@ pub fn demo(args: &DemoArgs) -> Result<ExitCode> {
 
     let stop_feed = Arc::new(AtomicBool::new(false));
     let interrupted = Arc::clone(&stop_feed);
-    let _signals = SignalWatch::start(move || interrupted.store(true, Ordering::Relaxed))
-        .context("cannot watch for signals")?;
+    signals.on_stop(move || interrupted.store(true, Ordering::Relaxed));
     let stop = StopToken::new();
     let runner = {
         let stop = stop.clone();

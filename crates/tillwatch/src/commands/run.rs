@@ -1,5 +1,6 @@
 //! `tillwatch run`: scores topics until told to stop.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,14 +16,17 @@ use crate::exit;
 use crate::lineup::AuditLog;
 use crate::log;
 use crate::serve::health::Health;
-use crate::serve::http::HttpServer;
+use crate::serve::http::{BoundAddress, HttpServer, Pages};
 use crate::serve::metrics::Metrics;
 use crate::serve::pipeline::{Ended, LanePace, Pipeline};
 use crate::serve::signals::SignalWatch;
 use crate::setup::Setup;
+use crate::watch::Bell;
 
-/// Runs one stage of the configuration at `args.config`.
-pub fn run(args: &RunArgs) -> Result<ExitCode> {
+/// Runs one stage of the configuration at `args.config`, in a process that started at `started_ms` (since
+/// 1970).
+pub fn run(args: &RunArgs, signals: &SignalWatch, started_ms: i64) -> Result<ExitCode> {
+    signals.will_serve();
     let mut config = Config::load(&args.config.config)?;
     log::install(&config.log, &config.notices);
     // Re-keying between topics is not done here, so the stages after this one have no input.
@@ -36,6 +40,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let sinks = config.sink.as_ref().context(exit::Misconfigured(
         "there is no [sink] table; write for example [sink] kind = \"kafka\"".into(),
     ))?;
+    // Before models are loaded, which takes its time where they are large.
+    let bound = config.http.map(bind).transpose()?;
     let audit = AuditLog::open(config.models.audit.as_deref()).map_err(|error| {
         exit::misconfigured(format!("[models] audit: cannot write it: {error}"))
     })?;
@@ -49,25 +55,15 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         threads: config.threads,
         deadline: config.deadline,
     };
-    let pipeline = Pipeline::new(consumer, setup, sink, &pace).map_err(exit::misconfigured)?;
-    let models = pipeline.bell();
+    let pipeline = Pipeline::new(consumer, setup, Arc::clone(&sink), &pace)?;
     let metrics = pipeline.metrics();
-    let health = Arc::new(Health::new(pipeline.monitor()));
-    let _http = serve(config.http, &metrics, &health)?;
+    metrics.set_started(started_ms);
+    metrics.set_state_limit(config.engine.state.max_bytes.0);
+    let health = Arc::new(Health::new(pipeline.monitor(), sink));
+    let http = bound.map(|bound| serve(bound, &metrics, &health));
+    let _http = http.transpose()?;
     let stop = StopToken::new();
-    let stopping = {
-        let (stop, health) = (stop.clone(), Arc::clone(&health));
-        move || {
-            health.set_stopping();
-            stop.stop();
-        }
-    };
-    let _signals = SignalWatch::start_with_reload(stopping, move || {
-        if let Some(models) = &models {
-            models.ring();
-        }
-    })
-    .context("cannot watch for signals")?;
+    listen(signals, &stop, &health, pipeline.bell());
     tracing::info!(
         topics = consumer.topics.join(","),
         group = consumer.group,
@@ -87,19 +83,37 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     })
 }
 
-/// Serves what is seen of the process from outside, where that is wanted.
-fn serve(
-    address: Option<SocketAddr>,
-    metrics: &Arc<Metrics>,
-    health: &Arc<Health>,
-) -> Result<Option<HttpServer>> {
-    let Some(address) = address else {
-        return Ok(None);
-    };
-    let server = HttpServer::start(address, Arc::clone(metrics), Arc::clone(health))
-        .with_context(|| format!("cannot listen on {address}; change [http] listen"))?;
-    if let Some(address) = server.address() {
-        tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-    }
-    Ok(Some(server))
+/// Takes the address that the process is seen at from outside.
+fn bind(address: SocketAddr) -> Result<BoundAddress> {
+    BoundAddress::bind(address).map_err(|error| {
+        let said = format!("cannot listen on {address}: {error}; change [http] listen");
+        match error.kind() {
+            // Whoever has it may be about to end: another start may do.
+            ErrorKind::AddrInUse => anyhow::anyhow!(said),
+            _ => exit::misconfigured(said),
+        }
+    })
+}
+
+/// Serves what is seen of the process from outside.
+fn serve(bound: BoundAddress, metrics: &Arc<Metrics>, health: &Arc<Health>) -> Result<HttpServer> {
+    let pages = Pages::new(Arc::clone(metrics), Arc::clone(health));
+    let server = HttpServer::start(bound, Arc::new(pages)).context("cannot serve /metrics")?;
+    let address = server.address();
+    tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+    Ok(server)
+}
+
+/// From here on a signal stops the run in order, or has the models' files looked at.
+fn listen(signals: &SignalWatch, stop: &StopToken, health: &Arc<Health>, models: Option<Bell>) {
+    let (stop, health) = (stop.clone(), Arc::clone(health));
+    signals.on_stop(move || {
+        health.set_stopping();
+        stop.stop();
+    });
+    signals.on_reload(move || {
+        if let Some(models) = &models {
+            models.ring();
+        }
+    });
 }

@@ -1,36 +1,30 @@
 //! Whether the process is alive and whether it is doing its job.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tillwatch_consumer::Monitor;
+use tillwatch_sink::Sink;
 
-use crate::clock;
+use super::outputs::Outputs;
 
-/// A poll thread that has not turned for this long is stuck: librdkafka's `max.poll.interval.ms` would
-/// soon expel it from its group.
+/// A poll thread that has not turned for this long is stuck: it turns about once a second whatever brokers,
+/// lanes and clients do, and librdkafka's `max.poll.interval.ms` would soon expel it from its group.
 const POLL_SILENCE_MAX: Duration = Duration::from_secs(120);
 
-/// State behind `/healthz` and `/readyz`.
-#[derive(Debug)]
+/// State behind `/healthz` and `/readyz`. Asking waits for nobody and asks no broker.
 pub struct Health {
     monitor: Arc<Monitor>,
-    started: Instant,
-    /// The poll thread's turns when they were last seen to have grown, and when that was
-    /// (milliseconds after `started`).
-    turns_seen: AtomicU64,
-    turned_ms: AtomicU64,
+    sink: Arc<dyn Sink>,
     stopping: AtomicBool,
 }
 
 impl Health {
-    pub fn new(monitor: Arc<Monitor>) -> Self {
+    pub fn new(monitor: Arc<Monitor>, sink: Arc<dyn Sink>) -> Self {
         Self {
             monitor,
-            started: clock::now(),
-            turns_seen: AtomicU64::new(0),
-            turned_ms: AtomicU64::new(0),
+            sink,
             stopping: AtomicBool::new(false),
         }
     }
@@ -40,50 +34,88 @@ impl Health {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the process should be left running.
+    /// Whether the process should be left running. Depends on the poll thread alone: no restart mends a
+    /// broker that is away.
     pub fn alive(&self) -> Result<(), String> {
-        let turns = self.monitor.turns();
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if self.turns_seen.swap(turns, Ordering::Relaxed) != turns {
-            self.turned_ms.store(now_ms, Ordering::Relaxed);
-        }
-        let silence = Duration::from_millis(now_ms - self.turned_ms.load(Ordering::Relaxed));
+        let silence = self.monitor.silence();
         if silence > POLL_SILENCE_MAX {
-            return Err(format!(
-                "the poll thread has been stuck for {} s",
-                silence.as_secs()
-            ));
+            let seconds = silence.as_secs();
+            return Err(format!("the poll thread has been stuck for {seconds} s"));
         }
         Ok(())
     }
 
-    /// Whether the process is reading and writing.
-    pub fn ready(&self) -> Result<(), String> {
-        self.alive()?;
+    /// Whether the process is reading and writing: a word on how it is, or every reason why it is not.
+    pub fn ready(&self) -> Result<&'static str, Vec<String>> {
+        let mut reasons: Vec<String> = self.alive().err().into_iter().collect();
         if self.stopping.load(Ordering::Relaxed) {
-            return Err("stopping: draining what was read".into());
+            reasons.push("stopping: what was read is being scored and delivered".into());
         }
-        let stats = self.monitor.stats();
-        if !stats.broker_up {
-            return Err("no broker answers".into());
+        let monitor = &self.monitor;
+        if !monitor.is_broker_up() {
+            reasons.push(
+                "input: no broker answers; check the brokers, the network and [kafka]".into(),
+            );
         }
-        if !stats.joined {
-            return Err("waiting for the consumer group to let us in".into());
+        if monitor.is_topic_missing() {
+            reasons.push(
+                "input: a topic of [consumer] does not exist; create it or correct it".into(),
+            );
         }
-        Ok(())
+        if !monitor.is_joined() {
+            reasons.push("input: waiting for the consumer group to assign partitions".into());
+        }
+        let outputs = Outputs::of(self.sink.as_ref());
+        reasons.extend(
+            outputs
+                .waiting
+                .iter()
+                .map(|wait| format!("output: {}", wait.said)),
+        );
+        if outputs.failed > 0 {
+            let count = outputs.failed;
+            reasons.push(format!(
+                "output: {count} records were given up; the run ends"
+            ));
+        }
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+        Ok(match monitor.assigned() {
+            0 => "ok: no partition is left for this member of the consumer group",
+            _ => "ok",
+        })
+    }
+
+    /// The consumer seen from outside.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// The sink seen from outside.
+    pub fn outputs(&self) -> Outputs {
+        Outputs::of(self.sink.as_ref())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tillwatch_sink::MemorySink;
+
     use super::*;
 
     #[test]
-    fn is_alive_but_not_ready_before_a_broker_answers() {
-        let health = Health::new(Arc::new(Monitor::default()));
+    fn is_alive_and_says_every_reason_why_it_is_not_ready() {
+        let monitor = Arc::new(Monitor::default());
+        let health = Health::new(monitor, Arc::new(MemorySink::default()));
         assert!(health.alive().is_ok());
-        assert_eq!(health.ready().unwrap_err(), "no broker answers");
+        let reasons = health.ready().unwrap_err();
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(reasons[0].contains("no broker answers"));
+        assert!(reasons[1].contains("assign partitions"));
         health.set_stopping();
-        assert!(health.ready().unwrap_err().contains("stopping"));
+        let reasons = health.ready().unwrap_err();
+        assert!(reasons[0].contains("stopping"), "{reasons:?}");
+        assert_eq!(reasons.len(), 3);
     }
 }

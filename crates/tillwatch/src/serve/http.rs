@@ -1,55 +1,124 @@
-//! `/metrics`, `/healthz` and `/readyz`.
+//! `/metrics`, `/healthz` and `/readyz`, for whoever reaches the port.
+//!
+//! Nothing that a client does holds up another client, a lane or the end of the process. Each connection is a
+//! task of its own on one thread, has one request, and is cut when its time is over. Bodies are not read.
+//! When there are too many connections, the oldest makes room: a request that is whole is answered in
+//! milliseconds, so the oldest is one that waits for its client.
 
+mod pages;
+mod wanted;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use prometheus_client::registry::Registry;
-use tiny_http::{Header, Method, Request, Response, Server};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 
-use crate::serve::health::Health;
-use crate::serve::metrics::{Exporter, Metrics};
+pub use pages::Pages;
 
-/// A running server; stops when dropped.
+use crate::serve::metrics::Cut;
+
+/// Connections open at once. Far more than probes and scrapes need; each takes a descriptor and at most
+/// some 20 KiB.
+const CONNECTIONS_MAX: usize = 128;
+
+/// Bytes of a request's line and headers. Scrapes and browsers send less than 2 KiB.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+
+/// How long a request's line and headers may take to arrive.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long a connection may last, until the client has taken its answer. A scrape of many partitions over a
+/// slow line takes less.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What a client still sends is read and thrown away for so long and so much, since closing a connection with
+/// bytes unread may take the answer away before the client has read it.
+const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
+const LINGER_BYTES_MAX: usize = 64 * 1024;
+
+/// How long to wait when the system gives no connection, for want of descriptors mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A running server; stops when dropped, without waiting for a client.
 pub struct HttpServer {
-    server: Arc<Server>,
+    address: SocketAddr,
+    /// Ends the thread when it is dropped.
+    stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// An address that is listened on already, and not answered yet.
+pub struct BoundAddress(std::net::TcpListener);
+
+impl BoundAddress {
+    /// Takes `address`; port 0 lets the system choose one.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self(listener))
+    }
+}
+
 impl HttpServer {
-    /// Listens on `address`.
-    pub fn start(
-        address: SocketAddr,
-        metrics: Arc<Metrics>,
-        health: Arc<Health>,
-    ) -> io::Result<Self> {
-        let server = Arc::new(Server::http(address).map_err(io::Error::other)?);
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Exporter(metrics)));
-        let listener = Arc::clone(&server);
+    /// Answers with `pages` on `bound`.
+    pub fn start(bound: BoundAddress, pages: Arc<Pages>) -> io::Result<Self> {
+        let BoundAddress(listener) = bound;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            // Metrics are written out one scrape at a time.
+            .max_blocking_threads(1)
+            .thread_name("http-metrics")
+            .build()?;
+        let listener = {
+            let _context = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (stop, stopped) = oneshot::channel::<Infallible>();
         let thread = std::thread::Builder::new()
             .name("http".into())
             .spawn(move || {
-                for request in listener.incoming_requests() {
-                    answer(request, &registry, &health);
-                }
+                runtime.spawn(accept(listener, pages));
+                // Ends with an error when the sender is dropped, which is its purpose.
+                let _ = runtime.block_on(stopped);
+                runtime.shutdown_background();
             })?;
         Ok(Self {
-            server,
+            address,
+            stop: Some(stop),
             thread: Some(thread),
         })
     }
 
     /// The address that it listens on, with the port that the system chose for port 0.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.server.server_addr().to_ip()
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
 impl Drop for HttpServer {
     fn drop(&mut self) {
-        self.server.unblock();
+        drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // Its only failure is a panic of its own, which the panic hook has already reported.
             let _ = thread.join();
@@ -57,37 +126,103 @@ impl Drop for HttpServer {
     }
 }
 
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const PLAIN: &str = "text/plain; charset=utf-8";
-
-fn answer(request: Request, registry: &Registry, health: &Health) {
-    let path = request.url().split('?').next().unwrap_or_default();
-    let (status, kind, body) = match (request.method(), path) {
-        (Method::Get | Method::Head, "/metrics") => {
-            let mut text = String::new();
-            match prometheus_client::encoding::text::encode(&mut text, registry) {
-                Ok(()) => (200, OPENMETRICS, text),
-                Err(error) => (500, PLAIN, format!("cannot encode metrics: {error}\n")),
+/// Takes connections until the runtime ends.
+async fn accept(listener: TcpListener, pages: Arc<Pages>) {
+    let mut open = Open::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let task = tokio::spawn(serve(stream, Arc::clone(&pages)));
+                if open.add(task.abort_handle()) {
+                    pages.count_cut(Cut::Crowded);
+                }
+            }
+            Err(error) => {
+                // Also when one client went away before it was accepted, which is nobody's trouble.
+                tracing::debug!(%error, "no connection to the http port");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
-        (Method::Get | Method::Head, "/healthz") => verdict(health.alive()),
-        (Method::Get | Method::Head, "/readyz") => verdict(health.ready()),
-        (Method::Get | Method::Head, _) => {
-            (404, PLAIN, "try /metrics, /healthz or /readyz\n".to_owned())
-        }
-        _ => (405, PLAIN, "only GET is answered\n".to_owned()),
-    };
-    let mut response = Response::from_string(body).with_status_code(status);
-    if let Ok(header) = Header::from_bytes("Content-Type", kind) {
-        response.add_header(header);
     }
-    // The client went away; there is nobody to tell.
-    let _ = request.respond(response);
 }
 
-fn verdict(state: Result<(), String>) -> (u16, &'static str, String) {
-    match state {
-        Ok(()) => (200, PLAIN, "ok\n".to_owned()),
-        Err(why) => (503, PLAIN, format!("{why}\n")),
+/// Tasks of open connections, the oldest first: at most [`CONNECTIONS_MAX`].
+#[derive(Default)]
+struct Open(VecDeque<AbortHandle>);
+
+impl Open {
+    /// Adds a connection; whether another one had to be cut for it.
+    fn add(&mut self, task: AbortHandle) -> bool {
+        if self.0.len() >= CONNECTIONS_MAX {
+            self.0.retain(|task| !task.is_finished());
+        }
+        let mut cut = false;
+        if self.0.len() >= CONNECTIONS_MAX
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.abort();
+            cut = true;
+        }
+        self.0.push_back(task);
+        cut
     }
 }
+
+/// Serves one request.
+async fn serve(stream: TcpStream, pages: Arc<Pages>) {
+    let service = Answers(Arc::clone(&pages));
+    let mut connection = http1::Builder::new()
+        .keep_alive(false)
+        .half_close(true)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(CONNECTION_TIME_MAX, &mut connection).await {
+        Ok(Err(error)) if error.is_timeout() => {
+            pages.count_cut(Cut::Slow);
+        }
+        // A request that was refused (with 400 or 431) may have more bytes than were read, as well.
+        Ok(_) => linger(connection.into_parts().io.into_inner()).await,
+        Err(_) => {
+            pages.count_cut(Cut::Slow);
+        }
+    }
+}
+
+/// Lets the client take its answer before the connection is closed.
+async fn linger(mut stream: TcpStream) {
+    let drain = async {
+        let mut scratch = [0; 4096];
+        let mut left = LINGER_BYTES_MAX;
+        while left > 0 {
+            match stream.read(&mut scratch).await {
+                Ok(read) if read > 0 => left = left.saturating_sub(read),
+                // Closed, or broken: either way nothing more comes.
+                _ => break,
+            }
+        }
+    };
+    // A client that keeps the connection open has had the time to read.
+    let _ = timeout(LINGER_TIME_MAX, drain).await;
+}
+
+/// Pages as hyper asks for them.
+struct Answers(Arc<Pages>);
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let pages = Arc::clone(&self.0);
+        // The body is dropped unread.
+        let (head, _) = request.into_parts();
+        Box::pin(async move { Ok(pages.answer(&head).await) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

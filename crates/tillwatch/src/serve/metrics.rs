@@ -1,12 +1,16 @@
 //! Everything that `/metrics` says, as plain atomics that lanes write and a scrape reads.
 
 mod counts;
+mod cut;
 mod export;
+mod format;
 mod outcome;
 mod shadows;
 mod step;
 
 pub use counts::{LaneGauges, Metrics};
+pub use cut::Cut;
 pub use export::Exporter;
+pub use format::{Format, encode};
 pub use outcome::Outcome;
 pub use step::Step;

@@ -9,6 +9,7 @@ use tillwatch_sink::Sink;
 
 use super::lanes::{Lanes, Shared};
 use super::metrics::Metrics;
+use crate::exit;
 use crate::lineup::Reloader;
 use crate::reference::{self, ReferenceFile};
 use crate::setup::Setup;
@@ -56,7 +57,7 @@ impl Pipeline {
     ) -> Result<Self> {
         let consumer = Consumer::new(settings)?;
         let monitor = consumer.monitor();
-        let metrics = Arc::new(Metrics::new(Arc::clone(&monitor)));
+        let metrics = Arc::new(Metrics::default());
         metrics.set_models(&setup.assembly.models().current());
         if let Some(reference) = &setup.reference {
             metrics.set_reference(&reference.current());
@@ -130,7 +131,14 @@ impl Pipeline {
         let outcome = self.consumer.run(lanes, stop);
         let flushed = self.shared.sink.flush(FLUSH_TIMEOUT);
         self.shared.sink.close();
-        outcome?;
+        if let Err(error) = outcome {
+            // What ends a run that had begun is no longer a matter of how it was configured.
+            let had_begun = self.monitor.stats().rebalances > 0;
+            return Err(match had_begun {
+                true => exit::while_running(error),
+                false => error.into(),
+            });
+        }
         Ok(match flushed {
             Ok(()) => Ended::Drained,
             Err(error) => {

@@ -9,10 +9,11 @@ use serde_json::Value;
 use tillwatch_engine::Lane;
 use tillwatch_records::Flags;
 use tillwatch_scoring::Effort;
-use tillwatch_sink::ScoreEncoder;
+use tillwatch_sink::{MemorySink, ScoreEncoder};
 
 use crate::lineup::reload::Look;
 use crate::serve::deadline::Deadline;
+use crate::serve::health::Health;
 use crate::serve::metrics::Exporter;
 use crate::test_support::lineup::{Place, score, score_with};
 
@@ -96,7 +97,9 @@ fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
     assert_eq!(at_age(51, 8), (600, true, 0));
     assert_eq!(at_age(0, 12), (999, false, 4));
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exporter(Arc::clone(&running.metrics))));
+    let health = Health::new(Arc::default(), Arc::new(MemorySink::new()));
+    let exporter = Exporter::new(Arc::clone(&running.metrics), Arc::new(health));
+    registry.register_collector(Box::new(exporter));
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
     for line in [

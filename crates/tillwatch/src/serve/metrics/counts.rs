@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tillwatch_consumer::Monitor;
 use tillwatch_engine::ActiveModels;
 use tillwatch_records::{Flags, ScoreBatch, TopicPartition, Versions};
 use tillwatch_reference::ReferenceTable;
 use tillwatch_scoring::{Effort, Lineup};
 
+use super::cut::Cut;
 use super::outcome::Outcome;
 use super::shadows::{Comparison, Shadows};
 use super::step::Step;
@@ -19,11 +19,27 @@ use crate::reference::Look;
 use crate::serve::histogram::Histogram;
 
 /// Gauges of one lane, set after each batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LaneGauges {
     pub keys: AtomicU64,
     pub state_bytes: AtomicU64,
+    /// [`LaneGauges::NO_WATERMARK`] until the lane has accepted an event.
     pub watermark_ms: AtomicI64,
+}
+
+impl LaneGauges {
+    /// Stands for the watermark of a lane that has seen nothing.
+    pub const NO_WATERMARK: i64 = i64::MIN;
+}
+
+impl Default for LaneGauges {
+    fn default() -> Self {
+        Self {
+            keys: AtomicU64::new(0),
+            state_bytes: AtomicU64::new(0),
+            watermark_ms: AtomicI64::new(Self::NO_WATERMARK),
+        }
+    }
 }
 
 /// A histogram with 2 significant digits that grows as needed; `None` only if its construction with
@@ -40,10 +56,15 @@ impl Default for Quantiles {
 /// The process's metrics.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// What the consumer counts by itself.
-    pub(super) monitor: Arc<Monitor>,
+    /// When the process started, milliseconds since 1970. Taken once, since a start that is worked out anew
+    /// at every scrape trembles with the clock and looks like a restart.
+    started_ms: AtomicI64,
+    /// Bytes that the state of one lane may take.
+    pub(super) state_limit_bytes: AtomicU64,
     outcomes: [AtomicU64; Outcome::ALL.len()],
     pub(super) bands: [AtomicU64; 3],
+    /// Scores that carry a flag, by the position of its bit.
+    flagged: [AtomicU64; u16::BITS as usize],
     pub(super) steps: [Histogram; Step::ALL.len()],
     /// From the record's Kafka timestamp to the acknowledgement of its score.
     pub(super) end_to_end: Histogram,
@@ -63,9 +84,9 @@ pub struct Metrics {
     shadows: Mutex<Shadows>,
     /// Batches that less than everything was asked of, by how much, see [`Effort`].
     pub(super) shortened: [AtomicU64; 2],
-    /// Scores of rules alone, because their batch was late.
-    pub(super) degraded: AtomicU64,
     reference: Mutex<Option<ReferenceStatus>>,
+    /// Connections to the HTTP port that were cut.
+    cuts: [AtomicU64; Cut::ALL.len()],
 }
 
 /// The active reference table and how it came.
@@ -79,11 +100,19 @@ pub struct ReferenceStatus {
 }
 
 impl Metrics {
-    pub fn new(monitor: Arc<Monitor>) -> Self {
-        Self {
-            monitor,
-            ..Self::default()
-        }
+    /// The process started at `started_ms`, milliseconds since 1970.
+    pub fn set_started(&self, started_ms: i64) {
+        self.started_ms.store(started_ms, Ordering::Relaxed);
+    }
+
+    /// The state of one lane may take `bytes`.
+    pub fn set_state_limit(&self, bytes: u64) {
+        self.state_limit_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// When the process started, milliseconds since 1970.
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms.load(Ordering::Relaxed)
     }
 
     pub fn count(&self, outcome: Outcome, records: u64) {
@@ -118,9 +147,7 @@ impl Metrics {
 
     /// Counts a batch that `lineup` scored.
     pub fn count_scores(&self, scores: &ScoreBatch, lineup: &Lineup) {
-        let is_degraded = |flags: &&Flags| flags.contains(Flags::DEGRADED);
-        let degraded = scores.flags.iter().filter(is_degraded).count();
-        self.degraded.fetch_add(degraded as u64, Ordering::Relaxed);
+        self.count_flags(&scores.flags);
         self.count_shadows(scores, lineup);
         let mut bands = [0; 3];
         for band in &scores.bands {
@@ -138,6 +165,39 @@ impl Metrics {
                     .or_default() += 1;
             }
         }
+    }
+
+    pub(super) fn count_flags(&self, flags: &[Flags]) {
+        let mut counts = [0_u64; u16::BITS as usize];
+        for flags in flags {
+            let mut bits = flags.bits();
+            while bits != 0 {
+                counts[bits.trailing_zeros() as usize] += 1;
+                bits &= bits - 1;
+            }
+        }
+        for (shared, count) in self.flagged.iter().zip(counts) {
+            if count > 0 {
+                shared.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Scores that carry `flag`, which is a single one.
+    pub fn flagged(&self, flag: Flags) -> u64 {
+        let at = flag.bits().trailing_zeros() as usize;
+        let count = self.flagged.get(at);
+        count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Counts a connection to the HTTP port that was cut.
+    pub fn count_cut(&self, cut: Cut) {
+        self.cuts[cut as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Connections that were cut for `cut`.
+    pub fn cuts(&self, cut: Cut) -> u64 {
+        self.cuts[cut as usize].load(Ordering::Relaxed)
     }
 
     pub fn observe(&self, step: Step, us: u64) {

@@ -67,6 +67,18 @@ impl Scrape<'_> {
             .encode_gauge(&value)
     }
 
+    /// A gauge without a sample where there is no value.
+    pub fn optional(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        value: Option<f64>,
+    ) -> Result {
+        let mut family = self.family(name, help, unit, MetricType::Gauge)?;
+        value.map_or(Ok(()), |value| family.encode_gauge(&value))
+    }
+
     pub fn gauges<L: EncodeLabelSet>(
         &mut self,
         name: &str,
@@ -80,6 +92,11 @@ impl Scrape<'_> {
         }
         Ok(())
     }
+}
+
+/// 1 or 0.
+pub fn truth(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
 }
 
 /// Appends a histogram to its family.

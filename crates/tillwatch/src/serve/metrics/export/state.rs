@@ -1,0 +1,62 @@
+//! What lanes keep.
+
+use std::fmt::Result;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::registry::Unit;
+
+use super::scrape::{Place, Scrape};
+use crate::serve::metrics::counts::{LaneGauges, Metrics};
+
+pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
+    let lanes: Vec<(Place, Arc<LaneGauges>)> = metrics
+        .lanes
+        .lock()
+        .iter()
+        .map(|(at, lane)| (Place::of(at), Arc::clone(lane)))
+        .collect();
+    scrape.gauges(
+        "tillwatch_lane_keys",
+        "Entity keys that a lane holds state of",
+        None,
+        lanes
+            .iter()
+            .map(|(at, lane)| (at.labels(), lane.keys.load(Ordering::Relaxed) as f64)),
+    )?;
+    scrape.gauges(
+        "tillwatch_lane_state",
+        "Bytes that a lane's feature state takes",
+        Some(&Unit::Bytes),
+        lanes
+            .iter()
+            .map(|(at, lane)| (at.labels(), lane.state_bytes.load(Ordering::Relaxed) as f64)),
+    )?;
+    scrape.gauge(
+        "tillwatch_state_limit",
+        "Bytes that the feature state of one lane may take: [state] max_bytes",
+        Some(&Unit::Bytes),
+        metrics.state_limit_bytes.load(Ordering::Relaxed) as f64,
+    )?;
+    scrape.gauges(
+        "tillwatch_lane_watermark_timestamp",
+        "Latest event time that a lane has accepted; absent before the first event",
+        Some(&Unit::Seconds),
+        lanes.iter().filter_map(|(at, lane)| {
+            let watermark_ms = lane.watermark_ms.load(Ordering::Relaxed);
+            let is_known = watermark_ms != LaneGauges::NO_WATERMARK;
+            is_known.then(|| (at.labels(), watermark_ms as f64 / 1e3))
+        }),
+    )?;
+    scrape.counter(
+        "tillwatch_evicted_keys",
+        "Keys whose state was dropped for want of room or for age",
+        metrics.evicted_keys.load(Ordering::Relaxed),
+    )?;
+    scrape.counter(
+        "tillwatch_forgotten_event_ids",
+        "Event ids forgotten before their horizon, as their key had too many: repeats of them are \
+         not told",
+        metrics.forgotten_ids.load(Ordering::Relaxed),
+    )
+}
