@@ -11,6 +11,7 @@ mod support;
 
 mod dead_letters;
 mod handbook;
+mod http;
 mod swap;
 
 use std::time::Duration;
@@ -136,7 +137,8 @@ fn a_broker_that_is_absent_or_goes_away_loses_nothing() {
     let instance = Instance::start(&setup.config("tillwatch.toml", ""));
     wait_for("liveness", || instance.get("/healthz").0 == 200);
     let (status, why) = instance.get("/readyz");
-    assert_eq!((status, why.trim()), (503, "no broker answers"));
+    assert_eq!(status, 503);
+    assert!(why.contains("no broker answers"), "{why}");
     broker.resume().expect("the broker comes back");
     instance.wait_until_ready();
     setup.wait_until_scored();

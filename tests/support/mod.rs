@@ -285,6 +285,11 @@ impl Instance {
         (status, started.elapsed())
     }
 
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+
     /// Ends it at once, as a crash would.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
