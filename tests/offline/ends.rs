@@ -193,6 +193,23 @@ fn a_run_that_cannot_deliver_says_so_when_it_stops() {
 }
 
 #[test]
+fn outputs_that_wait_are_told() {
+    let (_mock, _setup, instance) = with_outputs_that_wait("waiting", "drain_timeout = \"1s\"");
+    wait_for("the reason", || {
+        let (status, why) = instance.get("/readyz");
+        status == 503 && why.contains("output: ")
+    });
+    assert_eq!(
+        instance.get("/healthz").0,
+        200,
+        "no restart mends a cluster"
+    );
+    assert_eq!(instance.metric("tillwatch_sink_up"), Some(0.0));
+    assert_eq!(instance.metric("tillwatch_broker_up"), Some(1.0));
+    assert_eq!(instance.stop().0.code(), Some(4));
+}
+
+#[test]
 fn a_second_signal_ends_a_drain_at_once() {
     let (_mock, _setup, instance) = with_outputs_that_wait("impatient", "drain_timeout = \"100s\"");
     instance.signal("TERM");

@@ -65,15 +65,11 @@ impl Health {
         if !monitor.is_joined() {
             reasons.push("input: waiting for the consumer group to assign partitions".into());
         }
-        let outputs = Outputs::of(self.sink.as_ref());
-        reasons.extend(
-            outputs
-                .waiting
-                .iter()
-                .map(|wait| format!("output: {}", wait.said)),
-        );
-        if outputs.failed > 0 {
-            let count = outputs.failed;
+        let Outputs { status, counters } = self.outputs();
+        let waiting = status.waiting.iter();
+        reasons.extend(waiting.map(|waiting| format!("output: {waiting}")));
+        if counters.failed > 0 {
+            let count = counters.failed;
             reasons.push(format!(
                 "output: {count} records were given up; the run ends"
             ));

@@ -5,21 +5,23 @@ use std::fmt::Result;
 use std::time::Duration;
 
 use prometheus_client::registry::Unit;
+use tillwatch_sink::Cause;
 
 use super::scrape::{Scrape, truth};
 use crate::serve::outputs::Outputs;
 
 pub fn encode(scrape: &mut Scrape<'_>, outputs: &Outputs) -> Result {
+    let Outputs { status, counters } = outputs;
     scrape.gauge(
         "tillwatch_sink_up",
         "1 while outputs are being delivered, 0 while they wait for something",
         None,
-        truth(outputs.waiting.is_empty()),
+        truth(status.is_up()),
     )?;
     let mut longest: BTreeMap<&str, Duration> = BTreeMap::new();
-    for wait in &outputs.waiting {
-        let lasted = longest.entry(wait.cause).or_default();
-        *lasted = wait.lasted.max(*lasted);
+    for waiting in &status.waiting {
+        let waited = longest.entry(waiting.cause.as_str()).or_default();
+        *waited = waiting.waited.max(*waited);
     }
     scrape.gauges(
         "tillwatch_sink_waiting",
@@ -27,24 +29,45 @@ pub fn encode(scrape: &mut Scrape<'_>, outputs: &Outputs) -> Result {
         Some(&Unit::Seconds),
         longest
             .iter()
-            .map(|(cause, lasted)| ([("cause", *cause)], lasted.as_secs_f64())),
+            .map(|(cause, waited)| ([("cause", *cause)], waited.as_secs_f64())),
     )?;
     scrape.gauge(
         "tillwatch_sink_in_flight_records",
         "Scores, alerts and dead letters handed over and not acknowledged yet",
         None,
-        outputs.in_flight as f64,
+        status.in_flight as f64,
+    )?;
+    scrape.gauge(
+        "tillwatch_sink_queued",
+        "Bytes of key and value handed over and not acknowledged yet",
+        Some(&Unit::Bytes),
+        status.queued_bytes as f64,
+    )?;
+    scrape.counters(
+        "tillwatch_sink_errors",
+        "Errors of the output, by cause",
+        Cause::ALL.map(|cause| ([("cause", cause.as_str())], counters.errors[cause as usize])),
     )?;
     for (name, help, value) in [
         (
             "tillwatch_sink_failed_records",
             "Outputs given up; the run ends, and their records are read again",
-            outputs.failed,
+            counters.failed,
         ),
         (
             "tillwatch_sink_full_waits",
             "Times that a lane waited because the sink was full",
-            outputs.full_waits,
+            counters.full_waits,
+        ),
+        (
+            "tillwatch_sink_reduced",
+            "Outputs delivered in a reduced form, since the whole one was refused",
+            counters.reduced,
+        ),
+        (
+            "tillwatch_sink_dropped",
+            "Outputs that were refused in every form; their records are committed",
+            counters.dropped,
         ),
     ] {
         scrape.counter(name, help, value)?;

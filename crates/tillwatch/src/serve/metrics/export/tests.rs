@@ -64,6 +64,7 @@ fn every_cause_has_a_series_from_the_start() {
         "tillwatch_alerts_total{typology=\"cash_out\",severity=\"critical\"} 0",
         "tillwatch_consumer_errors_total{cause=\"authorization\"} 0",
         "tillwatch_http_connections_cut_total{cause=\"crowded\"} 0",
+        "tillwatch_sink_errors_total{cause=\"topic_missing\"} 0",
         "# TYPE tillwatch_records_total counter",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
