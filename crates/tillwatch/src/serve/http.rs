@@ -55,6 +55,10 @@ const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
 const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
 const LINGER_BYTES_MAX: usize = 64 * 1024;
 
+/// A tenth of a lane's share of the processor where both want all of it.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// How long to wait when the system gives no connection, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,6 +102,7 @@ impl HttpServer {
         let thread = std::thread::Builder::new()
             .name("http".into())
             .spawn(move || {
+                step_back();
                 runtime.spawn(accept(listener, pages));
                 // Ends with an error when the sender is dropped, which is its purpose.
                 let _ = runtime.block_on(stopped);
@@ -125,6 +130,18 @@ impl Drop for HttpServer {
         }
     }
 }
+
+/// Lets lanes come before this thread and those that it starts, so that no flood of requests takes the
+/// processor from them. Only Linux gives single threads a priority.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "the http thread keeps its priority");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}
 
 /// Takes connections until the runtime ends.
 async fn accept(listener: TcpListener, pages: Arc<Pages>) {

@@ -117,7 +117,7 @@ fn the_documentation_lists_every_metric() {
     let documented = std::fs::read_to_string(path).expect("docs/metrics.md is there");
     let documented: Vec<&str> = documented
         .lines()
-        .filter(|line| line.starts_with("| `"))
+        .filter(|line| line.starts_with("| `") && !line.starts_with("| `/"))
         .collect();
     for row in &rows {
         assert!(
