@@ -110,6 +110,20 @@ fn lag(scrape: &mut Scrape<'_>, partitions: &[Placed<'_>]) -> Result {
             (at.labels(), records as f64)
         }),
     )?;
+    scrape.counters(
+        "tillwatch_lost_records",
+        "Records that were deleted before they were read, since the assignment",
+        partitions
+            .iter()
+            .map(|(at, stats)| (at.labels(), stats.lost_records)),
+    )?;
+    scrape.counters(
+        "tillwatch_reordered_records",
+        "Records handed out behind one of another topic that they belong before, since the assignment",
+        partitions
+            .iter()
+            .map(|(at, stats)| (at.labels(), stats.reordered_records)),
+    )?;
     scrape.gauges(
         "tillwatch_consumer_paused",
         "1 while reading pauses because the lane or the sink is behind, else 0",
