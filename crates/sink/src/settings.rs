@@ -134,6 +134,21 @@ impl SinkSettings {
         self.topics.clone().unwrap_or_default()
     }
 
+    /// What this sink takes, each with the Kafka topic that it goes to; empty unless it is a `kafka` sink.
+    pub fn kafka_topics(&self) -> Vec<(Output, String)> {
+        if self.kind != SinkKind::Kafka {
+            return Vec::new();
+        }
+        let names = self.topics();
+        let topics = [
+            (Output::Scores, names.scores),
+            (Output::Alerts, names.alerts),
+            (Output::DeadLetters, names.dead_letters),
+        ];
+        let taken = topics.into_iter().filter(|(output, _)| self.takes(*output));
+        taken.collect()
+    }
+
     /// Checks what serde cannot: that each key belongs to the kind.
     ///
     /// # Errors

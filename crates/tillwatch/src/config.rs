@@ -1,5 +1,6 @@
 //! One TOML file, read once into a validated [`Config`].
 
+mod directives;
 mod environment;
 mod error;
 mod labels;
@@ -9,12 +10,16 @@ mod settings;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod unknown;
+mod unshown;
 mod written;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 pub use crate::log::LogSettings;
+pub use directives::check as check_directives;
 pub use error::{ConfigError, read_text};
 pub use labels::LabelSettings;
 pub use models::{ChallengerTable, LineupPlace, LineupSettings, ModelSettings};
@@ -27,14 +32,14 @@ impl Config {
     /// found from its own directory.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = read_text(path)?;
-        Self::parse(&text, path, std::env::vars())
+        Self::parse(&text, path, std::env::vars_os())
     }
 
     /// As [`Config::load`], with the file's text and the environment passed in.
     pub fn parse(
         text: &str,
         path: &Path,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let refused = |reason| ConfigError::Toml {
             path: path.to_owned(),
@@ -42,14 +47,14 @@ impl Config {
         };
         let mut table: toml::Table = text
             .parse()
-            .map_err(|error: toml::de::Error| refused(error.to_string()))?;
+            .map_err(|error| refused(unshown::reason(&error, text)))?;
         let overridden = environment::apply(&mut table, environment).map_err(refused)?;
         let notices = rename_older(&mut table).map_err(|(table, reason)| ConfigError::Value {
             path: path.to_owned(),
             table,
             reason,
         })?;
-        // Parsed from the text where it is what the table says, so that errors show the line.
+        // Parsed from the text where it is what the table says, so that errors name the line.
         let written: Result<Written, toml::de::Error> = if overridden || !notices.is_empty() {
             table.clone().try_into()
         } else {
@@ -57,7 +62,7 @@ impl Config {
         };
         let written = written.map_err(|error| {
             let hint = unknown::hint::<Written>(&table);
-            refused(format!("{}{hint}", error.to_string().trim_end()))
+            refused(format!("{}{hint}", unshown::reason(&error, text)))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let config = written.validate(base);

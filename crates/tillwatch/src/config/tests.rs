@@ -109,8 +109,57 @@ fn broken_toml_shows_the_line() {
 }
 
 #[test]
+fn no_error_shows_a_value_that_may_be_a_secret() {
+    for text in [
+        "[kafka]\n\"sasl.password\" = hunter2\n",
+        "[kafka]\n\"sasl.password\" = [\"hunter2\"]\n",
+        "[kafka]\nsasl.password = \"hunter2\"\n",
+        "kafka = \"sasl.password=hunter2\"\n",
+        "[consumer]\ntopics = \"hunter2\"\ngroup = \"g\"\n",
+        "[consumer]\ntopics = [\"a\"]\ngroup = \"g\"\nproperties = \"hunter2\"\n",
+        "[lanes]\nthreads = \"hunter2\"\n",
+    ] {
+        let message = refusal(&format!("[features]\ncatalog = \"x\"\n{text}"));
+        assert!(!message.contains("hunter2"), "{message}");
+        assert!(message.contains(": line "), "{message}");
+    }
+    let set = |name: &str, value: &str| {
+        let environment = [(name.into(), value.into())];
+        let refused = Config::parse(SMALL, Path::new("x.toml"), environment).map(|_| ());
+        refused.unwrap_err().to_string()
+    };
+    for name in [
+        "TILLWATCH__KAFKA",
+        "TILLWATCH__KAFKA__SASL__PASSWORD",
+        "TILLWATCH__LANES__THREADS",
+    ] {
+        let message = set(name, "hunter2");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}
+
+#[test]
+fn a_log_directive_or_topic_that_cannot_be_meant_is_refused() {
+    let message = refusal(&format!(
+        "{SMALL}\n[log]\nlevel = \"tillwatch_sinc=debug\"\n"
+    ));
+    assert!(
+        message.contains("[log] level") && message.contains("`tillwatch_sink`?"),
+        "{message}"
+    );
+    let message = refusal(&format!(
+        "{SMALL}\n[consumer]\ntopics = [\"tillwatch.dead-letters\"]\ngroup = \"g\"\n\
+         [sink]\nkind = \"kafka\"\n"
+    ));
+    assert!(
+        message.contains("[sink] topics: dead_letters go to"),
+        "{message}"
+    );
+}
+
+#[test]
 fn the_environment_overrides_the_file() {
-    let environment = [("TILLWATCH__HTTP__LISTEN".to_owned(), "off".to_owned())];
+    let environment = [("TILLWATCH__HTTP__LISTEN".into(), "off".into())];
     let config = Config::parse(SMALL, Path::new("x.toml"), environment).unwrap();
     assert_eq!(config.http, None);
     assert_eq!(
@@ -229,7 +278,7 @@ fn a_hint_is_for_the_name_that_the_error_is_about() {
     assert_eq!(hint("[lanes]\nthreads = \"many\""), None);
     // The parser complains of the key, which comes first.
     assert_eq!(hint("[entity]\nkey = 5\n[http]\nlisten_on = \"x\""), None);
-    let environment = [("TILLWATCH__HTTP__LISTEN_ON".to_owned(), "off".to_owned())];
+    let environment = [("TILLWATCH__HTTP__LISTEN_ON".into(), "off".into())];
     let error = Config::parse(SMALL, Path::new("x.toml"), environment).unwrap_err();
     assert!(
         error.to_string().ends_with("did you mean `listen`?"),

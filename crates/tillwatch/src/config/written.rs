@@ -17,6 +17,7 @@ use super::models::ModelsTable;
 use super::reference::WrittenReference;
 use super::settings::Config;
 use super::stages::{EntityTable, FeaturesTable, StageTable, Stages};
+use super::{directives, topics};
 use crate::log::LogSettings;
 
 /// Every table of the file.
@@ -128,6 +129,10 @@ impl Written {
             return Err(("[lanes] deadline", reason));
         }
         let http = self.http.address()?;
+        directives::check(&self.log.level).map_err(|reason| ("[log] level", reason))?;
+        if let Some(sinks) = &self.sink {
+            topics::check(self.consumer.as_ref(), sinks, &self.kafka)?;
+        }
         let consumer = self.consumer.map(|mut consumer| {
             for (name, value) in &self.kafka.0 {
                 consumer
