@@ -4,11 +4,13 @@
 #   scripts/kafka.sh fetch                       download the jars (once, about 100 MB)
 #   scripts/kafka.sh start [PORT] [DATA_DIR]     start a broker (default 9092), wait until it answers
 #   scripts/kafka.sh topic NAME PARTITIONS       create a topic
+#   scripts/kafka.sh acl ARGUMENTS               what kafka-acls.sh does
 #   scripts/kafka.sh stop [DATA_DIR]             stop it
 #
 # Needs Java 17 or later and Maven; jars go to $TILLWATCH_KAFKA_HOME (default: .kafka/ beside
 # scripts/). Another listener that asks for SASL (PLAIN and SCRAM-SHA-256, user `tillwatch`, password
-# `tillwatch-test`) opens on port $KAFKA_SASL_PORT when that is set.
+# `tillwatch-test`) opens on port $KAFKA_SASL_PORT when that is set. With KAFKA_ACL=1 its user may do
+# only what is granted; whoever comes by the first listener may do everything.
 set -euo pipefail
 
 KAFKA_VERSION="${KAFKA_VERSION:-4.3.1}"
@@ -23,7 +25,7 @@ STOP_SECONDS_MAX=20
 
 die() { echo "kafka.sh: $*" >&2; exit 1; }
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 
 need_java() {
     command -v java >/dev/null || die "java not found: install a Java 17 runtime (Debian: apt install openjdk-17-jre-headless)"
@@ -103,6 +105,12 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 PROPERTIES
+    if [ -n "${KAFKA_ACL:-}" ]; then
+        cat >>"$data/server.properties" <<PROPERTIES
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+    fi
 }
 
 # A port that nobody listens on, below the range that the kernel hands to outgoing connections.
@@ -169,12 +177,22 @@ stop() {
     rm -f "$data/pid"
 }
 
-topic() {
-    [ $# -eq 2 ] || usage
+# The port of the broker that tools talk to.
+running_port() {
     local port=9092
     [ -f "$HOME_DIR/data/port" ] && port="$(cat "$HOME_DIR/data/port")"
-    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:${KAFKA_PORT:-$port}" \
+    echo "${KAFKA_PORT:-$port}"
+}
+
+topic() {
+    [ $# -eq 2 ] || usage
+    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$(running_port)" \
         --create --if-not-exists --topic "$1" --partitions "$2" --replication-factor 1
+}
+
+acl() {
+    [ $# -gt 0 ] || usage
+    tool org.apache.kafka.tools.AclCommand --bootstrap-server "127.0.0.1:$(running_port)" "$@"
 }
 
 command="${1:-}"
@@ -184,5 +202,6 @@ case "$command" in
     start) start "$@" ;;
     stop) stop "$@" ;;
     topic) fetch; topic "$@" ;;
+    acl) fetch; acl "$@" ;;
     *) usage ;;
 esac

@@ -202,49 +202,6 @@ fn a_refused_model_has_its_cause_said_once() {
 }
 
 #[test]
-fn check_explains_the_plan_of_every_stage() {
-    let checked = tillwatch()
-        .args(["check", "--offline", "--explain-plan"])
-        .args(["--transactions-per-day", "20,2000"])
-        .args(["--config", "examples/handbook/tillwatch.toml"])
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(checked.status.success(), "{said}");
-    let count = |start: &str| said.lines().filter(|line| line.starts_with(start)).count();
-    assert_eq!(count("stage "), 2, "{said}");
-    assert!(count("row ") > 2 && count("window ") > 2, "{said}");
-    assert!(said.lines().any(|line| line.starts_with("feature ")
-        && line.contains("customer_id_avg_amount_7day_window")
-        && line.contains("mean of amount_minor of transactions")));
-    for rate in ["at 20 transactions per day", "at 2000 transactions per day"] {
-        assert_eq!(said.matches(rate).count(), 2, "{said}");
-    }
-}
-
-#[test]
-fn check_names_an_absent_broker_and_passes_offline() {
-    let setup = Setup::new("127.0.0.1:1", "absent", 1);
-    let config = setup.config("tillwatch.toml", "");
-    let checked = tillwatch()
-        .args(["check", "--timeout", "1s", "--config"])
-        .arg(&config)
-        .output()
-        .expect("it runs");
-    assert_eq!(checked.status.code(), Some(3));
-    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(
-        said.contains("no kafka broker answered at 127.0.0.1:1"),
-        "{said}"
-    );
-    succeed(
-        tillwatch()
-            .args(["check", "--offline", "--config"])
-            .arg(&config),
-    );
-}
-
-#[test]
 fn every_shipped_configuration_is_valid() {
     for example in [
         "examples/tillwatch.toml",

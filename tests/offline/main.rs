@@ -11,6 +11,7 @@
 mod support;
 
 mod architecture;
+mod check;
 mod commands;
 mod detectors;
 mod documents;

@@ -51,4 +51,7 @@ pub use probe::probe;
 pub use run::Consumer;
 pub use settings::{ConsumerSettings, Start};
 pub use stop::StopToken;
-pub use tillwatch_kafka::{ErrorCode, GroupClient, KafkaError, Properties, TopicStatus};
+pub use tillwatch_kafka::{
+    Asked, BrokerTrouble, ClusterFacts, ErrorCode, Findings, GroupClient, KafkaError, Operation,
+    Operations, Properties, Refusal, TopicFacts, TopicFindings, TopicSettings,
+};

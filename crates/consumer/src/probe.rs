@@ -1,21 +1,22 @@
-//! Whether the brokers answer and the topics exist, without joining a group.
+//! What the brokers say of topics and group, without joining the group.
 
 use std::time::Duration;
 
-use tillwatch_kafka::{ClientConfig, Properties, TopicStatus, describe};
+use tillwatch_kafka::{Findings, Question, ask};
 
 use crate::error::ConsumerError;
+use crate::settings::ConsumerSettings;
 
-/// Asks the brokers about `topics`, waiting at most `timeout` in all.
+/// Asks the brokers of `settings` about its topics and its group, waiting at most `timeout` in all.
+/// That they do not answer is part of what is found.
 ///
 /// # Errors
-/// [`ConsumerError::Kafka`]: no broker answers in time or it refuses us, or a property that librdkafka does
-/// not accept.
-pub fn probe(
-    properties: &Properties,
-    topics: &[String],
-    timeout: Duration,
-) -> Result<Vec<TopicStatus>, ConsumerError> {
-    let config = ClientConfig::new(properties, &[])?;
-    Ok(describe(&config, topics, timeout)?)
+/// A setting or property that cannot work, or no thread to ask on.
+pub fn probe(settings: &ConsumerSettings, timeout: Duration) -> Result<Findings, ConsumerError> {
+    let question = Question {
+        topics: settings.topics.clone(),
+        group: Some(settings.group.clone()),
+        timeout,
+    };
+    Ok(ask(&settings.client_config()?, &question)?)
 }

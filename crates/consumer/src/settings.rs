@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tillwatch_kafka::{Choice, ClientConfig, KafkaError, Properties};
+use tillwatch_kafka::{Choice, ClientConfig, ClientKind, KafkaError, Properties, check_topic_name};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_records::units::{ByteSize, DurationMs};
 
@@ -108,6 +108,11 @@ fn default_topic_wait() -> DurationMs {
     DurationMs::from_ms(30_000)
 }
 
+/// Who gets which partition of one topic, in a group whose members decide it: only the partitions that move stop,
+/// all others keep scoring during a rebalance. Where the brokers decide it (`group.protocol=consumer`)
+/// this cannot be set, and only the partitions that move stop anyway.
+const STRATEGY: Choice = Choice::new(STRATEGY_NAME, "cooperative-sticky");
+
 /// Our choices where librdkafka's do not suit; an operator's value wins.
 const CHOICES: [Choice; 4] = [
     // After its queue was full the client looks again this soon. Its own default of a second starves
@@ -121,10 +126,6 @@ const CHOICES: [Choice; 4] = [
     // A topic that appears is seen this soon, and so is a new partition.
     Choice::new("topic.metadata.refresh.interval.ms", "30000"),
 ];
-
-/// How one topic's partitions are shared: only those that move stop, all others keep scoring during a
-/// rebalance.
-const STRATEGY: Choice = Choice::new(STRATEGY_NAME, "cooperative-sticky");
 
 /// How several topics' partitions are shared: one member gets all partitions of a number.
 const STRATEGY_MERGED: Choice = Choice::new(STRATEGY_NAME, "range");
@@ -176,12 +177,12 @@ impl ConsumerSettings {
         }
     }
 
-    /// Checks what can be checked without a broker.
+    /// Checks what can be checked without a broker: everything that [`crate::Consumer::new`] would refuse.
     ///
     /// # Errors
     /// The first setting or property that cannot work.
     pub fn validate(&self) -> Result<(), ConsumerError> {
-        self.client_config().map(|_| ())
+        Ok(self.client_config()?.try_out(ClientKind::Consumer)?)
     }
 
     pub(crate) fn lane_queue_bytes(&self) -> usize {
@@ -211,11 +212,14 @@ impl ConsumerSettings {
                 }));
             }
         }
+        let protocol = self.properties.get("group.protocol");
+        let members_decide = protocol.is_none_or(|name| !name.eq_ignore_ascii_case("consumer"));
         let strategy = match self.topics.len() {
             1 => STRATEGY,
             _ => STRATEGY_MERGED,
         };
-        let choices: Vec<Choice> = CHOICES.into_iter().chain([strategy]).collect();
+        let mut choices = CHOICES.to_vec();
+        choices.extend(members_decide.then_some(strategy));
         let mut config = ClientConfig::new(&self.properties, &choices)?;
         let start = match self.start {
             Start::Earliest => "earliest",
@@ -243,6 +247,9 @@ impl ConsumerSettings {
         }
         if self.topics.iter().any(|topic| topic.starts_with('^')) {
             return refuse("topics", "patterns are not supported; name every topic");
+        }
+        for topic in &self.topics {
+            check_topic_name(topic)?;
         }
         self.check_merged()?;
         if self.group.is_empty() {
@@ -292,8 +299,8 @@ impl ConsumerSettings {
             })
         };
         let mut seen = BTreeSet::new();
-        if !self.topics.iter().all(|topic| seen.insert(topic)) {
-            return refuse("topics", "name every topic once");
+        if let Some(topic) = self.topics.iter().find(|topic| !seen.insert(*topic)) {
+            return refuse("topics", &format!("names `{topic}` twice; once is enough"));
         }
         if self.topics.len() > TOPICS_MAX {
             let problem = format!("name at most {TOPICS_MAX}; read the others by another group");

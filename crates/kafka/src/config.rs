@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError as BindingError;
-use rdkafka::types::RDKafkaConfRes;
+use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 use tillwatch_records::suggest::did_you_mean;
 
 use crate::error::KafkaError;
 use crate::native;
 use crate::properties::{Properties, is_secret};
+use crate::refused;
 
 /// A property that we set where the operator does not.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +48,15 @@ pub struct ClientConfig {
     brokers: String,
 }
 
+/// A kind of client: librdkafka checks more of a configuration once it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientKind {
+    /// A member of a consumer group.
+    Consumer,
+    /// A client that writes.
+    Producer,
+}
+
 impl Choice {
     /// A choice of `value` for a property with one name.
     pub const fn new(name: &'static str, value: &'static str) -> Self {
@@ -71,7 +82,8 @@ impl ClientConfig {
     /// `properties` over `choices` over what every client gets.
     ///
     /// # Errors
-    /// [`KafkaError::Property`] when no broker is named or librdkafka does not accept a property.
+    /// [`KafkaError::Property`] when no broker is named, librdkafka does not accept a property, or we
+    /// cannot work with it.
     pub fn new(properties: &Properties, choices: &[Choice]) -> Result<Self, KafkaError> {
         if !ADDRESSES
             .iter()
@@ -82,6 +94,7 @@ impl ClientConfig {
                 problem: "is missing; give the brokers as host:port, comma-separated".to_owned(),
             });
         }
+        refused::check(properties)?;
         let mut inner = rdkafka::ClientConfig::new();
         for choice in COMMON.iter().chain(choices) {
             if choice.is_left_to_us(properties) {
@@ -93,7 +106,7 @@ impl ClientConfig {
         }
         // Details go to our own log, which decides what is said.
         inner.set_log_level(RDKafkaLogLevel::Info);
-        inner.create_native_config().map_err(refused)?;
+        inner.create_native_config().map_err(refusal_of)?;
         Ok(Self {
             inner,
             brokers: properties.brokers().to_owned(),
@@ -111,9 +124,23 @@ impl ClientConfig {
         self.inner.get(name)
     }
 
-    /// The brokers, for messages.
-    pub fn brokers(&self) -> &str {
-        &self.brokers
+    /// Makes a client and ends it at once, which tells what librdkafka refuses of properties together,
+    /// of files that they name, and of mechanisms that it was built without. No broker is asked.
+    ///
+    /// # Errors
+    /// [`KafkaError::Client`] with librdkafka's words.
+    pub fn try_out(&self, kind: ClientKind) -> Result<(), KafkaError> {
+        let mut inner = self.inner.clone();
+        for name in ADDRESSES {
+            inner.remove(name);
+        }
+        let kind = match kind {
+            ClientKind::Consumer => RDKafkaType::RD_KAFKA_CONSUMER,
+            ClientKind::Producer => RDKafkaType::RD_KAFKA_PRODUCER,
+        };
+        let native = inner.create_native_config().map_err(refusal_of)?;
+        let client = Client::new(&inner, native, kind, DefaultClientContext);
+        client.map(|_| ()).map_err(refusal_of)
     }
 
     pub(crate) fn inner(&self) -> &rdkafka::ClientConfig {
@@ -131,9 +158,11 @@ impl fmt::Debug for ClientConfig {
 }
 
 /// A refusal in words that do not repeat a secret; an unknown name gets the nearest known one.
-fn refused(error: BindingError) -> KafkaError {
-    let BindingError::ClientConfig(result, problem, name, _) = error else {
-        return KafkaError::Client(error.to_string());
+fn refusal_of(error: BindingError) -> KafkaError {
+    let (result, problem, name) = match error {
+        BindingError::ClientConfig(result, problem, name, _) => (result, problem, name),
+        BindingError::ClientCreation(words) => return KafkaError::Client(words),
+        other => return KafkaError::Client(other.to_string()),
     };
     let problem = match result {
         RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => {
@@ -198,6 +227,28 @@ mod tests {
         );
         let refused = refusal(&[("ssl.key.password\u{0}", "hunter2")]);
         assert!(!refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn trying_out_tells_what_only_a_client_finds() {
+        let tried = |kind, properties: &[(&str, &str)]| {
+            let config = ClientConfig::new(&with(properties), &[]).unwrap();
+            config.try_out(kind).map_err(|error| error.to_string())
+        };
+        let consumer = |properties: &[_]| tried(ClientKind::Consumer, properties).unwrap_err();
+        let next_generation = ("group.protocol", "consumer");
+        let said = consumer(&[next_generation, ("session.timeout.ms", "6000")]);
+        assert!(said.contains("session.timeout.ms"), "{said}");
+        let said = consumer(&[("max.poll.interval.ms", "1000")]);
+        assert!(said.contains("max.poll.interval.ms"), "{said}");
+        let (ssl, cipher) = (("security.protocol", "ssl"), ("ssl.cipher.suites", "none"));
+        let said = consumer(&[ssl, cipher]);
+        assert!(said.contains("ssl.cipher.suites"), "{said}");
+        let producer = |properties: &[_]| tried(ClientKind::Producer, properties);
+        let said = producer(&[("enable.idempotence", "true"), ("acks", "1")]).unwrap_err();
+        assert!(said.contains("acks"), "{said}");
+        assert_eq!(producer(&[]), Ok(()));
+        assert_eq!(tried(ClientKind::Consumer, &[next_generation]), Ok(()));
     }
 
     #[test]

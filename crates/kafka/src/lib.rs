@@ -8,33 +8,41 @@
 //! - [`Producer`]: records in bulk ([`Topic::produce`]), each with what it owes.
 //! - [`Trouble`]: what an error code asks of us. Decisions are made by codes, never by the words of a
 //!   message.
-//! - [`describe`]: whether brokers answer and topics exist.
+//! - [`ask`]: what brokers, topics and a group answer, what we are allowed, and why a broker cannot be
+//!   reached.
 //! - [`Cluster`]: a Kafka inside the process, for demonstrations and tests.
 
 mod cluster;
 mod config;
-mod describe;
 mod error;
+mod facts;
 mod group;
 mod log;
 mod native;
 mod notices;
+mod probe;
 mod producer;
 mod properties;
+mod refused;
+mod topic_name;
 mod trouble;
 mod waker;
 
 pub use cluster::Cluster;
-pub use config::{Choice, ClientConfig};
-pub use describe::{TopicStatus, describe};
+pub use config::{Choice, ClientConfig, ClientKind};
 pub use error::KafkaError;
+pub use facts::{
+    Asked, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
+};
 pub use group::{Begin, GroupClient, GroupEvents, Member};
 pub use native::{
     BURST_RECORDS_MAX, BulkMessage, Burst, BurstMessage, CommitAnswer, CommitQueue, Headers,
     NotTaken, PartitionQueue,
 };
 pub use notices::Notices;
+pub use probe::{BrokerTrouble, Findings, Question, TopicFindings, ask};
 pub use producer::{Deliveries, OutRecord, Producer, Topic, Undelivered};
 pub use properties::Properties;
+pub use topic_name::check_topic_name;
 pub use trouble::{ErrorCode, Trouble};
 pub use waker::{Waker, now};

@@ -92,10 +92,23 @@ impl FromIterator<(String, String)> for Properties {
 
 /// Whether a property's value must not be shown.
 pub(crate) fn is_secret(name: &str) -> bool {
-    ["password", "secret", "pem", "token", "oauthbearer.config"]
-        .iter()
-        .any(|part| name.contains(part))
+    SECRET.iter().any(|part| name.contains(part))
 }
+
+/// Parts of names whose values are secret, or may be: a command line and a Java client's settings may
+/// hold a password.
+const SECRET: [&str; 10] = [
+    "password",
+    "passphrase",
+    "secret",
+    "pem",
+    "token",
+    "private.key",
+    "oauthbearer.config",
+    "oauthbearer.extensions",
+    "kinit",
+    "jaas",
+];
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +134,27 @@ mod tests {
             shown.contains("localhost:1") && !shown.contains("hunter2"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn every_property_that_may_hold_a_secret_is_hidden() {
+        for name in [
+            "sasl.password",
+            "ssl.key.password",
+            "ssl.keystore.password",
+            "ssl.key.pem",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.client.credentials.client.secret",
+            "sasl.oauthbearer.config",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.oauthbearer.assertion.private.key.pem",
+            "sasl.kerberos.kinit.cmd",
+            "sasl.jaas.config",
+        ] {
+            let shown = format!("{:?}", Properties::of([(name, "hunter2")]));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        assert!(!is_secret("sasl.username") && !is_secret("ssl.ca.location"));
     }
 
     #[test]

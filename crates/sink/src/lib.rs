@@ -29,10 +29,10 @@ pub use encode::{ScoreEncoder, dead_letter_json, scores_to_record_batch};
 pub use error::SinkError;
 pub use fan_out::FanOut;
 pub use file::ParquetSink;
-pub use kafka::{KafkaSink, RecordWriter};
+pub use kafka::{KafkaFindings, KafkaSink, RecordWriter};
 pub use lines::LineSink;
 pub use memory::MemorySink;
-pub use open::{open, probe};
+pub use open::{check, open, probe};
 pub use settings::{
     Compression, FileSettings, Output, SinkKind, SinkSettings, SinksSettings, Topics,
 };

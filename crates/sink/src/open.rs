@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::SinkError;
 use crate::fan_out::FanOut;
 use crate::file::{self, ParquetSink};
-use crate::kafka::{self, KafkaSink};
+use crate::kafka::{self, KafkaFindings, KafkaSink};
 use crate::lines::LineSink;
 use crate::settings::{SinkKind, SinkSettings, SinksSettings};
 use crate::sink::Sink;
@@ -29,7 +29,7 @@ pub fn open(settings: &SinksSettings, around: &Surroundings) -> Result<Arc<dyn S
 }
 
 fn open_one(settings: &SinkSettings, around: &Surroundings) -> Result<Arc<dyn Sink>, SinkError> {
-    settings.validate()?;
+    check_one(settings, around)?;
     Ok(match settings.kind {
         SinkKind::Kafka => Arc::new(KafkaSink::open(settings, around)?),
         SinkKind::Parquet => Arc::new(ParquetSink::open(settings, around)?),
@@ -38,20 +38,36 @@ fn open_one(settings: &SinkSettings, around: &Surroundings) -> Result<Arc<dyn Si
     })
 }
 
-/// Whether the sinks of a configuration could write: topics are there, directories can be written.
-/// Nothing is left behind. Gives every problem found; none when all is well.
-pub fn probe(settings: &SinksSettings, around: &Surroundings, timeout: Duration) -> Vec<SinkError> {
-    let mut problems = Vec::new();
-    for one in &settings.0 {
-        if let Err(error) = one.validate() {
-            problems.push(error);
-            continue;
-        }
-        match (one.kind, &one.file) {
-            (SinkKind::Kafka, _) => problems.extend(kafka::probe(one, around, timeout)),
-            (_, Some(file)) => problems.extend(file::probe(&file.directory).err()),
-            (_, None) => {}
-        }
+/// Whether [`open`] would refuse the sinks of a configuration, as far as that can be told without a
+/// broker and without touching a directory. Gives a problem of each sink that has one.
+pub fn check(settings: &SinksSettings, around: &Surroundings) -> Vec<SinkError> {
+    let checked = settings.0.iter().map(|one| check_one(one, around));
+    checked.filter_map(Result::err).collect()
+}
+
+fn check_one(settings: &SinkSettings, around: &Surroundings) -> Result<(), SinkError> {
+    settings.validate()?;
+    match settings.kind {
+        SinkKind::Kafka => kafka::check(settings, around),
+        SinkKind::Parquet | SinkKind::Jsonl | SinkKind::Stdout => Ok(()),
     }
-    problems
+}
+
+/// Whether one sink could write: its directory can be written, or what the cluster says of its topics.
+/// Nothing is left behind but a directory that was missing.
+///
+/// # Errors
+/// [`SinkError::Settings`], [`SinkError::Kafka`] or [`SinkError::File`]. Brokers that do not answer,
+/// and topics that are missing, are no error but part of what is found.
+pub fn probe(
+    settings: &SinkSettings,
+    around: &Surroundings,
+    timeout: Duration,
+) -> Result<Option<KafkaFindings>, SinkError> {
+    check_one(settings, around)?;
+    match (settings.kind, &settings.file) {
+        (SinkKind::Kafka, _) => kafka::probe(settings, around, timeout).map(Some),
+        (_, Some(file)) => file::probe(&file.directory).map(|()| None),
+        (_, None) => Ok(None),
+    }
 }

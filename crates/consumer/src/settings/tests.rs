@@ -45,6 +45,29 @@ fn an_operators_property_wins_over_our_default() {
 }
 
 #[test]
+fn a_group_that_the_brokers_assign_gets_no_strategy_of_ours() {
+    let strategy = "partition.assignment.strategy";
+    let classic = settings(&[]).client_config().unwrap();
+    assert_eq!(classic.get(strategy), Some("cooperative-sticky"));
+    let next = settings(&[("group.protocol", "consumer")]);
+    assert_eq!(next.client_config().unwrap().get(strategy), None);
+    next.validate().unwrap();
+    // What the brokers decide there is refused before anything runs.
+    for property in ["session.timeout.ms", "heartbeat.interval.ms", strategy] {
+        let value = if property == strategy {
+            "range"
+        } else {
+            "6000"
+        };
+        let said = refusal(&settings(&[
+            ("group.protocol", "consumer"),
+            (property, value),
+        ]));
+        assert!(said.contains(property), "{said}");
+    }
+}
+
+#[test]
 fn refuses_what_would_commit_behind_our_back() {
     for name in [
         "enable.auto.commit",
@@ -74,6 +97,20 @@ fn refuses_settings_that_cannot_work() {
     let mut pattern = settings(&[]);
     pattern.topics = vec!["^pay.*".to_owned()];
     assert!(refusal(&pattern).contains("topics"));
+    for (topics, words) in [
+        (vec!["t", "t"], "twice"),
+        (vec!["a b"], "`a b` cannot be a topic name"),
+        (vec![".."], "`..` cannot be a topic name"),
+    ] {
+        let mut named = settings(&[]);
+        named.topics = topics.into_iter().map(str::to_owned).collect();
+        assert!(refusal(&named).contains(words), "{}", refusal(&named));
+    }
+    let together = settings(&[
+        ("max.poll.interval.ms", "30000"),
+        ("session.timeout.ms", "31000"),
+    ]);
+    assert!(refusal(&together).contains("max.poll.interval.ms"));
     let mut wide = settings(&[]);
     wide.batch_records_max = BATCH_RECORDS_MAX + 1;
     assert!(refusal(&wide).contains("batch_records_max"));

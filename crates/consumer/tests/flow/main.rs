@@ -372,11 +372,15 @@ fn waits_for_a_broker_that_is_absent_at_start_and_stops_when_told() {
 #[test]
 fn probe_tells_topics_from_absence() {
     let mock = mock();
-    let properties = settings(mock.brokers(), TOPIC, "g").properties;
-    let statuses = probe(&properties, &[TOPIC.to_owned()], Duration::from_secs(5)).unwrap();
-    assert_eq!(statuses[0].partitions, Some(4));
-    assert_eq!((statuses[0].leaderless, &statuses[0].problem), (0, &None));
-    let nobody = settings("127.0.0.1:1", TOPIC, "g").properties;
-    let error = probe(&nobody, &[TOPIC.to_owned()], Duration::from_millis(500)).unwrap_err();
-    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+    let found = probe(
+        &settings(mock.brokers(), TOPIC, "g"),
+        Duration::from_secs(5),
+    )
+    .unwrap();
+    let facts = found.topics[0].facts.as_ref().unwrap();
+    assert_eq!((facts.partitions, facts.leaderless), (4, 0));
+    let nobody = settings("127.0.0.1:1", TOPIC, "g");
+    let found = probe(&nobody, Duration::from_millis(500)).unwrap();
+    assert!(found.cluster.is_err());
+    assert_eq!(found.troubles[0].brokers, ["127.0.0.1:1"]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tillwatch_consumer::{ConsumerError, ConsumerSettings, probe};
+use tillwatch_consumer::{ConsumerError, ConsumerSettings, ErrorCode, probe};
 use tillwatch_testkit::broker::{committed, create_topic, produce};
 
 use crate::host::{Member, Treatment, owned, wait};
@@ -74,6 +74,7 @@ fn a_topic_that_never_appears_is_an_error_with_its_name() {
         panic!("{error}");
     };
     assert_eq!(topics, std::slice::from_ref(&topic));
-    let statuses = probe(&settings.properties, &[topic], Duration::from_secs(5)).unwrap();
-    assert_eq!(statuses[0].partitions, None);
+    let found = probe(&settings, Duration::from_secs(5)).unwrap();
+    let code = found.topics[0].facts.as_ref().unwrap_err().code;
+    assert_eq!(code, ErrorCode::UnknownTopicOrPartition);
 }

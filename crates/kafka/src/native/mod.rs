@@ -8,7 +8,10 @@
 )]
 
 mod burst;
+mod certificate;
 mod commits;
+mod described;
+mod inquirer;
 mod mock;
 mod names;
 mod partition;
@@ -18,6 +21,7 @@ mod watermarks;
 
 pub use burst::{BURST_RECORDS_MAX, Burst, BurstMessage, Headers};
 pub use commits::{CommitAnswer, CommitQueue};
+pub(crate) use inquirer::{Heard, Inquirer};
 pub(crate) use mock::lower_rebalance_delay;
 pub(crate) use names::property_names;
 pub use partition::PartitionQueue;

@@ -7,6 +7,7 @@ mod kept;
 mod letter;
 mod outbox;
 mod owed;
+mod probe;
 mod reduced_score;
 mod resender;
 mod state;
@@ -18,7 +19,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillwatch_kafka::{BulkMessage, OutRecord, TopicStatus, describe};
+use tillwatch_kafka::{BulkMessage, OutRecord};
 use tillwatch_records::{ScoreBatch, Ticket};
 
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 use letter::{Header, Note};
 use outbox::Outbox;
 use owed::{Group, What};
+pub use probe::KafkaFindings;
+pub(crate) use probe::{check, probe};
 pub use writer::RecordWriter;
 
 /// Scores that are encoded and handed over at once: enough to spread the fixed cost of a hand-over,
@@ -223,37 +226,5 @@ impl Lines {
                 payload,
             })
             .collect()
-    }
-}
-
-/// Problems of reaching the topics of `settings`.
-pub(crate) fn probe(
-    settings: &SinkSettings,
-    around: &Surroundings,
-    timeout: Duration,
-) -> Vec<SinkError> {
-    let names = settings.topics();
-    let written: Vec<String> = [
-        (Output::Scores, names.scores),
-        (Output::Alerts, names.alerts),
-        (Output::DeadLetters, names.dead_letters),
-    ]
-    .into_iter()
-    .filter(|(output, _)| settings.takes(*output))
-    .map(|(_, name)| name)
-    .collect();
-    let config = config::producer(&settings.properties, &around.properties);
-    let described = config.and_then(|config| describe(&config, &written, timeout));
-    let problem = |topic: TopicStatus| match (topic.partitions, topic.problem) {
-        (_, Some(problem)) => Some(SinkError::TopicRefused {
-            topic: topic.name,
-            problem,
-        }),
-        (None, None) => Some(SinkError::TopicMissing { topic: topic.name }),
-        (Some(_), None) => None,
-    };
-    match described {
-        Ok(topics) => topics.into_iter().filter_map(problem).collect(),
-        Err(error) => vec![error.into()],
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use tillwatch_kafka::{KafkaError, Properties};
+use tillwatch_kafka::Properties;
 use tillwatch_records::{RawBatch, Settled, TopicPartition};
 
 mod refused;
@@ -276,28 +276,71 @@ fn closing_frees_a_blocked_writer_and_dropping_fails_what_is_left() {
 }
 
 #[test]
-fn probing_names_what_is_missing() {
+fn probing_tells_of_each_topic_that_is_written() {
     let cluster = cluster();
     let around = Surroundings::default();
     let mut settings = settings(&cluster, &[]);
-    assert!(probe(&settings, &around, LONG).is_empty());
+    settings.outputs = vec![Output::Scores, Output::Alerts];
     settings.topics = Some(crate::Topics {
         alerts: "elsewhere".to_owned(),
         ..Default::default()
     });
-    let problems = probe(&settings, &around, LONG);
-    assert!(matches!(&problems[..], [SinkError::TopicMissing { topic }] if topic == "elsewhere"));
-    // Asking did not make it.
-    assert_eq!(probe(&settings, &around, LONG).len(), 1);
-    cluster.broker_down(1).unwrap();
-    let problems = probe(&settings, &around, Duration::from_millis(300));
-    assert!(
-        matches!(
-            &problems[..],
-            [SinkError::Kafka(KafkaError::Unreachable { .. })]
-        ),
-        "{problems:?}"
+    let probed = probe(&settings, &around, LONG).unwrap();
+    assert_eq!(probed.record_bytes_max, 2_000_000);
+    let found: Vec<_> = probed
+        .findings
+        .topics
+        .iter()
+        .map(|topic| topic.facts.is_ok())
+        .collect();
+    let asked: Vec<_> = probed
+        .topics
+        .iter()
+        .map(|(_, topic)| topic.as_str())
+        .collect();
+    assert_eq!(
+        (asked, found),
+        (vec!["tillwatch.scores", "elsewhere"], vec![true, false])
     );
+}
+
+#[test]
+fn what_would_only_fail_while_running_is_refused_before() {
+    let cluster = cluster();
+    let around = Surroundings::default();
+    let refused = |settings: &SinkSettings| check(settings, &around).unwrap_err().to_string();
+    check(&settings(&cluster, &[]), &around).unwrap();
+    for (properties, words) in [
+        (
+            vec![("queue.buffering.max.kbytes", "1000")],
+            "make it at least 1954",
+        ),
+        (vec![("acks", "1")], "acks"),
+        (vec![("acks", "0")], "`acks`"),
+        (vec![("transactional.id", "t")], "`transactional.id`"),
+        (
+            vec![
+                ("security.protocol", "ssl"),
+                ("ssl.ca.location", "/no/such"),
+            ],
+            "/no/such",
+        ),
+    ] {
+        let said = refused(&settings(&cluster, &properties));
+        assert!(said.contains(words), "{said}");
+    }
+    let mut named = settings(&cluster, &[]);
+    let topics = |alerts: &str| crate::Topics {
+        alerts: alerts.to_owned(),
+        ..Default::default()
+    };
+    named.topics = Some(topics("tillwatch.scores"));
+    assert!(refused(&named).contains("scores and alerts both go to topic `tillwatch.scores`"));
+    named.topics = Some(topics("a b"));
+    assert!(refused(&named).contains("`a b` cannot be a topic name"));
+    // What the sink does not take goes nowhere.
+    named.outputs = vec![Output::Scores];
+    check(&named, &around).unwrap();
 }
 
 #[test]

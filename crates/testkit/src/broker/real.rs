@@ -18,6 +18,8 @@ use crate::plain::PATIENCE;
 /// on drop.
 pub struct RealBroker {
     port: u16,
+    /// The port of the listener that asks who is there, if there is one.
+    guarded_port: Option<u16>,
     data: TempDir,
 }
 
@@ -39,12 +41,48 @@ impl RealBroker {
     /// # Errors
     /// [`RealBrokerError::Script`] names what is missing: Java 17, Maven, or the network.
     pub fn start() -> Result<Self, RealBrokerError> {
+        Self::start_on(free_port()?, None)
+    }
+
+    /// As [`RealBroker::start`], with a second listener for SASL (`PLAIN`, user `tillwatch`, password
+    /// `tillwatch-test`) whose user may do only what [`RealBroker::grant`] grants.
+    ///
+    /// # Errors
+    /// As for [`RealBroker::start`].
+    pub fn start_guarded() -> Result<Self, RealBrokerError> {
+        Self::start_on(free_port()?, Some(free_port()?))
+    }
+
+    fn start_on(port: u16, guarded_port: Option<u16>) -> Result<Self, RealBrokerError> {
         let broker = Self {
-            port: free_port()?,
+            port,
+            guarded_port,
             data: tempfile::tempdir()?,
         };
         broker.resume()?;
         Ok(broker)
+    }
+
+    /// `bootstrap.servers` of the listener that asks who is there; empty where there is none.
+    pub fn guarded_brokers(&self) -> String {
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        self.guarded_port.map_or_else(String::new, address)
+    }
+
+    /// Grants the guarded listener's user `operations` on `resources`, each written as an option of
+    /// `kafka-acls.sh`: `--topic=payments`, `--group=g`. Takes about 2 s.
+    ///
+    /// # Errors
+    /// What the tool says.
+    pub fn grant(&self, operations: &[&str], resources: &[&str]) -> Result<(), RealBrokerError> {
+        let user = ["acl", "--add", "--allow-principal", "User:tillwatch"];
+        let operations = operations.iter().flat_map(|name| ["--operation", name]);
+        let resources = resources
+            .iter()
+            .flat_map(|resource| resource.splitn(2, '='));
+        let arguments = user.into_iter().chain(operations).chain(resources);
+        let port = ("KAFKA_PORT", self.port.to_string());
+        script(arguments.map(OsStr::new), &[port])
     }
 
     /// `bootstrap.servers` for clients.
@@ -57,7 +95,7 @@ impl RealBroker {
     /// # Errors
     /// What the script says.
     pub fn stop(&self) -> Result<(), RealBrokerError> {
-        script([OsStr::new("stop"), self.data.path().as_os_str()])
+        script([OsStr::new("stop"), self.data.path().as_os_str()], &[])
     }
 
     /// Starts a stopped broker again with the same port and data.
@@ -66,11 +104,18 @@ impl RealBroker {
     /// What the script says.
     pub fn resume(&self) -> Result<(), RealBrokerError> {
         let port = self.port.to_string();
-        script([
-            OsStr::new("start"),
-            OsStr::new(&port),
-            self.data.path().as_os_str(),
-        ])
+        let guard = self.guarded_port.map(|port| {
+            let acl = ("KAFKA_ACL", "1".to_owned());
+            [("KAFKA_SASL_PORT", port.to_string()), acl]
+        });
+        script(
+            [
+                OsStr::new("start"),
+                OsStr::new(&port),
+                self.data.path().as_os_str(),
+            ],
+            guard.as_ref().map_or(&[], |guard| &guard[..]),
+        )
     }
 
     /// Lets the broker hang: it keeps its connections and answers nothing, until [`RealBroker::thaw`].
@@ -170,13 +215,17 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn script<const N: usize>(arguments: [&OsStr; N]) -> Result<(), RealBrokerError> {
+fn script<'a>(
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+    environment: &[(&str, String)],
+) -> Result<(), RealBrokerError> {
     let path = script_path();
     // The broker outlives the script and would keep its pipe open, so the output goes to a file.
     let log = tempfile::NamedTempFile::new()?;
     let status = Command::new("bash")
         .arg(&path)
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(std::process::Stdio::null())
         .stdout(log.reopen()?)
         .stderr(log.reopen()?)

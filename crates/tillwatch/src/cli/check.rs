@@ -9,7 +9,11 @@ use super::shared::ConfigArgs;
 pub struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Leave the broker alone: check files only
+    /// Stage to check, where the configuration has several; without it, all of them
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Check the configuration and the files that it names only: leave brokers, ports and
+    /// directories alone
     #[arg(long)]
     pub offline: bool,
     /// Say what each stage keeps and how each feature is read: row layout, windows, filters, what
@@ -20,7 +24,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub transactions_per_day: Vec<u32>,
-    /// How long to wait for the broker
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    /// How long to wait for all brokers together
+    #[arg(long, value_name = "DURATION", default_value = "4s")]
     pub timeout: DurationMs,
 }

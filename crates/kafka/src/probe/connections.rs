@@ -1,0 +1,383 @@
+//! Which brokers are connected, and why the others are not.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::facts::ClusterFacts;
+use crate::trouble::{ErrorCode, Trouble};
+
+/// Why connections to brokers did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerTrouble {
+    /// The brokers with this cause, as `host:port`; empty where the trouble is of the client as a whole.
+    pub brokers: Vec<String>,
+    /// Whether the cluster itself gave us one of these addresses, so that records go through it.
+    pub is_member: bool,
+    /// The kind of trouble, for decisions.
+    pub code: ErrorCode,
+    /// librdkafka's words.
+    pub words: String,
+}
+
+/// What the client has said of its connections so far.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    /// By `host:port`: the most telling error.
+    failures: BTreeMap<String, Failure>,
+    /// Troubles of the client as a whole, by their words.
+    general: BTreeMap<String, ErrorCode>,
+    /// By `host:port`: what is wrong with a certificate.
+    certificates: BTreeMap<String, String>,
+    /// The brokers that the client knows of, as it last said; `None` before it did.
+    known: Option<Vec<Known>>,
+    /// The client has tried every broker that it knows, in vain.
+    all_down: bool,
+}
+
+#[derive(Debug)]
+struct Failure {
+    code: ErrorCode,
+    words: String,
+}
+
+/// A broker in librdkafka's statistics.
+#[derive(Debug, Deserialize)]
+struct Known {
+    nodeid: i32,
+    /// `host:port`.
+    nodename: String,
+    state: String,
+    /// `configured` for a bootstrap address, `learned` from the cluster; `logical` ones are no brokers.
+    source: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Statistics {
+    brokers: BTreeMap<String, Known>,
+}
+
+/// Brokers and causes that are remembered: more addresses than anybody writes down, or has brokers.
+const CAUSES_MAX: usize = 1_024;
+
+impl BrokerTrouble {
+    /// What to look at, by the kind of trouble.
+    pub fn advice(&self) -> &'static str {
+        match self.code {
+            ErrorCode::SSL => {
+                "the certificate must be in date, name the host and come from an authority in \
+                 ssl.ca.location; where the broker asks for one of ours, set ssl.certificate.location \
+                 and ssl.key.location"
+            }
+            ErrorCode::Resolve => {
+                "no such host, or no name server answers; check the name in bootstrap.servers, and for \
+                 addresses that the cluster gives the brokers' advertised.listeners"
+            }
+            code if Trouble::of(code) == Trouble::Authentication => {
+                "check sasl.mechanism, sasl.username and sasl.password, and that the listener takes \
+                 this mechanism"
+            }
+            code if Trouble::of(code) == Trouble::Fatal => {
+                "grant what it names to this user; a writer that never repeats a record needs WRITE on \
+                 its topics, before Kafka 2.8 also IDEMPOTENT_WRITE on the cluster"
+            }
+            _ => {
+                "check the address and the network; a listener of another security.protocol closes the \
+                 connection, as does one that asks for a certificate of ours (ssl.certificate.location, \
+                 ssl.key.location)"
+            }
+        }
+    }
+}
+
+impl Connections {
+    /// Notes an error event. Its words begin with the broker's name where it is of a broker.
+    pub(super) fn note_trouble(&mut self, code: ErrorCode, reason: &str) {
+        if Trouble::of(code) == Trouble::BrokersDown {
+            self.all_down = true;
+            return;
+        }
+        let (broker, words) = split(reason);
+        let words = without_duration(words).to_owned();
+        let Some(broker) = broker else {
+            if self.general.len() < CAUSES_MAX {
+                self.general.insert(words, code);
+            }
+            return;
+        };
+        let known = self.failures.get(broker);
+        // What follows a refusal (the connection was closed) says less than the refusal.
+        let is_news = known.is_none_or(|known| is_refusal(code) || !is_refusal(known.code));
+        if is_news && (known.is_some() || self.failures.len() < CAUSES_MAX) {
+            self.failures
+                .insert(broker.to_owned(), Failure { code, words });
+        }
+    }
+
+    /// Notes a log line: what was found wrong with a certificate comes that way, and that a connection
+    /// was closed or took too long.
+    pub(super) fn note_log(&mut self, facility: &str, line: &str) {
+        let line = line.split_once("]: ").map_or(line, |(_, rest)| rest);
+        match facility {
+            // An error event with the same words and a code of its own may follow.
+            "FAIL" => return self.note_trouble(ErrorCode::BrokerTransportFailure, line),
+            "SSLCERTVRFY" => {}
+            _ => return,
+        }
+        let (Some(broker), words) = split(line) else {
+            return;
+        };
+        let words = words.replace(" verification callback failed", "");
+        if self.certificates.len() < CAUSES_MAX {
+            self.certificates.insert(broker.to_owned(), words);
+        }
+    }
+
+    /// Notes which brokers are connected. What cannot be read is left out, and the deadline decides.
+    pub(super) fn note_statistics(&mut self, json: &[u8]) {
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(json) else {
+            return;
+        };
+        let brokers = statistics.brokers.into_values();
+        let known: Vec<Known> = brokers
+            .filter(|broker| broker.source == "configured" || broker.source == "learned")
+            .collect();
+        for broker in known.iter().filter(|broker| broker.is_up()) {
+            self.failures.remove(&broker.nodename);
+            self.certificates.remove(&broker.nodename);
+        }
+        self.known = Some(known);
+    }
+
+    /// Whether every broker that we know refuses who we are, or is refused by us: waiting does not mend that.
+    pub(super) fn are_hopeless(&self) -> bool {
+        self.all_down
+            && !self.failures.is_empty()
+            && self
+                .failures
+                .values()
+                .all(|failure| is_refusal(failure.code))
+            && self.known.as_ref().is_some_and(|known| {
+                known
+                    .iter()
+                    .all(|broker| self.failures.contains_key(&broker.nodename))
+            })
+    }
+
+    /// A broker of the cluster that is connected.
+    pub(super) fn connected(&self) -> Option<i32> {
+        let known = self.known.as_ref()?;
+        let connected = known
+            .iter()
+            .find(|broker| broker.is_up() && broker.nodeid >= 0);
+        connected.map(|broker| broker.nodeid)
+    }
+
+    /// Whether each broker is connected or has a cause why not.
+    pub(super) fn are_settled(&self, cluster: &ClusterFacts) -> bool {
+        let Some(known) = &self.known else {
+            return false;
+        };
+        let is_settled =
+            |broker: &Known| broker.is_up() || self.failures.contains_key(&broker.nodename);
+        let is_known = |id: i32| known.iter().any(|broker| broker.nodeid == id);
+        known.iter().all(is_settled) && cluster.nodes.iter().all(|node| is_known(node.id))
+    }
+
+    /// The troubles, brokers with the same cause together.
+    pub(super) fn troubles(self, cluster: Option<&ClusterFacts>) -> Vec<BrokerTrouble> {
+        let is_member = |broker: &str| {
+            cluster.is_some_and(|cluster| cluster.nodes.iter().any(|node| node.address == broker))
+        };
+        let mut troubles: Vec<BrokerTrouble> = Vec::new();
+        for (broker, Failure { code, words }) in self.failures {
+            let words = match self.certificates.get(&broker) {
+                Some(fault) => format!("{words}: {fault}"),
+                None => words,
+            };
+            let same = troubles.iter_mut().find(|known| known.words == words);
+            match same {
+                Some(known) => {
+                    known.is_member |= is_member(&broker);
+                    known.brokers.push(broker);
+                }
+                None => troubles.push(BrokerTrouble {
+                    is_member: is_member(&broker),
+                    brokers: vec![broker],
+                    code,
+                    words,
+                }),
+            }
+        }
+        let general = self.general.into_iter().map(|(words, code)| BrokerTrouble {
+            brokers: Vec::new(),
+            is_member: false,
+            code,
+            words,
+        });
+        troubles.extend(general);
+        troubles
+    }
+}
+
+impl Known {
+    fn is_up(&self) -> bool {
+        self.state == "UP"
+    }
+}
+
+/// Whether one side refused the other, rather than was not there.
+fn is_refusal(code: ErrorCode) -> bool {
+    Trouble::of(code) == Trouble::Authentication
+}
+
+/// (`host:port` of the broker, words) of `[protocol://]host:port/id: words`; no broker where the text
+/// does not begin with one.
+fn split(reason: &str) -> (Option<&str>, &str) {
+    let Some((name, words)) = reason.split_once(": ") else {
+        return (None, reason);
+    };
+    let address = name.split_once("://").map_or(name, |(_, address)| address);
+    match address.rsplit_once('/') {
+        Some((broker, _)) if broker.contains(':') && !broker.contains(' ') => (Some(broker), words),
+        _ => (None, reason),
+    }
+}
+
+/// `words` without `(after 3ms in state …)`, which differs each time.
+fn without_duration(words: &str) -> &str {
+    words.rfind(" (after ").map_or(words, |end| &words[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Node;
+
+    const REFUSED: &str = "Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
+
+    fn cluster(addresses: &[&str]) -> ClusterFacts {
+        let nodes = addresses.iter().zip(1..).map(|(address, id)| Node {
+            id,
+            address: (*address).to_owned(),
+        });
+        ClusterFacts {
+            id: "c".to_owned(),
+            nodes: nodes.collect(),
+        }
+    }
+
+    fn statistics(brokers: &[(&str, i32, &str)]) -> String {
+        let brokers = brokers.iter().map(|(name, id, state)| {
+            let id = format!(r#""{name}/{id}":{{"nodeid":{id},"nodename":"{name}""#);
+            format!(r#"{id},"state":"{state}","source":"learned"}}"#)
+        });
+        format!(
+            "{{\"brokers\":{{{}}}}}",
+            brokers.collect::<Vec<_>>().join(",")
+        )
+    }
+
+    #[test]
+    fn the_same_cause_is_said_once_with_its_brokers() {
+        let mut connections = Connections::default();
+        for (broker, after) in [
+            ("a:1/bootstrap", "0ms"),
+            ("ssl://b:1/2", "7ms"),
+            ("a:1/bootstrap", "9ms"),
+        ] {
+            let reason = format!("{broker}: {REFUSED} (after {after} in state CONNECT)");
+            connections.note_trouble(ErrorCode::BrokerTransportFailure, &reason);
+        }
+        connections.note_trouble(ErrorCode::AllBrokersDown, "2/2 brokers are down");
+        let troubles = connections.troubles(Some(&cluster(&["b:1"])));
+        assert_eq!(troubles.len(), 1, "{troubles:?}");
+        assert_eq!(troubles[0].brokers, ["a:1", "b:1"]);
+        assert_eq!(troubles[0].words, REFUSED);
+        assert!(troubles[0].is_member);
+    }
+
+    #[test]
+    fn a_refusal_is_not_hidden_by_what_follows_it() {
+        let mut connections = Connections::default();
+        connections.note_trouble(ErrorCode::BrokerTransportFailure, "a:1/1: Disconnected");
+        connections.note_trouble(ErrorCode::SSL, "a:1/1: SSL handshake failed: verify failed");
+        connections.note_trouble(ErrorCode::BrokerTransportFailure, "a:1/1: Disconnected");
+        connections.note_log(
+            "SSLCERTVRFY",
+            "[thrd:ssl://a:1/1]: ssl://a:1/1: Certificate (subject=/CN=x, issuer=/CN=y) verification \
+             callback failed: it has expired",
+        );
+        let troubles = connections.troubles(None);
+        assert_eq!(
+            troubles[0].words,
+            "SSL handshake failed: verify failed: Certificate (subject=/CN=x, issuer=/CN=y): it has expired"
+        );
+    }
+
+    #[test]
+    fn a_closed_connection_is_told_by_the_log_alone() {
+        let mut connections = Connections::default();
+        let line =
+            "[thrd:a:1/1]: a:1/1: Disconnected: connection reset by peer (after 0ms in state X)";
+        connections.note_log("FAIL", line);
+        connections.note_log("CONFWARN", "[thrd:a:1/1]: a:1/1: something else");
+        let troubles = connections.troubles(None);
+        assert_eq!(troubles.len(), 1, "{troubles:?}");
+        assert_eq!(troubles[0].words, "Disconnected: connection reset by peer");
+    }
+
+    #[test]
+    fn waiting_ends_when_every_broker_is_connected_or_has_its_cause() {
+        let mut connections = Connections::default();
+        let two = cluster(&["a:1", "b:1"]);
+        assert!(!connections.are_settled(&two));
+        connections.note_statistics(statistics(&[("a:1", 1, "UP")]).as_bytes());
+        assert!(
+            !connections.are_settled(&two),
+            "the second is not even known"
+        );
+        let one_down = statistics(&[("a:1", 1, "UP"), ("b:1", 2, "TRY_CONNECT")]);
+        connections.note_statistics(one_down.as_bytes());
+        assert!(!connections.are_settled(&two));
+        connections.note_trouble(
+            ErrorCode::BrokerTransportFailure,
+            &format!("b:1/2: {REFUSED}"),
+        );
+        assert!(connections.are_settled(&two));
+        // One that came up after all is no trouble.
+        let up = statistics(&[("a:1", 1, "UP"), ("b:1", 2, "UP")]);
+        connections.note_statistics(up.as_bytes());
+        assert!(connections.are_settled(&two));
+        assert!(connections.troubles(Some(&two)).is_empty());
+    }
+
+    #[test]
+    fn only_a_refusal_by_all_ends_the_wait_for_an_answer() {
+        let down = statistics(&[("a:1", -1, "TRY_CONNECT")]);
+        for (code, hopeless) in [
+            (ErrorCode::BrokerTransportFailure, false),
+            (ErrorCode::Authentication, true),
+            (ErrorCode::SSL, true),
+        ] {
+            let mut connections = Connections::default();
+            connections.note_statistics(down.as_bytes());
+            connections.note_trouble(code, "a:1/bootstrap: no");
+            assert!(!connections.are_hopeless(), "not all were tried");
+            connections.note_trouble(ErrorCode::AllBrokersDown, "1/1 brokers are down");
+            assert_eq!(connections.are_hopeless(), hopeless, "{code}");
+        }
+    }
+
+    #[test]
+    fn trouble_without_a_broker_is_kept_whole() {
+        let mut connections = Connections::default();
+        let words = "Failed to acquire PID: Broker: Cluster authorization failed";
+        connections.note_trouble(ErrorCode::Fatal, words);
+        let troubles = connections.troubles(None);
+        assert!(
+            troubles[0].brokers.is_empty() && troubles[0].words == words,
+            "{troubles:?}"
+        );
+    }
+}

@@ -1,0 +1,344 @@
+//! `check` tells what `run` would meet.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use tillwatch_testkit::broker::Mock;
+
+use crate::read;
+use crate::support::{Instance, PATIENCE, Setup, succeed, tillwatch};
+
+/// A broker with every topic of `topic`'s set-up, and the set-up.
+fn served(topic: &str) -> (Mock, Setup) {
+    let names = Setup::new("", topic, 2).topics();
+    let topics: Vec<(&str, i32)> = names.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+    let mock = Mock::start(1, &topics).expect("a broker");
+    let setup = Setup::new(mock.brokers(), topic, 2);
+    (mock, setup)
+}
+
+fn check(config: &Path, args: &[&str]) -> Output {
+    checked(config, args).output().expect("it runs")
+}
+
+fn checked(config: &Path, args: &[&str]) -> Command {
+    let mut command = tillwatch();
+    command.arg("check").args(args).arg("--config").arg(config);
+    command
+}
+
+fn said(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    String::from_utf8_lossy(&[&out[..], err].concat()).into_owned()
+}
+
+/// The configuration of `setup` with `from` replaced by `to`.
+fn changed(setup: &Setup, name: &str, from: &str, to: &str) -> PathBuf {
+    let path = setup.config(name, "");
+    let text = read(&path);
+    assert!(text.contains(from), "{from}");
+    std::fs::write(&path, text.replacen(from, to, 1)).expect("it can be written");
+    path
+}
+
+/// Runs until the end, which comes at once: nothing of this can start.
+fn run(config: &Path) -> Output {
+    let mut child = tillwatch()
+        .arg("run")
+        .arg("--config")
+        .arg(config)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let started = Instant::now();
+    while child.try_wait().expect("it can be waited for").is_none() {
+        if started.elapsed() > PATIENCE {
+            // Its output says why it runs.
+            child.kill().expect("it can be killed");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().expect("it has ended")
+}
+
+#[test]
+fn check_explains_the_plan_of_every_stage() {
+    let checked = tillwatch()
+        .args(["check", "--offline", "--explain-plan"])
+        .args(["--transactions-per-day", "20,2000"])
+        .args(["--config", "examples/handbook/tillwatch.toml"])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{said}");
+    let count = |start: &str| said.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(count("stage "), 2, "{said}");
+    assert!(count("row ") > 2 && count("window ") > 2, "{said}");
+    assert!(said.lines().any(|line| line.starts_with("feature ")
+        && line.contains("customer_id_avg_amount_7day_window")
+        && line.contains("mean of amount_minor of transactions")));
+    for rate in ["at 20 transactions per day", "at 2000 transactions per day"] {
+        assert_eq!(said.matches(rate).count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn check_names_an_absent_broker_in_time_and_passes_offline() {
+    let setup = Setup::new("127.0.0.1:1", "absent", 1);
+    let config = setup.config("tillwatch.toml", "");
+    let started = Instant::now();
+    let output = check(&config, &["--timeout", "1s"]);
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(output.status.code(), Some(3));
+    let said = said(&output);
+    // Source and sink meet the same cause, which is said once.
+    let causes: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("Connection refused"))
+        .collect();
+    assert_eq!(causes.len(), 1, "{said}");
+    assert!(
+        causes[0].contains("[consumer], [sink]: broker 127.0.0.1:1"),
+        "{said}"
+    );
+    succeed(&mut checked(&config, &["--offline"]));
+}
+
+#[test]
+fn what_check_passes_run_starts() {
+    let (_mock, setup) = served("passes");
+    let config = setup.config("tillwatch.toml", "");
+    let output = succeed(&mut checked(&config, &[]));
+    let said = said(&output);
+    for words in [
+        "topic passes: 2 partitions",
+        "topic passes.scores: scores can be written",
+        "topic passes.dead-letters: dead_letters can be written",
+        "/metrics can be served on 127.0.0.1:0",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let instance = Instance::start(&config);
+    instance.wait_until_ready();
+    assert!(instance.stop().0.success());
+}
+
+#[test]
+fn what_run_refuses_check_refuses_with_the_same_words() {
+    let (_mock, setup) = served("agree");
+    let consumer = "\"heartbeat.interval.ms\" = 500";
+    let sink = "kind = \"kafka\"\n";
+    let properties = |more: &str| format!("{sink}properties = {{ {more} }}\n");
+    let cases = [
+        (
+            consumer,
+            "\"group.protocol\" = \"consumer\"".to_owned(),
+            "session.timeout.ms",
+        ),
+        (
+            consumer,
+            "\"max.poll.interval.ms\" = 1000".to_owned(),
+            "max.poll.interval.ms",
+        ),
+        (
+            consumer,
+            "\"enable.auto.commit\" = true".to_owned(),
+            "enable.auto.commit",
+        ),
+        (
+            consumer,
+            "\"fetch.wait.max\" = 1".to_owned(),
+            "fetch.wait.max.ms",
+        ),
+        (
+            consumer,
+            "\"security.protocol\" = \"sasl_ssl\"".to_owned(),
+            "sasl.mechanism",
+        ),
+        (
+            consumer,
+            "\"ssl.ca.location\" = \"/no/ca\"\n\"security.protocol\" = \"ssl\"".to_owned(),
+            "/no/ca",
+        ),
+        (
+            "topics = [\"agree\"]",
+            "topics = [\"^agree\"]".to_owned(),
+            "patterns",
+        ),
+        (
+            "topics = [\"agree\"]",
+            "topics = [\"agree.scores\"]".to_owned(),
+            "which [consumer] topics reads",
+        ),
+        (
+            "alerts = \"agree.alerts\"",
+            "alerts = \"agree.scores\"".to_owned(),
+            "no reader can tell them apart",
+        ),
+        (
+            "alerts = \"agree.alerts\"",
+            "alerts = \"a b\"".to_owned(),
+            "cannot be a topic name",
+        ),
+        (
+            sink,
+            properties("\"transactional.id\" = \"t\""),
+            "transactional.id",
+        ),
+        (sink, properties("acks = 1"), "acks"),
+        (
+            sink,
+            properties("\"queue.buffering.max.kbytes\" = 100"),
+            "queue.buffering.max.kbytes",
+        ),
+        (
+            sink,
+            properties("\"delivery.report.only.error\" = true"),
+            "delivery.report.only.error",
+        ),
+        (
+            sink,
+            properties("\"sasl.oauthbearer.method\" = \"oidc\""),
+            "OIDC",
+        ),
+        (
+            "format = \"json\"",
+            "level = \"tillwatch_sinc=debug\"".to_owned(),
+            "`tillwatch_sink`?",
+        ),
+    ];
+    for (from, to, words) in cases {
+        let config = changed(&setup, "wrong.toml", from, &to);
+        let offline = check(&config, &["--offline"]);
+        assert_eq!(offline.status.code(), Some(3), "{to}: {}", said(&offline));
+        assert!(said(&offline).contains(words), "{to}: {}", said(&offline));
+        let ran = run(&config);
+        assert_eq!(ran.status.code(), Some(3), "{to}: {}", said(&ran));
+        assert!(said(&ran).contains(words), "{to}: {}", said(&ran));
+    }
+}
+
+#[test]
+fn what_the_machine_lacks_is_found_by_both() {
+    let (_mock, setup) = served("machine");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let occupied = setup.directory.path().join("a-file");
+    std::fs::write(&occupied, "").expect("it can be written");
+    let files = format!(
+        "kind = \"jsonl\"\nfile = {{ directory = \"{}\" }}\n",
+        occupied.display()
+    );
+    let text = read(&setup.config("tillwatch.toml", ""));
+    let topics = text
+        .lines()
+        .find(|line| line.starts_with("topics = {"))
+        .expect("its topics");
+    for (from, to, words) in [
+        ("127.0.0.1:0", address.as_str(), address.as_str()),
+        (
+            "[sink]",
+            "audit = \"/no/such/audit.jsonl\"\n[sink]",
+            "audit",
+        ),
+        (&format!("kind = \"kafka\"\n{topics}\n"), &files, "a-file"),
+    ] {
+        let config = changed(&setup, "wrong.toml", from, to);
+        let found = check(&config, &[]);
+        assert_eq!(found.status.code(), Some(3), "{to}: {}", said(&found));
+        assert!(said(&found).contains(words), "{to}: {}", said(&found));
+        let ran = run(&config);
+        assert!(!ran.status.success(), "{to}: {}", said(&ran));
+        assert!(said(&ran).contains(words), "{to}: {}", said(&ran));
+        // It is of this machine, not of the configuration.
+        succeed(&mut checked(&config, &["--offline"]));
+    }
+}
+
+#[test]
+fn topics_that_are_missing_or_unequal_are_named() {
+    let (mock, setup) = served("topics");
+    let config = changed(
+        &setup,
+        "more.toml",
+        "topics = [\"topics\"]",
+        "topics = [\"topics\", \"more\"]",
+    );
+    let found = said(&check(&config, &[]));
+    assert!(
+        found.contains("topic more does not exist; create it"),
+        "{found}"
+    );
+    mock.create_topic("more", 3).expect("it can be created");
+    let found = said(&check(&config, &[]));
+    assert!(found.contains("topics has 2, more has 3"), "{found}");
+    let config = changed(&setup, "out.toml", "topics.alerts", "elsewhere");
+    let found = said(&check(&config, &[]));
+    assert!(
+        found.contains("topic elsewhere does not exist; create it, or name"),
+        "{found}"
+    );
+}
+
+#[test]
+fn one_stage_of_several_is_asked_for_as_run_does() {
+    let example = Path::new("examples/handbook/tillwatch.toml");
+    let found = said(&succeed(&mut checked(example, &["--offline"])));
+    assert!(found.contains("--stage (terminal, customer)"), "{found}");
+    let found = said(&succeed(&mut checked(
+        example,
+        &["--offline", "--stage", "terminal"],
+    )));
+    assert!(!found.contains("--stage ("), "{found}");
+    let wrong = check(example, &["--offline", "--stage", "terminals"]);
+    assert_eq!(wrong.status.code(), Some(3));
+    assert!(
+        said(&wrong).contains("did you mean `terminal`?"),
+        "{}",
+        said(&wrong)
+    );
+}
+
+#[test]
+fn the_environment_of_others_is_no_business_of_ours_and_no_password_is_shown() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let setup = Setup::new("127.0.0.1:1", "secret", 1);
+    let config = setup.config("tillwatch.toml", "");
+    let broken = OsStr::from_bytes(b"hunter\xff");
+    succeed(
+        checked(&config, &["--offline"])
+            .env("LS_COLORS", broken)
+            .env(broken, "x"),
+    );
+    let ours = checked(&config, &["--offline"])
+        .env("TILLWATCH__KAFKA__SASL_PASSWORD", broken)
+        .output()
+        .expect("it runs");
+    assert_eq!(ours.status.code(), Some(3));
+    assert!(
+        said(&ours).contains("TILLWATCH__KAFKA__SASL_PASSWORD is not UTF-8"),
+        "{}",
+        said(&ours)
+    );
+    assert!(!said(&ours).contains("hunter"), "{}", said(&ours));
+    let line = "\"session.timeout.ms\" = 6000";
+    for secret in [
+        "\"sasl.password\" = hunter2",
+        "\"sasl.password\" = [\"hunter2\"]",
+    ] {
+        let config = changed(&setup, "wrong.toml", line, secret);
+        for output in [check(&config, &["--offline"]), run(&config)] {
+            assert_eq!(output.status.code(), Some(3));
+            assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+        }
+    }
+}
