@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::host::LaneHost;
 use crate::inlet::Inlet;
 
-/// Gives `inlets` up in order: closed → drained → last call → last commit → revoked. `drain` waits until
-/// what was taken is settled, for as long as it may; `commit` commits what is; `forget` takes the partition
-/// out of everything that knows it.
+/// Gives `inlets` up in order: closed → leaving → drained → last call → last commit → revoked. `drain`
+/// waits until what was taken is settled, for as long as it may; `commit` commits what is; `forget` takes
+/// the partition out of everything that knows it.
 pub(crate) fn release(
     inlets: &[Arc<Inlet>],
     host: &dyn LaneHost,
@@ -16,6 +16,7 @@ pub(crate) fn release(
     mut forget: impl FnMut(&Arc<Inlet>),
 ) {
     inlets.iter().for_each(|inlet| inlet.close());
+    host.leaving(inlets);
     drain();
     inlets.iter().for_each(|inlet| host.last_call(inlet));
     let unsettled = inlets.iter().filter(|inlet| !inlet.is_settled()).count();

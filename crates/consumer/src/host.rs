@@ -11,8 +11,8 @@ use crate::position::Position;
 ///
 /// Every method runs on the poll thread and must not block: heartbeats go on without it, but every
 /// partition's records wait. In order, per lane: `assigned` once; `located` at most once for each source, if
-/// that was answered [`Position::NotYet`]; `ready` any number of times; then either `last_call` and `revoked`
-/// once, or `lost` once. A partition that comes back gets a new [`Inlet`].
+/// that was answered [`Position::NotYet`]; `ready` any number of times; then either `leaving`, `last_call` and
+/// `revoked` once, or `lost` once. A partition that comes back gets a new [`Inlet`].
 pub trait LaneHost: Send + Sync {
     /// `inlet`'s partitions are ours from now on. No record of them was handed out yet. The answer says where
     /// to read from; after [`Position::NotYet`] any thread says so by [`Inlet::begin`].
@@ -25,6 +25,10 @@ pub trait LaneHost: Send + Sync {
     /// Records wait in `inlet` and nobody was told yet: schedule the lane, which calls
     /// [`Inlet::take`] until it gives `None`. Not called again before that `None`.
     fn ready(&self, inlet: &Arc<Inlet>);
+
+    /// Partitions are about to leave together, and nothing more is handed out of theirs. From here on the
+    /// drain timeout runs: whatever holds outputs back until more come is to let them go.
+    fn leaving(&self, _inlets: &[Arc<Inlet>]) {}
 
     /// The partition is about to leave: nothing more is handed out, and everything taken was settled, or
     /// the drain timeout passed. Whatever is to be written of it is written here; a ticket that is dropped

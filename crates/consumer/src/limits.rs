@@ -30,7 +30,9 @@ impl Limits {
             batch_records_max: settings.batch_records_max,
             pending_records_max: settings.lane_queue_records_max,
             pending_bytes_max: settings.lane_queue_bytes(),
-            unsettled_records_max: settings.lane_unsettled_records_max,
+            unsettled_records_max: settings
+                .lane_unsettled_records_max
+                .saturating_add(settings.outputs_hold_records_max),
             merge_wait: settings.merge_wait.as_std(),
             merge_unread_wait: settings.merge_unread_wait.as_std(),
             commits_begin: settings.start == Start::Latest,

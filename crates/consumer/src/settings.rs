@@ -30,9 +30,15 @@ pub struct ConsumerSettings {
     /// Bytes of one partition that may wait for its lane before reading from it pauses.
     #[serde(default = "default_lane_queue_bytes_max")]
     pub lane_queue_bytes_max: ByteSize,
-    /// Records of one partition that may be taken and not yet acknowledged before reading pauses.
+    /// Records of one partition that may be taken and not yet acknowledged before reading pauses, besides
+    /// those that the outputs hold by themselves.
     #[serde(default = "default_lane_unsettled_records_max")]
     pub lane_unsettled_records_max: usize,
+    /// Records that the outputs may hold unacknowledged until more come, as a file does that is not complete.
+    /// No setting: whoever knows the outputs says so. Reading does not pause for these, or it would wait for
+    /// an acknowledgement that waits for more records.
+    #[serde(skip)]
+    pub outputs_hold_records_max: usize,
     /// How often offsets are committed. A crash repeats at most this much work.
     #[serde(default = "default_commit_interval")]
     pub commit_interval: DurationMs,
@@ -168,6 +174,7 @@ impl ConsumerSettings {
             lane_queue_records_max: default_lane_queue_records_max(),
             lane_queue_bytes_max: default_lane_queue_bytes_max(),
             lane_unsettled_records_max: default_lane_unsettled_records_max(),
+            outputs_hold_records_max: 0,
             commit_interval: default_commit_interval(),
             drain_timeout: default_drain_timeout(),
             merge_wait: default_merge_wait(),

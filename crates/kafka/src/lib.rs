@@ -20,6 +20,7 @@ mod group;
 mod log;
 mod native;
 mod notices;
+mod paths;
 mod probe;
 mod producer;
 mod properties;

@@ -45,6 +45,17 @@ impl Sink for FanOut {
         self.each(|sink| sink.flush(timeout))
     }
 
+    fn settle_soon(&self) {
+        self.sinks.iter().for_each(|sink| sink.settle_soon());
+    }
+
+    /// The most that one of them may hold: each holds the last records, so what the others hold is among
+    /// these.
+    fn holds_records_max(&self) -> usize {
+        let each = self.sinks.iter().map(|sink| sink.holds_records_max());
+        each.max().unwrap_or(0)
+    }
+
     fn close(&self) {
         self.sinks.iter().for_each(|sink| sink.close());
     }

@@ -74,6 +74,10 @@ impl Sink for LineSink {
         self.worker.flush(timeout)
     }
 
+    fn settle_soon(&self) {
+        self.worker.settle_soon();
+    }
+
     fn close(&self) {
         self.worker.close();
     }

@@ -1,7 +1,7 @@
 //! The `[sink]` table of the configuration.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, de};
@@ -83,14 +83,16 @@ pub struct Topics {
 pub struct FileSettings {
     /// Directory; made when missing. One running process writes to it.
     pub directory: PathBuf,
-    /// Rows after which a new file is begun. Default: 1,000,000.
+    /// Rows after which a new file is begun; at most [`FileSettings::ROTATE_RECORDS_MAX`] for Parquet.
+    /// Default: 1,000,000.
     #[serde(default = "FileSettings::default_rotate_records")]
     pub rotate_records: u64,
     /// Bytes after which a new file is begun. Default: `256MiB`.
     #[serde(default = "FileSettings::default_rotate_bytes")]
     pub rotate_bytes: ByteSize,
-    /// Age at which a Parquet file is completed. Default: `30s`: offsets of its rows are committed
-    /// only then, and as much is scored again after a crash. Not used by JSON lines.
+    /// Age at which a Parquet file is completed. Default: `30s`. Offsets of its rows are committed when it
+    /// is complete, and as much is scored again after a crash; a burst that is over is completed before its
+    /// age. Not used by JSON lines.
     #[serde(default = "FileSettings::default_rotate_age")]
     pub rotate_age: DurationMs,
     /// Compression of Parquet pages: `zstd` (default), `snappy` or `none`. Not used by JSON lines.
@@ -109,6 +111,19 @@ pub enum Compression {
     Snappy,
     /// None.
     None,
+}
+
+impl SinksSettings {
+    /// Makes every file and directory that they name start at `directory`, unless it is written from the root
+    /// on.
+    pub fn start_paths_at(&mut self, directory: &Path) {
+        for sink in &mut self.0 {
+            sink.properties.start_paths_at(directory);
+            if let Some(file) = &mut sink.file {
+                file.directory = directory.join(&file.directory);
+            }
+        }
+    }
 }
 
 impl SinkSettings {
@@ -177,6 +192,13 @@ impl SinkSettings {
             Some(file) if file.rotate_age.as_ms() <= 0 => {
                 Err(self.wrong("`rotate_age` must be above 0"))
             }
+            Some(file)
+                if self.kind == SinkKind::Parquet
+                    && file.rotate_records > FileSettings::ROTATE_RECORDS_MAX =>
+            {
+                let most = FileSettings::ROTATE_RECORDS_MAX;
+                Err(self.wrong(&format!("`rotate_records` must be at most {most}")))
+            }
             _ => Ok(()),
         }
     }
@@ -234,6 +256,10 @@ impl Default for Topics {
 }
 
 impl FileSettings {
+    /// Rows of a Parquet file: none of them is committed before all are written, so as many are scored again
+    /// after a crash, and 8 bytes of each are held until then.
+    pub const ROTATE_RECORDS_MAX: u64 = 10_000_000;
+
     /// Files in `directory` with all defaults.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -327,6 +353,10 @@ mod tests {
             ("kind = \"kafka\"\nfile = { directory = \"x\" }", "file"),
             (
                 "kind = \"jsonl\"\nfile = { directory = \"x\", rotate_records = 0 }",
+                "rotate_records",
+            ),
+            (
+                "kind = \"parquet\"\nfile = { directory = \"x\", rotate_records = 10000001 }",
                 "rotate_records",
             ),
             ("kind = \"stdout\"\noutputs = []", "outputs"),

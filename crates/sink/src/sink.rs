@@ -34,6 +34,18 @@ pub trait Sink: Send + Sync {
     /// [`SinkError::FlushTimeout`] when that lasts longer than `timeout`; the sink goes on trying.
     fn flush(&self, timeout: Duration) -> Result<(), SinkError>;
 
+    /// Asks for what was taken over to be made durable soon, without waiting for that: its partitions are
+    /// about to leave. Only a sink that makes much durable at once, and otherwise waits for more, need do
+    /// anything.
+    fn settle_soon(&self) {}
+
+    /// Records that the sink may hold unacknowledged while it waits for more, all lanes together: rows of a
+    /// file that is not complete. Reading must not pause before it has as many, or nothing would complete the
+    /// file but its age.
+    fn holds_records_max(&self) -> usize {
+        0
+    }
+
     /// Ends waiting: writers that are blocked, and all that come later, get [`SinkError::Closed`].
     /// What is not durable when the sink is dropped fails its tickets.
     fn close(&self);

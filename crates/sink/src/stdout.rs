@@ -1,7 +1,6 @@
 //! JSON lines on standard output.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use crate::error::SinkError;
 use crate::lines::{LineSink, Lines};
@@ -48,10 +47,6 @@ impl Target for Stream {
 
     fn is_due(&self, more: bool) -> bool {
         !more
-    }
-
-    fn age_max(&self) -> Option<Duration> {
-        None
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
+use tillwatch_kafka::now;
 use tillwatch_records::Ticket;
 
 use crate::counters::Counters;
@@ -15,6 +16,11 @@ use crate::error::SinkError;
 /// Hand-overs that wait for the thread; a lane that comes after blocks. With batches of at most a few
 /// megabytes this bounds memory to some tens of megabytes.
 const WAITING_MAX: usize = 16;
+
+/// Hand-overs that are written and not yet durable; with this many a commit is due, whatever the target
+/// says. At low load each is a single record, with a ticket and a list of times of some hundred bytes: this
+/// bounds them to some tens of megabytes.
+const HELD_MAX: usize = 65_536;
 
 /// Where a worker writes.
 ///
@@ -34,7 +40,16 @@ pub(crate) trait Target: Send + 'static {
     fn is_due(&self, more: bool) -> bool;
 
     /// How long after the first write a commit is due at the latest.
-    fn age_max(&self) -> Option<Duration>;
+    fn age_max(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How long after the last write a commit is due, `hand_overs` having been written since the last one;
+    /// `None` for not before its age.
+    fn quiet_max(&self, hand_overs: usize) -> Option<Duration> {
+        let _ = hand_overs;
+        None
+    }
 }
 
 /// A handle on the thread. Dropping it commits what was handed over and waits for that.
@@ -49,6 +64,8 @@ pub(crate) struct Worker<I: Send + 'static> {
 struct Shared {
     counters: Counters,
     closed: AtomicBool,
+    /// Somebody asked for a commit as soon as nothing more waits, and the thread has not seen it.
+    hurried: AtomicBool,
     /// The error that ended the writing.
     broken: Mutex<Option<SinkError>>,
 }
@@ -60,6 +77,8 @@ enum Job<I> {
         ticket: Ticket,
     },
     Commit(Sender<()>),
+    /// A look at [`Shared::hurried`].
+    Look,
 }
 
 impl<I: Send + 'static> Worker<I> {
@@ -127,6 +146,15 @@ impl<I: Send + 'static> Worker<I> {
         self.shared.broken.lock().clone().map_or(Ok(()), Err)
     }
 
+    /// Asks for a commit as soon as nothing more waits for the thread. Does not wait for it.
+    pub(crate) fn settle_soon(&self) {
+        self.shared.hurried.store(true, Ordering::SeqCst);
+        if let Some(jobs) = &self.jobs {
+            // Where there is no room, the thread looks after the jobs that take it.
+            let _ = jobs.try_send(Job::Look);
+        }
+    }
+
     pub(crate) fn close(&self) {
         self.shared.closed.store(true, Ordering::Relaxed);
     }
@@ -156,56 +184,79 @@ struct Run<T> {
     shared: Arc<Shared>,
     /// Written, not yet durable.
     held: Vec<(Ticket, usize)>,
+    /// When the first and the last of `held` were written; of no meaning while there is none.
+    first: Instant,
+    last: Instant,
+    /// A commit is due as soon as nothing more waits.
+    hurried: bool,
 }
 
 impl<T: Target> Run<T> {
     fn new(target: T, shared: Arc<Shared>) -> Self {
+        let now = now();
         Self {
             target,
             shared,
             held: Vec::new(),
+            first: now,
+            last: now,
+            hurried: false,
         }
     }
 
     fn run(mut self, jobs: &Receiver<Job<T::Item>>) {
-        let mut due = never();
         loop {
-            let job = select! {
-                recv(jobs) -> job => match job {
-                    Ok(job) => Some(job),
-                    Err(_) => break,
-                },
-                recv(due) -> _ => None,
+            let job = match self.due_at() {
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                // Looked at first: a thread that is never without a job must still keep the time.
+                Some(due) if due <= now() => Err(RecvTimeoutError::Timeout),
+                Some(due) => jobs.recv_deadline(due),
             };
             match job {
-                Some(Job::Write {
+                Ok(Job::Write {
                     item,
                     records,
                     ticket,
-                }) => {
-                    if self.held.is_empty() {
-                        due = self.target.age_max().map_or_else(never, after);
-                    }
-                    self.write(item, records, ticket);
-                    if self.target.is_due(!jobs.is_empty()) {
-                        self.commit();
-                    }
-                }
-                Some(Job::Commit(done)) => {
+                }) => self.write(item, records, ticket),
+                Ok(Job::Commit(done)) => {
                     self.commit();
                     // Whoever asked may have stopped waiting.
                     let _ = done.send(());
                 }
-                None => self.commit(),
+                Ok(Job::Look) => {}
+                Err(RecvTimeoutError::Timeout) => self.commit(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.held.is_empty() {
-                due = never();
+            // In this order: what was handed over before somebody asked is held by now, or still waits.
+            self.hurried |= self.shared.hurried.swap(false, Ordering::SeqCst);
+            let more = !jobs.is_empty();
+            if self.hurried && !more {
+                self.hurried = false;
+                self.commit();
+            }
+            if self.held.len() >= HELD_MAX || self.target.is_due(more) {
+                self.commit();
             }
         }
         self.commit();
     }
 
+    /// When a commit is due, even if nothing more comes.
+    fn due_at(&self) -> Option<Instant> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let by_age = self.target.age_max().map(|age| self.first + age);
+        let by_quiet = self.target.quiet_max(self.held.len());
+        let by_quiet = by_quiet.map(|quiet| self.last + quiet);
+        [by_age, by_quiet].into_iter().flatten().min()
+    }
+
     fn write(&mut self, item: T::Item, records: usize, ticket: Ticket) {
+        self.last = now();
+        if self.held.is_empty() {
+            self.first = self.last;
+        }
         self.held.push((ticket, records));
         if self.shared.broken.lock().is_some() {
             self.settle(false);

@@ -89,6 +89,10 @@ impl LaneHost for Host {
         }
     }
 
+    fn leaving(&self, inlets: &[Arc<Inlet>]) {
+        inlets.iter().for_each(|inlet| self.note("leaving", inlet));
+    }
+
     fn last_call(&self, inlet: &Arc<Inlet>) {
         self.note("last call", inlet);
         let settles_late = self.seen.lock().settles_late;

@@ -16,7 +16,11 @@ fn hands_out_commits_and_gives_up_in_order() {
     );
     source.revoke(&[partition(0)], || {
         assert!(host.inlet(0).is_closed(), "closed before it drains");
-        assert!(host.calls().is_empty(), "and drained before anything else");
+        assert_eq!(
+            host.calls(),
+            ["leaving 0"],
+            "and drained before anything else"
+        );
         drop(host.tickets(0));
     });
     assert_eq!(host.calls(), ["last call 0", "revoked 0"]);
@@ -36,6 +40,27 @@ fn the_last_commit_comes_after_the_last_call() {
     source.turn().unwrap();
     source.revoke(&[partition(0)], || {});
     assert_eq!(source.committed(&partition(0)), Some(20));
+}
+
+#[test]
+fn reading_does_not_pause_for_what_the_outputs_hold() {
+    let read = |outputs_hold_records_max| {
+        let host = Arc::new(Host::default());
+        let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
+        settings.batch_records_max = 10;
+        settings.lane_unsettled_records_max = 20;
+        settings.outputs_hold_records_max = outputs_hold_records_max;
+        let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
+        source.assign(&partition(0));
+        // Nothing is acknowledged, as by a file that waits for more rows.
+        for round in 0..10 {
+            append(&mut source, 0, round * 10..round * 10 + 10);
+            source.turn().unwrap();
+        }
+        host.tickets(0).len()
+    };
+    assert_eq!(read(0), 2);
+    assert_eq!(read(50), 7);
 }
 
 #[test]
@@ -99,7 +124,7 @@ fn a_partition_that_is_not_begun_waits_while_the_other_flows() {
     source.turn().unwrap();
     assert_eq!(host.calls(), ["assigned 1", "located at Some(20) 1"]);
     source.revoke(&[partition(1)], || {});
-    assert_eq!(host.calls(), ["last call 1", "revoked 1"]);
+    assert_eq!(host.calls(), ["leaving 1", "last call 1", "revoked 1"]);
     assert_eq!(source.commits().len(), 2);
 }
 

@@ -3,7 +3,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::directory::{make_directory, probe, sync_directory};
 use super::names;
@@ -117,10 +116,6 @@ impl Target for LineFiles {
 
     fn is_due(&self, more: bool) -> bool {
         !more || self.unsynced_bytes >= UNSYNCED_BYTES_MAX
-    }
-
-    fn age_max(&self) -> Option<Duration> {
-        None
     }
 }
 

@@ -22,12 +22,27 @@ use crate::sink::{DeadLetter, Sink};
 use crate::surroundings::Surroundings;
 use crate::worker::{Target, Worker};
 
+/// A file is complete when nothing came for this long and it is worth being one, so that a backlog is
+/// committed once it is worked off rather than at the age of its last file.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// What makes a file worth being one, that many rows or hand-overs: below these rates, as many as come
+/// within the default age are few, and readers prefer one file to several.
+const QUIET_ROWS: u64 = 10_000;
+const QUIET_HAND_OVERS: usize = 512;
+
+/// Encoded rows in memory from which on they are written as a row group. Readers take a group at a time,
+/// too.
+const GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Writes `scores-00000001.parquet` and so on in a directory, in the columns of
 /// [`scores_to_record_batch`]; alerts and dead letters as [`LineSink::in_directory`] writes them, beside.
 ///
 /// A file is written under a hidden temporary name, completed, synced and renamed at the first of its
-/// limits (records, bytes, age), at a flush, or when the columns change; only then are its rows
-/// acknowledged. A temporary file that a crash left behind holds nothing acknowledged.
+/// limits (records, bytes, age), at a flush, when the columns change, or when a burst is over: 10,000 rows or
+/// more, and none for a quarter of a second. Only then are its rows acknowledged, so
+/// [`Sink::holds_records_max`] is a file's rows. A temporary file that a crash left behind holds nothing
+/// acknowledged.
 pub struct ParquetSink {
     worker: Worker<RecordBatch>,
     lines: LineSink,
@@ -74,6 +89,19 @@ impl Sink for ParquetSink {
 
     fn flush(&self, timeout: Duration) -> Result<(), SinkError> {
         self.worker.flush(timeout).and(self.lines.flush(timeout))
+    }
+
+    fn settle_soon(&self) {
+        self.worker.settle_soon();
+        self.lines.settle_soon();
+    }
+
+    fn holds_records_max(&self) -> usize {
+        let file = self.settings.file.as_ref();
+        let rows = file.filter(|_| self.settings.takes(Output::Scores));
+        rows.map_or(0, |file| {
+            usize::try_from(file.rotate_records).unwrap_or(usize::MAX)
+        })
     }
 
     fn close(&self) {
@@ -144,31 +172,20 @@ impl Target for ParquetFiles {
             Some(current) => current,
             None => self.begin(&rows)?,
         };
-        current
-            .writer
-            .write(&rows)
-            .map_err(|error| table_error(&current.reserved, error))?;
-        current.rows += rows.num_rows() as u64;
-        self.current = Some(current);
+        match current.add(&rows) {
+            Ok(()) => self.current = Some(current),
+            Err(error) => return Err(current.abandon(error)),
+        }
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), SinkError> {
-        let Some(current) = self.current.take() else {
+        let Some(mut current) = self.current.take() else {
             return Ok(());
         };
-        let Current {
-            writer, reserved, ..
-        } = current;
-        writer
-            .close()
-            .map_err(|error| table_error(&reserved, error))?;
-        reserved
-            .file
-            .sync_all()
-            .map_err(|error| SinkError::file("sync", &reserved.temporary, error))?;
-        fs::rename(&reserved.temporary, &reserved.complete)
-            .map_err(|error| SinkError::file("rename", &reserved.temporary, error))?;
+        if let Err(error) = current.complete() {
+            return Err(current.abandon(error));
+        }
         sync_directory(&self.settings.directory)
     }
 
@@ -182,6 +199,43 @@ impl Target for ParquetFiles {
 
     fn age_max(&self) -> Option<Duration> {
         Some(self.settings.rotate_age.as_std())
+    }
+
+    fn quiet_max(&self, hand_overs: usize) -> Option<Duration> {
+        let rows = self.current.as_ref().map_or(0, |current| current.rows);
+        (rows >= QUIET_ROWS || hand_overs >= QUIET_HAND_OVERS).then_some(QUIET)
+    }
+}
+
+impl Current {
+    fn add(&mut self, rows: &RecordBatch) -> Result<(), SinkError> {
+        let mut written = self.writer.write(rows);
+        if self.writer.memory_size() >= GROUP_BYTES_MAX {
+            written = written.and_then(|()| self.writer.flush());
+        }
+        self.rows += rows.num_rows() as u64;
+        written.map_err(|error| table_error(&self.reserved, error))
+    }
+
+    fn complete(&mut self) -> Result<(), SinkError> {
+        let Reserved {
+            file,
+            temporary,
+            complete,
+        } = &self.reserved;
+        let finished = self.writer.finish();
+        finished.map_err(|error| table_error(&self.reserved, error))?;
+        file.sync_all()
+            .map_err(|error| SinkError::file("sync", temporary, error))?;
+        fs::rename(temporary, complete).map_err(|error| SinkError::file("rename", temporary, error))
+    }
+
+    /// Removes the file, of which nothing was acknowledged: a process that starts again and again on a full
+    /// disk must not fill it further. Gives `error`, which is what is to be said.
+    fn abandon(self, error: SinkError) -> SinkError {
+        // The disk or directory is in trouble already.
+        let _ = names::remove(&self.reserved.temporary);
+        error
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::AsArray as _;
-use crossbeam_channel::TryRecvError;
+use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 use serde_json::Value;
+use tillwatch_kafka::now;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{RawBatch, Settled, TopicPartition};
 
@@ -173,6 +174,129 @@ fn a_parquet_file_is_completed_at_its_age_without_more_input() {
         score_ids(&directory.path().join("scores-00000001.parquet")).len(),
         10
     );
+}
+
+#[test]
+fn a_parquet_file_is_completed_at_its_age_however_busy_the_sink_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(SinkKind::Parquet, directory.path());
+    settings.file.as_mut().unwrap().rotate_age = DurationMs::from_ms(100);
+    let sink = ParquetSink::open(&settings, &Surroundings::default()).unwrap();
+    let (first, settled) = ticket();
+    sink.write(&batch(0, 10), &first).unwrap();
+    drop(first);
+    let (others, _) = ticket();
+    let deadline = now() + LONG;
+    // The thread is never without a hand-over until the first has settled.
+    while settled.try_recv().is_err() {
+        assert!(now() < deadline, "the age was not kept");
+        sink.write(&batch(0, 10), &others).unwrap();
+    }
+}
+
+#[test]
+fn a_burst_is_complete_when_it_is_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(SinkKind::Parquet, directory.path());
+    let sink = ParquetSink::open(&settings, &Surroundings::default()).unwrap();
+    let (few, few_settled) = ticket();
+    sink.write(&batch(0, 10), &few).unwrap();
+    drop(few);
+    // Few rows wait for the age of their file, which is half a minute.
+    let waited = few_settled.recv_timeout(Duration::from_millis(600));
+    assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+    let (many, settled) = ticket();
+    for first in 0..10 {
+        sink.write(&batch(first * 10_000, 1_000), &many).unwrap();
+    }
+    drop(many);
+    assert_eq!(settled.recv_timeout(LONG / 2), Ok(Settled::Delivered));
+    assert_eq!(few_settled.try_recv(), Ok(Settled::Delivered));
+    let path = directory.path().join("scores-00000001.parquet");
+    assert_eq!(score_ids(&path).len(), 10_010);
+}
+
+#[test]
+fn what_is_to_settle_soon_does_not_wait_for_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(SinkKind::Parquet, directory.path());
+    let sink = ParquetSink::open(&settings, &Surroundings::default()).unwrap();
+    for first in [0, 1_000] {
+        let (held, settled) = ticket();
+        sink.write(&batch(first, 10), &held).unwrap();
+        drop(held);
+        sink.settle_soon();
+        assert_eq!(settled.recv_timeout(LONG / 2), Ok(Settled::Delivered));
+    }
+    // Nothing waits: no empty file.
+    sink.settle_soon();
+    sink.flush(LONG).unwrap();
+    assert_eq!(names(directory.path()).len(), 2);
+}
+
+#[test]
+fn sinks_say_how_many_records_they_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(SinkKind::Parquet, directory.path());
+    settings.file.as_mut().unwrap().rotate_records = 150;
+    let around = Surroundings::default();
+    let parquet = std::sync::Arc::new(ParquetSink::open(&settings, &around).unwrap());
+    assert_eq!(parquet.holds_records_max(), 150);
+    let both = FanOut::new(vec![std::sync::Arc::new(MemorySink::new()), parquet]);
+    assert_eq!(both.holds_records_max(), 150);
+    settings.outputs = vec![Output::Alerts];
+    let alerts = ParquetSink::open(&settings, &around).unwrap();
+    assert_eq!(alerts.holds_records_max(), 0, "alerts are lines");
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_on_it_is_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", directory.path().join("scores.jsonl")).unwrap();
+    let settings = settings(SinkKind::Jsonl, directory.path());
+    let sink = LineSink::in_directory(&settings, &Surroundings::default()).unwrap();
+    let (held, settled) = ticket();
+    sink.write(&batch(0, 10), &held).unwrap();
+    drop(held);
+    assert_eq!(settled.recv_timeout(LONG), Ok(Settled::Failed));
+    let error = sink.flush(LONG).unwrap_err().to_string();
+    for word in ["cannot write", "scores.jsonl", "No space left on device"] {
+        assert!(error.contains(word), "{error}");
+    }
+    assert_eq!(sink.counters().delivered, 0);
+}
+
+#[test]
+fn a_parquet_file_that_cannot_be_completed_is_not_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(SinkKind::Parquet, directory.path());
+    let sink = ParquetSink::open(&settings, &Surroundings::default()).unwrap();
+    // What the file is to be called is a directory by then.
+    fs::create_dir_all(directory.path().join("scores-00000001.parquet/x")).unwrap();
+    let (held, settled) = ticket();
+    sink.write(&batch(0, 10), &held).unwrap();
+    sink.flush(LONG).unwrap();
+    drop(held);
+    assert_eq!(settled.recv_timeout(LONG), Ok(Settled::Delivered));
+    let (held, settled) = ticket();
+    sink.write(&batch(0, 10), &held).unwrap();
+    drop(held);
+    // The third file is begun before its name is taken.
+    wait_for_temporary(directory.path());
+    fs::create_dir_all(directory.path().join("scores-00000003.parquet/x")).unwrap();
+    assert!(sink.flush(LONG).is_err());
+    assert_eq!(settled.recv_timeout(LONG), Ok(Settled::Failed));
+    let left = names(directory.path());
+    assert!(!left.iter().any(|name| name.ends_with(".tmp")), "{left:?}");
+}
+
+/// Waits until a file is begun.
+fn wait_for_temporary(directory: &Path) {
+    let deadline = now() + LONG;
+    while !names(directory).iter().any(|name| name.ends_with(".tmp")) {
+        assert!(now() < deadline, "no file is begun");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -46,6 +46,102 @@ fn a_small_file_is_enough() {
     assert!(config.consumer.is_none() && config.sink.is_none());
 }
 
+/// Every setting that names a file or directory, with a path from the configuration's own directory.
+const PATHS: &str = r#"
+[kafka]
+"bootstrap.servers" = "localhost:9092"
+"ssl.ca.location" = "here-1"
+[consumer]
+topics = ["t"]
+group = "g"
+properties = { "ssl.key.location" = "here-2" }
+[[stage]]
+name = "a"
+key = ["terminal_id"]
+catalog = "here-3"
+[[stage]]
+name = "b"
+key = ["card_token"]
+catalog = "here-4"
+[reference]
+path = "here-5"
+[models]
+champion = "here-6"
+shadows = ["here-7"]
+audit = "here-8"
+[models.challenger]
+model = "here-9"
+share = 0.5
+[[sink]]
+kind = "parquet"
+file = { directory = "here-10" }
+[[sink]]
+kind = "kafka"
+properties = { "ssl.certificate.location" = "here-11" }
+"#;
+
+#[test]
+fn every_path_starts_at_the_directory_of_the_configuration() {
+    for text in [
+        PATHS.to_owned(),
+        SMALL.replace("features/card-present.toml", "here-1"),
+        SMALL.replace("champion = \"terminal-rules\"", "lineup = \"here-1\""),
+    ] {
+        let shown = format!("{:?}", parse(&text).unwrap());
+        let named = text.matches("here-").count();
+        // The shared properties are the consumer's as well.
+        let found = shown.matches("here-").count();
+        assert!(found >= named, "{found} of {named}: {shown}");
+        let placed = shown.matches("/etc/tillwatch/here-").count();
+        assert_eq!(placed, found, "{shown}");
+    }
+}
+
+/// What the example names with a path is what the test above knows of.
+#[test]
+fn the_example_names_no_other_paths() {
+    let example = include_str!("../../../../examples/tillwatch.toml");
+    let known = [
+        "ssl.ca.location",
+        "catalog",
+        "path",
+        "champion",
+        "shadows",
+        "lineup",
+        "audit",
+        "model",
+        "directory",
+    ];
+    let mut found = 0;
+    for line in example.lines() {
+        let line = line.trim_start_matches(['#', ' ']);
+        let Some((key, value)) = line.split_once(" = ") else {
+            continue;
+        };
+        let value = value.trim_start_matches('[').trim_start_matches('"');
+        let file = value.split('"').next().unwrap_or_default();
+        let is_path = file.starts_with("../") || file.starts_with('/') || has_extension(file);
+        if is_path
+            && key
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_' | '"'))
+        {
+            let key = key.trim_matches('"');
+            assert!(known.contains(&key), "add `{key}` to PATHS: {line}");
+            found += 1;
+        }
+    }
+    assert!(found >= known.len(), "{found}");
+}
+
+/// Whether `text` is a file's name rather than a topic's or a version.
+fn has_extension(text: &str) -> bool {
+    let extensions = [
+        ".toml", ".csv", ".pem", ".jsonl", ".parquet", ".json", ".key",
+    ];
+    extensions.iter().any(|last| text.ends_with(last))
+}
+
 #[test]
 fn models_are_named_in_one_place() {
     let models = |text: &str| SMALL.replace("champion = \"terminal-rules\"", text);

@@ -130,11 +130,16 @@ impl Written {
         }
         let http = self.http.address()?;
         directives::check(&self.log.level).map_err(|reason| ("[log] level", reason))?;
-        if let Some(sinks) = &self.sink {
-            topics::check(self.consumer.as_ref(), sinks, &self.kafka)?;
+        let mut kafka = self.kafka;
+        kafka.start_paths_at(base);
+        let mut sink = self.sink;
+        if let Some(sink) = &mut sink {
+            sink.start_paths_at(base);
+            topics::check(self.consumer.as_ref(), sink, &kafka)?;
         }
         let consumer = self.consumer.map(|mut consumer| {
-            for (name, value) in &self.kafka.0 {
+            consumer.properties.start_paths_at(base);
+            for (name, value) in &kafka.0 {
                 consumer
                     .properties
                     .0
@@ -144,7 +149,7 @@ impl Written {
             consumer
         });
         Ok(Config {
-            kafka: self.kafka,
+            kafka,
             consumer,
             decode: self.decode,
             stages,
@@ -156,7 +161,7 @@ impl Written {
             },
             models,
             scoring: self.scoring,
-            sink: self.sink,
+            sink,
             threads,
             deadline: deadline.map(DurationMs::as_std),
             http,

@@ -99,6 +99,10 @@ impl LaneHost for Lanes {
         }
     }
 
+    fn leaving(&self, _inlets: &[Arc<Inlet>]) {
+        self.shared.sink.settle_soon();
+    }
+
     fn revoked(&self, inlet: &Arc<Inlet>) {
         let source = inlet.source();
         for source in inlet.sources() {
@@ -130,7 +134,13 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
         let mut worker = slot.lane.lock();
         for _ in 0..TURN_BATCHES_MAX {
             let (raw, ticket) = match slot.inlet.take() {
-                None => return,
+                None => {
+                    // What this lane was still at when its partition began to leave.
+                    if slot.inlet.is_closed() {
+                        shared.sink.settle_soon();
+                    }
+                    return;
+                }
                 Some(Taken::Replay(raw)) => (raw, None),
                 Some(Taken::Live(raw, ticket)) => (raw, Some(ticket)),
             };

@@ -55,7 +55,11 @@ impl Pipeline {
         sink: Arc<dyn Sink>,
         pace: &LanePace,
     ) -> Result<Self> {
-        let consumer = Consumer::new(settings)?;
+        let settings = ConsumerSettings {
+            outputs_hold_records_max: sink.holds_records_max(),
+            ..settings.clone()
+        };
+        let consumer = Consumer::new(&settings)?;
         let monitor = consumer.monitor();
         let metrics = Arc::new(Metrics::default());
         metrics.set_models(&setup.assembly.models().current());
