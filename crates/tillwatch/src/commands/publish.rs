@@ -1,13 +1,14 @@
 //! `tillwatch publish`: a file to Kafka.
 
+mod outgoing;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arrow::array::Array as _;
 use tillwatch_decode::{DecodePlan, Decoder};
 use tillwatch_records::{Column, Projection, RawBatch, RecordKind};
-use tillwatch_sink::{OutRecord, RecordWriter};
+use tillwatch_sink::RecordWriter;
 
 use crate::cli::{PublishArgs, RecordTimestamp};
 use crate::commands::pace::Pace;
@@ -17,13 +18,11 @@ use crate::exit;
 use crate::files::FileReader;
 use crate::labels::{Label, LabelRecords};
 use crate::log;
-
-/// How long the last records may take to be acknowledged.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
+use outgoing::{Origin, Outbox, Outgoing};
 
 /// Sends `args.input` to Kafka. Rows go out as they are, as JSON; the configuration's mapping is used
 /// to find key and event time. A row that it cannot read goes out as well, without a key: refusing it,
-/// with its reason, is the scorer's job.
+/// with its reason, is the scorer's job. A row that a broker refuses is lost alone and named at the end.
 pub fn publish(args: &PublishArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
     log::install(&config.log, &config.notices);
@@ -43,6 +42,7 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
         batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= batch.len() as u64;
         publisher.publish(&batch)?;
+        publisher.outbox.mend()?;
         let done = reader.progress();
         progress.set(done.done.saturating_mul(1000) / done.total.max(1));
     }
@@ -53,7 +53,7 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
         "{} records and {} labels delivered to {} in {seconds:.1} s{}",
         counts.records,
         counts.labels,
-        publisher.topic,
+        publisher.outbox.topic(),
         match counts.unreadable {
             0 => String::new(),
             n => format!("; {n} of them do not fit the configured mapping and have no key"),
@@ -88,8 +88,7 @@ struct Counts {
 }
 
 struct Publisher {
-    writer: RecordWriter,
-    topic: String,
+    outbox: Outbox,
     decoder: Decoder,
     key: tillwatch_records::KeySpec,
     timestamp: RecordTimestamp,
@@ -123,8 +122,7 @@ impl Publisher {
             })
             .transpose()?;
         Ok(Self {
-            writer: RecordWriter::open(&properties)?,
-            topic,
+            outbox: Outbox::new(RecordWriter::open(&properties)?, topic),
             decoder: Decoder::new(Arc::new(plan)),
             key: stage.key.clone(),
             timestamp: args.timestamp,
@@ -141,20 +139,22 @@ impl Publisher {
         let mut row = 0;
         for record in batch.iter() {
             let payload = record.payload.unwrap_or_default();
+            let origin = Origin::Row(record.offset);
             // Refused records have no row.
             if events.offsets.get(row) != Some(&record.offset) {
                 self.counts.unreadable += 1;
-                self.send(None, payload, None, &[])?;
+                self.counts.records += 1;
+                self.send(origin, None, payload, None, None)?;
                 continue;
             }
             let (key, time_ms) = (keys.is_valid(row).then(|| keys.value(row)), times[row]);
             self.send_labels_due(time_ms)?;
-            self.send(key, payload, Some(time_ms), &[])?;
+            self.send(origin, key, payload, Some(time_ms), None)?;
             self.counts.records += 1;
             let is_transaction = events.kinds[row] == RecordKind::Transaction;
             if let Some(labels) = self.labels.as_mut().filter(|_| is_transaction) {
                 labels
-                    .plan(payload, key.unwrap_or_default(), time_ms)
+                    .plan(record.offset, payload, key.unwrap_or_default(), time_ms)
                     .with_context(|| format!("row {}", record.offset))?;
             }
             row += 1;
@@ -166,52 +166,39 @@ impl Publisher {
     /// of a transaction comes first.
     fn send_labels_due(&mut self, time_ms: i64) -> Result<()> {
         while let Some(label) = self.labels.as_mut().and_then(|labels| labels.due(time_ms)) {
-            self.send_label(&label)?;
+            self.send_label(label)?;
         }
         Ok(())
     }
 
-    fn send_label(&mut self, label: &Label) -> Result<()> {
-        let header = label
-            .header
-            .as_ref()
-            .map(|name| (name.as_str(), Some(&b"label"[..])));
-        self.send(
-            Some(&label.key),
-            &label.json,
-            Some(label.time_ms),
-            header.as_slice(),
-        )?;
+    fn send_label(&mut self, label: Label) -> Result<()> {
+        let origin = Origin::LabelOf(label.row);
+        let time_ms = Some(label.time_ms);
+        self.send(origin, Some(&label.key), &label.json, time_ms, label.header)?;
         self.counts.labels += 1;
         Ok(())
     }
 
     fn send(
         &mut self,
+        origin: Origin,
         key: Option<&str>,
         payload: &[u8],
         time_ms: Option<i64>,
-        headers: &[(&str, Option<&[u8]>)],
+        header: Option<String>,
     ) -> Result<()> {
         self.pace.wait();
-        let record = OutRecord {
-            topic: &self.topic,
-            partition: None,
-            key: key.map(str::as_bytes),
-            payload: Some(payload),
+        self.outbox.send(Outgoing {
+            origin,
+            key: key.map(str::to_owned),
+            payload: payload.to_owned(),
             timestamp_ms: time_ms.filter(|_| self.timestamp == RecordTimestamp::Event),
-        };
-        Ok(self.writer.send(&record, headers)?)
+            header,
+        })
     }
 
     fn finish(&mut self) -> Result<()> {
         self.send_labels_due(i64::MAX)?;
-        self.writer.flush(FLUSH_TIMEOUT)?;
-        let failed = self.writer.counters().failed;
-        anyhow::ensure!(
-            failed == 0,
-            "{failed} records could not be delivered; see the log"
-        );
-        Ok(())
+        self.outbox.finish()
     }
 }

@@ -14,6 +14,8 @@ use crate::config::LabelSettings;
 /// A label record, ready to be sent.
 #[derive(Debug)]
 pub struct Label {
+    /// Number of the row whose outcome it is.
+    pub row: i64,
     /// When it takes effect, milliseconds since 1970.
     pub time_ms: i64,
     /// Entity key, the transaction's own.
@@ -72,8 +74,8 @@ impl LabelRecords {
         })
     }
 
-    /// Plans the label of a row, if its outcome is known.
-    pub fn plan(&mut self, row: &[u8], key: &str, time_ms: i64) -> Result<()> {
+    /// Plans the label of row `number`, if its outcome is known.
+    pub fn plan(&mut self, number: i64, row: &[u8], key: &str, time_ms: i64) -> Result<()> {
         let Some(is_fraud) = self.outcome.of(row)? else {
             return Ok(());
         };
@@ -98,6 +100,7 @@ impl LabelRecords {
         };
         let json = serde_json::to_vec(&label)?;
         self.waiting.push_back(Label {
+            row: number,
             time_ms,
             key: key.to_owned(),
             json,

@@ -31,9 +31,10 @@ fn labels_wait_and_carry_what_joins_them() {
     let key = KeySpec::from_names(&["terminal_id"]).unwrap();
     let mut labels = LabelRecords::new(&labels(), &settings(HANDBOOK), &key).unwrap();
     let row = br#"{"TRANSACTION_ID":7,"TERMINAL_ID":3,"TX_AMOUNT":1.5,"TX_FRAUD":1}"#;
-    labels.plan(row, "3", 1_522_540_831_000).unwrap();
+    labels.plan(7, row, "3", 1_522_540_831_000).unwrap();
     labels
         .plan(
+            8,
             br#"{"TRANSACTION_ID":8,"TX_FRAUD":null}"#,
             "3",
             1_522_540_831_000,
@@ -129,7 +130,7 @@ fn merged_labels_are_what_their_records_would_be() {
             }
             let offset = offset.next().unwrap();
             written.push(offset, Some(time_ms), None, Some(row.as_bytes()), []);
-            records.plan(row.as_bytes(), "", time_ms).unwrap();
+            records.plan(0, row.as_bytes(), "", time_ms).unwrap();
         }
         let decoded = Decoder::new(Arc::clone(&plan)).decode(&written);
         assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
