@@ -13,7 +13,7 @@ pub const RULE_CONDITIONS_MAX: usize = 64;
 /// evidence of all rules together stays far from overflow.
 pub const RULE_WEIGHT_MAX: f64 = 100.0;
 
-/// Keys and typologies whose last alert a lane remembers. At some 120 bytes each, 8 MiB; the ones
+/// Alerts that a lane remembers, of all keys and typologies. At some 120 bytes each, 8 MiB; the ones
 /// whose cool-down ends first are forgotten first.
 pub const ALERT_STATES_MAX: usize = 65_536;
 

@@ -22,8 +22,8 @@ pub struct ScoringSettings {
     pub alert_from: u16,
     /// A fired rule of at least this severity raises an alert. Default `critical`.
     pub alert_severity: Severity,
-    /// For this long in event time, further alerts of the same key and typology are counted but not
-    /// sent, unless a rule has a cool-down of its own. Default 1 h.
+    /// For this long before and after an alert, in event time, further ones of the same key and typology are
+    /// counted but not sent, unless a rule has a cool-down of its own. Default 1 h.
     pub alert_cooldown: DurationMs,
     /// How much is said about what moved a learnt score.
     pub attribution: AttributionSettings,
