@@ -16,7 +16,7 @@ const REFERENCE: &str = "examples/tillwatch.toml";
 
 /// Tables whose keys are settings, the whole file first. Keys of the others are names of columns or
 /// of librdkafka properties.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "",
     "consumer",
     "decode",
@@ -28,6 +28,7 @@ const TABLES: [&str; 19] = [
     "reference",
     "time",
     "state",
+    "ids",
     "models",
     "scoring",
     "sink",

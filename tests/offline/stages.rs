@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::compute::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -136,6 +136,102 @@ fn a_row_has_the_features_of_all_stages() {
             column.is_some() && column == reversed.column_by_name(name),
             "{name}"
         );
+    }
+}
+
+const TERMINAL: &str = r#"
+name = "terminal"
+[[feature]]
+name = "count_1h"
+aggregate = "count"
+window = "1h"
+[[feature]]
+name = "boots_1h"
+aggregate = "count"
+record_type = "terminal_event"
+window = "1h"
+"#;
+
+/// Rules that read nothing of what they score.
+const ANY: [(&str, &str); 2] = [
+    (
+        "model.toml",
+        "name = 'any'\nversion = '1'\nkind = 'rules'\nartefact = 'rules.toml'",
+    ),
+    (
+        "rules.toml",
+        "prior = 0.01\n[[rule]]\ncode = 'LARGE'\nseverity = 'info'\nwhen = 'amount_minor > 100000'
+        probability = 0.5\nfeature = 'amount_minor'\nwords = 'large'",
+    ),
+];
+
+/// Every second transaction has no card, and every fourth record is a terminal event, which has none either.
+#[test]
+fn a_record_without_the_key_of_a_stage_passes_it() {
+    let stages = Stages::new();
+    std::fs::create_dir(stages.path("any")).expect("a directory");
+    for (name, text) in ANY {
+        std::fs::write(stages.path("any").join(name), text).expect("it can be written");
+    }
+    std::fs::write(stages.path("terminal.toml"), TERMINAL).expect("it can be written");
+    let lines: Vec<String> = (0..40)
+        .map(|n| {
+            let head = format!(
+                r#""event_id":"e{n}","event_time":{},"terminal_id":"T""#,
+                1_700_000_000_000_i64 + n * 1_000
+            );
+            match n % 4 {
+                3 => format!(r#"{{{head},"type":"terminal_event","event_type":"BOOT"}}"#),
+                2 => format!(r#"{{{head},"amount_minor":1,"currency":"EUR","card_token":null}}"#),
+                1 => format!(r#"{{{head},"amount_minor":1,"currency":"EUR"}}"#),
+                _ => format!(r#"{{{head},"amount_minor":1,"currency":"EUR","card_token":"c"}}"#),
+            }
+        })
+        .collect();
+    std::fs::write(stages.path("day.jsonl"), lines.join("\n")).expect("it can be written");
+    let terminal = stages.stage(
+        "terminal",
+        "[\"terminal_id\"]",
+        &stages.path("terminal.toml"),
+    );
+    let card = stages.stage("card", "[\"card_token\"]", &stages.path("card.toml"));
+    let scored = |name: &str, parts: &[&String]| {
+        let text: String = parts.iter().map(|part| part.as_str()).collect();
+        let config = stages.path(&format!("{name}.toml"));
+        let record_type = "[decode.record_type]\nfield = \"type\"\n";
+        let models = format!("[models]\nchampion = {:?}\n", stages.path("any"));
+        std::fs::write(&config, format!("{record_type}{text}{models}")).expect("it can be written");
+        stages.score(&config, &format!("{name}.parquet"))
+    };
+    let alone = scored("alone", &[&terminal]);
+    let cards = scored("cards", &[&card]);
+    assert_eq!((alone.num_rows(), cards.num_rows()), (30, 10));
+    for (name, order) in [("last", [&terminal, &card]), ("first", [&card, &terminal])] {
+        let both = scored(name, &order);
+        assert_eq!(both.num_rows(), 30, "{name}");
+        for column in ["count_1h", "boots_1h", "event_id"] {
+            assert_eq!(
+                both.column_by_name(column),
+                alone.column_by_name(column),
+                "{name}"
+            );
+        }
+        let counts = both.column_by_name("card_count_1h").expect("it is there");
+        assert_eq!(counts.null_count(), 20, "{name}");
+        let is_known = arrow::compute::is_not_null(counts).expect("a column");
+        let known = arrow::compute::filter(counts, &is_known).expect("a column");
+        assert_eq!(
+            Some(&known),
+            cards.column_by_name("card_count_1h"),
+            "{name}"
+        );
+        // A score is of the first stage that the record has a key of.
+        let keys = both.column_by_name("key").expect("it is there");
+        let keys = keys.as_string::<i32>();
+        let of_card = keys.iter().filter(|key| *key == Some("c")).count();
+        let of_terminal = keys.iter().filter(|key| *key == Some("T")).count();
+        let expected = if name == "first" { (10, 20) } else { (0, 30) };
+        assert_eq!((of_card, of_terminal), expected, "{name}");
     }
 }
 

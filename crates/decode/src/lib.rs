@@ -36,7 +36,7 @@ pub use decoder::{Decoded, Decoder};
 pub use error::DecodeError;
 pub use format::refusal_reasons;
 pub use own::OwnColumn;
-pub use plan::DecodePlan;
+pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
     AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin,

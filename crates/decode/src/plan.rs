@@ -3,6 +3,7 @@
 mod kinds;
 mod layout;
 mod mapping;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
 use self::kinds::KindBuilder;
 use self::layout::Layout;
 use self::mapping::{Mapping, slot};
+pub use self::wanted::Wanted;
 use crate::buffer::BufferId;
 use crate::error::DecodeError;
 use crate::format::rows::{Format, FormatKind, RowPlan};
@@ -64,8 +66,20 @@ impl DecodePlan {
         own: &[OwnColumn],
         key: &KeySpec,
     ) -> Result<Self, DecodeError> {
+        let wanted = Wanted {
+            own: own.to_vec(),
+            ..Wanted::new(projection, key)
+        };
+        Self::for_wanted(settings, &wanted)
+    }
+
+    /// Checks `settings` for building what is `wanted`.
+    ///
+    /// # Errors
+    /// As [`DecodePlan::new`].
+    pub fn for_wanted(settings: &DecodeSettings, wanted: &Wanted) -> Result<Self, DecodeError> {
         let format = named(&settings.format, FORMATS)?;
-        Self::of_format(format, &[], settings, projection, own, key)
+        Self::of_format(format, &[], settings, wanted)
     }
 
     /// A plan for records of `format`, which `schema` describes where it needs one.
@@ -73,17 +87,18 @@ impl DecodePlan {
         format: &FormatKind,
         schema: &[u8],
         settings: &DecodeSettings,
-        projection: Arc<Projection>,
-        own: &[OwnColumn],
-        key: &KeySpec,
+        wanted: &Wanted,
     ) -> Result<Self, DecodeError> {
+        let Wanted {
+            projection, own, ..
+        } = wanted;
         // Those that nobody reads are checked as well.
         settings.own_columns()?;
         let mut tree = FieldTree::new();
         let kind_rule = kind_rule(settings, &mut tree)?;
         let mapping = Mapping::new(settings)?;
         let mut layout = Layout::new();
-        for column in columns_read(&mapping, &projection, key, &kind_rule) {
+        for column in columns_read(&mapping, wanted, &kind_rule) {
             layout.add(column, mapping.origin(column, &mut tree)?);
         }
         for column in own {
@@ -91,10 +106,8 @@ impl DecodePlan {
         }
         let builder = KindBuilder {
             mapping: &mapping,
-            projection: &projection,
-            key,
+            wanted,
             layout: &layout,
-            own,
         };
         let [transaction, event, label] = RecordKind::ALL.map(|kind| builder.build(kind));
         let fields: Vec<Field> = own.iter().map(OwnColumn::field).collect();
@@ -107,7 +120,7 @@ impl DecodePlan {
             projected: layout.ids(projection.columns()),
             own: layout.own.iter().map(|own| own.id).collect(),
             buffers: layout.kinds,
-            projection,
+            projection: Arc::clone(projection),
             own_columns: own.to_vec(),
             own_schema: Arc::new(Schema::new(fields)),
         })
@@ -157,19 +170,14 @@ fn kind_rule(settings: &DecodeSettings, tree: &mut FieldTree) -> Result<KindRule
 }
 
 /// The projected columns in their order, then the others that decide about a record.
-fn columns_read(
-    mapping: &Mapping<'_>,
-    projection: &Projection,
-    key: &KeySpec,
-    kind_rule: &KindRule,
-) -> Vec<Column> {
-    let mut columns = projection.columns().to_vec();
+fn columns_read(mapping: &Mapping<'_>, wanted: &Wanted, kind_rule: &KindRule) -> Vec<Column> {
+    let mut columns = wanted.projection.columns().to_vec();
     let mut add = |column: Column| {
         if !columns.contains(&column) {
             columns.push(column);
         }
     };
-    key.columns().iter().copied().for_each(&mut add);
+    wanted.key_columns().into_iter().for_each(&mut add);
     mapping.derived.iter().copied().for_each(&mut add);
     add(Column::EventId);
     add(Column::EventTime);

@@ -22,8 +22,12 @@ pub(crate) struct KindPlan {
     pub(crate) fills: Vec<Fill>,
     /// What the event id is joined from; empty when it is not.
     pub(crate) derived: Vec<BufferId>,
-    /// Parts of the entity key that this kind carries: texts.
+    /// Parts of all entity keys that this kind carries: texts.
     pub(crate) key_parts: Vec<usize>,
+    /// The keys that this kind carries whole: texts and their columns.
+    pub(crate) keys: Vec<Vec<(usize, Column)>>,
+    /// Whether a record must have one of the keys; where there is but one, its columns are required.
+    pub(crate) needs_key: bool,
     /// A text.
     pub(crate) event_id: usize,
     /// A time.
@@ -118,6 +122,9 @@ pub(crate) fn write_row<C: Coding>(
     }
     if plan.is_label {
         complete_label(plan, row, buffers, record.timestamp_ms)?;
+    }
+    if plan.needs_key {
+        require_key(plan, row, buffers)?;
     }
     check_key(plan, row, buffers)?;
     let event_time = buffers.times[plan.event_time].last(row);
@@ -307,8 +314,7 @@ fn complete_label(
 ) -> Result<(), Fault> {
     let has_id = buffers.texts[plan.event_id].last(row).is_some();
     let event_time = buffers.times[plan.event_time].last(row);
-    let mut key_parts = plan.key_parts.iter();
-    let has_key = key_parts.all(|part| buffers.texts[*part].last(row).is_some());
+    let has_key = plan.keys.is_empty() || has_key(plan, row, buffers);
     let is_named = has_id || (has_key && event_time.is_some());
     if !is_named {
         let what = "a label needs an event id, or the key and event time of its transaction";
@@ -324,6 +330,27 @@ fn complete_label(
         .ok_or_else(|| missing().in_column(EVENT_TIME))?;
     buffers.times[plan.event_time].push(row, time);
     Ok(())
+}
+
+/// Whether the row has one of the keys.
+fn has_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> bool {
+    let is_there = |part: &usize| buffers.texts[*part].last(row).is_some();
+    let mut keys = plan.keys.iter();
+    keys.any(|key| key.iter().all(|(part, _)| is_there(part)))
+}
+
+/// Refuses a row without any key that its kind may have; names what the first of them lacks.
+fn require_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> Result<(), Fault> {
+    if plan.keys.is_empty() || has_key(plan, row, buffers) {
+        return Ok(());
+    }
+    let mut parts = plan.keys[0].iter();
+    let lacking = parts.find(|(part, _)| buffers.texts[*part].last(row).is_none());
+    let what = "absent, null or empty, and the record has the key of no other stage";
+    let fault = Fault::new(RefusalReason::MISSING_FIELD, what);
+    Err(lacking.map_or(fault, |(_, column)| {
+        fault.in_column(ColumnRef::Canonical(*column))
+    }))
 }
 
 fn check_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> Result<(), Fault> {

@@ -4,6 +4,7 @@ mod format;
 mod own;
 pub(crate) mod property;
 mod refusals;
+mod wanted;
 
 use std::sync::Arc;
 

@@ -109,13 +109,12 @@ impl Assembly {
             scored: parts.scoring.record_types,
         };
         let plans = Plans::compile(&parts.stages, &parts.engine, carried)?;
-        let key = plans.key();
         let reference_key = parts.reference.iter().map(|data| &data.key);
-        let keys = [&key].into_iter().chain(reference_key);
+        let keys = plans.keys().chain(reference_key);
         let columns: BTreeSet<Column> = ALWAYS
             .into_iter()
             .chain(keys.flat_map(|key| key.columns().iter().copied()))
-            .chain(plans.columns_needed())
+            .chain(plans.columns_read())
             .collect();
         let fit = Fit {
             scope: Arc::new(plans.scope()),
@@ -126,7 +125,8 @@ impl Assembly {
             names: plans.names_needed(),
             own,
             has_reference: parts.reference.is_some(),
-            key,
+            keys: plans.keys().cloned().collect(),
+            compared: plans.columns_compared(),
         };
         let active = fit.models(&parts.models)?;
         let reference = parts.reference.map(|ReferenceData { table, key }| {

@@ -6,6 +6,7 @@ use tillwatch_records::{Column, RecordKind};
 use crate::aggregates::definition_of;
 use crate::catalog::{Catalog, FeatureSpec, InputColumn};
 use crate::error::FeatureError;
+use crate::identity::IdHasher;
 use crate::parts::Parts;
 use crate::plan::ids::intern;
 use crate::plan::{
@@ -117,6 +118,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         schema: Plan::schema_of(&features),
         features,
         settings: settings.clone(),
+        ids: IdHasher::new(settings.id_secret.as_ref()),
         ids_max: ids_max(settings.state.max_bytes.0),
         predicates: Vec::new(),
         labels: Vec::new(),

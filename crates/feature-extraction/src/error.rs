@@ -57,7 +57,7 @@ impl FeatureError {
 }
 
 /// Format of snapshots. Changes whenever the meaning of a word does.
-pub(crate) const SNAPSHOT_FORMAT: u32 = 2;
+pub(crate) const SNAPSHOT_FORMAT: u32 = 3;
 
 /// Why bytes are not taken for state. Nothing was changed; the state can be made again from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,10 +81,10 @@ pub enum SnapshotError {
         /// As `found`.
         wanted: u32,
     },
-    /// Made by another catalog, key, lateness or dedup horizon.
+    /// Made by another catalog, key, lateness, dedup horizon or secret of event ids.
     #[error(
-        "state snapshot of another catalog, entity key, allowed lateness or dedup horizon; \
-         replay the log instead"
+        "state snapshot of another catalog, entity key, allowed lateness, dedup horizon or secret of \
+         event ids; replay the log instead"
     )]
     Plan,
     /// Cut short, changed, or inconsistent.

@@ -1,17 +1,15 @@
 //! What the records of a batch contribute, computed column by column before any state is touched.
 
-use std::hash::BuildHasher;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::datatypes::TimestampMillisecondType;
-use foldhash::quality::FixedState;
 use tillwatch_predicate::PredicateSet;
 use tillwatch_records::{Column, EventBatch, RecordKind};
 
 use self::arrays::{any_array_of, array_named, array_of, as_floats, times_of, with_nan};
-use self::hash::{Hashes, VALUE_SEED};
+use self::hash::Hashes;
 use self::summed::{Summed, is_fixed};
 use crate::catalog::InputColumn;
 use crate::memory::place::Place;
@@ -140,9 +138,10 @@ impl<'a> Inputs<'a> {
     /// Identity of the transaction in `row`, or that a label speaks of.
     fn id(&self, row: usize) -> u64 {
         match self.event_ids.filter(|ids| ids.is_valid(row)) {
-            Some(ids) => FixedState::with_seed(VALUE_SEED)
-                .hash_one(ids.value(row).as_bytes())
-                .max(NAMELESS_ID + 1),
+            Some(ids) => {
+                let id = self.plan.ids.id(ids.value(row).as_bytes());
+                id.max(NAMELESS_ID + 1)
+            }
             None => NAMELESS_ID,
         }
     }
@@ -207,7 +206,7 @@ impl<'a> Inputs<'a> {
                 });
             }
             // Resolved with what the key remembers.
-            CountField::Event(_) => {}
+            CountField::Event(_) | CountField::Reused(_) => {}
         }
     }
 

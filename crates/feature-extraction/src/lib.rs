@@ -14,6 +14,7 @@ pub mod catalog;
 mod compile;
 mod error;
 mod fold;
+mod identity;
 mod inputs;
 mod lane;
 mod mechanism;
@@ -33,6 +34,7 @@ mod words;
 
 pub use catalog::{Aggregate, Catalog, FeatureSpec, InputColumn, Shrinkage};
 pub use error::{FeatureError, SnapshotError};
+pub use identity::{ID_SECRET_BYTES_MAX, ID_SECRET_BYTES_MIN, IdSecret, IdSecretError};
 pub use lane::{FeatureLane, LaneStats};
 pub use plan::{FeatureInfo, Plan};
 pub use report::{Estimate, Explained, Explanation, Filter, Kept, Rates, RowField, WindowBound};

@@ -55,6 +55,14 @@ impl Columns {
         &mut group[start + rows.start..start + rows.end]
     }
 
+    /// Lets no feature have a value in `row`.
+    pub(crate) fn clear_row(&mut self, row: usize) {
+        for group in &mut self.groups {
+            let features = group.chunks_exact_mut(self.stride);
+            features.for_each(|feature| feature[row] = f64::NAN);
+        }
+    }
+
     /// One `Float64` column per feature.
     pub(crate) fn finish(self, plan: &Plan) -> Result<RecordBatch, ArrowError> {
         let (rows, stride) = (self.rows, self.stride);

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tillwatch_records::units::{ByteSize, DurationMs};
 
 use crate::error::FeatureError;
+use crate::identity::IdSecret;
 
 /// Everything the engine can be told besides the catalog.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,6 +14,10 @@ pub struct EngineSettings {
     pub time: TimeSettings,
     /// How much is kept.
     pub state: StateSettings,
+    /// What event ids are hashed with, so that a terminal cannot compute ids that are taken for each other.
+    /// It is given apart from the other settings, so that no message shows it. Default: none.
+    #[serde(skip)]
+    pub id_secret: Option<IdSecret>,
 }
 
 /// How event time is judged.
@@ -26,9 +31,10 @@ pub struct TimeSettings {
     /// A record whose event time is ahead of its Kafka timestamp by more than this is marked
     /// `CLOCK_SKEW`: scored, not remembered. Default `5m`.
     pub max_future_skew: DurationMs,
-    /// An event id that its key has accepted before is marked `DUPLICATE` while that record is at most this
-    /// much older than the newest event time of the key, the record at hand included. Costs 16 to 64 bytes
-    /// per record of that span. Default `1h`.
+    /// A record whose event id and content its key has accepted before is marked `DUPLICATE` while that
+    /// record is at most this much older than the newest event time of the key, the record at hand included;
+    /// one whose id was accepted with another content is marked `ID_REUSED`. Costs 20 to 80 bytes per record
+    /// of that span. Default `1h`.
     pub dedup_horizon: DurationMs,
 }
 

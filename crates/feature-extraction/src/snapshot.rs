@@ -33,17 +33,18 @@ const HEADER_WORDS: usize = 7;
 const CHECKSUM_WORDS: usize = 2;
 
 /// What decides the meaning of state: the catalog, where rows and fixed words are, for how long records
-/// and event ids are kept, what a key is, and how keys and values are hashed.
+/// and event ids are kept, what a key is, and how keys, values and event ids are hashed.
 pub(crate) fn fingerprint(plan: &Plan, key: &KeySpec) -> u64 {
     let columns: Vec<&str> = key.columns().iter().map(|column| column.name()).collect();
     let meaning = format!(
-        "{} {} {} {} {} {columns:?} {}",
+        "{} {} {} {} {} {columns:?} {} {}",
         plan.version(),
         plan.layout.stride,
         plan.fixed_words,
         plan.retention_ms(),
         plan.settings.time.dedup_horizon.as_ms(),
         key_hash(b"tillwatch"),
+        plan.ids.fingerprint(),
     );
     XxHash3_64::oneshot(meaning.as_bytes())
 }

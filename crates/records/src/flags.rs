@@ -8,11 +8,13 @@ bitflags! {
     pub struct Flags: u16 {
         /// Older than the key's watermark by more than the allowed lateness: scored, changed no state.
         const LATE = 1;
-        /// Its event id was seen within the deduplication horizon: scored, changed no state.
+        /// A record of its key with the same event id and the same content (type, event time, amount, card)
+        /// was accepted within the deduplication horizon: scored, changed no state.
         const DUPLICATE = 1 << 1;
         /// Event time ahead of the record's own timestamp by more than allowed: scored, changed no state.
         const CLOCK_SKEW = 1 << 2;
-        /// History of the key may have been evicted to keep the budget of bytes.
+        /// History of the key, or event ids that it had accepted, may have been evicted to keep the budget of
+        /// bytes.
         const STATE_EVICTED = 1 << 3;
         /// The lane has not yet seen its longest window whole.
         const WARMING = 1 << 4;
@@ -22,6 +24,9 @@ bitflags! {
         const REORDERED = 1 << 6;
         /// A model that learns from the stream has seen too little of it to be asked.
         const MODEL_WARMING = 1 << 7;
+        /// A record of its key with the same event id and another content was accepted within the
+        /// deduplication horizon: scored and remembered.
+        const ID_REUSED = 1 << 8;
     }
 }
 

@@ -7,8 +7,8 @@ use tillwatch_records::{Alert, Reason, Severity, Typology};
 use crate::limits::ALERT_STATES_MAX;
 use crate::settings::ScoringSettings;
 
-/// Alerts that are remembered of one key and typology, so that records whose event times come in any order raise
-/// about one per cool-down and not one each: an hour apart, four cover the backlog of an afternoon.
+/// Alerts that are remembered of one key and typology, so that records whose event times come in any order
+/// raise about one per cool-down and not one each: an hour apart, four cover the backlog of an afternoon.
 const SENT_MAX: usize = 4;
 
 /// Alerts sent, per key and typology, and what they hold back: an alert less than a cool-down before or after
@@ -56,8 +56,8 @@ pub(crate) struct Row<'a> {
 pub(crate) struct Fired {
     pub(crate) typology: Option<Typology>,
     pub(crate) severity: Severity,
-    /// In place of the configured one: how far before or after an alert of its key and typology the rule raises
-    /// another. Not negative.
+    /// In place of the configured one: how far before or after an alert of its key and typology the rule
+    /// raises another. Not negative.
     pub(crate) cooldown_ms: Option<i64>,
 }
 
@@ -70,8 +70,8 @@ impl Sent {
     }
 }
 
-/// Whether alerts of one key and typology, those in `sent`, hold back a rule with this cool-down at `time_ms`.
-/// Of what lies before all of [`SENT_MAX`] nobody knows whether it was told, so it is held back.
+/// Whether alerts of one key and typology, those in `sent`, hold back a rule with this cool-down at
+/// `time_ms`. Of what lies before all of [`SENT_MAX`] nobody knows whether it was told, so it is held back.
 fn is_held_back<'a>(
     sent: impl Iterator<Item = &'a Sent>,
     cooldown_ms: Option<i64>,

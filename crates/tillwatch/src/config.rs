@@ -3,6 +3,7 @@
 mod directives;
 mod environment;
 mod error;
+mod ids;
 mod labels;
 mod models;
 mod reference;

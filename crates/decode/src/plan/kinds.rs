@@ -1,9 +1,10 @@
 //! How rows of one kind of record are made.
 
-use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
+use tillwatch_records::{Column, KeySpec, RecordKind};
 
 use super::layout::{Entry, Layout, OwnEntry};
 use super::mapping::Mapping;
+use super::wanted::Wanted;
 use crate::buffer::BufferId;
 use crate::error::DecodeError;
 use crate::own::OwnColumn;
@@ -13,10 +14,8 @@ use crate::settings::AmountUnit;
 
 pub(super) struct KindBuilder<'a> {
     pub(super) mapping: &'a Mapping<'a>,
-    pub(super) projection: &'a Projection,
-    pub(super) key: &'a KeySpec,
+    pub(super) wanted: &'a Wanted,
     pub(super) layout: &'a Layout,
-    pub(super) own: &'a [OwnColumn],
 }
 
 impl KindBuilder<'_> {
@@ -33,18 +32,20 @@ impl KindBuilder<'_> {
         // An amount in major units looks at the currency of its row.
         fills.sort_by_key(|fill| matches!(fill.convert, Convert::Amount { .. }));
         // A site's own column is nobody's in particular: whatever kind of record has it is asked for it.
-        let own = self.own.iter().zip(&self.layout.own).zip(0_u16..);
+        let own = self.wanted.own.iter().zip(&self.layout.own).zip(0_u16..);
         fills.extend(own.map(|((column, entry), at)| own_fill(column, entry, at)));
-        let key_parts = self.key.columns().iter();
-        let key_parts = key_parts.filter(|column| self.carries(kind, **column));
+        let key_parts = self.wanted.key_columns().into_iter();
+        let key_parts = key_parts.filter(|column| self.carries(kind, *column));
         let label_times = [Column::ReportedTime, Column::OccurredTime];
         let label_times = label_times.into_iter();
         Ok(KindPlan {
             fills,
             derived: self.derived(kind),
             key_parts: key_parts
-                .filter_map(|column| self.layout.text(*column))
+                .filter_map(|column| self.layout.text(column))
                 .collect(),
+            keys: self.keys(kind),
+            needs_key: self.wanted.keys.len() > 1 && kind != RecordKind::Label,
             event_id: self.layout.event_id,
             event_time: self.layout.event_time,
             ingest_time: self.layout.time(Column::IngestTime),
@@ -55,10 +56,25 @@ impl KindBuilder<'_> {
         })
     }
 
-    /// Whether records of `kind` have `column`. A label has the whole key of its transaction, so that
+    /// The keys that records of `kind` may have: the texts that each is made of, and their columns.
+    fn keys(&self, kind: RecordKind) -> Vec<Vec<(usize, Column)>> {
+        let keys = self.wanted.keys.iter();
+        let carried = keys.filter(|key| {
+            let mut columns = key.columns().iter();
+            columns.all(|column| self.carries(kind, *column))
+        });
+        let parts = |key: &KeySpec| {
+            let columns = key.columns().iter();
+            let parts = columns.filter_map(|column| Some((self.layout.text(*column)?, *column)));
+            parts.collect()
+        };
+        carried.map(parts).collect()
+    }
+
+    /// Whether records of `kind` have `column`. A label has the whole keys of its transaction, so that
     /// it comes to the same state.
     fn carries(&self, kind: RecordKind, column: Column) -> bool {
-        let is_key = self.key.columns().contains(&column);
+        let is_key = self.is_of_key(column);
         column.spec().carried_by.contains(&kind) || (is_key && kind == RecordKind::Label)
     }
 
@@ -103,15 +119,23 @@ impl KindBuilder<'_> {
         Ok(fill)
     }
 
-    /// A label may name its transaction in two ways; that is decided when its row is whole.
+    fn is_of_key(&self, column: Column) -> bool {
+        let mut keys = self.wanted.keys.iter();
+        keys.any(|key| key.columns().contains(&column))
+    }
+
+    /// A label may name its transaction in two ways; that is decided when its row is whole. So it is where
+    /// there are several keys, of which a record needs one.
     fn is_required(&self, kind: RecordKind, column: Column) -> bool {
         match column {
             _ if kind == RecordKind::Label => false,
             Column::EventId | Column::EventTime => true,
             Column::AmountMinor | Column::Currency => {
-                self.projection.index_of(column).is_some() || self.mapping.is_mapped(column)
+                let is_read = self.wanted.projection.index_of(column).is_some();
+                let is_read = is_read && !self.wanted.optional.contains(&column);
+                is_read || self.mapping.is_mapped(column)
             }
-            _ => self.key.columns().contains(&column),
+            _ => self.wanted.keys.len() == 1 && self.is_of_key(column),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use super::*;
+use crate::Wanted;
 use crate::format::rows::{BatchReader, Format, FormatKind, Made, Reader, Rows};
 use crate::format::{FORMATS, named};
 use crate::refusal::{Cause, Fault};
@@ -230,7 +231,8 @@ fn unpack<B: AsRef<[u8]>>(format: &FormatKind, column: &str, payloads: &[B]) -> 
     let settings: DecodeSettings = toml::from_str(&settings).unwrap();
     let projection = Arc::new(all_columns());
     let key = KeySpec::terminal();
-    let plan = DecodePlan::of_format(format, SCHEMA, &settings, projection, &[], &key).unwrap();
+    let wanted = Wanted::new(projection, &key);
+    let plan = DecodePlan::of_format(format, SCHEMA, &settings, &wanted).unwrap();
     Decoder::new(Arc::new(plan)).decode(&batch(payloads))
 }
 
@@ -376,7 +378,8 @@ fn formats_are_known_by_name_and_their_causes_by_code() {
     let plan = |schema: &[u8]| {
         let (settings, key) = (DecodeSettings::default(), KeySpec::terminal());
         let projection = Arc::new(all_columns());
-        DecodePlan::of_format(&FORMATS[0], schema, &settings, projection, &[], &key)
+        let wanted = Wanted::new(projection, &key);
+        DecodePlan::of_format(&FORMATS[0], schema, &settings, &wanted)
     };
     assert!(plan(b"").is_ok());
     let taken = plan(b"{}").unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tillwatch_decode::{DecodePlan, DecodeSettings, OwnColumn};
+use tillwatch_decode::{DecodePlan, DecodeSettings, OwnColumn, Wanted};
 use tillwatch_records::{Column, KeySpec, Projection};
 use tillwatch_scoring::{InputScope, Lineup, LoadedModel, ModelFiles, ModelKinds, ScoringSettings};
 
@@ -39,8 +39,10 @@ pub(super) struct Fit {
     pub(super) kinds: ModelKinds,
     pub(super) scoring: ScoringSettings,
     pub(super) decode: DecodeSettings,
-    /// The columns of all keys.
-    pub(super) key: KeySpec,
+    /// The keys of all stages, in order.
+    pub(super) keys: Vec<KeySpec>,
+    /// Columns by which stages compare records, whether or not anything else reads them.
+    pub(super) compared: BTreeSet<Column>,
     /// Columns that are read whatever models score.
     pub(super) columns: BTreeSet<Column>,
     /// Other names that are read whatever models score.
@@ -64,15 +66,22 @@ impl Fit {
             let watched = lineup.with_shadow(self.load(shadow)?);
             lineup = watched.map_err(AssemblyError::Scoring)?;
         }
-        let columns = self.columns.iter().copied().chain(lineup.columns_needed());
-        let projection = Arc::new(Projection::new(columns));
+        let read = self.columns.iter().copied().chain(lineup.columns_needed());
+        let read: BTreeSet<Column> = read.collect();
+        let projection = Projection::new(read.union(&self.compared).copied());
         let by_models = lineup.joined_needed();
         let is_read = |own: &&OwnColumn| {
             self.names.contains(own.name())
                 || by_models.iter().any(|field| field.name() == own.name())
         };
         let own: Vec<OwnColumn> = self.own.iter().filter(is_read).cloned().collect();
-        let decode = DecodePlan::with_own_columns(&self.decode, projection, &own, &self.key);
+        let wanted = Wanted {
+            projection: Arc::new(projection),
+            own,
+            keys: self.keys.clone(),
+            optional: self.compared.difference(&read).copied().collect(),
+        };
+        let decode = DecodePlan::for_wanted(&self.decode, &wanted);
         let decode = Arc::new(decode.map_err(AssemblyError::Decode)?);
         Ok(ActiveModels::new(lineup, decode))
     }

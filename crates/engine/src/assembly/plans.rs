@@ -75,15 +75,22 @@ impl Plans {
         )
     }
 
-    /// The columns of all keys: what every transaction must have.
-    pub(super) fn key(&self) -> KeySpec {
-        let rest = self.rest.iter();
-        rest.fold(self.first.key.clone(), |key, stage| key.union(&stage.key))
+    /// The keys of all stages, in order: every transaction must have one of them.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &KeySpec> {
+        self.stages().map(|stage| &stage.key)
     }
 
     /// The columns of records that the catalogs read.
-    pub(super) fn columns_needed(&self) -> impl Iterator<Item = Column> {
-        self.stages().flat_map(|stage| stage.plan.columns_needed())
+    pub(super) fn columns_read(&self) -> impl Iterator<Item = Column> {
+        self.stages().flat_map(|stage| stage.plan.columns_read())
+    }
+
+    /// The columns by which stages compare records.
+    pub(super) fn columns_compared(&self) -> BTreeSet<Column> {
+        let compared = self
+            .stages()
+            .flat_map(|stage| stage.plan.columns_compared());
+        compared.collect()
     }
 
     /// Names that the catalogs read and that are no canonical columns.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use tillwatch_feature_extraction::FeatureLane;
@@ -88,9 +88,11 @@ impl Stage {
         let flags = before.flags.into_iter().zip(made.flags);
         let flags: Vec<Flags> = flags.map(|(before, made)| before | made).collect();
         let features = batch_of(Arc::clone(&self.schema), columns, flags.len());
+        let mut emissions = before.emissions;
+        emissions.keys = first_known(emissions.keys, &made.emissions.keys);
         Ok(FeatureBatch {
             events: made.events,
-            emissions: before.emissions,
+            emissions,
             features: features.map_err(|source| self.misfit(source))?,
             flags,
         })
@@ -126,4 +128,13 @@ impl Stage {
             source,
         }
     }
+}
+
+/// `keys`, and in rows without one that of `others`.
+fn first_known(keys: StringArray, others: &StringArray) -> StringArray {
+    if keys.null_count() == 0 {
+        return keys;
+    }
+    let pairs = keys.iter().zip(others);
+    pairs.map(|(key, other)| key.or(other)).collect()
 }

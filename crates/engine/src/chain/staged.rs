@@ -19,7 +19,7 @@ pub(crate) struct Staged {
 /// What the stages so far have made of the records that are scored, one row for each.
 #[derive(Debug)]
 pub(super) struct Passed {
-    /// With keys of the first stage: a score is of its entity.
+    /// With keys of the first stage that the record has a key of: a score is of its entity.
     pub(super) emissions: Emissions,
     pub(super) features: RecordBatch,
     /// A mark of any stage is a mark of the row.

@@ -12,6 +12,7 @@ mod entropy;
 mod ewma;
 mod extreme;
 mod hour_of_week_rate;
+mod id_reuses;
 mod inter_arrival;
 mod mean;
 mod quantile;

@@ -4,9 +4,9 @@ use arrow::datatypes::Schema;
 
 use super::definition::Definition;
 use super::{
-    change, count, distinct, edge, entropy, ewma, extreme, hour_of_week_rate, inter_arrival, mean,
-    quantile, ratio, repeats, robust_z, sequence, slope, stddev, sum, time_since_last, top_share,
-    travel, value,
+    change, count, distinct, edge, entropy, ewma, extreme, hour_of_week_rate, id_reuses,
+    inter_arrival, mean, quantile, ratio, repeats, robust_z, sequence, slope, stddev, sum,
+    time_since_last, top_share, travel, value,
 };
 use crate::catalog::{Aggregate, Catalog};
 use crate::error::FeatureError;
@@ -39,6 +39,7 @@ static TABLE: &[&dyn Definition] = &[
     &sequence::FORKS,
     &change::Changed,
     &change::Changes,
+    &id_reuses::IdReuses,
     &travel::DISTANCE_KM,
     &travel::SPEED_KMH,
     &ewma::MEAN,

@@ -107,7 +107,7 @@ fn errors_name_the_feature_and_the_nearest_name() {
     let all = error(&feature(
         "aggregate = \"value\"\nexpression = \"amount_minor\"\nresolution = \"1d\"",
     ));
-    assert!(all.ends_with(", min, max, ratio, distinct"), "{all}");
+    assert!(all.ends_with(", max, ratio, distinct, id_reuses"), "{all}");
     assert!(error("naem = \"c\"").contains("did you mean `name`?"));
     let twice = feature(
         "aggregate = \"time_since_last\"\n[[feature]]\nname = \"f\"\naggregate = \"time_since_last\"",

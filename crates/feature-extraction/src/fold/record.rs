@@ -24,6 +24,8 @@ pub(crate) struct Record<'a> {
     /// What it contributes, in the plan's layout; what only its key can tell is filled in.
     pub(crate) delta: &'a mut [u32],
     pub(crate) admission: Admission,
+    /// Whether its event id was accepted before with another content.
+    pub(crate) is_reused: bool,
     /// Row of the batch.
     pub(crate) row: usize,
 }

@@ -60,6 +60,9 @@ impl Scratch {
             key.history.search(plan, record.now_ms, &mut self.bounds);
         }
         self.resolve(plan, key.history, &mut record, around.inputs);
+        if record.is_reused {
+            count_reuse(plan, &mut record, around.inputs);
+        }
         self.total_end(plan, key.history, &record, 0);
         if is_scored {
             self.take(plan, key, &record, around);
@@ -158,6 +161,16 @@ impl Scratch {
                 let at = plan.layout.gaps_at + 4 * index;
                 set128(record.delta, at, squared(record.now_ms - previous));
             }
+        }
+    }
+}
+
+/// Fills in that the record comes under an event id that another one had.
+#[cold]
+fn count_reuse(plan: &Plan, record: &mut Record<'_>, inputs: &Inputs<'_>) {
+    for (index, field) in plan.layout.counts.iter().enumerate() {
+        if let CountField::Reused(bit) = *field {
+            record.delta[Layout::COUNTS_AT + index] = u32::from(inputs.bit(bit, record.row));
         }
     }
 }

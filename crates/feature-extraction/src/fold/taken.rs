@@ -36,6 +36,11 @@ impl Taken {
         &mut self.values[start..start + self.slots]
     }
 
+    /// Takes nothing of the next record, which is `row` of the batch.
+    pub(crate) fn skip(&mut self, row: usize) {
+        self.next(row).fill(0);
+    }
+
     /// Writes the features of all records from row `first` of `columns` on, and forgets them.
     pub(crate) fn finish(
         &mut self,

@@ -1,11 +1,10 @@
 //! A batch on its way through a lane, and what is known of its records before they are folded.
 
-use std::hash::BuildHasher;
+use arrow::array::{Array, AsArray, Int64Array, StringArray};
+use arrow::datatypes::Int64Type;
+use tillwatch_records::{Column, EventBatch, RecordKind};
 
-use arrow::array::{Array, StringArray};
-use foldhash::quality::FixedState;
-use tillwatch_records::{EventBatch, RecordKind};
-
+use crate::identity::IdHasher;
 use crate::inputs::Inputs;
 use crate::state::KeyIndex;
 
@@ -13,18 +12,35 @@ use crate::state::KeyIndex;
 pub(super) struct Batch<'a> {
     pub(super) events: &'a EventBatch,
     pub(super) keys: &'a StringArray,
-    pub(super) event_ids: Option<&'a StringArray>,
+    pub(super) said: Said<'a>,
     pub(super) inputs: &'a Inputs<'a>,
+}
+
+/// The columns by which a record is known again. One that is not there is null in every record.
+pub(super) struct Said<'a> {
+    event_ids: Option<&'a StringArray>,
+    amounts: Option<&'a Int64Array>,
+    currencies: Option<&'a StringArray>,
+    cards: Option<&'a StringArray>,
+    message_types: Option<&'a StringArray>,
+    event_types: Option<&'a StringArray>,
+    label_kinds: Option<&'a StringArray>,
 }
 
 /// What is known of the records of a chunk before they are folded.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) key_hashes: Vec<u64>,
-    /// Hash of key, kind and event id; 0 where there is no id.
+    /// Hash of what the key knows a record by; 0 where there is no id.
     pub(super) ids: Vec<u64>,
+    /// Hash of what each says.
+    pub(super) contents: Vec<u32>,
+    /// Room for what one record says.
+    content: Vec<u8>,
     pub(super) indexes: Vec<Option<KeyIndex>>,
     pub(super) deltas: Vec<u32>,
+    /// Rows of the output that have no key.
+    pub(super) unkeyed: Vec<usize>,
 }
 
 #[inline]
@@ -35,19 +51,97 @@ pub(super) fn key_of<'a>(batch: &Batch<'a>, row: usize) -> &'a [u8] {
     batch.keys.value(row).as_bytes()
 }
 
-/// What a record is recognised by: key, kind and event id; 0 where it has no id. A label carries the id of
-/// the transaction it speaks of, and there may be several, so its event time counts too.
-#[inline]
-pub(super) fn id_of(batch: &Batch<'_>, row: usize, key_hash: u64) -> u64 {
-    let Some(ids) = batch.event_ids.filter(|ids| !ids.is_null(row)) else {
-        return 0;
-    };
-    let kind = batch.events.kinds[row];
-    let mut seed = key_hash ^ (kind as u64);
-    if kind == RecordKind::Label {
-        seed = FixedState::with_seed(seed).hash_one(batch.inputs.times_ms[row]);
+impl Chunk {
+    /// Hashes the id of every one of `rows` and what it says.
+    pub(super) fn hash_ids(
+        &mut self,
+        batch: &Batch<'_>,
+        rows: std::ops::Range<usize>,
+        hasher: &IdHasher,
+    ) {
+        self.ids.clear();
+        self.contents.clear();
+        for row in rows {
+            let kind = batch.events.kinds[row];
+            let id = batch.said.id(kind, row, hasher);
+            self.ids.push(id);
+            if id == 0 {
+                self.contents.push(0);
+                continue;
+            }
+            self.content.clear();
+            batch.said.write(kind, row, &mut self.content);
+            self.contents.push(hasher.content(&self.content));
+        }
     }
-    FixedState::with_seed(seed)
-        .hash_one(ids.value(row).as_bytes())
-        .max(1)
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(events: &'a EventBatch) -> Self {
+        let amounts = events.column(Column::AmountMinor);
+        Self {
+            event_ids: events.text(Column::EventId),
+            amounts: amounts.and_then(|array| array.as_primitive_opt::<Int64Type>()),
+            currencies: events.text(Column::Currency),
+            cards: events.text(Column::CardToken),
+            message_types: events.text(Column::Mti),
+            event_types: events.text(Column::EventType),
+            label_kinds: events.text(Column::LabelKind),
+        }
+    }
+
+    /// Whether a message says that it is sent again: the last digit of its type (ISO 8583) is that of a
+    /// repeat.
+    #[inline]
+    pub(super) fn is_repeat(&self, row: usize) -> bool {
+        let message_type = text(self.message_types, row);
+        message_type.is_some_and(|text| matches!(text.as_bytes(), [_, _, _, b'1' | b'3' | b'5']))
+    }
+
+    /// What the key knows a record by: the hash of its event id, 0 where it has none. A label carries the id
+    /// of the transaction that it speaks of, so the ids of labels are others than those of other records.
+    #[inline]
+    fn id(&self, kind: RecordKind, row: usize, hasher: &IdHasher) -> u64 {
+        let Some(id) = text(self.event_ids, row) else {
+            return 0;
+        };
+        let hash = hasher.id(id.as_bytes());
+        match kind {
+            RecordKind::Label => (!hash).max(1),
+            RecordKind::Transaction | RecordKind::TerminalEvent => hash,
+        }
+    }
+
+    /// What a record says besides its id and its time, unambiguously.
+    #[inline]
+    fn write(&self, kind: RecordKind, row: usize, out: &mut Vec<u8>) {
+        out.push(kind as u8);
+        match kind {
+            RecordKind::Transaction => {
+                let amount = self.amounts.filter(|amounts| amounts.is_valid(row));
+                if let Some(amounts) = amount {
+                    out.extend_from_slice(&amounts.value(row).to_le_bytes());
+                }
+                out.push(u8::from(amount.is_some()));
+                write_text(text(self.currencies, row), out);
+                write_text(text(self.cards, row), out);
+            }
+            RecordKind::TerminalEvent => write_text(text(self.event_types, row), out),
+            RecordKind::Label => write_text(text(self.label_kinds, row), out),
+        }
+    }
+}
+
+#[inline]
+fn text<'a>(column: Option<&'a StringArray>, row: usize) -> Option<&'a str> {
+    let column = column.filter(|column| column.is_valid(row))?;
+    Some(column.value(row))
+}
+
+/// A text and its length, from which null differs.
+#[inline]
+fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
+    let length = text.map_or(0, |text| text.len() as u32 + 1);
+    out.extend_from_slice(text.unwrap_or_default().as_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
 }

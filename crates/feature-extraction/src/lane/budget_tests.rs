@@ -84,6 +84,6 @@ fn an_idle_key_is_small() {
         .collect();
     fold(&mut lane, &events, &whole(&events));
     // Beside the two ids of the horizon.
-    let per_key = lane.stats().state_bytes as usize / 10_000 - 56;
+    let per_key = lane.stats().state_bytes as usize / 10_000 - 64;
     assert!(per_key <= 600, "{per_key} bytes");
 }

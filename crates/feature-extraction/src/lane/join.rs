@@ -1,5 +1,7 @@
 //! What a record changes besides its own key's windows: a label its transaction, any record its cohorts.
 
+use arrow::array::Array;
+
 use super::batch::{Batch, key_of};
 use super::feature_lane::FeatureLane;
 use crate::plan::Plan;
@@ -15,7 +17,7 @@ impl FeatureLane {
         in_chunk: usize,
         hint: Option<KeyIndex>,
     ) {
-        if plan.label_words.is_none() {
+        if plan.label_words.is_none() || batch.keys.is_null(row) {
             return;
         }
         let hash = self.chunk.key_hashes[in_chunk];

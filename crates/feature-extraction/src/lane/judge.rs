@@ -6,7 +6,7 @@ use super::batch::{Batch, key_of};
 use super::feature_lane::{FeatureLane, Warmth};
 use crate::fold::Admission;
 use crate::plan::Plan;
-use crate::state::{Accepted, KeyIndex};
+use crate::state::{KeyIndex, Named, Seen};
 use crate::times::NEVER_MS;
 
 /// What is decided about a record.
@@ -15,8 +15,9 @@ pub(super) struct Judged {
     pub(super) index: Option<KeyIndex>,
     pub(super) admission: Admission,
     pub(super) marks: Flags,
-    /// Its id and its times, for the case that it is accepted.
-    pub(super) accepted: Accepted,
+    /// Its id and its times, and what its key knows of them, for the case that it is accepted.
+    pub(super) named: Named,
+    pub(super) seen: Seen,
 }
 
 impl Judged {
@@ -40,24 +41,29 @@ impl FeatureLane {
         hint: Option<KeyIndex>,
     ) -> Judged {
         let now_ms = batch.inputs.times_ms[row];
-        let (hash, id) = (self.chunk.key_hashes[in_chunk], self.chunk.ids[in_chunk]);
+        let hash = self.chunk.key_hashes[in_chunk];
         let key = key_of(batch, row);
         let index = hint.or_else(|| self.keys.find(hash, key));
         let watermark_ms = index.map_or(NEVER_MS, |i| self.keys.history(i).watermark_ms);
         let newest_ms = now_ms.max(watermark_ms);
         let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
-        let seen_ms = index.and_then(|index| self.keys.ids(index).time_of(id));
-        let accepted = Accepted {
-            hash: id,
-            is_new: seen_ms.is_none(),
+        let kind = batch.events.kinds[row];
+        let named = Named {
+            id: self.chunk.ids[in_chunk],
+            content: self.chunk.contents[in_chunk],
+            is_repeat: batch.said.is_repeat(row),
             now_ms,
             newest_ms,
             oldest_ms: newest_ms.saturating_sub(horizon_ms),
         };
-        let is_known = seen_ms.is_some_and(|time_ms| time_ms >= accepted.oldest_ms);
+        let ids = index.map(|index| self.keys.ids(index));
+        let seen = ids.map_or(Seen::Never, |ids| ids.find(&named, &plan.ids));
         let arrived_ms = batch.events.record_timestamps_ms[row];
-        let mut marks = judge(plan, now_ms, arrived_ms, watermark_ms, is_known);
-        let kind = batch.events.kinds[row];
+        let mut marks = judge_times(plan, now_ms, arrived_ms, watermark_ms);
+        marks.set(Flags::DUPLICATE, seen == Seen::Same);
+        // Several labels speak of one transaction, so that is no reuse.
+        let is_reused = seen == Seen::Other && kind != RecordKind::Label;
+        marks.set(Flags::ID_REUSED, is_reused);
         // A type that no feature reads leaves no trace, also where it is scored.
         let is_read = plan.kinds.contains(&kind);
         let refused = !is_read || self.count(kind, marks);
@@ -93,14 +99,15 @@ impl FeatureLane {
             index,
             admission,
             marks,
-            accepted,
+            named,
+            seen,
         }
     }
 
     /// Counts a record by its first mark; gives whether it is refused.
     #[inline]
     fn count(&mut self, kind: RecordKind, marks: Flags) -> bool {
-        if marks.is_empty() {
+        if marks.changes_state() {
             self.stats.accepted += u64::from(kind == RecordKind::Transaction);
             return false;
         }
@@ -128,16 +135,14 @@ impl FeatureLane {
     }
 }
 
-/// The marks that refuse a record. `watermark_ms` is that of its key; `is_known` says whether the key
-/// knows its id.
+/// The marks of a record by its times. `watermark_ms` is that of its key.
 #[inline]
-fn judge(plan: &Plan, now_ms: i64, arrived_ms: i64, watermark_ms: i64, is_known: bool) -> Flags {
+fn judge_times(plan: &Plan, now_ms: i64, arrived_ms: i64, watermark_ms: i64) -> Flags {
     let time = &plan.settings.time;
     let mut marks = Flags::empty();
     let is_skewed = now_ms > arrived_ms.saturating_add(time.max_future_skew.as_ms());
     marks.set(Flags::CLOCK_SKEW, is_skewed);
     let oldest = watermark_ms.saturating_sub(time.allowed_lateness.as_ms());
     marks.set(Flags::LATE, now_ms < oldest);
-    marks.set(Flags::DUPLICATE, is_known);
     marks
 }

@@ -6,6 +6,8 @@ mod budget_tests;
 #[cfg(test)]
 mod damage_tests;
 mod feature_lane;
+#[cfg(test)]
+mod id_tests;
 mod join;
 mod judge;
 #[cfg(test)]

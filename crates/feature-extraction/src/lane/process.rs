@@ -4,22 +4,23 @@ use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use arrow::error::ArrowError;
-use tillwatch_records::{Column, EventBatch, FeatureBatch, Flags, RecordKind};
+use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
 
-use super::batch::{Batch, Chunk, id_of, key_of};
+use super::batch::{Batch, Chunk, Said, key_of};
 use super::feature_lane::FeatureLane;
 use crate::fold::{Around, CHUNK_RECORDS, Record};
 use crate::inputs::Inputs;
 use crate::output::Columns;
 use crate::plan::Plan;
-use crate::state::{KeyIndex, key_hasher};
+use crate::state::{Forgotten, KeyIndex, key_hasher};
 
 impl FeatureLane {
     /// Folds `events` and gives the features of those among them that are scored, each as known on its
     /// arrival. A record is in its own windows where its kind counts there. Rows must come in offset order. A
-    /// record without a key is taken as one of the key of empty text, and event times outside what decoding
-    /// accepts are moved to its nearest bound.
+    /// record without a key has no features and leaves no trace. Event times outside what decoding accepts
+    /// are moved to its nearest bound.
     ///
     /// # Errors
     /// Fails when the columns of `events` are not of one length. Its records are folded then, so the lane's
@@ -35,7 +36,7 @@ impl FeatureLane {
         let batch = Batch {
             events: &events,
             keys: &keys,
-            event_ids: events.text(Column::EventId),
+            said: Said::new(&events),
             inputs: &inputs,
         };
         let mut start = 0;
@@ -54,6 +55,9 @@ impl FeatureLane {
             }
             let taken = &mut self.scratch.taken;
             taken.finish(&plan, batch.inputs, &mut columns, first);
+            for row in self.chunk.unkeyed.drain(..) {
+                columns.clear_row(row);
+            }
             start = end;
         }
         let features = columns.finish(&plan)?;
@@ -63,21 +67,17 @@ impl FeatureLane {
     /// Hashes the keys of `rows`, looks them up and reads a word of all that folding them needs, one kind of
     /// access at a time, so that the processor waits for many cache lines at once.
     fn prefetch(&mut self, plan: &Plan, batch: &Batch<'_>, rows: std::ops::Range<usize>) {
+        self.chunk.hash_ids(batch, rows.clone(), &plan.ids);
         let Chunk {
             key_hashes,
             ids,
             indexes,
             deltas,
+            ..
         } = &mut self.chunk;
         let hasher = key_hasher();
         key_hashes.clear();
         key_hashes.extend(rows.clone().map(|row| hasher.hash_one(key_of(batch, row))));
-        ids.clear();
-        ids.extend(
-            rows.clone()
-                .zip(&*key_hashes)
-                .map(|(row, key)| id_of(batch, row, *key)),
-        );
         indexes.clear();
         indexes.extend(key_hashes.iter().map(|hash| self.keys.find_hash(*hash)));
         let mut seen = 0;
@@ -125,12 +125,18 @@ impl FeatureLane {
             }
         }
         let is_scored = self.scored.contains(kind);
+        if batch.keys.is_null(row) {
+            if is_scored {
+                self.skip(row, flags);
+            }
+            return;
+        }
         let is_read = plan.kinds.contains(&kind);
         if !(is_read || is_scored) {
             return;
         }
         let judged = self.admit(plan, batch, row, in_chunk, hint);
-        let (now_ms, refused) = (judged.accepted.now_ms, judged.is_refused());
+        let (now_ms, refused) = (judged.named.now_ms, judged.is_refused());
         let mut marks = judged.marks;
         marks.set(Flags::WARMING, self.is_warming(plan, now_ms, refused));
         let stride = plan.layout.stride;
@@ -138,6 +144,7 @@ impl FeatureLane {
             now_ms,
             delta: &mut self.chunk.deltas[in_chunk * stride..][..stride],
             admission: judged.admission,
+            is_reused: judged.marks.contains(Flags::ID_REUSED),
             row,
         };
         let around = Around {
@@ -148,14 +155,19 @@ impl FeatureLane {
             Some(index) => {
                 let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
                 let before = parts.bytes();
+                let mut forgotten = Forgotten::NONE;
                 if !refused {
-                    let forgotten = parts.ids.remember(judged.accepted, plan.ids_max);
-                    self.stats.forgotten_ids += forgotten;
+                    let under = (&plan.ids, plan.ids_max);
+                    forgotten = parts.ids.remember(&judged.named, judged.seen, under);
                 }
                 self.scratch
                     .fold(plan, &mut parts, record, around, is_scored);
                 let after = parts.bytes();
                 self.keys.settle(index, before, after);
+                if forgotten.count > 0 {
+                    self.stats.forgotten_ids += forgotten.count;
+                    self.keys.doubt_ids(plan, index, forgotten.newest_ms);
+                }
             }
             None => self
                 .scratch
@@ -173,5 +185,12 @@ impl FeatureLane {
             let for_keys = (bytes_max as usize).saturating_sub(others);
             self.keys.sweep(plan, for_keys, self.watermark_ms);
         }
+    }
+
+    /// Gives a record without a key its row, in which nothing has a value.
+    fn skip(&mut self, row: usize, flags: &mut Vec<Flags>) {
+        self.chunk.unkeyed.push(flags.len());
+        self.scratch.taken.skip(row);
+        flags.push(Flags::empty());
     }
 }

@@ -27,8 +27,8 @@ impl FeatureLane {
     /// own, and leaves the other buckets alone.
     ///
     /// # Errors
-    /// The bytes are not the snapshot of this bucket under the same catalog, key, allowed lateness and
-    /// dedup horizon, or are damaged. The bucket is then unchanged.
+    /// The bytes are not the snapshot of this bucket under the same catalog, key, allowed lateness, dedup
+    /// horizon and secret of event ids, or are damaged. The bucket is then unchanged.
     pub fn read_bucket(&mut self, bucket: usize, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let words = snapshot::words_of(snapshot)?;
         let fingerprint = snapshot::fingerprint(&self.plan, &self.key);

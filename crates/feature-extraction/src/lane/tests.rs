@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
-use tillwatch_records::units::{ByteSize, DurationMs};
+use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Column, FeatureBatch, Flags, KeySpec, RecordKind};
 use tillwatch_testkit::oracle::{self, Case, OracleAggregate, OracleRow, OracleSettings};
 use tillwatch_testkit::seeds;
@@ -201,7 +201,7 @@ fn same_seed_same_bytes_whatever_the_batching() {
 }
 
 /// The rows of the events of `key`, folded with those of all other keys and without them.
-fn together_and_alone(events: &[Event], key: &str) -> [Vec<OracleRow>; 2] {
+pub(super) fn together_and_alone(events: &[Event], key: &str) -> [Vec<OracleRow>; 2] {
     let catalog = include_str!("../../../../models/features/job-w.toml");
     let run = |events: &[Event]| {
         let mut lane = lane(catalog, &EngineSettings::default(), 0);
@@ -234,54 +234,8 @@ fn results_do_not_depend_on_other_keys() {
             }
         }
     }
-    let all = Flags::LATE | Flags::CLOCK_SKEW | Flags::DUPLICATE;
+    let all = Flags::LATE | Flags::CLOCK_SKEW | Flags::DUPLICATE | Flags::ID_REUSED;
     assert!(marks.contains(all), "{marks:?}");
-}
-
-#[test]
-fn a_duplicate_is_judged_by_the_times_of_its_key() {
-    let day_ms = 24 * 3_600_000;
-    let mut stranger = sale("stranger", 9, START_MS + 75 * 365 * day_ms);
-    // As in a file: no Kafka timestamp gives the wrong clock away.
-    stranger.timestamp_ms = stranger.event_time_ms;
-    let first = sale("a", 1, START_MS);
-    let marks = |events: &[Event], key: &str| {
-        let [together, alone] = together_and_alone(events, key);
-        let flags = |rows: Vec<OracleRow>| rows.iter().map(|r| r.flags).collect::<Vec<_>>();
-        let together = flags(together);
-        assert_eq!(together, flags(alone));
-        together
-    };
-    let again = [Flags::empty(), Flags::DUPLICATE];
-    // Another key whose clock is wrong, or merely ahead, changes nothing.
-    assert_eq!(marks(&[first.clone(), stranger, first.clone()], "a"), again);
-    let ahead = sale("b", 2, START_MS + 2 * day_ms);
-    assert_eq!(marks(&[first.clone(), ahead, first.clone()], "a"), again);
-    // The key's own time frees an id, that of the record at hand included.
-    let later = sale("a", 3, START_MS + 2 * 3_600_000);
-    let reused = sale("a", 1, START_MS + 2 * 3_600_000);
-    let free = [Flags::empty(); 3];
-    assert_eq!(marks(&[first.clone(), later, reused.clone()], "a"), free);
-    assert_eq!(marks(&[first.clone(), reused.clone()], "a"), free[..2]);
-    assert_eq!(marks(&[first, reused.clone(), reused], "a")[2], again[1]);
-}
-
-#[test]
-fn a_key_with_more_ids_than_it_may_keep_forgets_old_ones_and_counts_them() {
-    let mut settings = EngineSettings::default();
-    settings.state.max_bytes = ByteSize(1024 * 1024);
-    let mut lane = lane(COUNT_1H, &settings, 0);
-    let sales: Vec<Event> = (0..8_000)
-        .map(|n| sale("a", n, START_MS + n as i64 / 4))
-        .collect();
-    fold_part(&mut lane, &sales, 0);
-    assert!(lane.stats().forgotten_ids > 1_000, "{:?}", lane.stats());
-    let back = [sales[7_999].clone(), sales[0].clone()];
-    let flags: Vec<Flags> = fold_part(&mut lane, &back, 8_000)
-        .iter()
-        .map(|r| r.flags)
-        .collect();
-    assert_eq!(flags, [Flags::DUPLICATE, Flags::empty()]);
 }
 
 pub(super) fn sale(terminal: &str, number: usize, event_time_ms: i64) -> Event {
@@ -327,8 +281,12 @@ fn an_empty_batch_and_missing_columns_are_fine() {
     );
     assert!(lane.process(stream::batch(&[], 0)).unwrap().is_empty());
     let mut batch = stream::batch(&[sale("a", 0, START_MS)], 0);
-    let projection = tillwatch_records::Projection::new([Column::EventTime]);
-    batch.columns = batch.columns.project(&[1]).unwrap();
+    let projection = tillwatch_records::Projection::new([Column::EventTime, Column::TerminalId]);
+    let places = projection.columns().iter();
+    let places: Vec<usize> = places
+        .map(|column| batch.columns.schema_ref().index_of(column.name()).unwrap())
+        .collect();
+    batch.columns = batch.columns.project(&places).unwrap();
     batch.projection = Arc::new(projection);
     let out = lane.process(batch).unwrap();
     assert_eq!(rows(&out)[0].values[0], Some(1.0));

@@ -69,6 +69,11 @@ impl Parts {
         CountedBy::Word(self.count_word(known))
     }
 
+    /// A running count of the records that have `bit` and came under an event id that another one had.
+    pub(crate) fn reused_count(&mut self, bit: BitId) -> CountedBy {
+        CountedBy::Word(self.count_word(CountField::Reused(bit)))
+    }
+
     /// What `last` counts by; where all records of the window are taken, nothing is.
     pub(crate) fn newest_count(&mut self, spec: &FeatureSpec, bit: BitId) -> CountedBy {
         match spec.last {

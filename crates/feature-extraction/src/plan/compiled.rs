@@ -15,6 +15,7 @@ use super::spec::{
 };
 use super::uses::Uses;
 use crate::catalog::InputColumn;
+use crate::identity::IdHasher;
 use crate::settings::EngineSettings;
 
 /// A number of a record, taken once per batch.
@@ -55,6 +56,8 @@ pub struct Plan {
     pub(crate) features: Vec<FeatureInfo>,
     pub(crate) schema: SchemaRef,
     pub(crate) settings: EngineSettings,
+    /// Hashes event ids under the site's secret.
+    pub(crate) ids: IdHasher,
     /// Most event ids that a key remembers.
     pub(crate) ids_max: usize,
     pub(crate) predicates: Vec<Arc<Predicate>>,
@@ -115,7 +118,35 @@ impl Plan {
     /// Columns that must be decoded, without repetition, besides those of the entity key: a column
     /// that is not there counts as null in every record.
     pub fn columns_needed(&self) -> Vec<Column> {
+        let mut columns = self.columns.clone();
+        columns.extend(self.columns_compared());
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// The columns among [`Plan::columns_needed`] that the catalog reads, besides event id and time.
+    pub fn columns_read(&self) -> Vec<Column> {
         self.columns.clone()
+    }
+
+    /// The columns among [`Plan::columns_needed`] by which a record is compared with others of its event id:
+    /// amount, currency, card and message type, of other kinds of record what they report. A record may lack
+    /// them.
+    pub fn columns_compared(&self) -> Vec<Column> {
+        let mut columns = vec![
+            Column::AmountMinor,
+            Column::Currency,
+            Column::CardToken,
+            Column::Mti,
+        ];
+        if self.kinds.contains(&RecordKind::TerminalEvent) {
+            columns.push(Column::EventType);
+        }
+        if self.kinds.contains(&RecordKind::Label) {
+            columns.push(Column::LabelKind);
+        }
+        columns
     }
 
     /// Columns that must be joined to the records, without repetition.

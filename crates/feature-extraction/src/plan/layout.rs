@@ -28,6 +28,8 @@ pub(crate) enum CountField {
     Fixed { bit: BitId, number: NumberId },
     /// Records at which a detector found this event: an index into the plan's events.
     Event(usize),
+    /// Those of the records whose bit is set that came under an event id that another one had.
+    Reused(BitId),
 }
 
 /// What a record contributes to a running sum when its bit is set: a value, or the product of two.

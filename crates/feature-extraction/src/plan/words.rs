@@ -58,6 +58,12 @@ impl Plan {
                 let number = self.number_words(number);
                 format!("{} with a value of {number}", self.records(bit, &[]))
             }
+            CountField::Reused(bit) => {
+                format!(
+                    "{} under an event id of another record",
+                    self.records(bit, &[])
+                )
+            }
             CountField::Event(event) => {
                 let spec = self.events[event];
                 let what = match spec.kind {

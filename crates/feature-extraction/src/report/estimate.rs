@@ -8,7 +8,7 @@ use tillwatch_records::RecordKind;
 
 use crate::mechanism::{HELD_MIN, SCAN_MAX};
 use crate::plan::{Bound, HoldingSpec, Lasting, Needed, Plan};
-use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, Ids, Slot, room_for_ids};
+use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, ID_BYTES, Ids, Slot, room_for_ids};
 use crate::structures::table::distinct::{EXACT_MAX, HELD_MAX};
 use crate::structures::{Decayed, Held, HeldSlot, Holding, Queue};
 
@@ -31,9 +31,6 @@ const GROWN_BY_EIGHTH: f64 = 1.06;
 
 /// Mean slots per key of the index, which is filled to seven eighths and then doubled.
 const INDEX_SLOTS: f64 = 1.65;
-
-/// Bytes of an event id.
-const ID_BYTES: f64 = 16.0;
 
 /// Rows of a new key, the open one among them.
 const ROWS_AT_START: f64 = 3.0;
@@ -144,7 +141,7 @@ impl Plan {
             + ENTRY_BYTES as f64 * INDEX_SLOTS
             + ALLOCATION_BYTES as f64;
         let known = per_ms * self.settings.time.dedup_horizon.as_ms() as f64;
-        let ids = averaged(|busy| room_for_ids(above(known, busy).max(1.0))) * ID_BYTES;
+        let ids = averaged(|busy| room_for_ids(above(known, busy).max(1.0))) * ID_BYTES as f64;
         Estimate {
             bytes_per_key: history + queues + holdings + decayed + tables + ids,
             bytes_per_record: self.layout.stride * size_of::<u32>(),

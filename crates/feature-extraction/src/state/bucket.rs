@@ -234,6 +234,12 @@ impl Bucket {
         &self.slots[number as usize]
     }
 
+    /// Lets the history of a slot count as not whole until `until_ms` at least.
+    pub(super) fn suspect(&mut self, number: u32, until_ms: i64) {
+        let slot = &mut self.slots[number as usize];
+        slot.suspect_until_ms = slot.suspect_until_ms.max(until_ms);
+    }
+
     /// The key's state to be changed; [`Bucket::settle`] wants to know of it afterwards. `seen` is the
     /// number of the record that asks.
     #[inline]

@@ -1,29 +1,30 @@
-//! Which event ids a key has accepted lately.
+//! Which event ids a key has accepted lately, and what the records under them said.
 //!
-//! An id is known again while its record lies within the dedup horizon before the newest time of its own key.
+//! An id is known while a record of it lies within the dedup horizon before the newest time of its own key.
 //! Nothing here depends on other keys. A few ids are a list that is looked through, many are a table.
 //!
-//! Cost: at most [`LISTED_MAX`] comparisons or one look-up per record; O(1) amortised to forget. Space: 24
-//! bytes per key, and 16 to 64 per id of the horizon, 32 at least. Only 64-bit hashes are kept: two of a
-//! million ids are taken for one about once in 40 million such horizons.
+//! The newest record of an id is kept under the id itself. Further records of it with another content are
+//! kept each under a hash of the id and of what they said. So an id that comes a million times is found as
+//! fast as one that comes once, and a repeat of any of its records is known.
+//!
+//! Cost: at most [`LISTED_MAX`] comparisons or one look-up per record, two where an id comes again; O(1)
+//! amortised to forget. Space: 24 bytes per key, and 20 to 80 per record of the horizon, 40 at least. Of an
+//! id 64 bits are kept and of a content 32: two of a million ids are taken for one about once in 40 million
+//! such horizons.
 
-use bytemuck::{Pod, Zeroable};
+mod record;
+mod tabled;
+#[cfg(test)]
+mod tests;
 
+use bytemuck::Zeroable;
+
+pub(crate) use self::record::{Forgotten, ID_BYTES, Named};
+use self::record::{Id, Kept};
+use self::tabled::{IDS_MAX, LISTED_MAX, LISTED_MIN, TABLED_MIN, Tabled};
+use crate::identity::IdHasher;
 use crate::structures::PodMap;
-use crate::words::{take, take_run};
-
-/// Most ids of a list: they lie in eight cache lines.
-const LISTED_MAX: usize = 32;
-
-/// Ids that a list first has room for.
-const LISTED_MIN: usize = 2;
-
-/// Ids in a table below which it becomes a list again: far from where a list becomes a table.
-const TABLED_MIN: usize = LISTED_MAX / 2;
-
-/// Most ids of a key, so that a flood to one key cannot fill the lane: 4 million take at most 171 MiB and
-/// cover 19 minutes at 3,500 records/s.
-const IDS_MAX: usize = 4 * 1024 * 1024;
+use crate::words::{halves, take, take_run};
 
 /// Least number of ids that a key may have, however small the budget is.
 const IDS_MIN: usize = 64;
@@ -32,10 +33,10 @@ const IDS_MIN: usize = 64;
 const BUDGET_PART: usize = 4;
 
 /// Bytes per id of a table at its least load.
-const ID_BYTES: usize = 43;
+const TABLED_BYTES: usize = 54;
 
-/// Ids per cache line.
-const LINE_IDS: usize = 4;
+/// Whole ids per cache line.
+const LINE_IDS: usize = 3;
 
 /// Words of a written id.
 const ID_WORDS: usize = size_of::<Id>() / size_of::<u32>();
@@ -52,41 +53,24 @@ pub(crate) enum Ids {
     Tabled(Box<Tabled>),
 }
 
-/// An id and the event time of the accepted record that has it.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Id {
-    hash: u64,
-    time_ms: i64,
-}
-
-#[derive(Debug)]
-pub(crate) struct Tabled {
-    times_ms: PodMap<i64>,
-    /// Number of ids at which those past the horizon are looked for.
-    full_at: usize,
-}
-
-/// The id of a record that is accepted, and the times that decide what its key knows from then on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Accepted {
-    /// Hash of the id; 0 where the record has none.
-    pub(crate) hash: u64,
-    /// Whether [`Ids::time_of`] found nothing: then it is not looked for again.
-    pub(crate) is_new: bool,
-    /// Event time of the record.
-    pub(crate) now_ms: i64,
-    /// The newest event time of the key.
-    pub(crate) newest_ms: i64,
-    /// What lies before it may be forgotten.
-    pub(crate) oldest_ms: i64,
+/// What a key knows of the id of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing at all.
+    Never,
+    /// Records that lie before the horizon.
+    Past,
+    /// A record that said the same.
+    Same,
+    /// Records that said something else.
+    Other,
 }
 
 /// Most ids of one key in a lane whose state may take `bytes_max`. A key that has more forgets the older half
 /// of its horizon, as often as needed.
 pub(crate) fn ids_max(bytes_max: u64) -> usize {
     let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    (bytes_max / BUDGET_PART / ID_BYTES).clamp(IDS_MIN, IDS_MAX)
+    (bytes_max / BUDGET_PART / TABLED_BYTES).clamp(IDS_MIN, IDS_MAX)
 }
 
 /// Ids that a list has room for in which so many may be needed at once.
@@ -109,8 +93,8 @@ impl Ids {
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Listed(list) => list.capacity() * size_of::<Id>(),
-            Self::Tabled(table) => size_of::<Tabled>() + table.times_ms.bytes(),
+            Self::Listed(list) => list.capacity() * ID_BYTES,
+            Self::Tabled(table) => size_of::<Tabled>() + table.kept.bytes(),
         }
     }
 
@@ -126,56 +110,55 @@ impl Ids {
         match self {
             Self::Listed(list) => {
                 let lines = list.iter().step_by(LINE_IDS);
-                lines.fold(0, |seen, id| seen ^ id.hash as u32)
+                lines.fold(0, |seen, id| seen ^ id.hash[0])
             }
-            Self::Tabled(table) => u32::from(hash != 0 && table.times_ms.get(hash).is_some()),
+            Self::Tabled(table) => u32::from(hash != 0 && table.kept.get(hash).is_some()),
         }
     }
 
-    /// Event time of the last accepted record with this id. A hash of 0 is none.
+    /// What is known of the id of `named`.
     #[inline]
-    pub(crate) fn time_of(&self, hash: u64) -> Option<i64> {
-        match self {
-            _ if hash == 0 => None,
-            Self::Listed(list) => {
-                let mut ids = list.iter();
-                ids.find(|id| id.hash == hash).map(|id| id.time_ms)
-            }
-            Self::Tabled(table) => table.times_ms.get(hash),
+    pub(crate) fn find(&self, named: &Named, hasher: &IdHasher) -> Seen {
+        let Some(newest) = self.get(named.id) else {
+            return Seen::Never;
+        };
+        if newest.time_ms < named.oldest_ms {
+            return Seen::Past;
         }
+        let says_the_same = newest.content == named.content;
+        if says_the_same && (named.is_repeat || newest.time_ms == named.now_ms) {
+            return Seen::Same;
+        }
+        self.find_content(named, hasher)
     }
 
-    /// Remembers the id of an accepted record, if it has one. Gives how many ids within the horizon were
-    /// forgotten because there were more than `ids_max`.
+    /// Remembers an accepted record, if it has an id, of which [`Ids::find`] has found `seen`.
     #[inline]
-    pub(crate) fn remember(&mut self, accepted: Accepted, ids_max: usize) -> u64 {
-        let (hash, time_ms) = (accepted.hash, accepted.now_ms);
-        match self {
-            _ if hash == 0 => 0,
-            Self::Listed(list) => {
-                let mut known = list.iter_mut().filter(|_| !accepted.is_new);
-                if let Some(known) = known.find(|id| id.hash == hash) {
-                    known.time_ms = time_ms;
-                } else if list.len() < list.capacity() || make_room(list, accepted.oldest_ms) {
-                    list.push(Id { hash, time_ms });
-                } else {
-                    let mut table = Tabled::of(list);
-                    table.times_ms.insert(hash, time_ms);
-                    *self = Self::Tabled(Box::new(table));
-                }
-                0
+    pub(crate) fn remember(
+        &mut self,
+        named: &Named,
+        seen: Seen,
+        (hasher, ids_max): (&IdHasher, usize),
+    ) -> Forgotten {
+        if named.id == 0 {
+            return Forgotten::NONE;
+        }
+        let own = named.kept();
+        if seen == Seen::Never {
+            return self.put(named.id, own, true, (named, ids_max));
+        }
+        let newest = self.get(named.id);
+        let newest = newest.filter(|newest| newest.time_ms >= named.oldest_ms);
+        let key_of = |kept: Kept| hasher.of_content(named.id, kept.time_ms, kept.content);
+        match newest {
+            None => self.put(named.id, own, false, (named, ids_max)),
+            Some(newest) if newest.time_ms > own.time_ms => {
+                self.put(key_of(own), own, false, (named, ids_max))
             }
-            Self::Tabled(table) => {
-                let mut early = 0;
-                if table.times_ms.len() >= table.full_at.min(ids_max) {
-                    early = table.forget(accepted, ids_max);
-                }
-                table.times_ms.insert(hash, time_ms);
-                if table.times_ms.len() < TABLED_MIN {
-                    let list = table.to_list();
-                    *self = Self::Listed(list);
-                }
-                early
+            // It takes the place of the newest, which is kept under what it said.
+            Some(newest) => {
+                let before = self.put(key_of(newest), newest, false, (named, ids_max));
+                before.and(self.put(named.id, own, false, (named, ids_max)))
             }
         }
     }
@@ -189,7 +172,7 @@ impl Ids {
             }
             Self::Tabled(table) => {
                 out.extend([TABLE, table.full_at as u32]);
-                table.times_ms.write(out);
+                table.kept.write(out);
             }
         }
     }
@@ -211,12 +194,74 @@ impl Ids {
             }
             TABLE => {
                 let full_at = take(words)? as usize;
-                let times_ms = PodMap::read_from(words)?;
-                let is_sound = times_ms.len() >= TABLED_MIN && full_at <= IDS_MAX;
-                let table = Tabled { times_ms, full_at };
+                let kept = PodMap::read_from(words)?;
+                let is_sound = kept.len() >= TABLED_MIN && full_at <= IDS_MAX;
+                let table = Tabled { kept, full_at };
                 is_sound.then(|| Self::Tabled(Box::new(table)))
             }
             _ => None,
+        }
+    }
+
+    /// What is kept under `hash`. A hash of 0 is none.
+    #[inline]
+    fn get(&self, hash: u64) -> Option<Kept> {
+        match self {
+            _ if hash == 0 => None,
+            Self::Listed(list) => {
+                let wanted = halves(hash);
+                let mut ids = list.iter();
+                ids.find(|id| id.hash == wanted).map(Id::kept)
+            }
+            Self::Tabled(table) => table.kept.get(hash),
+        }
+    }
+
+    /// Whether one of the older records of an id said the same.
+    #[cold]
+    fn find_content(&self, named: &Named, hasher: &IdHasher) -> Seen {
+        let own = named.kept();
+        let key = hasher.of_content(named.id, own.time_ms, own.content);
+        let is_known = own.time_ms >= named.oldest_ms && self.get(key) == Some(own);
+        if is_known { Seen::Same } else { Seen::Other }
+    }
+
+    /// Keeps `kept` under `hash`. What is new is not looked for.
+    #[inline]
+    fn put(
+        &mut self,
+        hash: u64,
+        kept: Kept,
+        is_new: bool,
+        (named, ids_max): (&Named, usize),
+    ) -> Forgotten {
+        match self {
+            Self::Listed(list) => {
+                let id = Id::of(hash, kept);
+                let mut known = list.iter_mut().filter(|_| !is_new);
+                if let Some(known) = known.find(|known| known.hash == id.hash) {
+                    *known = id;
+                } else if list.len() < list.capacity() || make_room(list, named.oldest_ms) {
+                    list.push(id);
+                } else {
+                    let mut table = Tabled::of(list);
+                    table.kept.insert(hash, kept);
+                    *self = Self::Tabled(Box::new(table));
+                }
+                Forgotten::NONE
+            }
+            Self::Tabled(table) => {
+                let mut forgotten = Forgotten::NONE;
+                if table.kept.len() >= table.full_at.min(ids_max) {
+                    forgotten = table.forget(named, ids_max);
+                }
+                table.kept.insert(hash, kept);
+                if table.kept.len() < TABLED_MIN {
+                    let list = table.to_list();
+                    *self = Self::Listed(list);
+                }
+                forgotten
+            }
         }
     }
 }
@@ -229,7 +274,7 @@ fn capacity_max(length: usize) -> usize {
 /// Makes room in a full list, by forgetting what may be forgotten or by growing; gives whether there is some.
 #[cold]
 fn make_room(list: &mut Vec<Id>, oldest_ms: i64) -> bool {
-    list.retain(|id| id.time_ms >= oldest_ms);
+    list.retain(|id| id.kept().time_ms >= oldest_ms);
     let (length, capacity) = (list.len(), list.capacity());
     if capacity > capacity_max(length) {
         list.shrink_to((2 * length).max(LISTED_MIN));
@@ -241,51 +286,3 @@ fn make_room(list: &mut Vec<Id>, oldest_ms: i64) -> bool {
     }
     list.len() < list.capacity()
 }
-
-impl Tabled {
-    fn of(ids: &[Id]) -> Self {
-        let mut times_ms = PodMap::default();
-        for id in ids {
-            times_ms.insert(id.hash, id.time_ms);
-        }
-        Self {
-            full_at: times_ms.room(),
-            times_ms,
-        }
-    }
-
-    fn to_list(&self) -> Vec<Id> {
-        let mut list = Vec::new();
-        list.reserve_exact((2 * self.times_ms.len()).max(LISTED_MIN));
-        let ids = self.times_ms.iter();
-        list.extend(ids.map(|(hash, time_ms)| Id { hash, time_ms }));
-        list
-    }
-
-    /// Forgets what is past the horizon; where that leaves more than three quarters of the most there may be,
-    /// halves the span that is kept until it does not. Looks again when there are a third more, or no room
-    /// for more. Gives how many ids within the horizon were forgotten.
-    #[cold]
-    fn forget(&mut self, accepted: Accepted, ids_max: usize) -> u64 {
-        self.times_ms
-            .retain(|_, time_ms| time_ms >= accepted.oldest_ms);
-        let within = self.times_ms.len();
-        let mut span_ms = accepted.newest_ms.saturating_sub(accepted.oldest_ms);
-        while self.times_ms.len() * 4 > ids_max * 3 {
-            if span_ms == 0 {
-                self.times_ms.clear();
-                break;
-            }
-            span_ms /= 2;
-            let oldest_ms = accepted.newest_ms.saturating_sub(span_ms);
-            self.times_ms.retain(|_, time_ms| time_ms >= oldest_ms);
-        }
-        let left = self.times_ms.len();
-        let full_at = (left + left / 3).max(self.times_ms.room());
-        self.full_at = full_at.clamp(TABLED_MIN, IDS_MAX);
-        (within - left) as u64
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -126,12 +126,19 @@ impl Keys {
         if self.evicted_ms == NEVER_MS || now_ms - self.evicted_ms > plan.idle_ttl_ms() {
             return NEVER_MS;
         }
-        let reach_ms = if plan.remembers() {
-            plan.idle_ttl_ms()
-        } else {
-            plan.longest_window_ms() + plan.lateness_ms()
-        };
-        self.evicted_ms + reach_ms
+        self.evicted_ms + reach_ms(plan)
+    }
+
+    /// Notes that the key has forgotten ids within their horizon, the newest of them that of a record at
+    /// `forgotten_ms`. Until the horizon has left it, a repeat may have been taken for a new record, and what
+    /// was made of that record is seen for as long as records reach.
+    #[cold]
+    pub(crate) fn doubt_ids(&mut self, plan: &Plan, index: KeyIndex, forgotten_ms: i64) {
+        let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
+        let until_ms = forgotten_ms
+            .saturating_add(horizon_ms)
+            .saturating_add(reach_ms(plan));
+        self.buckets[index.bucket as usize].suspect(index.slot, until_ms);
     }
 
     /// Whether history of the key at `now_ms` may have been evicted.
@@ -241,6 +248,14 @@ impl Keys {
         self.bytes = self.bytes + bucket.bytes() - before;
         self.evicted_ms = self.evicted_ms.max(watermark_ms);
         self.evicted += 1;
+    }
+}
+
+/// How far a record reaches into what is made of later ones.
+fn reach_ms(plan: &Plan) -> i64 {
+    match plan.remembers() {
+        true => plan.idle_ttl_ms(),
+        false => plan.longest_window_ms() + plan.lateness_ms(),
     }
 }
 

@@ -12,7 +12,7 @@ mod keys;
 pub(crate) use bucket::{ALLOCATION_BYTES, Bucket, ENTRY_BYTES, Slot};
 pub(crate) use cohort::{COHORTS_MAX, Cohorts};
 pub(crate) use history::{History, Span};
-pub(crate) use ids::{Accepted, Ids, ids_max, room_for_ids};
+pub(crate) use ids::{Forgotten, ID_BYTES, Ids, Named, Seen, ids_max, room_for_ids};
 pub(crate) use key_hash::{BUCKETS, key_hash, key_hasher};
 pub(crate) use key_parts::KeyParts;
 pub(crate) use keys::{KeyIndex, Keys};

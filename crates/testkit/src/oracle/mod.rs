@@ -2,7 +2,7 @@
 //! feature of every record. Slow, obvious, and written without the engine's help.
 //!
 //! Kernel: arrival, definition, detector, distinct, ewma, feature, moments, quantile, random, ratio,
-//! slope, table, top_share and window need each other because a feature names its aggregate by the
+//! reuse, slope, table, top_share and window need each other because a feature names its aggregate by the
 //! table, and an aggregate is defined, and drawn at random, over features.
 
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ mod moments;
 mod quantile;
 mod random;
 mod ratio;
+mod reuse;
 mod shrink;
 mod slope;
 mod table;
@@ -50,7 +51,7 @@ use window::{Key, Moment, idle_ttl_ms, retention_ms};
 pub struct OracleRow {
     /// One value per feature; `None` where there is none.
     pub values: Vec<Option<f64>>,
-    /// `LATE`, `DUPLICATE` and `CLOCK_SKEW`.
+    /// `LATE`, `DUPLICATE`, `CLOCK_SKEW` and `ID_REUSED`.
     pub flags: Flags,
 }
 
@@ -59,7 +60,7 @@ pub struct OracleRow {
 pub struct Expected {
     /// One value per feature.
     pub values: Vec<OracleValue>,
-    /// `LATE`, `DUPLICATE` and `CLOCK_SKEW`.
+    /// `LATE`, `DUPLICATE`, `CLOCK_SKEW` and `ID_REUSED`.
     pub flags: Flags,
 }
 
@@ -128,7 +129,7 @@ pub fn evaluate_scored(
         let now_ms = event.event_time_ms;
         let flags = judge(settings, event, key);
         let is_idle = key.watermark_ms.is_some_and(|time| now_ms - time > ttl_ms);
-        let is_accepted = is_read && flags.is_empty();
+        let is_accepted = is_read && flags.changes_state();
         if is_accepted && is_idle {
             *key = Key::default();
         }

@@ -9,7 +9,9 @@ use crate::stream::{Event, START_MS};
 const TRIALS_MAX: usize = 4_000;
 
 /// What makes an event simpler; each is tried on all events at once and then one by one.
-const SIMPLER: [fn(&mut Event); 15] = [
+const SIMPLER: [fn(&mut Event); 17] = [
+    |event| event.mti = None,
+    |event| event.currency = None,
     |event| event.amount_minor = None,
     |event| event.response_code = None,
     |event| event.card_token = None,
@@ -181,7 +183,8 @@ mod tests {
                 .iter()
                 .all(|e| e.card_token.is_none() && e.lat.is_none())
         );
-        assert_eq!(small[0].amount_minor, Some(100), "{small:?}");
+        let is_plain = |event: &Event| event.amount_minor == Some(100);
+        assert!(small.iter().any(is_plain), "{small:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every aggregate, by the name that a catalog gives it.
 
 use super::definition::Definition;
-use super::{arrival, detector, distinct, ewma, moments, quantile, ratio, slope, top_share};
+use super::{arrival, detector, distinct, ewma, moments, quantile, ratio, reuse, slope, top_share};
 
 macro_rules! aggregates {
     ($($variant:ident $name:literal $definition:path,)*) => {
@@ -53,6 +53,7 @@ aggregates! {
     SequenceForks "sequence_forks" detector::SEQUENCE_FORKS,
     Changed "changed" detector::CHANGED,
     Changes "changes" detector::CHANGES,
+    IdReuses "id_reuses" reuse::ID_REUSES,
     DistanceKm "distance_km" detector::DISTANCE_KM,
     SpeedKmh "speed_kmh" detector::SPEED_KMH,
     EwmaMean "ewma_mean" ewma::MEAN,

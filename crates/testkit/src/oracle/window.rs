@@ -11,6 +11,8 @@ pub(super) struct Accepted<'a> {
     pub(super) event: &'a Event,
     /// Whether it was not older than its key's watermark.
     pub(super) in_order: bool,
+    /// Whether it came under the id of another record.
+    pub(super) is_reused: bool,
     /// The label that arrived last for it.
     pub(super) label: Option<&'a Event>,
 }
@@ -99,6 +101,7 @@ impl<'a> Moment<'a, '_> {
         Accepted {
             event: self.event,
             in_order: !self.is_behind(),
+            is_reused: self.flags.contains(Flags::ID_REUSED),
             label: None,
         }
     }

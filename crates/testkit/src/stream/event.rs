@@ -23,8 +23,12 @@ pub struct Event {
     pub event_time_ms: i64,
     /// Kafka timestamp in milliseconds since 1970.
     pub timestamp_ms: i64,
+    /// Type of a transaction's message, sometimes null.
+    pub mti: Option<&'static str>,
     /// Amount in minor units, sometimes null, sometimes negative or very large.
     pub amount_minor: Option<i64>,
+    /// Currency, sometimes null.
+    pub currency: Option<&'static str>,
     /// Response code, sometimes null.
     pub response_code: Option<&'static str>,
     /// Card, sometimes null.
@@ -50,12 +54,14 @@ pub struct Event {
 }
 
 /// The columns that [`Event`] has.
-pub const COLUMNS: [Column; 15] = [
+pub const COLUMNS: [Column; 17] = [
     Column::EventId,
     Column::EventTime,
     Column::TerminalId,
+    Column::Mti,
     Column::CardToken,
     Column::AmountMinor,
+    Column::Currency,
     Column::ResponseCode,
     Column::Lat,
     Column::Lon,
@@ -77,7 +83,9 @@ impl Event {
             event_id: event_id.to_owned(),
             event_time_ms,
             timestamp_ms: event_time_ms,
+            mti: None,
             amount_minor: None,
+            currency: None,
             response_code: None,
             card_token: None,
             lat: None,
@@ -155,6 +163,8 @@ impl Event {
             Column::EventTime => Some(self.event_time_ms.to_string()),
             Column::OccurredTime => self.occurred_time_ms.map(|time| time.to_string()),
             Column::CardToken => self.card_token.clone(),
+            Column::Mti => self.mti.map(str::to_owned),
+            Column::Currency => self.currency.map(str::to_owned),
             Column::Rrn => self.rrn.clone(),
             Column::ResponseCode => self.response_code.map(str::to_owned),
             Column::HardwareSerial => self.hardware_serial.map(str::to_owned),

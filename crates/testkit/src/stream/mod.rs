@@ -30,8 +30,10 @@ pub struct StreamSettings {
     pub disorder_ms_max: i64,
     /// Share of records that lie behind the clock, percent.
     pub disorder_percent: u32,
-    /// Share of records that repeat an earlier one, percent.
+    /// Share of records that repeat an earlier one, percent: half of them in full.
     pub duplicate_percent: u32,
+    /// Share of records that are new and come under the event id of an earlier one, percent.
+    pub reuse_percent: u32,
     /// Share of records from the future, percent.
     pub skew_percent: u32,
     /// Share of records that are terminal events or labels, percent.
@@ -64,6 +66,7 @@ impl StreamSettings {
             disorder_ms_max: disorders_ms[random.random_range(0..3)],
             disorder_percent: random.random_range(0..40),
             duplicate_percent: random.random_range(0..10),
+            reuse_percent: random.random_range(0..6),
             skew_percent: random.random_range(0..6),
             other_percent: [0, 20, 60][random.random_range(0..3)],
         }
@@ -100,13 +103,10 @@ pub fn events(settings: &StreamSettings) -> Vec<Event> {
         let is_behind = chance(settings.disorder_percent);
         let is_ahead = chance(settings.skew_percent);
         let is_other = chance(settings.other_percent);
+        let is_reuse = chance(settings.reuse_percent) && number > 0;
         if is_repeat {
-            let mut repeat = events[random.random_range(0..number)].clone();
-            repeat.timestamp_ms = clock_ms;
-            if random.random_range(0..4) == 0 {
-                repeat.event_time_ms = clock_ms;
-            }
-            events.push(repeat);
+            let repeat = events[random.random_range(0..number)].clone();
+            events.push(sent_again(&mut random, repeat, clock_ms));
             continue;
         }
         let mut event = transaction(&mut random, settings, number, clock_ms);
@@ -123,11 +123,35 @@ pub fn events(settings: &StreamSettings) -> Vec<Event> {
             make_label(&mut random, &mut event, &events);
         } else if is_other {
             event.kind = RecordKind::TerminalEvent;
-            event.event_type = Some("BOOT");
+            event.event_type = one_of(&mut random, &["BOOT", "BOOT", "TAMPER"]);
+        }
+        if is_reuse && !event.event_id.is_empty() {
+            let recent = number.saturating_sub(20);
+            let other = &events[random.random_range(recent..number)];
+            event.event_id.clone_from(&other.event_id);
+            event.terminal_id.clone_from(&other.terminal_id);
         }
         events.push(event);
     }
     events
+}
+
+/// `event` as it comes once more: in full, at another time with or without saying that it is sent again, or
+/// with something else in it.
+fn sent_again(random: &mut ChaCha8Rng, mut event: Event, clock_ms: i64) -> Event {
+    event.timestamp_ms = clock_ms;
+    match random.random_range(0..10) {
+        0 => event.event_time_ms = clock_ms,
+        1 | 2 => {
+            event.event_time_ms = clock_ms;
+            event.mti = Some("0221");
+        }
+        3 => event.amount_minor = Some(777),
+        4 => event.card_token = Some("c777".to_owned()),
+        5 => event.currency = Some("JPY"),
+        _ => {}
+    }
+    event
 }
 
 fn transaction(
@@ -151,7 +175,9 @@ fn transaction(
     let terminal_id = format!("T{}", random.random_range(0..settings.keys));
     let event_id = format!("e{number}");
     Event {
+        mti: one_of(random, &["0100", "0100", "0220", "0201"]).filter(|_| !is_null(random)),
         amount_minor: amount_minor.filter(|_| !is_null(random)),
+        currency: one_of(random, &["EUR", "EUR", "USD"]).filter(|_| !is_null(random)),
         response_code: one_of(random, &codes).filter(|_| !is_null(random)),
         card_token: Some(format!("c{}", random.random_range(0..settings.cards)))
             .filter(|_| !is_null(random)),

@@ -42,6 +42,9 @@ pub fn apply(
             .is_some_and(|table| table == "kafka" || table == "properties");
         let (key, value) = if property {
             (last.replace('_', "."), Value::String(value))
+        } else if last == "secret" {
+            // It is a text, also where it looks like a number.
+            (last, Value::String(value))
         } else {
             (last, scalar(value))
         };
@@ -91,12 +94,14 @@ mod tests {
             ("TILLWATCH__SINK__KIND", "stdout"),
             ("TILLWATCH__LANES__THREADS", "3"),
             ("TILLWATCH__KAFKA__SASL_PASSWORD", "12"),
+            ("TILLWATCH__IDS__SECRET", "1234567890123456"),
             ("TILLWATCH__CONSUMER__PROPERTIES__FETCH_MIN_BYTES", "1"),
             ("HOME", "/root"),
         ]);
         assert_eq!(table["sink"]["kind"].as_str(), Some("stdout"));
         assert_eq!(table["lanes"]["threads"].as_integer(), Some(3));
         assert_eq!(table["kafka"]["sasl.password"].as_str(), Some("12"));
+        assert_eq!(table["ids"]["secret"].as_str(), Some("1234567890123456"));
         assert_eq!(
             table["consumer"]["properties"]["fetch.min.bytes"].as_str(),
             Some("1")

@@ -156,7 +156,7 @@ impl Stages {
         }
     }
 
-    /// The key columns of all stages: what every transaction must have, and what a label carries.
+    /// The key columns of all stages: what a label carries.
     pub fn key_columns(&self) -> KeySpec {
         let rest = self.rest.iter();
         rest.fold(self.first.key.clone(), |key, stage| key.union(&stage.key))

@@ -12,6 +12,7 @@ use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
+use super::ids::IdsTable;
 use super::labels::LabelSettings;
 use super::models::ModelsTable;
 use super::reference::WrittenReference;
@@ -41,6 +42,8 @@ pub struct Written {
     time: TimeSettings,
     #[serde(default)]
     state: StateSettings,
+    #[serde(default)]
+    ids: IdsTable,
     models: ModelsTable,
     #[serde(default)]
     scoring: ScoringSettings,
@@ -158,6 +161,7 @@ impl Written {
             engine: EngineSettings {
                 time: self.time,
                 state: self.state,
+                id_secret: self.ids.validate(base)?,
             },
             models,
             scoring: self.scoring,

@@ -1,18 +1,35 @@
 use super::*;
+use crate::times::NEVER_MS;
 
 /// Spreads small numbers over the hashes, as the engine's hash does.
 fn hash(id: u64) -> u64 {
     (id + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn accepted(id: u64, now_ms: i64, horizon_ms: i64) -> Accepted {
-    Accepted {
-        hash: hash(id),
-        is_new: false,
+fn named(id: u64, now_ms: i64, horizon_ms: i64) -> Named {
+    Named {
+        id: hash(id),
+        content: 1,
+        is_repeat: false,
         now_ms,
         newest_ms: now_ms,
         oldest_ms: now_ms - horizon_ms,
     }
+}
+
+fn hasher() -> IdHasher {
+    IdHasher::new(None)
+}
+
+/// What is known of a record, which is then accepted unless it is known in full.
+fn send(ids: &mut Ids, named: &Named, ids_max: usize) -> (Seen, Forgotten) {
+    let hasher = hasher();
+    let seen = ids.find(named, &hasher);
+    let forgotten = match seen {
+        Seen::Same => Forgotten::NONE,
+        _ => ids.remember(named, seen, (&hasher, ids_max)),
+    };
+    (seen, forgotten)
 }
 
 #[track_caller]
@@ -31,23 +48,73 @@ fn check_restored(ids: &Ids) {
 }
 
 #[test]
-fn an_id_is_known_with_the_time_of_its_last_record() {
+fn an_id_is_known_within_the_horizon_of_its_newest_record() {
     let mut ids = Ids::default();
-    assert_eq!(ids.time_of(hash(7)), None);
-    ids.remember(accepted(7, 1_000, 100), IDS_MAX);
-    assert_eq!(ids.time_of(hash(7)), Some(1_000));
-    assert_eq!(ids.time_of(hash(8)), None);
+    let mut sent = |named: Named| send(&mut ids, &named, IDS_MAX).0;
+    assert_eq!(sent(named(7, 1_000, 100)), Seen::Never);
+    assert_eq!(sent(named(7, 1_000, 100)), Seen::Same);
+    assert_eq!(sent(named(8, 1_000, 100)), Seen::Never);
     // It comes again beyond the horizon, and is remembered once.
-    ids.remember(accepted(7, 2_000, 100), IDS_MAX);
-    assert_eq!(ids.time_of(hash(7)), Some(2_000));
-    let Ids::Listed(list) = &ids else { panic!() };
-    assert_eq!(list.len(), 1);
-    let nameless = Accepted {
-        hash: 0,
-        ..accepted(9, 2_000, 100)
+    assert_eq!(sent(named(7, 2_000, 100)), Seen::Past);
+    assert_eq!(sent(named(7, 2_000, 100)), Seen::Same);
+    assert_eq!(sent(named(7, 2_100, 100)), Seen::Other);
+    assert_eq!(sent(named(7, 2_201, 100)), Seen::Past);
+    let nameless = Named {
+        id: 0,
+        ..named(9, 2_201, 100)
     };
-    ids.remember(nameless, IDS_MAX);
-    assert_eq!(ids.time_of(0), None);
+    assert_eq!(sent(nameless), Seen::Never);
+    assert_eq!(sent(nameless), Seen::Never);
+}
+
+#[test]
+fn every_content_of_an_id_is_known_again() {
+    for records in [5, 40, 3_000] {
+        let mut ids = Ids::default();
+        let of = |number: u32| Named {
+            content: number / 2,
+            newest_ms: 1_001,
+            oldest_ms: 0,
+            ..named(7, 1_000 + i64::from(number % 2), 0)
+        };
+        // Newer and older ones in turn.
+        for number in 0..records {
+            let expected = if number == 0 {
+                Seen::Never
+            } else {
+                Seen::Other
+            };
+            assert_eq!(send(&mut ids, &of(number), IDS_MAX).0, expected);
+            check_restored(&ids);
+        }
+        for number in 0..records {
+            assert_eq!(
+                send(&mut ids, &of(number), IDS_MAX).0,
+                Seen::Same,
+                "{number}"
+            );
+        }
+        let kept = match &ids {
+            Ids::Listed(list) => list.len(),
+            Ids::Tabled(table) => table.kept.len(),
+        };
+        assert_eq!(kept, records as usize, "one place for each");
+    }
+}
+
+#[test]
+fn a_message_that_is_sent_again_may_have_another_time() {
+    let mut ids = Ids::default();
+    let again = |content: u32, now_ms: i64| Named {
+        content,
+        is_repeat: true,
+        ..named(7, now_ms, 1_000)
+    };
+    send(&mut ids, &named(7, 1_000, 1_000), IDS_MAX);
+    assert_eq!(send(&mut ids, &again(1, 1_030), IDS_MAX).0, Seen::Same);
+    assert_eq!(send(&mut ids, &again(2, 1_030), IDS_MAX).0, Seen::Other);
+    // It repeats what came last under its id.
+    assert_eq!(send(&mut ids, &again(1, 1_060), IDS_MAX).0, Seen::Other);
 }
 
 #[test]
@@ -60,14 +127,8 @@ fn nothing_within_the_horizon_is_forgotten() {
     let mut now_ms = 0;
     for id in 0..4_000u64 {
         now_ms += [1, 1, 2, 400, 700][(id / 190 % 5) as usize];
-        let early = ids.remember(
-            Accepted {
-                is_new: id % 2 == 0,
-                ..accepted(id, now_ms, horizon_ms)
-            },
-            IDS_MAX,
-        );
-        assert_eq!(early, 0);
+        let (_, forgotten) = send(&mut ids, &named(id, now_ms, horizon_ms), IDS_MAX);
+        assert_eq!(forgotten, Forgotten::NONE);
         seen.push(now_ms);
         let is_list = matches!(ids, Ids::Listed(_));
         was_table |= !is_list;
@@ -75,8 +136,12 @@ fn nothing_within_the_horizon_is_forgotten() {
         let oldest_ms = now_ms - horizon_ms;
         for (known, time_ms) in seen.iter().enumerate().rev().take(1_100) {
             if *time_ms >= oldest_ms {
-                let found = ids.time_of(hash(known as u64));
-                assert_eq!(found, Some(*time_ms), "{known} at {id}");
+                let again = Named {
+                    oldest_ms,
+                    ..named(known as u64, *time_ms, 0)
+                };
+                let found = ids.find(&again, &hasher());
+                assert_eq!(found, Seen::Same, "{known} at {id}");
             }
         }
         if id % 7 == 0 {
@@ -87,23 +152,58 @@ fn nothing_within_the_horizon_is_forgotten() {
 }
 
 #[test]
-fn a_flood_stays_within_its_limit_and_is_counted() {
+fn a_flood_stays_within_its_limit_and_tells_what_it_forgot() {
     let (mut ids, ids_max) = (Ids::default(), 1_000);
-    let mut early = 0;
+    let (mut count, mut newest_ms) = (0, NEVER_MS);
     for id in 1..50_000u64 {
-        early += ids.remember(accepted(id, id as i64, i64::MAX / 4), ids_max);
+        let (_, forgotten) = send(&mut ids, &named(id, id as i64, i64::MAX / 4), ids_max);
+        count += forgotten.count;
+        newest_ms = newest_ms.max(forgotten.newest_ms);
         let Ids::Tabled(table) = &ids else { continue };
-        assert!(table.times_ms.len() <= ids_max);
+        assert!(table.kept.len() <= ids_max);
     }
-    assert!(early > 40_000 && ids.bytes() <= 64 * 1_024, "{early}");
-    assert_eq!(ids.time_of(hash(49_999)), Some(49_999));
+    assert!(count > 40_000 && ids.bytes() <= 80 * 1_024, "{count}");
+    // What is not older than the newest that was forgotten is known, and that one is not.
+    let find = |id: u64| {
+        let again = Named {
+            oldest_ms: 0,
+            ..named(id, id as i64, 0)
+        };
+        ids.find(&again, &hasher())
+    };
+    assert_eq!(find(newest_ms as u64), Seen::Never);
+    for id in newest_ms as u64 + 1..50_000 {
+        assert_eq!(find(id), Seen::Same, "{id}");
+    }
     // Ids of one time have no older half.
     let mut ids = Ids::default();
     let forgotten: u64 = (1..3_000u64)
-        .map(|id| ids.remember(accepted(id, 5, 0), ids_max))
+        .map(|id| send(&mut ids, &named(id, 5, 0), ids_max).1.count)
         .sum();
     assert!(forgotten > 1_000, "{forgotten}");
     check_restored(&ids);
+}
+
+#[test]
+fn a_flood_under_one_id_stays_within_its_limit() {
+    let (mut ids, ids_max) = (Ids::default(), 1_000);
+    let mut count = 0;
+    for number in 1..50_000i64 {
+        let reuse = named(7, number, i64::MAX / 4);
+        let (seen, forgotten) = send(&mut ids, &reuse, ids_max);
+        assert_eq!(
+            seen,
+            if number == 1 {
+                Seen::Never
+            } else {
+                Seen::Other
+            }
+        );
+        count += forgotten.count;
+        let Ids::Tabled(table) = &ids else { continue };
+        assert!(table.kept.len() <= ids_max + 1);
+    }
+    assert!(count > 40_000 && ids.bytes() <= 80 * 1_024, "{count}");
 }
 
 #[test]
