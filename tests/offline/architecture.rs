@@ -61,7 +61,7 @@ const PURE: [(&str, &str); 9] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 25] = [
+const PURE_DEPENDENCIES: [&str; 26] = [
     "arrow",
     "bitflags",
     "bytemuck",
@@ -77,6 +77,7 @@ const PURE_DEPENDENCIES: [&str; 25] = [
     "serde",
     "serde_json",
     "sha2",
+    "siphasher",
     "sonic-rs",
     "sqlparser",
     "strsim",

@@ -144,6 +144,16 @@ fn sales(count: i64, gap_ms: i64, change: impl Fn(i64, &mut Sale)) -> Vec<String
         .collect()
 }
 
+/// `records` under the event id of the first.
+fn under_one_id(mut records: Vec<String>) -> Vec<String> {
+    let id_of = |record: &String| record.split('"').nth(3).unwrap_or_default().to_owned();
+    let id = records.first().map(id_of).unwrap_or_default();
+    for record in &mut records {
+        *record = record.replacen(&id_of(record), &id, 1);
+    }
+    records
+}
+
 type Case = (&'static str, Vec<String>);
 
 fn fabricated() -> Vec<Case> {
@@ -163,6 +173,7 @@ fn fabricated() -> Vec<Case> {
             sales(2, MINUTE_MS, |i, sale| sale.stan -= i),
         ),
         ("STAN_GAP", sales(1, MINUTE_MS, |_, sale| sale.stan += 60)),
+        ("ID_REUSED", under_one_id(sales(2, MINUTE_MS, |_, _| {}))),
         (
             "WEAK_UNPREDICTABLE_NUMBER",
             sales(25, MINUTE_MS, |i, sale| sale.unpredictable = i % 4),
@@ -327,6 +338,36 @@ fn every_rule_sees_its_evidence_and_none_an_ordinary_day() {
         let found = codes(records);
         assert!(found.contains(code), "{code} is not among {found:?}");
     }
+}
+
+#[test]
+fn a_terminal_that_uses_an_event_id_again_hides_nothing() {
+    // A minute each: every transaction has a card, an amount and a time of its own.
+    let frauds = [fabricated(), cash_out()].concat();
+    for (code, records) in frauds {
+        let mut expected = codes(records.clone());
+        let found = codes(under_one_id(records));
+        // What counts how often a message comes is about the message, and so is this.
+        expected.insert("ID_REUSED".to_owned());
+        assert!(found.is_subset(&expected), "{code}: {found:?}");
+        assert!(found.contains(code), "{code} is not among {found:?}");
+    }
+}
+
+#[test]
+fn a_message_that_is_sent_again_counts_once() {
+    let once = sales(3, MINUTE_MS, |_, _| {});
+    let thrice = once.iter().flat_map(|record| [record; 3]).cloned();
+    let found = codes(thrice.collect());
+    assert!(found.is_empty(), "{found:?}");
+    // A reversal may have the id of what it reverses.
+    let reversed = sales(2, MINUTE_MS, |i, sale| {
+        if i == 1 {
+            (sale.mti, sale.stan) = ("0400", sale.stan + 1);
+        }
+    });
+    let found = codes(under_one_id(reversed));
+    assert!(!found.contains("ID_REUSED"), "{found:?}");
 }
 
 #[test]

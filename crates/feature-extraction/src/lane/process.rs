@@ -126,9 +126,7 @@ impl FeatureLane {
         }
         let is_scored = self.scored.contains(kind);
         if batch.keys.is_null(row) {
-            if is_scored {
-                self.skip(row, flags);
-            }
+            self.skip(row, is_scored, flags);
             return;
         }
         let is_read = plan.kinds.contains(&kind);
@@ -164,10 +162,7 @@ impl FeatureLane {
                     .fold(plan, &mut parts, record, around, is_scored);
                 let after = parts.bytes();
                 self.keys.settle(index, before, after);
-                if forgotten.count > 0 {
-                    self.stats.forgotten_ids += forgotten.count;
-                    self.keys.doubt_ids(plan, index, forgotten.newest_ms);
-                }
+                self.note_forgotten(plan, index, forgotten);
             }
             None => self
                 .scratch
@@ -187,8 +182,20 @@ impl FeatureLane {
         }
     }
 
-    /// Gives a record without a key its row, in which nothing has a value.
-    fn skip(&mut self, row: usize, flags: &mut Vec<Flags>) {
+    /// Counts ids that a key forgot within their horizon, and lets it be in doubt.
+    #[inline]
+    fn note_forgotten(&mut self, plan: &Plan, index: KeyIndex, forgotten: Forgotten) {
+        if forgotten.count > 0 {
+            self.stats.forgotten_ids += forgotten.count;
+            self.keys.doubt_ids(plan, index, forgotten.newest_ms);
+        }
+    }
+
+    /// Gives a record without a key its row, where it is scored: nothing has a value there.
+    fn skip(&mut self, row: usize, is_scored: bool, flags: &mut Vec<Flags>) {
+        if !is_scored {
+            return;
+        }
         self.chunk.unkeyed.push(flags.len());
         self.scratch.taken.skip(row);
         flags.push(Flags::empty());
