@@ -35,6 +35,9 @@ struct Decimal {
 /// Exponents beyond this are all the same: the number is zero or far too large.
 const EXPONENT_MAX: i64 = 1 << 32;
 
+/// Magnitude of the smallest integer: the largest is one less.
+const MAGNITUDE_MAX: i128 = i64::MIN.unsigned_abs() as i128;
+
 /// `text` × 10^`scale` as an integer. `text` is a JSON number, or one with leading zeros, a plus sign
 /// or no digits on one side of its point.
 pub(crate) fn scaled(text: &[u8], scale: i64, excess: Excess) -> Result<i64, NumberError> {
@@ -60,7 +63,7 @@ pub(crate) fn scaled(text: &[u8], scale: i64, excess: Excess) -> Result<i64, Num
     let mut value: i128 = 0;
     for digit in digits().take(kept) {
         value = value * 10 + digit;
-        if value > i128::from(i64::MAX) {
+        if value > MAGNITUDE_MAX {
             return Err(NumberError::TooLarge);
         }
     }
@@ -171,13 +174,23 @@ mod tests {
             ("5.", 0, 5),
             ("9223372036854775807", 0, i64::MAX),
             ("-9223372036854775807", 0, -i64::MAX),
+            ("-9223372036854775808", 0, i64::MIN),
+            ("-9223372036854775808.00", 0, i64::MIN),
+            ("-92233720368547758.08", 2, i64::MIN),
+            ("-922337203685477580800e-2", 0, i64::MIN),
             ("1000000000000000000000000000000000000000000e-42", 0, 1),
         ] {
             assert_eq!(exact(text, scale), Ok(value), "{text}");
         }
         assert_eq!(exact("57.165", 2), Err(NumberError::TooPrecise));
         assert_eq!(exact("1e-999999999999", 2), Err(NumberError::TooPrecise));
-        assert_eq!(exact("9223372036854775808", 0), Err(NumberError::TooLarge));
+        for text in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "-9223372036854775808e1",
+        ] {
+            assert_eq!(exact(text, 0), Err(NumberError::TooLarge), "{text}");
+        }
         assert_eq!(exact("1e400", 2), Err(NumberError::TooLarge));
         assert_eq!(
             exact("1e99999999999999999999", 2),
