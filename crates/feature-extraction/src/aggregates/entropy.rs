@@ -5,9 +5,9 @@
 
 use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
-use crate::parts::{Cost, Held, Parts};
+use crate::parts::Parts;
+use crate::plan::Made;
 use crate::plan::column::Float;
-use crate::plan::{Made, RawField};
 use crate::structures::{Holding, HoldingRead};
 
 #[derive(Debug)]
@@ -27,18 +27,8 @@ impl Definition for Entropy {
     }
 
     fn made(&self, parts: &mut Parts, spec: &FeatureSpec) -> Made {
-        let bit = parts.counted(spec);
-        let newest = parts.newest_count(spec, bit);
-        let window = parts.window(spec, newest);
-        let inputs = spec.columns.clone();
-        let raw = parts.raw_word(RawField::Hash { bit, inputs });
-        let held = Held {
-            holding: Holding::Entropy,
-            raw,
-            read: HoldingRead::Entropy,
-        };
-        let slot = parts.held(window, held);
-        let words = format!("entropy of {}", parts.plan.raw_subject_at(raw));
-        parts.made(Float(slot), words, Cost::Values(window))
+        let asked = parts.values(spec, Holding::Entropy, HoldingRead::Entropy);
+        let words = format!("entropy of {}", asked.subject);
+        parts.made(Float(asked.slot), words, asked.cost)
     }
 }

@@ -4,9 +4,9 @@
 
 use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
-use crate::parts::{Cost, Held, Parts};
+use crate::parts::Parts;
+use crate::plan::Made;
 use crate::plan::column::Float;
-use crate::plan::{Made, RawField};
 use crate::structures::{Holding, HoldingRead};
 
 #[derive(Debug)]
@@ -26,23 +26,9 @@ impl Definition for Repeats {
     }
 
     fn made(&self, parts: &mut Parts, spec: &FeatureSpec) -> Made {
-        let bit = parts.counted(spec);
-        let newest = parts.newest_count(spec, bit);
-        let window = parts.window(spec, newest);
-        let inputs = spec.columns.clone();
-        let raw = parts.raw_word(RawField::Hash { bit, inputs });
-        let held = Held {
-            holding: Holding::Counts,
-            raw,
-            read: HoldingRead::Repeats {
-                hash: parts.hash(&spec.columns),
-            },
-        };
-        let slot = parts.held(window, held);
-        let words = format!(
-            "times that it has the same {}",
-            parts.plan.raw_subject_at(raw)
-        );
-        parts.made(Float(slot), words, Cost::Values(window))
+        let hash = parts.hash(&spec.columns);
+        let asked = parts.values(spec, Holding::Counts, HoldingRead::Repeats { hash });
+        let words = format!("times that it has the same {}", asked.subject);
+        parts.made(Float(asked.slot), words, asked.cost)
     }
 }

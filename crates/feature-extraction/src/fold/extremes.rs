@@ -60,7 +60,15 @@ impl View<'_> {
     pub(super) fn extreme(&self, window: Window, queue: usize) -> f64 {
         let (spec, end) = (&self.plan.extremes[queue], self.plan.ends[window.end]);
         let rows = self.rows(window);
-        let others = spec.scan(self.plan, self.history, rows.start..rows.end);
+        let (plan, history) = (self.plan, self.history);
+        let others = if window.is_sparse(rows.len()) {
+            let counted = history.all_counted(plan, rows, window.counted);
+            counted
+                .filter_map(|row| spec.rank_at(plan, history, row))
+                .max()
+        } else {
+            spec.scan(plan, history, rows.start..rows.end)
+        };
         let highest = others.max(self.own_rank(spec, end));
         highest.map_or(f64::NAN, |rank| spec.value(rank))
     }

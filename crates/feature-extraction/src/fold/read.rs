@@ -220,7 +220,13 @@ impl View<'_> {
             true => Some(held.read(read, own)),
             false => spec.read_at(plan, history, held, rows, (read, own)),
         });
-        value.unwrap_or_else(|| spec.scan(plan, history, rows, (read, own), scratch))
+        value.unwrap_or_else(|| {
+            if window.is_sparse(rows.len()) {
+                let newest = (rows, window.counted);
+                return spec.scan_newest(plan, history, newest, (read, own), scratch);
+            }
+            spec.scan(plan, history, rows, (read, own), scratch)
+        })
     }
 
     fn arrivals(&self, window: Window, gaps: usize, count: CountedBy) -> Option<Arrivals> {

@@ -7,7 +7,7 @@
 //! rows. Space: 8 bytes per record for a value's hash, 4 for its bucket, shared by all windows, and
 //! that of the structure for a larger window.
 
-use crate::plan::{HoldingSpec, Plan};
+use crate::plan::{CountedBy, HoldingSpec, Plan};
 use crate::state::{History, Span};
 use crate::structures::{Held, HeldSlot, HoldingRead, Own, Values};
 use crate::words::get64;
@@ -147,6 +147,21 @@ impl HoldingSpec {
         {
             held.enter(value);
         }
+    }
+
+    /// What is asked of the few newest records of `rows` that `count` counts, by looking at each of them.
+    pub(crate) fn scan_newest(
+        &self,
+        plan: &Plan,
+        history: &History,
+        (rows, count): (Span, CountedBy),
+        (read, own): (HoldingRead, Own),
+        scratch: &mut Values,
+    ) -> f64 {
+        let rows = history.all_counted(plan, rows, count);
+        let values = rows.map(|row| self.value(plan, history, row));
+        let counted = values.chain([own.value]).filter(|value| *value != 0);
+        scratch.read(read, own, counted)
     }
 
     /// What is asked, by looking at each record of `rows`.

@@ -15,4 +15,3 @@ mod values;
 
 pub(crate) use fields::column;
 pub(crate) use request::{Cost, Parts};
-pub(crate) use values::Held;

@@ -6,25 +6,25 @@ use super::request::{Cost, Parts, taken};
 use crate::catalog::FeatureSpec;
 use crate::plan::ids::intern;
 use crate::plan::{
-    DecayedSpec, ExtremeSpec, ExtremeValue, Extremes, HoldingSpec, Lasting, Needed, RawField,
-    Single, Slot, Window,
+    BitId, DecayedSpec, ExtremeSpec, ExtremeValue, Extremes, HoldingSpec, Lasting, Needed,
+    RawField, Single, Slot, Window,
 };
 use crate::structures::decay::HalfLife;
 use crate::structures::{Holding, HoldingRead};
 
 /// What a window holds: which structure, of which raw value, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Held {
-    pub(crate) holding: Holding,
+struct Held {
+    holding: Holding,
     /// Word of the value of a row.
-    pub(crate) raw: usize,
-    pub(crate) read: HoldingRead,
+    raw: usize,
+    read: HoldingRead,
 }
 
-/// What is asked of a histogram.
-pub(crate) struct Ranked {
+/// What is asked of values that a window or a memory holds.
+pub(crate) struct Asked {
     pub(crate) slot: Slot,
-    /// What it is a histogram of, in words.
+    /// What the values are, in words.
     pub(crate) subject: String,
     pub(crate) cost: Cost,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Ranked {
 impl Parts {
     /// What is asked of the histogram of a feature's numbers: of its window, or of one whose records age
     /// where the feature has a half-life.
-    pub(crate) fn ranked(&mut self, spec: &FeatureSpec, read: HoldingRead) -> Ranked {
+    pub(crate) fn ranked(&mut self, spec: &FeatureSpec, read: HoldingRead) -> Asked {
         let bit = self.counted(spec);
         let number = self.number(spec, 0);
         let is_log = spec.is_log;
@@ -44,7 +44,7 @@ impl Parts {
                 half_life: HalfLife::new(spec.half_life_ms),
             };
             let (slot, decayed) = self.decayed(decayed, read);
-            return Ranked {
+            return Asked {
                 slot,
                 subject: self.plan.decayed_subject(decayed),
                 cost: Cost::Decayed,
@@ -55,12 +55,29 @@ impl Parts {
             number,
             is_log,
         });
+        let holding = Holding::Histogram;
+        self.asked(spec, bit, Held { holding, raw, read })
+    }
+
+    /// What is asked of the values of a feature's column or tuple in its window.
+    pub(crate) fn values(
+        &mut self,
+        spec: &FeatureSpec,
+        holding: Holding,
+        read: HoldingRead,
+    ) -> Asked {
+        let bit = self.counted(spec);
+        let inputs = spec.columns.clone();
+        let raw = self.raw_word(RawField::Hash { bit, inputs });
+        self.asked(spec, bit, Held { holding, raw, read })
+    }
+
+    fn asked(&mut self, spec: &FeatureSpec, bit: BitId, held: Held) -> Asked {
         let newest = self.newest_count(spec, bit);
         let window = self.window(spec, newest);
-        let holding = Holding::Histogram;
-        Ranked {
-            slot: self.held(window, Held { holding, raw, read }),
-            subject: self.plan.raw_subject_at(raw),
+        Asked {
+            slot: self.held(window, held),
+            subject: self.plan.raw_subject_at(held.raw),
             cost: Cost::Values(window),
         }
     }
@@ -104,7 +121,7 @@ impl Parts {
     }
 
     /// Slot of what is asked of the values of a window.
-    pub(crate) fn held(&mut self, window: Window, held: Held) -> Slot {
+    fn held(&mut self, window: Window, held: Held) -> Slot {
         let Held { holding, raw, read } = held;
         if holding == Holding::Distinct {
             self.note_lasting(window, Needed::Values { raw });

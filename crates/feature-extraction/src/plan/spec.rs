@@ -11,6 +11,9 @@ use crate::memory::{change, ewma, place, profile, sequence};
 use crate::structures::decay::HalfLife;
 use crate::structures::{Holding, HoldingRead};
 
+/// Rows that are looked at one by one rather than looked for.
+const SPARSE_MIN: u32 = 16;
+
 /// "This record counts": its kind fits, the predicates hold and the columns are not null.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bit {
@@ -73,6 +76,15 @@ pub(crate) struct Window {
     /// Only so many of the newest counted rows, 0 for all, and how they are counted.
     pub(crate) last: u32,
     pub(crate) counted: CountedBy,
+}
+
+impl Window {
+    /// Whether so many rows are more than those of the newest records that it is about, so that looking for
+    /// these costs less than looking at each row.
+    #[inline]
+    pub(crate) fn is_sparse(&self, rows: u32) -> bool {
+        self.last > 0 && rows > SPARSE_MIN + 2 * self.last
+    }
 }
 
 /// How the value of a row is read for min and max.

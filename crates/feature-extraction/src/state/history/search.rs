@@ -1,6 +1,7 @@
 //! Where in a history windows begin and end, and where counted records are.
 
 use super::rows::History;
+use super::span::Span;
 use crate::plan::{CountedBy, Plan};
 use crate::times::NEVER_MS;
 
@@ -110,21 +111,43 @@ impl History {
         self.risen(plan, (from, to), count, rise)
     }
 
-    /// The last row in `from..to` that `count` counts.
+    /// The last row in `from..to` that `count` counts. Looks twice as far back each time, so that it
+    /// costs the logarithm of how far back that row lies.
+    #[inline]
     pub(crate) fn last_counted(
         &self,
         plan: &Plan,
         (from, to): (u32, u32),
         count: CountedBy,
     ) -> Option<u32> {
-        let mut near = (from..to).rev().take(LOOKS);
-        if let Some(row) = near.find(|row| self.counts(plan, *row, count)) {
-            return Some(row);
+        let total = self.counted(plan, to, count);
+        let (mut back, mut end) = (1, to);
+        while end > from {
+            let start = to.saturating_sub(back).max(from);
+            let rise = total.wrapping_sub(self.counted(plan, start, count));
+            if rise > 0 {
+                // The smallest row before which all of them lie is the one after the last.
+                return Some(self.risen(plan, (start, end), count, rise) - 1);
+            }
+            end = start;
+            back = back.saturating_mul(2);
         }
-        let first = self.counted(plan, from, count);
-        let total = self.counted(plan, to, count).wrapping_sub(first);
-        // The smallest row before which all of them lie is the one after the last.
-        (total > 0).then(|| self.risen(plan, (from, to), count, total) - 1)
+        None
+    }
+
+    /// The rows in `rows` that `count` counts, the newest first. Costs the logarithm of the rows
+    /// between two of them, and one look where there is none.
+    pub(crate) fn all_counted<'a>(
+        &'a self,
+        plan: &'a Plan,
+        rows: Span,
+        count: CountedBy,
+    ) -> impl Iterator<Item = u32> + use<'a> {
+        let mut to = rows.end;
+        std::iter::from_fn(move || {
+            to = self.last_counted(plan, (rows.start, to), count)?;
+            Some(to)
+        })
     }
 
     /// The first row in `from..to` that `count` counts.
