@@ -1,8 +1,11 @@
 //! The rounds of a compilation: fields are collected, placed, and read.
 
+mod whole;
+
 use tillwatch_predicate::{Expression, Predicate, PredicateSet};
 use tillwatch_records::{Column, RecordKind};
 
+use self::whole::wholeness;
 use crate::aggregates::definition_of;
 use crate::catalog::{Catalog, FeatureSpec, InputColumn};
 use crate::error::FeatureError;
@@ -10,7 +13,7 @@ use crate::identity::IdHasher;
 use crate::parts::Parts;
 use crate::plan::ids::intern;
 use crate::plan::{
-    Bound, End, FeatureInfo, LABELS_MAX, Layout, Made, Number, Plan, RawField, Reads,
+    Bound, End, FeatureInfo, LABELS_MAX, Layout, Made, Number, Plan, RawField, Reads, Wholeness,
 };
 use crate::settings::EngineSettings;
 use crate::state::ids_max;
@@ -39,6 +42,8 @@ fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Plan, Feature
     parts.plan.reads = Reads::default();
     let made = round(&mut parts, catalog)?;
     let mut plan = parts.plan;
+    let made_of = |(feature, made): (usize, &Made)| made.column.may_overflow().then_some(feature);
+    plan.products = made.iter().enumerate().filter_map(made_of).collect();
     plan.made = made;
     let id = plan.layout.word_of(&RawField::Id);
     plan.label_words = id.zip(plan.layout.word_of(&RawField::Labels));
@@ -54,6 +59,7 @@ fn compile(catalog: &Catalog, settings: &EngineSettings) -> Result<Plan, Feature
             plan.exact_ms = plan.exact_ms.max(bound.before_ms);
         }
     }
+    plan.whole = wholeness(&plan);
     read_columns(&mut plan, catalog);
     prepare_inputs(&mut plan);
     Ok(plan)
@@ -150,6 +156,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         label_words: None,
         reads: Reads::default(),
         made: Vec::new(),
+        products: Vec::new(),
         divisors: catalog
             .features()
             .iter()
@@ -161,6 +168,7 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
         joined: Vec::new(),
         longest_ms: 0,
         exact_ms: 0,
+        whole: Wholeness::default(),
         has_panes: catalog.features().iter().any(|f| f.resolution_ms > 0),
         fixed_words: 0,
     }

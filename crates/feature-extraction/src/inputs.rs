@@ -13,8 +13,11 @@ use self::hash::Hashes;
 use self::summed::{Summed, is_fixed};
 use crate::catalog::InputColumn;
 use crate::memory::place::Place;
-use crate::plan::{Bit, BitId, CountField, Layout, Number, NumberId, Plan, RawField, Term};
+use crate::plan::{
+    Bit, BitId, CountField, Layout, Number, NumberId, Plan, RawField, SQUARE_WORDS, SUM_WORDS, Term,
+};
 use crate::structures::histogram::bucket_word;
+use crate::times::squared;
 use crate::words::{set64, set128};
 
 mod arrays;
@@ -28,8 +31,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) times_ms: Vec<i64>,
     /// Which rows count, one per bit of the plan.
     bits: Vec<BooleanBuffer>,
-    /// What is summed, and what the wide sums are of.
+    /// What is summed, what is squared and summed, and what the wide sums are of.
     sums: Vec<Summed>,
+    squares: Vec<Summed>,
     wide: Vec<Summed>,
     /// Hashes of the plan's tuples of columns.
     hashes: Vec<Hashes>,
@@ -63,6 +67,8 @@ impl<'a> Inputs<'a> {
         let summed =
             |term: &Term, is_wide| Summed::of((term, is_wide), events, &numbers, &times_ms);
         let sums = plan.layout.sums.iter().map(|t| summed(t, false)).collect();
+        let squares = plan.layout.squares.iter();
+        let squares = squares.map(|t| summed(t, false)).collect();
         let wide = plan.layout.wide.iter().map(|t| summed(t, true)).collect();
         let tuple = |inputs: &Vec<InputColumn>| {
             let arrays: Vec<ArrayRef> = inputs.iter().map(|s| any_array_of(events, s)).collect();
@@ -74,6 +80,7 @@ impl<'a> Inputs<'a> {
             times_ms,
             bits: bits_of(plan, &filters.predicates, events),
             sums,
+            squares,
             wide,
             hashes: plan.hashes.iter().map(tuple).collect(),
             numbers,
@@ -164,17 +171,23 @@ impl<'a> Inputs<'a> {
             self.fill_count(field, at, &mut rows);
         }
         for (index, (term, values)) in layout.sums.iter().zip(&self.sums).enumerate() {
-            let at = layout.sums_at + 2 * index;
+            let at = layout.sums_at + SUM_WORDS * index;
             rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
                 set64(delta, at, value.cast_unsigned());
+                delta[at + 2] = (value >> 63) as u32;
+            });
+        }
+        for (index, (term, values)) in layout.squares.iter().zip(&self.squares).enumerate() {
+            let at = layout.squares_at + SQUARE_WORDS * index;
+            rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
+                set128(delta, at, squared(value));
             });
         }
         for (index, (term, values)) in layout.wide.iter().zip(&self.wide).enumerate() {
             let (at, bits) = (layout.wide_at + 4 * index, &self.bits[term.bit]);
             match values {
                 Summed::Value(values) => rows.each_set(bits, values, |delta, value| {
-                    let magnitude = u128::from(value.unsigned_abs());
-                    set128(delta, at, magnitude * magnitude);
+                    set128(delta, at, squared(value));
                 }),
                 Summed::Product(products) => rows.each_set(bits, products, |delta, product| {
                     set128(delta, at, product.cast_unsigned());

@@ -14,9 +14,9 @@ pub(crate) fn is_event_time(time_ms: i64) -> bool {
     (EVENT_TIME_MS_MIN..=EVENT_TIME_MS_MAX).contains(&time_ms)
 }
 
-/// Square of a time in milliseconds.
+/// Square of an integer, such as a time in milliseconds.
 #[inline]
-pub(crate) fn squared(time_ms: i64) -> u128 {
-    let magnitude = u128::from(time_ms.unsigned_abs());
+pub(crate) fn squared(value: i64) -> u128 {
+    let magnitude = u128::from(value.unsigned_abs());
     magnitude * magnitude
 }

@@ -14,9 +14,9 @@ bitflags! {
         /// Event time ahead of the record's own timestamp by more than allowed: scored, changed no state.
         const CLOCK_SKEW = 1 << 2;
         /// History of the key, or event ids that it had accepted, may have been evicted to keep the budget of
-        /// bytes.
+        /// bytes, and a feature may lack some of it.
         const STATE_EVICTED = 1 << 3;
-        /// The lane has not yet seen its longest window whole.
+        /// The lane began in the middle of a log, and a feature may lack records from before.
         const WARMING = 1 << 4;
         /// Scored by less than the full model, to keep a deadline.
         const DEGRADED = 1 << 5;
@@ -27,6 +27,9 @@ bitflags! {
         /// A record of its key with the same event id and another content was accepted within the
         /// deduplication horizon: scored and remembered.
         const ID_REUSED = 1 << 8;
+        /// A feature is null because a number on the way to it does not fit: a sum of a window has more than
+        /// 64 bits, or a product of such sums more than 128.
+        const OVERFLOW = 1 << 9;
     }
 }
 

@@ -5,7 +5,7 @@
 //! exactly; moving them from 1970 to the record at hand is exact as well. Numbers that are no integers are
 //! rounded to multiples of [`FIXED_UNIT`] first.
 //!
-//! Cost: O(1). Space: 60 bytes per record, shared by all windows of the same filter and column.
+//! Cost: O(1). Space: 68 bytes per record, shared by all windows of the same filter and column.
 
 use tillwatch_records::column::ColumnType;
 
@@ -13,7 +13,9 @@ use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};
 use crate::parts::{Cost, Parts, column};
 use crate::plan::column::put;
-use crate::plan::{Chunk, Column, CountField, CountedBy, FIXED_UNIT, Factor, Made, Slot, Term};
+use crate::plan::{
+    Chunk, Column, CountField, CountedBy, FIXED_UNIT, Factor, Made, OVERFLOWN, Slot, Term,
+};
 
 /// Milliseconds per hour.
 const HOUR_MS: f64 = 3_600_000.0;
@@ -32,8 +34,8 @@ static SIGNATURE: Signature = Signature {
 #[derive(Debug)]
 struct Trend {
     count: Slot,
-    times: Slot,
     /// The first of two each.
+    times: Slot,
     values: Slot,
     squared_times: Slot,
     products: Slot,
@@ -45,9 +47,8 @@ struct Trend {
 #[derive(Debug, Clone, Copy)]
 struct Sums {
     count: u32,
-    /// Of t, modulo 2⁶⁴.
-    times: i64,
-    /// Of y, t² and t·y, modulo 2¹²⁸.
+    /// Of t, y, t² and t·y, modulo 2¹²⁸.
+    times: u128,
     values: u128,
     squared_times: u128,
     products: u128,
@@ -75,14 +76,14 @@ impl Definition for Slope {
             times: times.cloned(),
             known,
         };
-        let times = parts.sum_word(term(&Factor::Time, None));
+        let times = parts.wide_word(term(&Factor::Time, None));
         let values = parts.wide_word(term(&value, None));
         let squared_times = parts.wide_word(term(&Factor::Time, Some(&Factor::Time)));
         let products = parts.wide_word(term(&Factor::Time, Some(&value)));
         let window = parts.window(spec, count);
         let trend = Trend {
             count: parts.count_of(window, count),
-            times: parts.sum_at(window, times),
+            times: parts.wide_at(window, times),
             values: parts.wide_at(window, values),
             squared_times: parts.wide_at(window, squared_times),
             products: parts.wide_at(window, products),
@@ -97,9 +98,7 @@ impl Definition for Slope {
 impl Column for Trend {
     fn fill(&self, chunk: &Chunk<'_>, run: &mut [f64]) {
         let counts = chunk.words(self.count).map(|count| count as u32);
-        let of_times = chunk
-            .integers(self.times)
-            .zip(chunk.wide(self.squared_times));
+        let of_times = chunk.wide(self.times).zip(chunk.wide(self.squared_times));
         let of_values = chunk.wide(self.values).zip(chunk.wide(self.products));
         let all = counts.zip(of_times).zip(of_values).zip(chunk.times_ms());
         let slopes = all.map(|(((count, of_times), of_values), now_ms)| {
@@ -110,43 +109,46 @@ impl Column for Trend {
                 squared_times: of_times.1,
                 products: of_values.1,
             };
-            sums.slope_per_ms(now_ms) * HOUR_MS * self.unit
+            match sums.slope_per_ms(now_ms) {
+                Some(per_ms) => per_ms * HOUR_MS * self.unit,
+                None => OVERFLOWN,
+            }
         });
         put(run, slopes);
+    }
+
+    fn may_overflow(&self) -> bool {
+        true
     }
 }
 
 impl Sums {
     /// Slope in units of the values per millisecond; NaN where the records do not have two different
-    /// times. Exact but for the conversion of numerator and denominator and for their division, unless one
-    /// of them does not fit 128 bits: then they are rounded before.
-    fn slope_per_ms(self, now_ms: i64) -> f64 {
+    /// times. Exact but for the conversion of numerator and denominator and for their division; nothing where
+    /// one of the products that they are made of does not fit 128 bits.
+    fn slope_per_ms(self, now_ms: i64) -> Option<f64> {
         let (n, now) = (i128::from(self.count), i128::from(now_ms));
-        // Exact where the sum of all ages is below 2⁶³ ms: of a quarter of a billion records in 400 days.
-        let shift = i64::from(self.count).wrapping_mul(now_ms);
-        let ages = i128::from(self.times.wrapping_sub(shift));
-        let times = ages + n * now;
-        let values = self.values.cast_signed();
+        let (times, values) = (self.times.cast_signed(), self.values.cast_signed());
+        // Moved to the record at hand. Sums of ages and of ages times values fit: of 2²⁸ records in 400 days,
+        // the second has at most 126 bits. What is more than that on the way wraps, and comes back.
+        let ages = times.wrapping_sub(n * now);
         let squared_ages = self.squared_times.cast_signed();
-        let squared_ages = squared_ages.wrapping_sub(2 * now * times);
+        let squared_ages = squared_ages.wrapping_sub(times.wrapping_mul(2 * now));
         let squared_ages = squared_ages.wrapping_add(n * now * now);
         let products = self.products.cast_signed();
-        let products = products.wrapping_sub(now.wrapping_mul(values));
-        let spread = difference((n, squared_ages), (ages, ages));
+        let products = products.wrapping_sub(values.wrapping_mul(now));
+        let spread = difference((n, squared_ages), (ages, ages))?;
         if spread == 0.0 {
-            return f64::NAN;
+            return Some(f64::NAN);
         }
-        difference((n, products), (ages, values)) / spread
+        Some(difference((n, products), (ages, values))? / spread)
     }
 }
 
-/// a·b − c·d, exact before it is rounded where the products fit.
-fn difference((a, b): (i128, i128), (c, d): (i128, i128)) -> f64 {
-    let products = a.checked_mul(b).zip(c.checked_mul(d));
-    match products.and_then(|(ab, cd)| ab.checked_sub(cd)) {
-        Some(exact) => exact as f64,
-        None => a as f64 * b as f64 - c as f64 * d as f64,
-    }
+/// a·b − c·d, exact before it is rounded; nothing where it does not fit.
+fn difference((a, b): (i128, i128), (c, d): (i128, i128)) -> Option<f64> {
+    let exact = a.checked_mul(b)?.checked_sub(c.checked_mul(d)?)?;
+    Some(exact as f64)
 }
 
 #[cfg(test)]
@@ -164,10 +166,7 @@ mod tests {
         };
         Sums {
             count: records.len() as u32,
-            times: records
-                .iter()
-                .map(|(age, _)| at(*age))
-                .fold(0, i64::wrapping_add),
+            times: wide(|t, _| i128::from(t)),
             values: wide(|_, y| i128::from(y)),
             squared_times: wide(|t, _| i128::from(t) * i128::from(t)),
             products: wide(|t, y| i128::from(t) * i128::from(y)),
@@ -175,7 +174,7 @@ mod tests {
     }
 
     fn slope(records: &[(i64, i64)]) -> f64 {
-        sums(records).slope_per_ms(NOW_MS)
+        sums(records).slope_per_ms(NOW_MS).expect("it fits")
     }
 
     #[test]
@@ -199,11 +198,19 @@ mod tests {
         let large = 999_999_999_999;
         assert_eq!(slope(&[(year_ms, large), (1, large), (0, large)]), 0.0);
         assert_eq!(slope(&[(1, large), (0, large + 3)]), 3.0);
-        // Beyond 128 bits the products are rounded.
         let records: Vec<(i64, i64)> = (0..1_000)
             .map(|n| (n * year_ms / 999, -(1 << 52) * (n % 2)))
             .collect();
         assert!(slope(&records).is_finite());
+        let many: Vec<(i64, i64)> = (0..70_000)
+            .map(|n| (n * year_ms / 70_000, i64::MIN))
+            .collect();
+        assert_eq!(sums(&many).slope_per_ms(NOW_MS), None, "more than 128 bits");
+        // Of a few records any values fit.
+        let line: Vec<(i64, i64)> = (0..100)
+            .map(|n| (n * year_ms / 99, if n < 50 { i64::MAX } else { i64::MIN }))
+            .collect();
+        assert!(slope(&line) > 0.0);
     }
 
     #[test]
@@ -211,7 +218,7 @@ mod tests {
         for extreme in [i64::MIN, i64::MAX] {
             let sums = Sums {
                 count: u32::MAX,
-                times: extreme,
+                times: extreme as u128,
                 values: u128::MAX >> 1,
                 squared_times: u128::MAX,
                 products: i128::MIN.cast_unsigned(),

@@ -2,6 +2,7 @@
 
 mod admit;
 mod extremes;
+mod learn;
 mod read;
 mod record;
 mod scratch;

@@ -2,16 +2,17 @@
 
 use super::record::{Around, Record};
 use super::scratch::Scratch;
+use super::taken::Taken;
 use super::view::View;
 use crate::memory::{change, ewma, place};
 use crate::plan::{
     CountedBy, Difference, Differences, Labelled, Memory, MemoryRead, Plan, Prior, SinceSpec,
-    Single, Window,
+    Single, Slot, Window,
 };
 use crate::state::{History, KeyParts};
 use crate::structures::inter_arrival::Arrivals;
 use crate::structures::{HoldingRead, Own, Values};
-use crate::words::{get64, get128};
+use crate::words::{difference96, difference160, get64, get128};
 
 impl Scratch {
     /// Takes everything that features are made of.
@@ -45,20 +46,26 @@ impl Scratch {
             ends: &self.ends,
         };
         let (reads, taken) = (&plan.reads, self.taken.next(record.row));
+        let mut fits = true;
         for differences in &reads.differences {
-            view.subtract(differences, taken);
+            fits &= view.subtract(differences, taken);
         }
         for extremes in &reads.extremes {
             view.extremes(extremes, &self.limits_ms, taken);
         }
         for (labelled, slot) in &reads.labelled {
-            taken[*slot] = view.labelled(*labelled).cast_unsigned();
+            let total = view.labelled(*labelled);
+            fits &= i64::try_from(total).is_ok();
+            taken[*slot] = total as u64;
         }
         for (prior, slot) in &reads.priors {
             taken[*slot] = view.prior(*prior).to_bits();
         }
         for (single, slot) in &reads.singles {
             taken[*slot] = view.value(single, &mut self.values).to_bits();
+        }
+        if !fits {
+            view.note_lost(&mut self.taken);
         }
     }
 
@@ -101,13 +108,20 @@ impl Scratch {
 }
 
 impl View<'_> {
-    /// Differences of the running totals of a window.
+    /// The running totals at the end and the start of a window.
     #[inline]
-    fn subtract(&self, differences: &Differences, taken: &mut [u64]) {
+    fn totals(&self, differences: &Differences) -> (&[u32], &[u32]) {
         let stride = self.plan.layout.stride;
         let start = self.starts[differences.start];
         let start = self.history.row_from(self.plan, start);
-        let end = &self.ends[differences.end * stride..][..stride];
+        (&self.ends[differences.end * stride..][..stride], start)
+    }
+
+    /// Differences of the running totals of a window; gives whether each fits what it is taken into.
+    #[inline]
+    fn subtract(&self, differences: &Differences, taken: &mut [u64]) -> bool {
+        let (end, start) = self.totals(differences);
+        let mut all_fit = true;
         if let Some(slot) = differences.rows {
             let bound = self.plan.ends[differences.end].bound;
             let others = self.bounds[bound] - self.bounds[differences.start];
@@ -118,13 +132,39 @@ impl View<'_> {
             taken[slot] = u64::from(end[at].wrapping_sub(start[at]));
         }
         for &Difference { at, slot } in &differences.sums {
-            taken[slot] = get64(end, at).wrapping_sub(get64(start, at));
+            let (sum, fits) = difference96(end, start, at);
+            all_fit &= fits;
+            taken[slot] = sum.cast_unsigned();
+        }
+        for &Difference { at, slot } in &differences.squares {
+            let (sum, fits) = difference160(end, start, at);
+            all_fit &= fits;
+            put128(taken, slot, sum);
         }
         for &Difference { at, slot } in &differences.wide {
-            let value = get128(end, at).wrapping_sub(get128(start, at));
-            let halves = &mut taken[slot..slot + 2];
-            halves[0] = value as u64;
-            halves[1] = (value >> 64) as u64;
+            let sum = get128(end, at).wrapping_sub(get128(start, at));
+            put128(taken, slot, sum);
+        }
+        all_fit
+    }
+
+    /// Notes the slots of the record whose sums do not fit.
+    #[cold]
+    #[inline(never)]
+    fn note_lost(&self, taken: &mut Taken) {
+        let reads = &self.plan.reads;
+        for differences in &reads.differences {
+            let (end, start) = self.totals(differences);
+            let sums = differences.sums.iter();
+            let sums = sums.filter(|sum| !difference96(end, start, sum.at).1);
+            let squares = differences.squares.iter();
+            let squares = squares.filter(|sum| !difference160(end, start, sum.at).1);
+            sums.chain(squares).for_each(|lost| taken.lose(lost.slot));
+        }
+        for (labelled, slot) in &reads.labelled {
+            if i64::try_from(self.labelled(*labelled)).is_err() {
+                taken.lose(*slot);
+            }
         }
     }
 
@@ -154,10 +194,10 @@ impl View<'_> {
         }
     }
 
-    fn labelled(&self, labelled: Labelled) -> i64 {
+    fn labelled(&self, labelled: Labelled) -> i128 {
         let Labelled { window, total } = labelled;
         if self.in_order() {
-            return self.history.fixed_time(self.plan.labelled_at(total));
+            return self.history.fixed_total(self.plan.labelled_at(total));
         }
         self.plan.labelled[total].read_at(self.plan, self.history, total, self.rows(window))
     }
@@ -303,4 +343,12 @@ impl View<'_> {
             _ => f64::NAN,
         }
     }
+}
+
+/// Puts a number of two slots, the low half first.
+#[inline]
+fn put128(taken: &mut [u64], slot: Slot, value: u128) {
+    let halves = &mut taken[slot..slot + 2];
+    halves[0] = value as u64;
+    halves[1] = (value >> 64) as u64;
 }

@@ -1,6 +1,7 @@
 //! One record into the state of its key: windows moved, features read, the record remembered.
 
 use super::admit::{append, found, insert, remember};
+use super::learn::learn;
 use super::record::{Admission, Around, Record};
 use super::taken::Taken;
 use crate::inputs::{Inputs, Label};
@@ -69,6 +70,9 @@ impl Scratch {
         }
         if matches!(record.admission, Admission::Refused { .. }) {
             return;
+        }
+        if key.gap.is_some() {
+            learn(plan, key, &record, around.inputs);
         }
         remember(plan, key, &record, around.inputs);
         if record.admission == Admission::InOrder {

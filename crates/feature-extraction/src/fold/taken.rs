@@ -1,8 +1,10 @@
 //! What was taken of the records of a chunk, and the features that are made of it.
 
+use tillwatch_records::Flags;
+
 use crate::inputs::Inputs;
 use crate::output::Columns;
-use crate::plan::{Chunk, Plan};
+use crate::plan::{Chunk, Plan, Slot, is_overflown};
 
 /// Records whose state is fetched together, and whose features are written together. Enough that
 /// many cache misses overlap, few enough that what was fetched is still there when it is used.
@@ -16,6 +18,16 @@ pub(crate) struct Taken {
     slots: usize,
     /// Row of the batch of each record.
     rows: Vec<usize>,
+    /// Sums that do not fit their slot: at most one per record and slot.
+    lost: Vec<Lost>,
+}
+
+/// A sum of a record that does not fit its slot.
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    /// Number of the record in the chunk.
+    record: usize,
+    slot: Slot,
 }
 
 impl Taken {
@@ -24,6 +36,7 @@ impl Taken {
             values: vec![0; plan.reads.slots * CHUNK_RECORDS],
             slots: plan.reads.slots,
             rows: Vec::with_capacity(CHUNK_RECORDS),
+            lost: Vec::new(),
         }
     }
 
@@ -41,13 +54,21 @@ impl Taken {
         self.next(row).fill(0);
     }
 
-    /// Writes the features of all records from row `first` of `columns` on, and forgets them.
+    /// Notes that a sum of the newest record does not fit its slot.
+    #[cold]
+    pub(super) fn lose(&mut self, slot: Slot) {
+        let record = self.rows.len().saturating_sub(1);
+        self.lost.push(Lost { record, slot });
+    }
+
+    /// Writes the features of all records from row `first` of `columns` on, marks in `flags`, which are those
+    /// of these records, the ones with a value that does not fit, and forgets the records.
     pub(crate) fn finish(
         &mut self,
         plan: &Plan,
         inputs: &Inputs<'_>,
-        columns: &mut Columns,
-        first: usize,
+        (columns, first): (&mut Columns, usize),
+        flags: &mut [Flags],
     ) {
         let rows = first..first + self.rows.len();
         let chunk = Chunk {
@@ -60,10 +81,40 @@ impl Taken {
         for (feature, made) in plan.made.iter().enumerate() {
             made.column.fill(&chunk, columns.run(feature, rows.clone()));
         }
+        for feature in &plan.products {
+            let run = columns.run(*feature, rows.clone());
+            for (value, flags) in run.iter_mut().zip(&mut *flags) {
+                if is_overflown(*value) {
+                    (*value, *flags) = (f64::NAN, *flags | Flags::OVERFLOW);
+                }
+            }
+        }
+        if !self.lost.is_empty() {
+            self.give_up(plan, (columns, first), flags);
+        }
         for (feature, divisor) in &plan.divisors {
             let run = columns.run(*feature, rows.clone());
             run.iter_mut().for_each(|value| *value /= divisor);
         }
         self.rows.clear();
+    }
+
+    /// Takes back the values that are made of sums that do not fit.
+    #[cold]
+    fn give_up(
+        &mut self,
+        plan: &Plan,
+        (columns, first): (&mut Columns, usize),
+        flags: &mut [Flags],
+    ) {
+        for Lost { record, slot } in self.lost.drain(..) {
+            let row = first + record;
+            for (feature, made) in plan.made.iter().enumerate() {
+                if made.uses.totals.contains(&slot) {
+                    columns.run(feature, row..row + 1).fill(f64::NAN);
+                    flags[record] |= Flags::OVERFLOW;
+                }
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, AsArray, Int64Array, StringArray};
 use arrow::datatypes::Int64Type;
-use tillwatch_records::{Column, EventBatch, RecordKind};
+use tillwatch_records::{Column, EventBatch, Flags, RecordKind};
 
 use crate::identity::IdHasher;
 use crate::inputs::Inputs;
@@ -14,6 +14,19 @@ pub(super) struct Batch<'a> {
     pub(super) keys: &'a StringArray,
     pub(super) said: Said<'a>,
     pub(super) inputs: &'a Inputs<'a>,
+    /// Marks of a lane before, one for each scored record; none where there is none.
+    pub(super) before: &'a [Flags],
+}
+
+impl Batch<'_> {
+    /// The marks that say that what a lane before has made of a record may not be whole, where it is
+    /// the scored record of this number.
+    #[inline]
+    pub(super) fn doubt(&self, is_scored: bool, number: usize) -> Flags {
+        let marks = self.before.get(number).filter(|_| is_scored);
+        let doubts = Flags::WARMING | Flags::STATE_EVICTED;
+        marks.map_or(Flags::empty(), |marks| *marks & doubts)
+    }
 }
 
 /// The columns by which a record is known again. One that is not there is null in every record.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use tillwatch_records::limits::EVENT_TIME_MS_MIN;
 use tillwatch_records::{KeySpec, RecordKinds};
 
 use super::batch::Chunk;
 use crate::fold::Scratch;
 use crate::plan::Plan;
-use crate::state::{Cohorts, History, Ids, KeyParts, Keys};
+use crate::state::{Cohorts, GapSlot, History, Ids, KeyParts, Keys};
 use crate::structures::{Decayed, HeldSlot, Queue};
 use crate::times::NEVER_MS;
 
@@ -23,8 +24,8 @@ pub struct FeatureLane {
     pub(super) cohorts: Vec<Cohorts>,
     /// Newest accepted event time, [`NEVER_MS`] at first.
     pub(super) watermark_ms: i64,
-    /// Until the watermark passes it, windows may lack records from before the start.
-    pub(super) warm_at_ms: Warmth,
+    /// No record that cohorts may lack is newer; [`NEVER_MS`] where none is missing.
+    pub(super) cohorts_end_ms: i64,
     /// Records handled so far.
     pub(super) clock: u64,
     pub(super) stats: LaneStats,
@@ -59,22 +60,17 @@ pub struct LaneStats {
     pub keys: u64,
     /// Gauge: estimated bytes of state.
     pub state_bytes: u64,
-}
-
-/// Whether the lane has seen its longest window whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Warmth {
-    /// It began in the middle of a log and waits for its first record.
-    Cold,
-    /// It is whole once the watermark reaches this event time.
-    WarmAt(i64),
-    Warm,
+    /// Gauge: while the newest accepted event time is below this one, windows may lack records from
+    /// before the lane began; `None` from then on. `i64::MAX` where nobody has said what came before.
+    /// What keys remember beyond their windows may take longer, key by key.
+    pub warm_at_ms: Option<i64>,
 }
 
 #[derive(Debug)]
 pub(super) struct Blank {
     history: History,
     ids: Ids,
+    gap: GapSlot,
     queues: Vec<Queue>,
     holdings: Vec<HeldSlot>,
     decayed: Vec<Decayed>,
@@ -82,33 +78,44 @@ pub(super) struct Blank {
 
 impl FeatureLane {
     /// A lane without state that reads its partition from `start_offset` on. When that is not the
-    /// first record, history is missing: scores are flagged `WARMING` until the event time of the
-    /// first accepted record plus the longest window has been reached.
+    /// first record, history is missing, and records are flagged `WARMING` where a feature may lack some of
+    /// it: all of them, unless [`FeatureLane::begin_after`] says how new it can be.
     pub fn new(plan: Arc<Plan>, key: KeySpec, start_offset: i64) -> Self {
         let blank = Blank {
             history: History::new(&plan, b""),
             ids: Ids::default(),
+            gap: None,
             queues: plan.extremes.iter().map(|_| Queue::default()).collect(),
             holdings: plan.holdings.iter().map(|_| None).collect(),
             decayed: plan.decayed.iter().map(|_| Decayed::default()).collect(),
         };
+        let began_ms = if start_offset > 0 { i64::MAX } else { NEVER_MS };
         Self {
             key,
             scored: RecordKinds::TRANSACTIONS,
-            keys: Keys::new(),
+            keys: Keys::new(began_ms),
             cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
             watermark_ms: NEVER_MS,
-            warm_at_ms: if start_offset > 0 {
-                Warmth::Cold
-            } else {
-                Warmth::Warm
-            },
+            cohorts_end_ms: began_ms,
             clock: 0,
             stats: LaneStats::default(),
             scratch: Scratch::new(&plan),
             chunk: Chunk::default(),
             blank,
             plan,
+        }
+    }
+
+    /// Says, before the first record, that no record of the partition from before the start has a Kafka
+    /// timestamp after `newest_timestamp_ms`. An accepted record's event time is at most
+    /// `max_future_skew` after its timestamp, so this bounds what windows and memories may lack.
+    /// Nothing changes for a lane that begins with the first record.
+    pub fn begin_after(&mut self, newest_timestamp_ms: i64) {
+        if self.keys.began_ms != NEVER_MS {
+            let skew_ms = self.plan.settings.time.max_future_skew.as_ms();
+            let end_ms = newest_timestamp_ms.saturating_add(skew_ms);
+            self.keys.began_ms = end_ms.max(EVENT_TIME_MS_MIN);
+            self.cohorts_end_ms = self.keys.began_ms;
         }
     }
 
@@ -137,6 +144,7 @@ impl FeatureLane {
             evicted_keys: self.keys.evicted,
             keys: self.keys.len() as u64,
             state_bytes: self.state_bytes() as u64,
+            warm_at_ms: self.warm_at_ms(),
             ..self.stats
         }
     }
@@ -144,6 +152,13 @@ impl FeatureLane {
     /// Newest accepted event time in milliseconds since 1970, once there is one.
     pub fn watermark_ms(&self) -> Option<i64> {
         (self.watermark_ms != NEVER_MS).then_some(self.watermark_ms)
+    }
+
+    /// See [`LaneStats::warm_at_ms`].
+    fn warm_at_ms(&self) -> Option<i64> {
+        let began_ms = Some(self.keys.began_ms).filter(|time_ms| *time_ms != NEVER_MS)?;
+        let warm_at_ms = began_ms.saturating_add(self.plan.whole.windows_ms);
+        (self.watermark_ms < warm_at_ms).then_some(warm_at_ms)
     }
 
     #[inline]
@@ -158,6 +173,7 @@ impl Blank {
         KeyParts {
             history: &mut self.history,
             ids: &mut self.ids,
+            gap: &mut self.gap,
             queues: &mut self.queues,
             holdings: &mut self.holdings,
             decayed: &mut self.decayed,

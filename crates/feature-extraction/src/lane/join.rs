@@ -35,6 +35,16 @@ impl FeatureLane {
         self.stats.labels_unmatched += u64::from(!is_joined);
     }
 
+    /// Whether the cohort of a record may lack records.
+    #[cold]
+    pub(super) fn lacks_cohort(&self, plan: &Plan, batch: &Batch<'_>, row: usize) -> bool {
+        let mut cohorts = plan.cohorts.iter().zip(&self.cohorts);
+        cohorts.any(|(spec, cohorts)| {
+            let cohort = batch.inputs.hash(spec.hash, row);
+            !cohorts.is_whole(spec.half_life, self.cohorts_end_ms, cohort)
+        })
+    }
+
     /// Lets the cohorts of an accepted record take it in.
     #[inline]
     pub(super) fn join_cohorts(&mut self, plan: &Plan, batch: &Batch<'_>, row: usize, now_ms: i64) {

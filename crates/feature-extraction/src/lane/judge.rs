@@ -3,7 +3,7 @@
 use tillwatch_records::{Flags, RecordKind};
 
 use super::batch::{Batch, key_of};
-use super::feature_lane::{FeatureLane, Warmth};
+use super::feature_lane::FeatureLane;
 use crate::fold::Admission;
 use crate::plan::Plan;
 use crate::state::{KeyIndex, Named, Seen};
@@ -80,17 +80,12 @@ impl FeatureLane {
         } else {
             Admission::InOrder
         };
-        let is_suspect = match index {
-            Some(index) => self.keys.is_suspect(index, now_ms),
-            None => self.keys.is_stranger_suspect(plan, now_ms),
-        };
-        marks.set(Flags::STATE_EVICTED, is_suspect);
         if admission == Admission::InOrder
             && watermark_ms != NEVER_MS
             && now_ms - watermark_ms > plan.idle_ttl_ms()
             && let Some(index) = index
         {
-            self.keys.reset(plan, index);
+            self.keys.reset(plan, index, now_ms);
         }
         if !refused {
             self.watermark_ms = self.watermark_ms.max(now_ms);
@@ -119,19 +114,6 @@ impl FeatureLane {
             self.stats.late += 1;
         }
         true
-    }
-
-    #[inline]
-    pub(super) fn is_warming(&mut self, plan: &Plan, now_ms: i64, refused: bool) -> bool {
-        if self.warm_at_ms == Warmth::Cold && !refused {
-            self.warm_at_ms = Warmth::WarmAt(now_ms.saturating_add(plan.longest_window_ms()));
-        }
-        if let Warmth::WarmAt(warm_at_ms) = self.warm_at_ms
-            && self.watermark_ms >= warm_at_ms
-        {
-            self.warm_at_ms = Warmth::Warm;
-        }
-        self.warm_at_ms != Warmth::Warm
     }
 }
 

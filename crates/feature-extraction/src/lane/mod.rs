@@ -11,6 +11,8 @@ mod id_tests;
 mod join;
 mod judge;
 #[cfg(test)]
+mod overflow_tests;
+#[cfg(test)]
 mod pane_tests;
 mod process;
 #[cfg(test)]
@@ -20,5 +22,7 @@ mod snapshot;
 mod snapshot_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod warming_tests;
 
 pub use feature_lane::{FeatureLane, LaneStats};

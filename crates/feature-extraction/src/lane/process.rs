@@ -14,7 +14,8 @@ use crate::fold::{Around, CHUNK_RECORDS, Record};
 use crate::inputs::Inputs;
 use crate::output::Columns;
 use crate::plan::Plan;
-use crate::state::{Forgotten, KeyIndex, key_hasher};
+use crate::state::{Forgotten, Gap, KeyIndex, KeyParts, key_hasher};
+use crate::times::NEVER_MS;
 
 impl FeatureLane {
     /// Folds `events` and gives the features of those among them that are scored, each as known on its
@@ -26,6 +27,22 @@ impl FeatureLane {
     /// Fails when the columns of `events` are not of one length. Its records are folded then, so the lane's
     /// state is ahead of what was given.
     pub fn process(&mut self, events: EventBatch) -> Result<FeatureBatch, ArrowError> {
+        self.process_marked(events, &[])
+    }
+
+    /// As [`FeatureLane::process`], where the catalog reads features that a lane before has joined to
+    /// `events`:
+    /// `before` has that lane's marks, one for each scored record. What a record says is then no more
+    /// whole than what it was made of, and its key and cohort may lack that for as long as they would
+    /// lack the record.
+    ///
+    /// # Errors
+    /// As [`FeatureLane::process`].
+    pub fn process_marked(
+        &mut self,
+        events: EventBatch,
+        before: &[Flags],
+    ) -> Result<FeatureBatch, ArrowError> {
         let plan = Arc::clone(&self.plan);
         let keys = self.key.of(&events);
         let inputs = Inputs::new(&plan, &events);
@@ -38,6 +55,7 @@ impl FeatureLane {
             keys: &keys,
             said: Said::new(&events),
             inputs: &inputs,
+            before,
         };
         let mut start = 0;
         while start < events.len() {
@@ -53,8 +71,8 @@ impl FeatureLane {
                 };
                 self.fold(&plan, &batch, row, row - start, hint, &mut flags);
             }
-            let taken = &mut self.scratch.taken;
-            taken.finish(&plan, batch.inputs, &mut columns, first);
+            let (taken, scored) = (&mut self.scratch.taken, &mut flags[first..]);
+            taken.finish(&plan, batch.inputs, (&mut columns, first), scored);
             for row in self.chunk.unkeyed.drain(..) {
                 columns.clear_row(row);
             }
@@ -136,7 +154,13 @@ impl FeatureLane {
         let judged = self.admit(plan, batch, row, in_chunk, hint);
         let (now_ms, refused) = (judged.named.now_ms, judged.is_refused());
         let mut marks = judged.marks;
-        marks.set(Flags::WARMING, self.is_warming(plan, now_ms, refused));
+        let doubt = batch.doubt(is_scored, flags.len());
+        if !(doubt.is_empty() || refused) {
+            self.cohorts_end_ms = self.cohorts_end_ms.max(now_ms);
+        }
+        if self.cohorts_end_ms != NEVER_MS && self.lacks_cohort(plan, batch, row) {
+            marks |= Flags::WARMING;
+        }
         let stride = plan.layout.stride;
         let record = Record {
             now_ms,
@@ -154,19 +178,32 @@ impl FeatureLane {
                 let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
                 let before = parts.bytes();
                 let mut forgotten = Forgotten::NONE;
+                if !(doubt.is_empty() || refused) {
+                    Gap::widen(parts.gap, plan, now_ms, doubt);
+                }
+                marks |= gap_marks(plan, &mut parts, now_ms);
                 if !refused {
                     let under = (&plan.ids, plan.ids_max);
                     forgotten = parts.ids.remember(&judged.named, judged.seen, under);
                 }
-                self.scratch
-                    .fold(plan, &mut parts, record, around, is_scored);
+                let scratch = &mut self.scratch;
+                scratch.fold(plan, &mut parts, record, around, is_scored);
+                // What was found of the record may depend on what its key did not know before.
+                let gap = parts.gap.as_ref();
+                marks |= gap.map_or(Flags::empty(), |gap| gap.marks(plan, now_ms));
+                if forgotten.count > 0 {
+                    self.stats.forgotten_ids += forgotten.count;
+                    doubt_ids(&mut parts, plan, forgotten.newest_ms);
+                }
                 let after = parts.bytes();
                 self.keys.settle(index, before, after);
-                self.note_forgotten(plan, index, forgotten);
             }
-            None => self
-                .scratch
-                .fold(plan, &mut self.blank.parts(), record, around, is_scored),
+            None => {
+                marks |= self.keys.stranger_marks(plan, now_ms);
+                let mut parts = self.blank.parts();
+                self.scratch
+                    .fold(plan, &mut parts, record, around, is_scored);
+            }
         }
         if !refused {
             self.join_cohorts(plan, batch, row, now_ms);
@@ -174,20 +211,17 @@ impl FeatureLane {
         if is_scored {
             flags.push(marks);
         }
+        self.keep_budget(plan);
+    }
+
+    /// Evicts keys where the state takes more than it may.
+    #[inline]
+    fn keep_budget(&mut self, plan: &Plan) {
         let bytes_max = plan.settings.state.max_bytes.0;
         if self.state_bytes() as u64 > bytes_max {
             let others = self.state_bytes() - self.keys.bytes();
             let for_keys = (bytes_max as usize).saturating_sub(others);
             self.keys.sweep(plan, for_keys, self.watermark_ms);
-        }
-    }
-
-    /// Counts ids that a key forgot within their horizon, and lets it be in doubt.
-    #[inline]
-    fn note_forgotten(&mut self, plan: &Plan, index: KeyIndex, forgotten: Forgotten) {
-        if forgotten.count > 0 {
-            self.stats.forgotten_ids += forgotten.count;
-            self.keys.doubt_ids(plan, index, forgotten.newest_ms);
         }
     }
 
@@ -200,4 +234,26 @@ impl FeatureLane {
         self.scratch.taken.skip(row);
         flags.push(Flags::empty());
     }
+}
+
+/// The marks of a record for what its key may lack; forgets what no later record can miss.
+#[inline]
+fn gap_marks(plan: &Plan, key: &mut KeyParts<'_>, now_ms: i64) -> Flags {
+    let Some(gap) = key.gap else {
+        return Flags::empty();
+    };
+    let marks = gap.marks(plan, now_ms);
+    if gap.is_past(plan, key.history.watermark_ms) {
+        *key.gap = None;
+    }
+    marks
+}
+
+/// Notes that a key has forgotten ids within their horizon, the newest of them that of a record at
+/// `forgotten_ms`: until the horizon has left it, a repeat may be taken for a new record.
+#[cold]
+fn doubt_ids(key: &mut KeyParts<'_>, plan: &Plan, forgotten_ms: i64) {
+    let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
+    let until_ms = forgotten_ms.saturating_add(horizon_ms);
+    Gap::widen(key.gap, plan, until_ms, Flags::STATE_EVICTED);
 }

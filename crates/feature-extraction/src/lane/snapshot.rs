@@ -1,6 +1,6 @@
 //! A lane's state as bytes, bucket by bucket.
 
-use super::feature_lane::{FeatureLane, Warmth};
+use super::feature_lane::FeatureLane;
 use crate::error::{SnapshotError, damaged};
 use crate::snapshot::{self, LANE};
 use crate::state::{BUCKETS, Bucket, Cohorts};
@@ -38,12 +38,14 @@ impl FeatureLane {
         Ok(())
     }
 
-    /// Appends what the lane keeps besides its keys to `snapshot`: watermark, warm-up, cohorts.
+    /// Appends what the lane keeps besides its keys to `snapshot`: watermark, cohorts, and how new
+    /// what it lacks can be.
     pub fn write_own(&self, snapshot: &mut Vec<u32>) {
         let fingerprint = snapshot::fingerprint(&self.plan, &self.key);
         snapshot::write(snapshot, LANE, fingerprint, |out| {
             push64(out, self.watermark_ms.cast_unsigned());
-            push64(out, self.warm_at_ms.code().cast_unsigned());
+            push64(out, self.keys.began_ms.cast_unsigned());
+            push64(out, self.cohorts_end_ms.cast_unsigned());
             push64(out, self.clock);
             push64(out, self.keys.evicted_ms.cast_unsigned());
             push64(out, self.keys.evicted);
@@ -69,7 +71,8 @@ impl FeatureLane {
     fn take_own(&mut self, mut words: &[u32]) -> Option<()> {
         let words = &mut words;
         let watermark_ms = take64(words)?.cast_signed();
-        let warm_at_ms = Warmth::from_code(take64(words)?.cast_signed());
+        let began_ms = take64(words)?.cast_signed();
+        let cohorts_end_ms = take64(words)?.cast_signed();
         let clock = take64(words)?;
         let evicted_ms = take64(words)?.cast_signed();
         let evicted = take64(words)?;
@@ -83,29 +86,12 @@ impl FeatureLane {
         let is_countable = clock.max(evicted) <= COUNT_MAX;
         (is_sound && is_countable && words.is_empty()).then_some(())?;
         self.watermark_ms = watermark_ms;
-        self.warm_at_ms = warm_at_ms;
+        self.keys.began_ms = began_ms;
+        self.cohorts_end_ms = cohorts_end_ms;
         self.clock = clock;
         self.keys.evicted_ms = evicted_ms;
         self.keys.evicted = evicted;
         self.cohorts = cohorts;
         Some(())
-    }
-}
-
-impl Warmth {
-    fn code(self) -> i64 {
-        match self {
-            Self::Warm => NEVER_MS,
-            Self::WarmAt(time_ms) => time_ms,
-            Self::Cold => i64::MAX,
-        }
-    }
-
-    fn from_code(code: i64) -> Self {
-        match code {
-            NEVER_MS => Self::Warm,
-            i64::MAX => Self::Cold,
-            time_ms => Self::WarmAt(time_ms),
-        }
     }
 }

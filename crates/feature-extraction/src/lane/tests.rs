@@ -245,29 +245,6 @@ pub(super) fn sale(terminal: &str, number: usize, event_time_ms: i64) -> Event {
 pub(super) const COUNT_1H: &str =
     "name = \"c\"\n[[feature]]\nname = \"n\"\naggregate = \"count\"\nwindow = \"1h\"\n";
 
-#[test]
-fn warms_until_the_longest_window_is_whole() {
-    let hours = |hours: f64| START_MS + (hours * 3_600_000.0) as i64;
-    let events = [
-        sale("a", 0, hours(0.0)),
-        sale("a", 1, hours(0.9)),
-        sale("b", 2, hours(1.0)),
-    ];
-    let mut cut = lane(COUNT_1H, &EngineSettings::default(), 7);
-    let flags: Vec<Flags> = fold(&mut cut, &events, &whole(&events))
-        .iter()
-        .map(|r| r.flags)
-        .collect();
-    assert_eq!(flags, [Flags::WARMING, Flags::WARMING, Flags::empty()]);
-    let mut from_first = lane(COUNT_1H, &EngineSettings::default(), 0);
-    assert!(
-        fold(&mut from_first, &events, &whole(&events))
-            .iter()
-            .all(|row| row.flags.is_empty())
-    );
-    assert_eq!(from_first.watermark_ms(), Some(hours(1.0)));
-}
-
 pub(super) fn fold_part(lane: &mut FeatureLane, events: &[Event], offset: i64) -> Vec<OracleRow> {
     rows(&lane.process(stream::batch(events, offset)).unwrap())
 }

@@ -4,7 +4,7 @@
 //! row would all have to be changed. Instead a total is kept per key and window, changed as rows
 //! enter, leave or are labelled. Cost: O(1) amortised per record; a label that says when its transaction
 //! happened costs one look when such labels arrive in the order of their transactions, else O(log n); one
-//! that does not costs a look at each of the key's records since. Space: 12 bytes per record, 8 per key
+//! that does not costs a look at each of the key's records since. Space: 12 bytes per record, 16 per key
 //! and window.
 
 use std::ops::Range;
@@ -16,19 +16,19 @@ use crate::words::get64;
 
 impl LabelledSpec {
     /// What a row with these label bits contributes.
-    fn contribution(&self, plan: &Plan, history: &History, row: u32, labels: u32) -> i64 {
+    fn contribution(&self, plan: &Plan, history: &History, row: u32, labels: u32) -> i128 {
         if labels >> self.label & 1 == 0 || !history.counts(plan, row, self.count) {
             return 0;
         }
         let Some(at) = self.sum else { return 1 };
         let next = get64(history.row(plan, row + 1), at);
-        next.wrapping_sub(get64(history.row(plan, row), at))
-            .cast_signed()
+        let own = next.wrapping_sub(get64(history.row(plan, row), at));
+        i128::from(own.cast_signed())
     }
 
     /// The total of the window `rows` of a record that is not in order: that of the newest window, changed by
     /// the rows in which the two differ.
-    pub(crate) fn read_at(&self, plan: &Plan, history: &History, slot: usize, rows: Span) -> i64 {
+    pub(crate) fn read_at(&self, plan: &Plan, history: &History, slot: usize, rows: Span) -> i128 {
         let now = Span {
             start: history.cursor(self.start_bound),
             end: history.cursor(self.end_bound),
@@ -41,13 +41,13 @@ impl LabelledSpec {
             let totals = spans.map(|span| self.scan(plan, history, span));
             totals[0].wrapping_add(totals[1])
         };
-        let known = history.fixed_time(plan.labelled_at(slot));
+        let known = history.fixed_total(plan.labelled_at(slot));
         let more = known.wrapping_add(total(rows.without(now)));
         more.wrapping_sub(total(now.without(rows)))
     }
 
     /// The total of `rows`, by looking at each.
-    pub(crate) fn scan(&self, plan: &Plan, history: &History, rows: Span) -> i64 {
+    pub(crate) fn scan(&self, plan: &Plan, history: &History, rows: Span) -> i128 {
         let Some((_, labels_at)) = plan.label_words else {
             return 0;
         };
@@ -56,8 +56,7 @@ impl LabelledSpec {
                 let labels = history.row(plan, row)[labels_at];
                 self.contribution(plan, history, row, labels)
             })
-            // Sums wrap as the running totals do that they are made of.
-            .fold(0, i64::wrapping_add)
+            .sum()
     }
 
     /// Moves the window from `old` to `new`, which begins and ends no earlier.
@@ -87,9 +86,10 @@ impl LabelledSpec {
 
 /// Changes the total of the [`LabelledSpec`] at `slot`.
 #[inline]
-fn add(plan: &Plan, history: &mut History, slot: usize, change: i64) {
+fn add(plan: &Plan, history: &mut History, slot: usize, change: i128) {
     let at = plan.labelled_at(slot);
-    history.set_fixed_time(at, history.fixed_time(at).wrapping_add(change));
+    // State that was read back may hold any total.
+    history.set_fixed_total(at, history.fixed_total(at).wrapping_add(change));
 }
 
 /// Puts `label` on the row of its transaction; gives whether there is one.

@@ -12,6 +12,9 @@ use crate::words::{get_float, get_time, get64, set_float, set64};
 /// Magnitude from which a value does not count: its square would overflow the sums.
 const VALUE_MAX: f64 = 1e140;
 
+/// Least deviation, in units of the mean or of 1, that [`is_spread`].
+const SPREAD_MIN: f64 = 1.0 / 1024.0;
+
 /// Time at which a record weighs 1.
 const LANDMARK: usize = 0;
 /// Sum of weights; 0 until a record counted.
@@ -58,6 +61,13 @@ pub(crate) fn z(memory: &[u32], value: f64) -> f64 {
     (value - get_float(memory, MEAN)) / deviation
 }
 
+/// Whether values differ so much that what has decayed for long shows neither in the deviation nor in
+/// distances measured by it.
+pub(crate) fn is_spread(memory: &[u32]) -> bool {
+    let size = mean(memory).abs().max(1.0);
+    stddev(memory) >= size * SPREAD_MIN
+}
+
 impl EwmaSpec {
     /// Takes in a record, in order or late. NaN and values of 10^140 or more do not count.
     #[inline]
@@ -92,8 +102,9 @@ impl EwmaSpec {
     }
 }
 
+/// Whether a value counts.
 #[inline]
-fn counts(value: f64) -> bool {
+pub(crate) fn counts(value: f64) -> bool {
     value.abs() < VALUE_MAX
 }
 

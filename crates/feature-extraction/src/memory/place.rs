@@ -72,8 +72,9 @@ pub(crate) fn update(memory: &mut [u32], now_ms: i64, place: Place) {
 }
 
 impl Place {
+    /// Whether both coordinates are there.
     #[inline]
-    fn counts(self) -> bool {
+    pub(crate) fn counts(self) -> bool {
         self.lat.is_finite() && self.lon.is_finite()
     }
 

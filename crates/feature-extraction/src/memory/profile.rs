@@ -17,7 +17,8 @@ use crate::words::{get_float, get_time, set_float, set64};
 
 const HOUR_MS: i64 = 3_600_000;
 const HOURS_PER_WEEK: i64 = 168;
-const WEEK_MS: i64 = HOURS_PER_WEEK * HOUR_MS;
+/// Shortest time for which rates are given.
+pub(crate) const WEEK_MS: i64 = HOURS_PER_WEEK * HOUR_MS;
 
 /// Earliest event time of a counted record.
 const FIRST: usize = 0;
@@ -62,6 +63,11 @@ impl ProfileSpec {
         let decayed = 1.0 - libm::exp2(-self.half_life.count(age_ms));
         let weeks = self.half_life.as_ms() as f64 / (LN_2 * WEEK_MS as f64) * decayed;
         sum * self.half_life.weight(as_of_ms, get_time(memory, LANDMARK)) / weeks
+    }
+
+    /// Earliest event time of a counted record, once there is one.
+    pub(crate) fn first_ms(memory: &[u32]) -> Option<i64> {
+        (get_float(memory, RUNNING) != 0.0).then(|| get_time(memory, FIRST))
     }
 
     /// Takes in a counted record, in order or late.

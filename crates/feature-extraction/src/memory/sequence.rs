@@ -74,6 +74,13 @@ impl SequenceSpec {
         seen
     }
 
+    /// Whether `number` goes on from the number before or repeats it, so that the second head does not
+    /// matter.
+    pub(crate) fn goes_on(self, memory: &[u32], number: i64) -> bool {
+        let step = self.step(get64(memory, ACTIVE), self.place(number));
+        step == Some(0) || continues(step)
+    }
+
     /// Takes in the number of a record in order.
     #[inline]
     pub(crate) fn update(self, memory: &mut [u32], number: i64) {

@@ -8,7 +8,10 @@ use tillwatch_records::Column;
 use super::request::Parts;
 use crate::catalog::{FeatureSpec, InputColumn};
 use crate::plan::ids::intern;
-use crate::plan::{Bit, BitId, CountField, CountedBy, Layout, Number, NumberId, RawField, Term};
+use crate::plan::{
+    Bit, BitId, CountField, CountedBy, Layout, Number, NumberId, RawField, SQUARE_WORDS, SUM_WORDS,
+    Term,
+};
 
 impl Parts {
     /// Records of the feature's kind that its filter lets through, with all its columns.
@@ -87,13 +90,19 @@ impl Parts {
         Layout::COUNTS_AT + intern(&mut self.plan.layout.counts, field)
     }
 
-    /// Word of a running sum of 64 bits, which wraps: it is exact while the sum over the window fits.
+    /// Word of a running sum of integers.
     pub(crate) fn sum_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.sums_at + 2 * intern(&mut layout.sums, term)
+        layout.sums_at + SUM_WORDS * intern(&mut layout.sums, term)
     }
 
-    /// Word of a running sum of 128 bits.
+    /// Word of a running sum of squares of integers.
+    pub(crate) fn square_word(&mut self, term: Term) -> usize {
+        let layout = &mut self.plan.layout;
+        layout.squares_at + SQUARE_WORDS * intern(&mut layout.squares, term)
+    }
+
+    /// Word of a running sum of products that fits 128 bits, whatever the records.
     pub(crate) fn wide_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
         layout.wide_at + 4 * intern(&mut layout.wide, term)

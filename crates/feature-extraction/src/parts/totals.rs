@@ -90,12 +90,24 @@ impl Parts {
         }
     }
 
-    /// Slot of the running sum of 64 bits at word `at` of a row, over a window.
+    /// Slot of the running sum of integers at word `at` of a row, over a window.
     pub(crate) fn sum_at(&mut self, window: Window, at: usize) -> Slot {
         let index = self.differences(window);
         let reads = &mut self.plan.reads;
         let sums = &mut reads.differences[index].sums;
-        difference(sums, at, &mut reads.slots, 1)
+        let slot = difference(sums, at, &mut reads.slots, 1);
+        self.uses.totals.insert(slot);
+        slot
+    }
+
+    /// The first of two slots of the running sum of squares at word `at` of a row, over a window.
+    pub(crate) fn squares_at(&mut self, window: Window, at: usize) -> Slot {
+        let index = self.differences(window);
+        let reads = &mut self.plan.reads;
+        let squares = &mut reads.differences[index].squares;
+        let slot = difference(squares, at, &mut reads.slots, 2);
+        self.uses.totals.insert(slot);
+        slot
     }
 
     /// The first of two slots of the running sum of 128 bits at word `at` of a row, over a window.
@@ -129,6 +141,7 @@ impl Parts {
                 rows: None,
                 counts: Vec::new(),
                 sums: Vec::new(),
+                squares: Vec::new(),
                 wide: Vec::new(),
             });
             known.len() - 1
@@ -163,12 +176,11 @@ impl Parts {
         self.uses.labelled.insert(total);
         let window = self.placed(window);
         let reads = &mut self.plan.reads;
+        let labelled = Labelled { window, total };
+        let slot = taken(&mut reads.labelled, labelled, &mut reads.slots);
+        self.uses.totals.insert(slot);
         Total {
-            slot: taken(
-                &mut reads.labelled,
-                Labelled { window, total },
-                &mut reads.slots,
-            ),
+            slot,
             subject: self.plan.labelled_subject(total),
             cost: Cost::Labelled,
         }

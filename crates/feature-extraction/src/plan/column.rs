@@ -26,6 +26,21 @@ pub(crate) struct Chunk<'a> {
 pub(crate) trait Column: Debug + Send + Sync {
     /// Writes the value of every record of `chunk` to `run`, in order; NaN where there is none.
     fn fill(&self, chunk: &Chunk<'_>, run: &mut [f64]);
+
+    /// Whether `run` may get [`OVERFLOWN`] where the value of a record cannot be told.
+    fn may_overflow(&self) -> bool {
+        false
+    }
+}
+
+/// What stands for the value of a record for which numbers on the way to it do not fit. No value, as any NaN,
+/// but told from the others by its bits.
+pub(crate) const OVERFLOWN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
+/// Whether a value is [`OVERFLOWN`].
+#[inline]
+pub(crate) fn is_overflown(value: f64) -> bool {
+    value.to_bits() == OVERFLOWN.to_bits()
 }
 
 impl<'a> Chunk<'a> {

@@ -14,6 +14,7 @@ use super::spec::{
     Lasting, MemorySpec, SinceSpec,
 };
 use super::uses::Uses;
+use super::whole::Wholeness;
 use crate::catalog::InputColumn;
 use crate::identity::IdHasher;
 use crate::settings::EngineSettings;
@@ -96,6 +97,8 @@ pub struct Plan {
     pub(crate) reads: Reads,
     /// How each feature is made of that, in catalog order.
     pub(crate) made: Vec<Made>,
+    /// Features that are made of sums in a way that may not fit though each of the sums does.
+    pub(crate) products: Vec<usize>,
     /// Features whose value is divided in the end, and by what.
     pub(crate) divisors: Vec<(usize, f64)>,
     /// Kinds of record that move state: transactions, and what some feature reads.
@@ -107,9 +110,14 @@ pub struct Plan {
     pub(crate) exact_ms: i64,
     /// Whether some window has a resolution, so that old rows are compacted.
     pub(crate) has_panes: bool,
+    /// When features are whole where records are missing.
+    pub(crate) whole: Wholeness,
     /// Words of the fixed part of a key's state: cursors, then times, then counters, then memories.
     pub(crate) fixed_words: usize,
 }
+
+/// Words of the total of a [`LabelledSpec`]: a sum of integers may have more than 64 bits on its way.
+pub(crate) const LABELLED_WORDS: usize = 4;
 
 /// Label predicates of a catalog: one bit each in a word of a row.
 pub(crate) const LABELS_MAX: usize = 32;
@@ -200,11 +208,6 @@ impl Plan {
         self.settings.time.allowed_lateness.as_ms()
     }
 
-    /// Whether a key remembers more than the records of its windows.
-    pub(crate) fn remembers(&self) -> bool {
-        !(self.sinces.is_empty() && self.memories.is_empty() && self.decayed.is_empty())
-    }
-
     /// Word of the cursor of a bound other than the first.
     pub(crate) fn cursor_at(bound: usize) -> usize {
         bound - 1
@@ -217,7 +220,7 @@ impl Plan {
 
     /// Words of the total of a [`LabelledSpec`].
     pub(crate) fn labelled_at(&self, slot: usize) -> usize {
-        self.since_at(self.sinces.len()) + 2 * slot
+        self.since_at(self.sinces.len()) + LABELLED_WORDS * slot
     }
 
     /// Word of the row where the next label is looked for first.

@@ -1,17 +1,23 @@
 //! What one row of a key's history holds, as 32-bit words.
 //!
-//! `time (2) | counts (1 each) | sums (2 each) | wide sums (4 each) | sums of squared gaps
-//! (4 each) | raw values (1 or 2 each)`
+//! `time (2) | counts (1 each) | sums (3 each) | squares (5 each) | wide sums (4 each) | sums of squared
+//! gaps (4 each) | raw values (1 or 2 each)`
 //!
 //! Counts and sums are running totals of all records *before* the row, wrapping; the difference of
-//! two rows is exact as long as the window's own total fits. Raw values are the record's own.
+//! two rows is exact as long as the window's own total fits. That of 2³² integers of 64 bits fits 96, that
+//! of their squares 160, so that a total which does not fit the number that is made of it is told from one
+//! that does. Raw values are the record's own.
 
 use super::ids::{BitId, CountedBy, NumberId};
 use crate::catalog::InputColumn;
-use crate::words::{get128, halves, set128, whole};
+use crate::words::{add96, add128, add160, get128};
 
 /// Words of the event time at the start of a row.
 const TIME_WORDS: usize = 2;
+
+/// Words of a running sum of integers, and of one of squares.
+pub(crate) const SUM_WORDS: usize = 3;
+pub(crate) const SQUARE_WORDS: usize = 5;
 
 /// What a running count counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,14 +100,18 @@ pub(crate) enum RawField {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layout {
     pub(crate) counts: Vec<CountField>,
-    /// Running sums of 64 bits, and of 128.
+    /// Running sums of integers, of 96 bits.
     pub(crate) sums: Vec<Term>,
+    /// Running sums of squares of integers, of 160 bits.
+    pub(crate) squares: Vec<Term>,
+    /// Running sums of products that fit 128 bits.
     pub(crate) wide: Vec<Term>,
     pub(crate) gaps: Vec<GapField>,
     pub(crate) raws: Vec<RawField>,
-    /// Words before the sums, the wide sums, the gaps, the raw values and the next row, as
+    /// Words before the sums, the squares, the wide sums, the gaps, the raw values and the next row, as
     /// [`Layout::settle`] found them.
     pub(crate) sums_at: usize,
+    pub(crate) squares_at: usize,
     pub(crate) wide_at: usize,
     pub(crate) gaps_at: usize,
     pub(crate) raws_at: usize,
@@ -144,7 +154,8 @@ impl Layout {
     /// Places the fields, once all are known.
     pub(crate) fn settle(&mut self) {
         self.sums_at = Self::COUNTS_AT + self.counts.len();
-        self.wide_at = self.sums_at + 2 * self.sums.len();
+        self.squares_at = self.sums_at + SUM_WORDS * self.sums.len();
+        self.wide_at = self.squares_at + SQUARE_WORDS * self.squares.len();
         self.gaps_at = self.wide_at + 4 * self.wide.len();
         self.raws_at = self.gaps_at + 4 * self.gaps.len();
         self.stride = self.raw_at(self.raws.len());
@@ -169,26 +180,23 @@ impl Layout {
         for (total, own) in row[counts.clone()].iter_mut().zip(&delta[counts]) {
             *total = total.wrapping_add(*own);
         }
-        let sums = self.sums_at..self.wide_at;
+        let sums = self.sums_at..self.squares_at;
         let (totals, owns) = (&mut row[sums.clone()], &delta[sums]);
-        for (total, own) in totals
-            .as_chunks_mut::<2>()
-            .0
-            .iter_mut()
-            .zip(owns.as_chunks().0)
-        {
-            *total = halves(whole(*total).wrapping_add(whole(*own)));
+        let totals = totals.as_chunks_mut::<SUM_WORDS>().0.iter_mut();
+        for (total, own) in totals.zip(owns.as_chunks().0) {
+            add96(total, own);
+        }
+        let squares = self.squares_at..self.wide_at;
+        let (totals, owns) = (&mut row[squares.clone()], &delta[squares]);
+        let totals = totals.as_chunks_mut::<SQUARE_WORDS>().0.iter_mut();
+        for (total, own) in totals.zip(owns.as_chunks().0) {
+            add160(total, own);
         }
         let wide = self.wide_at..self.raws_at;
         let (totals, owns) = (&mut row[wide.clone()], &delta[wide]);
-        for (total, own) in totals
-            .as_chunks_mut::<4>()
-            .0
-            .iter_mut()
-            .zip(owns.as_chunks::<4>().0)
-        {
-            let sum = get128(total, 0).wrapping_add(get128(own, 0));
-            set128(total, 0, sum);
+        let totals = totals.as_chunks_mut::<4>().0.iter_mut();
+        for (total, own) in totals.zip(owns.as_chunks::<4>().0) {
+            add128(total, 0, get128(own, 0));
         }
     }
 }

@@ -8,14 +8,16 @@ mod layout;
 mod reads;
 mod spec;
 mod uses;
+mod whole;
 mod words;
 
-pub(crate) use column::{Chunk, Column};
+pub(crate) use column::{Chunk, Column, OVERFLOWN, is_overflown};
 pub use compiled::{FeatureInfo, Plan};
-pub(crate) use compiled::{LABELS_MAX, Made, Number};
+pub(crate) use compiled::{LABELLED_WORDS, LABELS_MAX, Made, Number};
 pub(crate) use ids::{BitId, CountedBy, NumberId, Slot};
 pub(crate) use layout::{
-    CountField, FIXED_MAX, FIXED_UNIT, Factor, GapField, Layout, RawField, Term,
+    CountField, FIXED_MAX, FIXED_UNIT, Factor, GapField, Layout, RawField, SQUARE_WORDS, SUM_WORDS,
+    Term,
 };
 pub(crate) use reads::{Difference, Differences, Extremes, Labelled, Prior, Reads};
 pub(crate) use spec::{
@@ -24,4 +26,5 @@ pub(crate) use spec::{
     Window,
 };
 pub(crate) use uses::Uses;
+pub(crate) use whole::{EWMA_HALF_LIVES, RANK_HALF_LIVES, Recalled, Remembered, Wholeness};
 pub(crate) use words::{WORD_BYTES, bound_words, lasting_growth, tuple};

@@ -34,6 +34,8 @@ pub(crate) struct Differences {
     pub(crate) counts: Vec<Difference>,
     pub(crate) sums: Vec<Difference>,
     /// Two slots each, the low half first.
+    pub(crate) squares: Vec<Difference>,
+    /// As `squares`.
     pub(crate) wide: Vec<Difference>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ids::BitId;
+use super::ids::{BitId, Slot};
 use super::spec::Window;
 
 /// What one feature uses, as indexes into the parts of the plan.
@@ -18,4 +18,13 @@ pub(crate) struct Uses {
     pub(crate) memories: BTreeSet<usize>,
     pub(crate) decayed: BTreeSet<usize>,
     pub(crate) cohorts: BTreeSet<usize>,
+    /// Slots of sums, which may not fit.
+    pub(crate) totals: BTreeSet<Slot>,
+}
+
+impl Uses {
+    /// Whether a record that is not in order is told by looking at rows of its window.
+    pub(crate) fn looks_at_rows(&self) -> bool {
+        !(self.queues.is_empty() && self.holdings.is_empty() && self.labelled.is_empty())
+    }
 }

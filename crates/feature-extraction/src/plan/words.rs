@@ -5,7 +5,7 @@ use tillwatch_records::units::DurationMs;
 
 use super::compiled::{Number, Plan};
 use super::ids::{BitId, CountedBy, NumberId};
-use super::layout::{CountField, Factor, Layout, RawField, Term};
+use super::layout::{CountField, Factor, Layout, RawField, SUM_WORDS, Term};
 use super::spec::{Bound, EventKind, ExtremeValue, HoldingSpec, Lasting, Memory, Needed};
 use crate::catalog::InputColumn;
 use crate::structures::Holding;
@@ -159,7 +159,7 @@ impl Plan {
 
     /// What the running sum at word `at` of a row is of.
     pub(crate) fn sum_words(&self, at: usize) -> String {
-        self.term_words(&self.layout.sums[(at - self.layout.sums_at) / 2])
+        self.term_words(&self.layout.sums[(at - self.layout.sums_at) / SUM_WORDS])
     }
 
     /// What a running sum is of.

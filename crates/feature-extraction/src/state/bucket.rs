@@ -4,12 +4,12 @@
 
 use hashbrown::HashTable;
 
+use super::gap::{self, GapSlot};
 use super::history::History;
 use super::ids::Ids;
 use super::key_parts::KeyParts;
 use crate::plan::Plan;
 use crate::structures::{Decayed, HeldSlot, Queue};
-use crate::times::NEVER_MS;
 
 /// What an allocation costs besides what was asked for.
 pub(crate) const ALLOCATION_BYTES: usize = 16;
@@ -39,8 +39,8 @@ pub(crate) struct Bucket {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) history: History,
-    /// Until this event time a part of its history may be missing.
-    pub(crate) suspect_until_ms: i64,
+    /// What it may lack.
+    pub(crate) gap: GapSlot,
     /// When it was last seen, in records of the lane; 0 while the slot is free.
     pub(crate) seen: u64,
 }
@@ -50,7 +50,7 @@ impl Slot {
     pub(super) fn vacant() -> Self {
         Self {
             history: History::vacant(),
-            suspect_until_ms: NEVER_MS,
+            gap: None,
             seen: 0,
         }
     }
@@ -144,19 +144,13 @@ impl Bucket {
     }
 
     /// Gives `key`, which has no state, a slot.
-    pub(crate) fn insert(
-        &mut self,
-        plan: &Plan,
-        hash: u64,
-        key: &[u8],
-        suspect_until_ms: i64,
-    ) -> u32 {
+    pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], gap: GapSlot) -> u32 {
         let slot = Slot {
             history: History::new(plan, key),
-            suspect_until_ms,
+            gap,
             seen: 1,
         };
-        self.heap_bytes += slot.history.bytes() + ALLOCATION_BYTES;
+        self.heap_bytes += slot.history.bytes() + gap::bytes(&slot.gap) + ALLOCATION_BYTES;
         let number = match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = slot;
@@ -234,12 +228,6 @@ impl Bucket {
         &self.slots[number as usize]
     }
 
-    /// Lets the history of a slot count as not whole until `until_ms` at least.
-    pub(super) fn suspect(&mut self, number: u32, until_ms: i64) {
-        let slot = &mut self.slots[number as usize];
-        slot.suspect_until_ms = slot.suspect_until_ms.max(until_ms);
-    }
-
     /// The key's state to be changed; [`Bucket::settle`] wants to know of it afterwards. `seen` is the
     /// number of the record that asks.
     #[inline]
@@ -252,6 +240,7 @@ impl Bucket {
         KeyParts {
             history: &mut slot.history,
             ids: &mut self.ids[at],
+            gap: &mut slot.gap,
             queues: &mut self.queues[at * queues..][..queues],
             holdings: &mut self.holdings[at * holdings..][..holdings],
             decayed: &mut self.decayed[at * decayed..][..decayed],

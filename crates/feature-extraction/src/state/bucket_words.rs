@@ -1,6 +1,7 @@
 //! The keys of a bucket as words, and back.
 
 use super::bucket::{Bucket, Slot};
+use super::gap::Gap;
 use super::history::History;
 use super::ids::Ids;
 use super::key_hash::{bucket_of, key_hash};
@@ -24,7 +25,7 @@ impl Bucket {
                 continue;
             }
             out.push(number as u32);
-            push64(out, slot.suspect_until_ms.cast_unsigned());
+            Gap::write(&slot.gap, out);
             push64(out, slot.seen);
             slot.history.write(out);
             self.ids[number].write(out);
@@ -105,12 +106,12 @@ impl Bucket {
     }
 
     fn read_slot(&mut self, plan: &Plan, slot: usize, words: &mut &[u32]) -> Option<()> {
-        let suspect_until_ms = take64(words)?.cast_signed();
+        let gap = Gap::read_from(words)?;
         let seen = take64(words)?;
         let history = History::read_from(plan, words)?;
         self.slots[slot] = Slot {
             history,
-            suspect_until_ms,
+            gap,
             seen: (seen != 0).then_some(seen)?,
         };
         self.ids[slot] = Ids::read_from(words)?;

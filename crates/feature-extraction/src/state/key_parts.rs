@@ -1,5 +1,6 @@
 //! The state of one key, as it is lent to whoever folds a record.
 
+use super::gap::{self, GapSlot};
 use super::history::History;
 use super::ids::Ids;
 use crate::structures::{Decayed, HeldSlot, Queue};
@@ -8,6 +9,8 @@ use crate::structures::{Decayed, HeldSlot, Queue};
 pub(crate) struct KeyParts<'a> {
     pub(crate) history: &'a mut History,
     pub(crate) ids: &'a mut Ids,
+    /// What it may lack.
+    pub(crate) gap: &'a mut GapSlot,
     /// One per [`Plan::extremes`].
     pub(crate) queues: &'a mut [Queue],
     /// One per [`Plan::holdings`].
@@ -20,7 +23,7 @@ impl KeyParts<'_> {
     /// Bytes allocated.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        let mut bytes = self.history.bytes() + self.ids.bytes();
+        let mut bytes = self.history.bytes() + self.ids.bytes() + gap::bytes(self.gap);
         for queue in &*self.queues {
             bytes += queue.bytes();
         }

@@ -4,7 +4,10 @@
 //! time to live goes, then the least recently seen ones until a sixteenth of the budget is free, so
 //! that the sweep over all keys is paid for by many records.
 
+use tillwatch_records::Flags;
+
 use super::bucket::Bucket;
+use super::gap::{Gap, GapSlot};
 use super::history::History;
 use super::ids::Ids;
 use super::key_hash::{BUCKETS, bucket_of};
@@ -30,6 +33,9 @@ pub(crate) struct Keys {
     buckets: Vec<Bucket>,
     /// Sum of [`Bucket::bytes`].
     bytes: usize,
+    /// No record from before the lane began has a later event time, once that is known, else the last time
+    /// there is; [`NEVER_MS`] where it began with the first record.
+    pub(crate) began_ms: i64,
     /// Newest watermark of an evicted key; [`NEVER_MS`] before the first eviction.
     pub(crate) evicted_ms: i64,
     /// Rises with every sweep: places found before it may be stale.
@@ -38,10 +44,12 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn new() -> Self {
+    /// Of a lane that lacks no record after `began_ms`, see [`Keys::began_ms`].
+    pub(crate) fn new(began_ms: i64) -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
             bytes: 0,
+            began_ms,
             evicted_ms: NEVER_MS,
             epoch: 0,
             evicted: 0,
@@ -107,11 +115,11 @@ impl Keys {
 
     /// Gives `key`, which has no state, a place. `now_ms` is the time of its first record.
     pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], now_ms: i64) -> KeyIndex {
-        let suspect_until_ms = self.suspect_until(plan, now_ms);
+        let gap = self.gap_of_new(plan, now_ms);
         let number = bucket_of(hash);
         let bucket = &mut self.buckets[number];
         let before = bucket.bytes();
-        let slot = bucket.insert(plan, hash, key, suspect_until_ms);
+        let slot = bucket.insert(plan, hash, key, gap);
         self.bytes = self.bytes + bucket.bytes() - before;
         KeyIndex {
             bucket: number as u32,
@@ -119,40 +127,37 @@ impl Keys {
         }
     }
 
-    /// Until when the state of a key that starts at `now_ms` may lack evicted history: as far as the
-    /// newest evicted record reaches into later windows. A key that starts more than the time to live
-    /// after it would have started afresh anyway.
-    fn suspect_until(&self, plan: &Plan, now_ms: i64) -> i64 {
-        if self.evicted_ms == NEVER_MS || now_ms - self.evicted_ms > plan.idle_ttl_ms() {
-            return NEVER_MS;
-        }
-        self.evicted_ms + reach_ms(plan)
+    /// What a key may lack whose first record is accepted at `now_ms`. One that starts more than the time to
+    /// live after all that may be missing would have started afresh anyway.
+    fn gap_of_new(&self, plan: &Plan, now_ms: i64) -> GapSlot {
+        let ttl_ms = plan.idle_ttl_ms();
+        let (end_ms, cause) = self.missing(|end_ms| now_ms <= end_ms.saturating_add(ttl_ms));
+        (!cause.is_empty()).then(|| Box::new(Gap::new(plan, end_ms, cause)))
     }
 
-    /// Notes that the key has forgotten ids within their horizon, the newest of them that of a record at
-    /// `forgotten_ms`. Until the horizon has left it, a repeat may have been taken for a new record, and what
-    /// was made of that record is seen for as long as records reach.
-    #[cold]
-    pub(crate) fn doubt_ids(&mut self, plan: &Plan, index: KeyIndex, forgotten_ms: i64) {
-        let horizon_ms = plan.settings.time.dedup_horizon.as_ms();
-        let until_ms = forgotten_ms
-            .saturating_add(horizon_ms)
-            .saturating_add(reach_ms(plan));
-        self.buckets[index.bucket as usize].suspect(index.slot, until_ms);
+    /// The newest event time of what may be missing of a key without state, and why: as far as `counts` says
+    /// of such a time that it does.
+    fn missing(&self, counts: impl Fn(i64) -> bool) -> (i64, Flags) {
+        let causes = [
+            (self.began_ms, Flags::WARMING),
+            (self.evicted_ms, Flags::STATE_EVICTED),
+        ];
+        let causes = causes.into_iter();
+        let missing = causes.filter(|(end_ms, _)| *end_ms != NEVER_MS && counts(*end_ms));
+        missing.fold(
+            (NEVER_MS, Flags::empty()),
+            |(end_ms, all), (other_ms, cause)| (end_ms.max(other_ms), all | cause),
+        )
     }
 
-    /// Whether history of the key at `now_ms` may have been evicted.
-    #[inline]
-    pub(crate) fn is_suspect(&self, index: KeyIndex, now_ms: i64) -> bool {
-        now_ms
-            <= self.buckets[index.bucket as usize]
-                .slot(index.slot)
-                .suspect_until_ms
-    }
-
-    /// Whether a record at `now_ms` of a key without state may lack evicted history.
-    pub(crate) fn is_stranger_suspect(&self, plan: &Plan, now_ms: i64) -> bool {
-        now_ms <= self.suspect_until(plan, now_ms)
+    /// The marks of a record at `now_ms` of a key without state that leaves no trace: a lane that lacks
+    /// nothing may know of the key, and would not let it start afresh because of this record.
+    pub(crate) fn stranger_marks(&self, plan: &Plan, now_ms: i64) -> Flags {
+        let is_remembered = plan.whole.needed != 0;
+        let reach_ms = plan.whole.windows_ms;
+        let (_, cause) =
+            self.missing(|end_ms| is_remembered || now_ms < end_ms.saturating_add(reach_ms));
+        cause
     }
 
     /// The key's records.
@@ -167,10 +172,13 @@ impl Keys {
         self.buckets[index.bucket as usize].ids(index.slot)
     }
 
-    /// Forgets the key's records, but not the key.
-    pub(crate) fn reset(&mut self, plan: &Plan, index: KeyIndex) {
+    /// Forgets the key's records, but not the key, which was idle until a record at `now_ms`.
+    pub(crate) fn reset(&mut self, plan: &Plan, index: KeyIndex, now_ms: i64) {
         let parts = self.parts(plan, index, None);
         let before = parts.bytes();
+        if let Some(gap) = parts.gap {
+            *parts.gap = gap.afresh(plan, parts.history.watermark_ms, now_ms);
+        }
         parts.history.reset(plan);
         parts.ids.clear();
         parts.queues.iter_mut().for_each(Queue::clear);
@@ -248,14 +256,6 @@ impl Keys {
         self.bytes = self.bytes + bucket.bytes() - before;
         self.evicted_ms = self.evicted_ms.max(watermark_ms);
         self.evicted += 1;
-    }
-}
-
-/// How far a record reaches into what is made of later ones.
-fn reach_ms(plan: &Plan) -> i64 {
-    match plan.remembers() {
-        true => plan.idle_ttl_ms(),
-        false => plan.longest_window_ms() + plan.lateness_ms(),
     }
 }
 

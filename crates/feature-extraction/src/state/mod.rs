@@ -3,6 +3,7 @@
 mod bucket;
 mod bucket_words;
 mod cohort;
+mod gap;
 mod history;
 mod ids;
 mod key_hash;
@@ -11,6 +12,7 @@ mod keys;
 
 pub(crate) use bucket::{ALLOCATION_BYTES, Bucket, ENTRY_BYTES, Slot};
 pub(crate) use cohort::{COHORTS_MAX, Cohorts};
+pub(crate) use gap::{Gap, GapSlot};
 pub(crate) use history::{History, Span};
 pub(crate) use ids::{Forgotten, ID_BYTES, Ids, Named, Seen, ids_max, room_for_ids};
 pub(crate) use key_hash::{BUCKETS, key_hash, key_hasher};

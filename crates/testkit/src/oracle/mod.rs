@@ -60,7 +60,7 @@ pub struct OracleRow {
 pub struct Expected {
     /// One value per feature.
     pub values: Vec<OracleValue>,
-    /// `LATE`, `DUPLICATE`, `CLOCK_SKEW` and `ID_REUSED`.
+    /// `LATE`, `DUPLICATE`, `CLOCK_SKEW`, `ID_REUSED` and `OVERFLOW`.
     pub flags: Flags,
 }
 
@@ -141,9 +141,12 @@ pub fn evaluate_scored(
             forgotten_ms: forgotten_ms(key),
         };
         if is_scored {
+            let values = values_of(features, &moment);
+            let mut marks = flags;
+            marks.set(Flags::OVERFLOW, values.contains(&OracleValue::Overflow));
             rows.push(Expected {
-                values: values_of(features, &moment),
-                flags,
+                values,
+                flags: marks,
             });
         }
         if is_accepted {

@@ -81,16 +81,30 @@ fn value(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
 }
 
 fn sum(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
-    let sum: i128 = integers(feature, moment).iter().sum();
-    OracleValue::Exact(Some(sum as f64))
+    match sum_of(&integers(feature, moment)) {
+        Some(sum) => OracleValue::Exact(Some(sum as f64)),
+        None => OracleValue::Overflow,
+    }
 }
 
 fn mean(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
-    OracleValue::Exact(mean_of(&integers(feature, moment)))
+    let numbers = integers(feature, moment);
+    match sum_of(&numbers) {
+        Some(_) => OracleValue::Exact(mean_of(&numbers)),
+        None => OracleValue::Overflow,
+    }
 }
 
 fn stddev(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {
-    OracleValue::Exact(stddev_of(&integers(feature, moment)))
+    let numbers = integers(feature, moment);
+    match spread_of(&numbers) {
+        Some(spread) => {
+            let count = numbers.len();
+            let stddev = (spread as f64).sqrt() / count as f64;
+            OracleValue::Exact(Some(stddev).filter(|_| count > 0))
+        }
+        None => OracleValue::Overflow,
+    }
 }
 
 /// Σx / n, rounded once per conversion and once for the division.
@@ -99,13 +113,19 @@ pub(super) fn mean_of(numbers: &[i128]) -> Option<f64> {
     (!numbers.is_empty()).then(|| sum as f64 / numbers.len() as f64)
 }
 
-/// √(n·Σx² − (Σx)²) / n, of exact sums.
-fn stddev_of(numbers: &[i128]) -> Option<f64> {
-    let count = numbers.len();
+/// Σx, where it has no more than 64 bits.
+fn sum_of(numbers: &[i128]) -> Option<i128> {
     let sum: i128 = numbers.iter().sum();
-    let squares: i128 = numbers.iter().map(|number| number * number).sum();
-    let spread = count as i128 * squares - sum * sum;
-    (count > 0).then(|| (spread as f64).sqrt() / count as f64)
+    i64::try_from(sum).ok().map(i128::from)
+}
+
+/// n·Σx² − (Σx)², of a sum of 64 bits and a product of 128.
+fn spread_of(numbers: &[i128]) -> Option<u128> {
+    let sum = sum_of(numbers)?;
+    let mut squares = numbers.iter().map(|x| x.unsigned_abs().pow(2));
+    let squares = squares.try_fold(0, u128::checked_add)?;
+    let scaled = squares.checked_mul(numbers.len() as u128)?;
+    Some(scaled - sum.unsigned_abs().pow(2))
 }
 
 fn min(feature: &OracleFeature, moment: &Moment<'_, '_>) -> OracleValue {

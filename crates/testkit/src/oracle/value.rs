@@ -14,6 +14,8 @@ pub enum OracleValue {
         /// Largest absolute difference.
         error: f64,
     },
+    /// No value, because a number on the way to it does not fit.
+    Overflow,
     /// Any of these: where rounding decides between neighbours.
     AnyOf(Vec<OracleValue>),
 }
@@ -39,6 +41,7 @@ impl OracleValue {
                 (Some(value), Some(got)) => *value == got || (value - got).abs() <= *error,
                 _ => false,
             },
+            Self::Overflow => got.is_none(),
             Self::AnyOf(values) => values.iter().any(|value| value.admits(got)),
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for OracleValue {
         };
         match self {
             Self::Exact(value) => number(f, value),
+            Self::Overflow => f.write_str("null, since it does not fit"),
             Self::Near { value, error } => {
                 number(f, value)?;
                 write!(f, " ± {error:e}")

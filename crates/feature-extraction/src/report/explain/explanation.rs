@@ -12,6 +12,15 @@ pub struct Explanation {
     pub bytes_per_record: usize,
     /// How long a key keeps single records.
     pub retention: DurationMs,
+    /// How late a record may be: it changes each row of its key that is newer.
+    pub lateness: DurationMs,
+    /// Features for which a late or refused record costs a look at each row in which its window and the
+    /// newest one differ.
+    pub looking: usize,
+    /// How long after the newest record that a lane may lack no window lacks any.
+    pub whole_after: DurationMs,
+    /// Memories that may tell of missing records for longer, see `docs/catalog.md`.
+    pub memories: usize,
     /// What a row holds, in order.
     pub row: Vec<RowField>,
     /// Where windows begin and end.

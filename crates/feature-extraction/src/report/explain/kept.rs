@@ -6,7 +6,8 @@ use tillwatch_records::units::DurationMs;
 
 use super::explanation::{Explained, Explanation, Filter, Kept, RowField, WindowBound};
 use crate::plan::{
-    FeatureInfo, Lasting, Layout, Needed, Plan, Uses, WORD_BYTES, bound_words, lasting_growth,
+    FeatureInfo, LABELLED_WORDS, Lasting, Layout, Needed, Plan, SQUARE_WORDS, SUM_WORDS, Uses,
+    WORD_BYTES, bound_words, lasting_growth,
 };
 use crate::structures::{Decayed, HeldSlot, Holding, Queue};
 
@@ -19,6 +20,10 @@ impl Plan {
             catalog: self.version.clone(),
             bytes_per_record: self.layout.stride * WORD_BYTES,
             retention: DurationMs::from_ms(self.retention_ms()),
+            lateness: DurationMs::from_ms(self.lateness_ms()),
+            looking: uses.iter().filter(|uses| uses.looks_at_rows()).count(),
+            whole_after: DurationMs::from_ms(self.whole.windows_ms),
+            memories: self.whole.needed.count_ones() as usize + self.cohorts.len(),
             row: self.explain_row(),
             windows: self.explain_windows(&uses),
             filters: self.explain_filters(&uses),
@@ -74,7 +79,10 @@ impl Plan {
             field(1, format!("number of {}", self.count_words(*count)));
         }
         for sum in &layout.sums {
-            field(2, format!("sum of {}", self.term_words(sum)));
+            field(SUM_WORDS, format!("sum of {}", self.term_words(sum)));
+        }
+        for square in &layout.squares {
+            field(SQUARE_WORDS, format!("sum of {}", self.term_words(square)));
         }
         for wide in &layout.wide {
             field(4, format!("sum of {}", self.term_words(wide)));
@@ -167,7 +175,7 @@ impl Plan {
         }
         for slot in 0..self.cohorts.len() {
             kept.push(Kept {
-                grows: "40 to 75 per cohort, at most 65536 of them",
+                grows: "47 to 94 per cohort, at most 65536 of them",
                 is_of_lane: true,
                 ..of_key(
                     using(uses, |uses| &uses.cohorts, slot),
@@ -197,7 +205,8 @@ impl Plan {
         }
         for slot in 0..self.labelled.len() {
             let what = format!("running {}", self.labelled_words(slot));
-            kept.push(fixed(2, using(uses, |uses| &uses.labelled, slot), what));
+            let features = using(uses, |uses| &uses.labelled, slot);
+            kept.push(fixed(LABELLED_WORDS, features, what));
         }
         if self.label_words.is_some() {
             let features = uses.iter().filter(|uses| !uses.labels.is_empty()).count();

@@ -104,7 +104,10 @@ fn explains_a_small_catalog() {
     let catalog = Catalog::parse(CATALOG).unwrap();
     let plan = Plan::compile(&catalog, &EngineSettings::default()).unwrap();
     expect![[r#"
-        catalog 6f09241b2c2064e5: 15 features, 80 bytes per record kept, for 8d 10m
+        catalog 6f09241b2c2064e5: 15 features, 84 bytes per record kept, for 8d 10m
+        a late record changes every newer row of its key: those of 10m at most
+        a late or refused one takes 6 features a look at each row in which its window and the newest differ
+        after a start in the middle of a log, windows are whole 91d after its newest record, and 3 memories later (docs/catalog.md)
 
         row      at  bytes  what
         row       0      8  event time
@@ -112,13 +115,13 @@ fn explains_a_small_catalog() {
         row      12      4  number of transactions where amount_minor is known
         row      16      4  number of transactions
         row      20      4  number of turns of two counters of stan of transactions
-        row      24      8  sum of amount_minor of transactions
-        row      32     16  sum of squared times between transactions
-        row      48      8  hash of (card_token, bin) of transactions
-        row      56      8  value of amount_minor of transactions
-        row      64      4  bucket of amount_minor of transactions
-        row      68      8  identity of the transaction, for labels
-        row      76      4  what the latest label says
+        row      24     12  sum of amount_minor of transactions
+        row      36     16  sum of squared times between transactions
+        row      52      8  hash of (card_token, bin) of transactions
+        row      60      8  value of amount_minor of transactions
+        row      68      4  bucket of amount_minor of transactions
+        row      72      8  identity of the transaction, for labels
+        row      80      4  what the latest label says
 
         window   begin  end  at
         window       0   11  the record itself
@@ -136,7 +139,7 @@ fn explains_a_small_catalog() {
         keep     per   features  bytes  besides                                               what
         keep     key         12     24                                                        6 places in the rows, one per window bound
         keep     key          1     16                                                        time of the last of transactions
-        keep     key          1      8                                                        running number of transactions, whose label says ("label_kind" = 'fraud')
+        keep     key          1     16                                                        running number of transactions, whose label says ("label_kind" = 'fraud')
         keep     key          1      4                                                        row where the next label is looked for
         keep     key          2     16                                                        last numbers of stan of transactions
         keep     key          1     32  16 per entry, about ln n                              queue of largest amount_minor of transactions, of 1h
@@ -147,7 +150,7 @@ fn explains_a_small_catalog() {
         keep     key          1      0  about ln n rows, at most one per pane                 old rows with the largest amount_minor of transactions, from 30d before, rounded down to 1d
         keep     key          1      0  a row per value, 1024 per doubling beyond 2048        newest old row of each (card_token, bin) of transactions, from 30d before, rounded down to 1d
         keep     key          1     72  12 to 18 per bucket, at most 96 KiB                   histogram of the logarithm of amount_minor of transactions, half-life 28d
-        keep     lane         1      0  40 to 75 per cohort, at most 65536 of them            share of transactions where ("response_code" <> '00') among transactions, per mcc, half-life 28d
+        keep     lane         1      0  47 to 94 per cohort, at most 65536 of them            share of transactions where ("response_code" <> '00') among transactions, per mcc, half-life 28d
 
         feature  name                window           cost                                                formula
         feature  declines_10m        10m              difference of two rows                              number of transactions where ("response_code" <> '00')

@@ -21,6 +21,7 @@ impl fmt::Display for Explanation {
             self.bytes_per_record,
             span(self.retention.as_ms())
         )?;
+        self.costs(f)?;
         self.parts(f)?;
         table(
             f,
@@ -55,6 +56,32 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
+    /// What a late record costs, and how long a lane takes that lacks records.
+    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lateness = span(self.lateness.as_ms());
+        writeln!(
+            f,
+            "a late record changes every newer row of its key: those of {lateness} at most"
+        )?;
+        if self.looking > 0 {
+            let features = self.looking;
+            writeln!(
+                f,
+                "a late or refused one takes {features} features a look at each row in which its window and \
+                 the newest differ"
+            )?;
+        }
+        let whole_after = span(self.whole_after.as_ms());
+        write!(
+            f,
+            "after a start in the middle of a log, windows are whole {whole_after} after its newest record"
+        )?;
+        match self.memories {
+            0 => writeln!(f),
+            memories => writeln!(f, ", and {memories} memories later (docs/catalog.md)"),
+        }
+    }
+
     /// What rows hold, and where windows and filters are.
     fn parts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         table(

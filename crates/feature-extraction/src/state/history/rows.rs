@@ -13,7 +13,7 @@
 
 use crate::plan::Plan;
 use crate::times::{NEVER_MS, OPEN_MS};
-use crate::words::{get_time, get64, set64};
+use crate::words::{get_time, get64, get128, set64, set128};
 
 /// Rows of a new key: the open one and room for two records.
 pub(super) const ROWS_AT_START: usize = 3;
@@ -176,10 +176,22 @@ impl History {
         &mut self.words[base + at..][..words]
     }
 
-    /// A time or total of the fixed part.
+    /// A time of the fixed part.
     #[inline]
     pub(crate) fn fixed_time(&self, at: usize) -> i64 {
         get_time(&self.words, self.base() + at)
+    }
+
+    /// A total of 128 bits of the fixed part.
+    #[inline]
+    pub(crate) fn fixed_total(&self, at: usize) -> i128 {
+        get128(&self.words, self.base() + at).cast_signed()
+    }
+
+    #[inline]
+    pub(crate) fn set_fixed_total(&mut self, at: usize, total: i128) {
+        let base = self.base();
+        set128(&mut self.words, base + at, total.cast_unsigned());
     }
 
     #[inline]
