@@ -64,8 +64,16 @@ impl Chain {
             all.forgotten_ids += stage.forgotten_ids;
             all.keys += stage.keys;
             all.state_bytes += stage.state_bytes;
+            all.warm_at_ms = all.warm_at_ms.max(stage.warm_at_ms);
         }
         all
+    }
+
+    /// Says what came before, to every stage: see [`FeatureLane::begin_after`].
+    pub(crate) fn begin_after(&mut self, newest_timestamp_ms: i64) {
+        for stage in self.before.iter_mut().chain([&mut self.last]) {
+            stage.begin_after(newest_timestamp_ms);
+        }
     }
 
     /// Newest event time that the first stage has accepted, in milliseconds since 1970.

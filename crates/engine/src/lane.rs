@@ -141,6 +141,13 @@ impl Lane {
         processed
     }
 
+    /// Says, before the first record, that no record of the partition from before the start has a Kafka
+    /// timestamp after `newest_timestamp_ms`, in milliseconds since 1970. Until somebody does, a lane
+    /// that does not begin with the first record of its partition flags every score `WARMING`.
+    pub fn begin_after(&mut self, newest_timestamp_ms: i64) {
+        self.chain.begin_after(newest_timestamp_ms);
+    }
+
     /// What the feature state has counted and holds.
     pub fn stats(&self) -> LaneStats {
         self.chain.stats()

@@ -20,6 +20,8 @@ pub(super) struct Stage {
     lane: FeatureLane,
     /// Features of the stages before, then this stage's.
     schema: SchemaRef,
+    /// Whether it reads features of the stages before.
+    reads_features: bool,
     /// Positions in `schema` of the features that a later stage reads, ascending.
     read_later: Vec<usize>,
 }
@@ -28,11 +30,14 @@ impl Stage {
     /// A stage after those whose features are `before`.
     pub(super) fn new(name: &str, lane: FeatureLane, before: &Schema) -> Self {
         let own = lane.plan().schema().fields();
+        let mut read = lane.plan().joined_needed().iter();
+        let reads_features = read.any(|input| before.field_with_name(&input.name).is_ok());
         let fields: Vec<FieldRef> = before.fields().iter().chain(own).cloned().collect();
         Self {
             name: name.to_owned(),
             schema: Arc::new(Schema::new(fields)),
             lane,
+            reads_features,
             read_later: Vec::new(),
         }
     }
@@ -45,6 +50,11 @@ impl Stage {
     /// The fold itself.
     pub(super) fn lane(&self) -> &FeatureLane {
         &self.lane
+    }
+
+    /// Says what came before.
+    pub(super) fn begin_after(&mut self, newest_timestamp_ms: i64) {
+        self.lane.begin_after(newest_timestamp_ms);
     }
 
     /// Lets a later stage read the feature called `name`, if this stage or one before it has it.
@@ -71,7 +81,11 @@ impl Stage {
 
     /// Folds a batch and gives its scored records with the features of all stages.
     pub(super) fn fold(&mut self, staged: Staged) -> Result<FeatureBatch, ChainError> {
-        let made = self.lane.process(staged.events);
+        let marks = staged.passed.as_ref().map(|passed| &passed.flags[..]);
+        let marks = marks.filter(|_| self.reads_features);
+        let made = self
+            .lane
+            .process_marked(staged.events, marks.unwrap_or(&[]));
         let made = made.map_err(|source| self.misfit(source))?;
         let Some(before) = staged.passed else {
             return Ok(made);

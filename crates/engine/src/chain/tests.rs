@@ -4,17 +4,33 @@ use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::Float64Type;
 use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, Plan};
+use tillwatch_records::units::DurationMs;
 use tillwatch_records::{
-    Column, KeySpec, Projection, RawBatch, RecordKind, RecordKinds, TopicPartition,
+    Column, Flags, KeySpec, Projection, RawBatch, RecordKind, RecordKinds, TopicPartition,
 };
 
 use super::*;
 
 fn lane(key: &str, catalog: &str) -> FeatureLane {
     let catalog = Catalog::parse(catalog).unwrap();
-    let plan = Plan::compile(&catalog, &EngineSettings::default()).unwrap();
+    let plan = Plan::compile(&catalog, &settings()).unwrap();
     // Not from the start, so that marks differ between windows of different lengths.
-    FeatureLane::new(Arc::new(plan), KeySpec::from_names(&[key]).unwrap(), 1)
+    let mut lane = FeatureLane::new(Arc::new(plan), KeySpec::from_names(&[key]).unwrap(), 1);
+    lane.begin_after(WARM_MS - 3_600_000 - 300_000);
+    lane
+}
+
+/// Event time of the first record.
+const FIRST_MS: i64 = 1_500_000_000_000;
+
+/// From when on windows of an hour are whole: half of the records come before.
+const WARM_MS: i64 = FIRST_MS + 50 * 700;
+
+/// No id is known again, so that windows alone decide what is whole.
+fn settings() -> EngineSettings {
+    let mut settings = EngineSettings::default();
+    settings.time.dedup_horizon = DurationMs::from_ms(0);
+    settings
 }
 
 fn terminal() -> FeatureLane {
@@ -52,7 +68,7 @@ fn records(range: std::ops::Range<i64>) -> EventBatch {
         let row = format!(
             r#"{{"type":"{kind}","event_id":"{n}","event_time":{},"terminal_id":"{}",
                 "card_token":"c{}","amount_minor":{n},"currency":"EUR"}}"#,
-            1_500_000_000_000_i64 + n * 700,
+            FIRST_MS + n * 700,
             n % 3,
             n % 4,
         );
@@ -182,4 +198,29 @@ fn what_does_not_fit_the_records_fails_instead_of_going_on_without() {
     other.passed = staged.passed;
     let error = chain.last.fold(other).unwrap_err();
     assert!(matches!(error, ChainError::Rows { .. }), "{error}");
+}
+
+#[test]
+fn what_a_later_stage_makes_of_features_is_no_more_whole_than_they_are() {
+    let text = "name = 'r'\n[[feature]]\nname = 'busiest'\naggregate = 'max'
+        column = 'terminal_1h'\nwindow = '10s'";
+    let catalog = Catalog::parse_with(text, terminal().plan().schema()).unwrap();
+    let plan = Plan::compile(&catalog, &settings()).unwrap();
+    let key = KeySpec::from_names(&["card_token"]).unwrap();
+    // By itself it lacks nothing.
+    let reader = FeatureLane::new(Arc::new(plan), key, 0);
+    let mut chain = Chain::new("t", terminal()).then("r", reader);
+    let made = chain.process(records(0..100)).unwrap();
+    let alone = terminal().process(records(0..100)).unwrap();
+    let is_warming = |flags: &Flags| flags.contains(Flags::WARMING);
+    let (mut own, mut made_of) = (0, 0);
+    for (row, offset) in made.events.offsets.iter().enumerate() {
+        let at_ms = FIRST_MS + offset * 700;
+        assert_eq!(is_warming(&alone.flags[row]), at_ms < WARM_MS);
+        own += usize::from(is_warming(&alone.flags[row]));
+        made_of += usize::from(is_warming(&made.flags[row]));
+        // Its windows hold no feature from before by then.
+        assert!(at_ms < WARM_MS + 10_000 || made.flags[row].is_empty());
+    }
+    assert!(own > 20 && made_of > own + 5, "{own}, {made_of}");
 }
