@@ -14,6 +14,7 @@ mod dead_letters;
 mod handbook;
 mod http;
 mod swap;
+mod warming;
 
 use std::time::Duration;
 

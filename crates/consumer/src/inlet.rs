@@ -203,6 +203,12 @@ impl Inlet {
         firsts.max().unwrap_or(i64::MAX)
     }
 
+    /// The lane's sources, each with the offset of its first record where that is known.
+    pub fn starts(&self) -> Vec<(TopicPartition, Option<i64>)> {
+        let state = self.state.lock();
+        self.sources().cloned().zip(state.firsts()).collect()
+    }
+
     /// The partitions with what is counted of each.
     pub(crate) fn counted(&self) -> &[Source] {
         &self.sources

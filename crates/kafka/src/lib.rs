@@ -10,6 +10,7 @@
 //!   message.
 //! - [`ask`]: what brokers, topics and a group answer, what we are allowed, and why a broker cannot be
 //!   reached.
+//! - [`Past`]: how new the records before an offset are.
 //! - [`Cluster`]: a Kafka inside the process, for demonstrations and tests.
 
 mod cluster;
@@ -20,6 +21,7 @@ mod group;
 mod log;
 mod native;
 mod notices;
+mod past;
 mod paths;
 mod probe;
 mod producer;
@@ -41,6 +43,7 @@ pub use native::{
     NotTaken, PartitionQueue,
 };
 pub use notices::Notices;
+pub use past::Past;
 pub use probe::{BrokerTrouble, Findings, Question, TopicFindings, ask};
 pub use producer::{Deliveries, OutRecord, Producer, Topic, Undelivered};
 pub use properties::Properties;

@@ -54,20 +54,6 @@ impl RecordWriter {
         self.hand_over(record, headers, Some(ticket))
     }
 
-    /// As [`RecordWriter::send`], for somebody who waits for the record: `ticket` settles when it is
-    /// acknowledged, and fails when it is given up or refused.
-    ///
-    /// # Errors
-    /// As [`RecordWriter::send`].
-    pub fn send_for(
-        &self,
-        record: &OutRecord<'_>,
-        headers: &[(&str, Option<&[u8]>)],
-        ticket: &Ticket,
-    ) -> Result<(), SinkError> {
-        self.outbox.send(record, headers, &Group::of(ticket))
-    }
-
     /// Waits until everything sent is acknowledged or given up.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tillwatch_consumer::{Consumer, ConsumerSettings, Monitor, StopToken};
+use tillwatch_consumer::{Consumer, ConsumerSettings, Monitor, Past, StopToken};
 use tillwatch_sink::Sink;
 
 use super::lanes::{Lanes, Shared};
@@ -80,6 +80,7 @@ impl Pipeline {
             assembly: setup.assembly,
             sink,
             metrics,
+            past: Past::new(&settings)?,
             pool,
             deadline: pace.deadline,
         });

@@ -1,0 +1,51 @@
+//! How new the records of a partition are that are not read.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tillwatch_kafka::{ClientConfig, Past as Client};
+use tillwatch_records::TopicPartition;
+
+use crate::error::ConsumerError;
+use crate::settings::ConsumerSettings;
+
+/// Asks the brokers, with a client of its own, which is made when it is needed first.
+pub struct Past {
+    config: ClientConfig,
+    client: Mutex<Option<Client>>,
+}
+
+impl Past {
+    /// With the properties of a consumer. Does not need a broker.
+    ///
+    /// # Errors
+    /// A setting or property that cannot work.
+    pub fn new(settings: &ConsumerSettings) -> Result<Self, ConsumerError> {
+        Ok(Self {
+            config: settings.client_config()?,
+            client: Mutex::new(None),
+        })
+    }
+
+    /// A time in milliseconds since 1970 that no record of `source` before `offset` has a later
+    /// timestamp than, of those that the broker still holds. `first_ms` is the timestamp of the record
+    /// at `offset`. Waits at most
+    /// `timeout`, and for others that ask.
+    ///
+    /// # Errors
+    /// The brokers did not answer, or refused to.
+    pub fn newest_before(
+        &self,
+        source: &TopicPartition,
+        offset: i64,
+        first_ms: i64,
+        timeout: Duration,
+    ) -> Result<i64, ConsumerError> {
+        let mut client = self.client.lock();
+        let client = match &mut *client {
+            Some(client) => client,
+            none => none.insert(Client::new(&self.config)?),
+        };
+        Ok(client.newest_before(source, offset, first_ms, timeout)?)
+    }
+}

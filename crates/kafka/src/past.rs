@@ -1,0 +1,104 @@
+//! How new the records of a partition before an offset are, without joining a group.
+
+use std::time::Duration;
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError as BindingError;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tillwatch_records::TopicPartition;
+
+use crate::config::ClientConfig;
+use crate::error::KafkaError;
+use crate::waker::now;
+
+/// How much later than the last answer the next question looks, in milliseconds, at first. It doubles, so
+/// that a bound is found in a few questions, and is at most twice as far away as it must be.
+const STEP_MS: i64 = 60_000;
+
+/// Asks brokers where in time the records of partitions lie.
+pub struct Past {
+    client: BaseConsumer<Quiet>,
+}
+
+impl Past {
+    /// A client without a group. Does not need a broker.
+    ///
+    /// # Errors
+    /// [`KafkaError::Client`] when librdkafka refuses.
+    pub fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
+        let mut inner = config.inner().clone();
+        inner.remove("group.id");
+        inner.set("allow.auto.create.topics", "false");
+        let client = inner
+            .create_with_context(Quiet)
+            .map_err(|error| KafkaError::Client(error.to_string()))?;
+        Ok(Self { client })
+    }
+
+    /// A time in milliseconds since 1970, not before `known_ms`, that no record of `source` before
+    /// `offset` has a later timestamp than, of those that the broker still holds. Timestamps need not
+    /// rise with offsets: producers set them. The nearer `known_ms` is to what is looked for, the fewer
+    /// questions are asked: the timestamp of the record at `offset` is a good guess. Waits at most
+    /// `timeout` in all.
+    ///
+    /// # Errors
+    /// What the brokers or librdkafka say, or that they said nothing in time.
+    pub fn newest_before(
+        &self,
+        source: &TopicPartition,
+        offset: i64,
+        known_ms: i64,
+        timeout: Duration,
+    ) -> Result<i64, KafkaError> {
+        let deadline = now() + timeout;
+        let (mut newest_ms, mut step_ms) = (known_ms.max(0), STEP_MS);
+        loop {
+            let left = deadline.saturating_duration_since(now());
+            let first = self.first_after(source, newest_ms, left.max(Duration::from_millis(1)))?;
+            if first.is_none_or(|first| first >= offset) || newest_ms == i64::MAX {
+                return Ok(newest_ms);
+            }
+            newest_ms = newest_ms.saturating_add(step_ms);
+            step_ms = step_ms.saturating_mul(2);
+        }
+    }
+
+    /// The first offset of a record with a timestamp after `time_ms`, if there is one.
+    fn first_after(
+        &self,
+        source: &TopicPartition,
+        time_ms: i64,
+        timeout: Duration,
+    ) -> Result<Option<i64>, KafkaError> {
+        let failed = |error| KafkaError::of("ask for offsets by time", &error);
+        let mut asked = TopicPartitionList::new();
+        let after_ms = Offset::Offset(time_ms.saturating_add(1));
+        asked
+            .add_partition_offset(&source.topic, source.partition, after_ms)
+            .map_err(failed)?;
+        let answer = self
+            .client
+            .offsets_for_times(asked, timeout)
+            .map_err(failed)?;
+        let mut found = None;
+        for partition in answer.elements() {
+            partition.error().map_err(failed)?;
+            if let Offset::Offset(offset) = partition.offset() {
+                found = Some(offset);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Leaves what the brokers' connections say to the consumer itself, which has the same ones.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, _: BindingError, _: &str) {}
+}
+
+impl ConsumerContext for Quiet {}

@@ -1,0 +1,181 @@
+//! A lane that begins in the middle of its partition, without state: what is not flagged is that of the
+//! whole log, however old the first records are, and a log of long ago becomes whole as well.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tillwatch_testkit::broker::{RealBroker, TestRecord, produce, read_all};
+
+use crate::support::{Instance, json, wait_for};
+
+const MINUTE_MS: i64 = 60_000;
+
+const CATALOG: &str = r#"
+name = "warm"
+[[feature]]
+name = "n_1h"
+aggregate = "count"
+window = "1h"
+[[feature]]
+name = "changed"
+aggregate = "changed"
+column = "card_token"
+"#;
+
+const MODEL: &str = r#"
+name = "warm"
+version = "1"
+kind = "rules"
+artefact = "rules.toml"
+"#;
+
+const RULES: &str = r#"
+[[rule]]
+code = "MANY"
+severity = "low"
+typology = "fabricated"
+when = "n_1h >= 3"
+probability = 0.5
+feature = "n_1h"
+words = "many"
+"#;
+
+fn configure(directory: &Path, broker: &RealBroker, topic: &str) -> PathBuf {
+    let model = directory.join("model");
+    let brokers = broker.brokers();
+    let text = format!(
+        r#"
+[kafka]
+"bootstrap.servers" = "{brokers}"
+[consumer]
+topics = ["{topic}"]
+group = "{topic}-group"
+[features]
+catalog = "catalog.toml"
+[models]
+champion = "model"
+[sink]
+kind = "kafka"
+features = true
+topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}
+[http]
+listen = "127.0.0.1:0"
+[log]
+format = "json"
+"#
+    );
+    let config = directory.join(format!("{topic}.toml"));
+    std::fs::create_dir_all(&model).expect("a directory can be made");
+    for (path, text) in [
+        (directory.join("catalog.toml"), CATALOG),
+        (model.join("model.toml"), MODEL),
+        (model.join("rules.toml"), RULES),
+        (config.clone(), &text),
+    ] {
+        std::fs::write(path, text).expect("a file can be written");
+    }
+    config
+}
+
+/// A sale of `key` at a time, sent with the timestamp that the second time says.
+fn sale(number: usize, key: &str, event_ms: i64, timestamp_ms: i64) -> TestRecord {
+    let payload = format!(
+        r#"{{"event_id":"e{number}","terminal_id":"{key}","event_time":{event_ms},"amount_minor":100,
+            "currency":"EUR","card_token":"c{}"}}"#,
+        number % 5
+    );
+    TestRecord {
+        partition: 0,
+        key: Some(key.as_bytes().to_vec()),
+        payload: Some(payload.into_bytes()),
+        headers: Vec::new(),
+        timestamp_ms: Some(timestamp_ms),
+    }
+}
+
+/// Sends `first`, scores them, and `second` with another instance; what was scored, by offset: whether it is
+/// flagged, and the count of its hour.
+fn restarted(
+    broker: &RealBroker,
+    directory: &Path,
+    topic: &str,
+    [first, second]: [Vec<TestRecord>; 2],
+) -> BTreeMap<u64, (bool, Option<f64>)> {
+    for (name, partitions) in [
+        ("", 1),
+        (".scores", 1),
+        (".alerts", 1),
+        (".dead-letters", 1),
+    ] {
+        let name = format!("{topic}{name}");
+        broker.create_topic(&name, partitions).expect("a topic");
+    }
+    let config = configure(directory, broker, topic);
+    for records in [first, second] {
+        let count = records.len() as f64;
+        produce(&broker.brokers(), topic, records.into_iter()).expect("records can be sent");
+        let instance = Instance::start(&config);
+        wait_for("every record to be scored", || {
+            instance.metric("tillwatch_delivered_scores_total") == Some(count)
+        });
+        assert!(instance.stop().0.success());
+    }
+    let scores = read_all(&broker.brokers(), &format!("{topic}.scores"), 1);
+    let scores = scores.expect("scores can be read");
+    let scored = scores.iter().map(json).map(|score| {
+        let is_flagged = score["flags"].to_string().contains("WARMING");
+        let offset = score["offset"].as_u64().expect("an offset");
+        (offset, (is_flagged, score["features"]["n_1h"].as_f64()))
+    });
+    scored.collect()
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn what_is_not_flagged_after_a_restart_is_that_of_the_whole_log() {
+    let broker = RealBroker::start().expect("a broker");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time");
+    let now_ms = i64::try_from(now_ms.as_millis()).expect("a time");
+
+    // A record a minute, of ten hours ago, and the same again: windows are whole an hour and the allowed
+    // skew of five minutes after the last record before the restart.
+    let minute = |n: usize| now_ms - 600 * MINUTE_MS + n as i64 * MINUTE_MS;
+    let steady = |range: std::ops::Range<usize>| -> Vec<TestRecord> {
+        range.map(|n| sale(n, "T1", minute(n), minute(n))).collect()
+    };
+    let scored = restarted(
+        &broker,
+        directory.path(),
+        "steady",
+        [steady(0..100), steady(100..220)],
+    );
+    for (offset, (is_flagged, count)) in &scored {
+        assert_eq!(*is_flagged, (100..164).contains(offset), "offset {offset}");
+        let in_window = (*offset + 1).min(60) as f64;
+        assert!(
+            *is_flagged || *count == Some(in_window),
+            "offset {offset}: {count:?}"
+        );
+    }
+    assert_eq!(scored.len(), 220);
+
+    // After the restart the first record is one that a terminal has kept for three hours.
+    let first = (0..20).map(|n| now_ms - (30 - n as i64) * MINUTE_MS);
+    let first = first
+        .enumerate()
+        .map(|(n, at_ms)| sale(n, "A", at_ms, at_ms));
+    let mut second = vec![sale(20, "kept", now_ms - 180 * MINUTE_MS, now_ms)];
+    second.extend((0..5).map(|n| {
+        let at_ms = now_ms - (10 - n as i64) * MINUTE_MS;
+        sale(21 + n, "A", at_ms, at_ms)
+    }));
+    let scored = restarted(&broker, directory.path(), "kept", [first.collect(), second]);
+    for (offset, (is_flagged, _)) in &scored {
+        assert_eq!(*is_flagged, *offset >= 20, "offset {offset}");
+    }
+    assert_eq!(scored.len(), 26);
+}
