@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod health;
 pub mod models;
 mod publish;
 mod run;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use health::HealthArgs;
 pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
 pub use publish::PublishArgs;
 pub use run::RunArgs;
@@ -64,6 +66,14 @@ Examples:
   tillwatch check --config tillwatch.toml --offline --explain-plan | grep ^feature
   tillwatch check --config tillwatch.toml --offline --transactions-per-day 20,2000")]
     Check(CheckArgs),
+    /// Ask a running `tillwatch run` whether it is ready, or alive
+    #[command(after_long_help = "\
+Exit codes: 0 yes, 1 no or no answer.
+
+Examples:
+  tillwatch health
+  tillwatch health --live --address 127.0.0.1:9700 --timeout 1s")]
+    Health(HealthArgs),
     /// Write simulated transactions to Kafka, JSON lines or Parquet, with their ground truth beside
     #[command(after_long_help = "\
 Examples:

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
-use commands::{check, demo, models, publish, run, score, simulate};
+use commands::{check, demo, health, models, publish, run, score, simulate};
 use serve::signals::SignalWatch;
 
 /// Lanes allocate and free many small arrays from several threads, which is what it is made for.
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(args, &signals),
         Command::Run(args) => run::run(args, &signals, started_ms),
         Command::Check(args) => Ok(check::check(args)),
+        Command::Health(args) => health::health(args),
         Command::Simulate(args) => done(simulate::simulate(args)),
         Command::Publish(args) => done(publish::publish(args)),
         Command::Models { command } => models::models(command),
