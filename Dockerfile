@@ -1,8 +1,10 @@
-# syntax=docker/dockerfile:1
-
 # Two stages, because what builds the program (compilers, 1.5 GB) must not be there when it runs.
 # Debian 12 in both, so that the binary finds the C library that it was linked against.
-FROM rust:1-bookworm AS build
+#
+# Images are named by tag, to be read, and by digest, which says what is fetched. To take a newer one, ask
+# for the digest of its tag and write both:
+#   docker buildx imagetools inspect rust:1.95.0-bookworm --format '{{.Manifest.Digest}}'
+FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 WORKDIR /src
 # librdkafka, OpenSSL and zstd are built from vendored sources: the C toolchain, perl and make of
 # this image are all that is needed.
@@ -15,22 +17,24 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin tillwatch \
     && strip --strip-debug -o /usr/local/bin/tillwatch target/release/tillwatch
 
-FROM debian:bookworm-slim
-# For TLS to a broker whose certificate a public authority signed; librdkafka looks in /etc/ssl.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/*
-# A user without a home or a shell: the program writes nothing but to its sinks. The number is fixed,
-# so that `runAsNonRoot` can check it and the owner of a mounted directory can be set.
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tillwatch
+# The C library, the certificates of public authorities, time zones, and nothing that could be run: no
+# shell, no package manager. `docker run -it --entrypoint sh` therefore does not work; `tillwatch health`
+# and `tillwatch check` do.
+FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 COPY --from=build /usr/local/bin/tillwatch /usr/local/bin/tillwatch
 COPY models/ /usr/share/tillwatch/models/
 COPY LICENSE /usr/share/doc/tillwatch/copyright
 COPY NOTICE /usr/share/doc/tillwatch/NOTICE
-USER 10001
+# A user without a name, home or right: the program writes nothing but to its sinks. The number is fixed,
+# so that `runAsNonRoot` can check it and the owner of a mounted directory can be set.
+USER 10001:10001
 # /metrics, /healthz and /readyz, when `[http] listen` is 0.0.0.0:9600.
 EXPOSE 9600
+# Alive, not ready: whatever restarts an unhealthy container must not do so because brokers are away. It is
+# about `run`; give other commands `--no-healthcheck`.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5m --retries=6 \
+    CMD ["/usr/local/bin/tillwatch", "health", "--live"]
 # SIGTERM drains, flushes and commits.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["tillwatch"]
+ENTRYPOINT ["/usr/local/bin/tillwatch"]
 CMD ["--help"]
