@@ -27,6 +27,7 @@ mod modules;
 mod own_columns;
 mod pipeline;
 mod shipped;
+mod shipped_deploy;
 mod stages;
 mod swap;
 mod trees;
