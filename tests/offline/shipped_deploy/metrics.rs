@@ -136,7 +136,10 @@ fn what_is_asked_for_is_exported() {
     let rules = rules();
     for rule in &rules {
         if let Some(recorded) = rule.get("record").and_then(Value::as_str) {
-            exported.0.entry(recorded.to_owned()).or_default();
+            // A share has the labels of what it is a share of.
+            let source = &selectors(text(rule, "/expr"))[0].metric;
+            let labels = exported.0.get(source).cloned().unwrap_or_default();
+            exported.0.insert(recorded.to_owned(), labels);
         }
     }
     let (mut checked, mut missing) = (0, BTreeSet::new());

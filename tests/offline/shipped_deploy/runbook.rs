@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tillwatch_decode::refusal_reasons;
+use tillwatch_decode::{RefusalReason, refusal_reasons};
 
 use super::{RUNBOOK, alerts, files, text};
 use crate::support::tillwatch;
@@ -141,6 +141,6 @@ fn it_explains_every_reason_of_a_dead_letter() {
     let shown: BTreeSet<&str> = cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
         .collect();
-    let known: BTreeSet<&str> = refusal_reasons().map(|reason| reason.code()).collect();
+    let known: BTreeSet<&str> = refusal_reasons().map(RefusalReason::code).collect();
     assert_eq!(shown, known);
 }

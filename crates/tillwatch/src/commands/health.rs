@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 
 use crate::cli::HealthArgs;
 use crate::clock;
@@ -18,9 +18,10 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 pub fn health(args: &HealthArgs) -> Result<ExitCode> {
     let path = if args.live { "/healthz" } else { "/readyz" };
     let address = args.address;
-    let answer = ask(address, path, args.timeout.as_std()).with_context(|| {
-        format!(
-            "no answer from {address}{path}; is `tillwatch run` there, and is it its [http] listen?"
+    let answer = ask(address, path, args.timeout.as_std()).map_err(|error| {
+        anyhow!(
+            "no answer from {address}{path} ({error}); start `tillwatch run`, or give its [http] listen \
+             as --address"
         )
     })?;
     println!("{}", answer.body.trim_end());
@@ -49,8 +50,12 @@ fn ask(address: SocketAddr, path: &str, timeout: Duration) -> io::Result<Answer>
         match stream.read(&mut part) {
             Ok(0) => break,
             Ok(read) => answer.extend_from_slice(&part[..read]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => {}
+                // Which of the two a socket says depends on the system.
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(too_late()),
+                _ => return Err(error),
+            },
         }
     }
     read_answer(&String::from_utf8_lossy(&answer))
@@ -61,9 +66,13 @@ fn ask(address: SocketAddr, path: &str, timeout: Duration) -> io::Result<Answer>
 fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(clock::now());
     match left.is_zero() {
-        true => Err(ErrorKind::TimedOut.into()),
+        true => Err(too_late()),
         false => Ok(left),
     }
+}
+
+fn too_late() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "it takes too long")
 }
 
 fn read_answer(text: &str) -> Option<Answer> {
@@ -151,7 +160,8 @@ mod tests {
         });
         for address in [silent, slow] {
             let started = clock::now();
-            ask(address, "/healthz", timeout).unwrap_err();
+            let error = ask(address, "/healthz", timeout).unwrap_err();
+            assert_eq!(error.to_string(), "it takes too long");
             assert!(started.elapsed() < Duration::from_secs(10));
         }
     }
