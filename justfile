@@ -53,6 +53,10 @@ sanitize WHAT="both":
 deny:
     cargo deny check
 
+# Checks what is under deploy/ with promtool, kubectl, systemd-analyze, docker, where they are installed
+deploy-check:
+    scripts/check_deploy.sh
+
 # Runs everything that CI runs
 ci:
     bash .ci/run
