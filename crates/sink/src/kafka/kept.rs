@@ -30,8 +30,9 @@ pub(crate) struct Kept {
     pub(crate) code: ErrorCode,
 }
 
-/// The records that came back. There is room for whatever the client held: writers of a topic wait before
-/// its gate as long as records of it are kept, so its bounds are the client's, once for each output.
+/// The records that came back, and those that wait behind them. There is room for whatever the client held:
+/// writers of scores wait before a closed gate. Dead letters and alerts may wait here instead, up to maxima
+/// of their own.
 #[derive(Default)]
 pub(crate) struct Keep {
     inner: Mutex<Inner>,
@@ -120,6 +121,12 @@ impl Keep {
 
     pub(crate) fn is_closed(&self, output: Output) -> bool {
         self.closed[output as usize].load(Ordering::SeqCst)
+    }
+
+    /// Whether `more` records may wait before a gate without being more than `max`.
+    pub(crate) fn has_room(&self, output: Output, more: usize, max: usize) -> bool {
+        let inner = self.inner.lock();
+        inner.gates[output as usize].waiting.len() + more <= max
     }
 
     /// What is to be done for an output's topic.

@@ -22,6 +22,9 @@ use crate::status::SinkStatus;
 /// its own queue holds of values. One letter is always let through.
 const LETTERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// Alerts that may wait for their topic before lanes do: some MiB, and more than come in an hour.
+const ALERTS_KEPT_MAX: usize = 10_000;
+
 /// Clients whose writers wait while they are full, or while a topic cannot be written. Dropping it gives up
 /// what is still on its way, which fails the tickets.
 pub(crate) struct Outbox {
@@ -89,8 +92,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Hands a dead letter over; waits while there is no room, or the topic cannot be written. What is too
-    /// large for the client is taken, too: it is sent in a reduced form.
+    /// Hands a dead letter over; waits while there is no room. What the topic does not take at present waits
+    /// here, and what is too large for the client is sent in a reduced form.
     pub(crate) fn send_letter(
         &self,
         letter: &OutRecord<'_>,
@@ -191,7 +194,15 @@ impl Outbox {
         messages: &[BulkMessage<'a>],
         group: &Group,
     ) -> Vec<BulkMessage<'a>> {
-        if self.state.keep.is_closed(output) {
+        let keep = &self.state.keep;
+        let name = self.clients.name(output).unwrap_or_default();
+        if keep.is_closed(output) {
+            if output == Output::Alerts && keep.has_room(output, messages.len(), ALERTS_KEPT_MAX) {
+                for message in messages {
+                    keep.wait(output, kept(name, owned(message), group), None, false);
+                }
+                return Vec::new();
+            }
             return messages.to_vec();
         }
         let client = self.clients.bulk();
@@ -204,17 +215,10 @@ impl Outbox {
             let code = client.explain(refused.code, message.payload.len());
             match Blame::of(code) {
                 Blame::Full => again.push(message),
-                Blame::Record(_) => {
-                    let parts = Parts {
-                        key: message.key.map(<[u8]>::to_vec),
-                        payload: Some(message.payload.to_vec()),
-                        headers: Vec::new(),
-                    };
-                    self.take_back(topic.name(), parts, group, code);
-                }
+                Blame::Record(_) => self.take_back(name, owned(&message), group, code),
                 Blame::Cluster(_) | Blame::Client | Blame::Neighbour => {
                     if again.is_empty() {
-                        self.state.hold_up(output, topic.name(), code);
+                        self.state.hold_up(output, name, code);
                     }
                     again.push(message);
                 }
@@ -223,47 +227,48 @@ impl Outbox {
         again
     }
 
-    /// Hands a dead letter over unless the gate is closed. Whether that is done with.
+    /// Hands a dead letter over, or lets it wait before a closed gate: a lane that waited there itself would
+    /// hold up lanes that have nothing to do with it. False when there is no room.
     fn try_send(&self, letter: &OutRecord<'_>, headers: &[Header<'_>], group: &Group) -> bool {
-        if self.state.keep.is_closed(Output::DeadLetters) {
-            return false;
+        let output = Output::DeadLetters;
+        let parts = || {
+            let copy = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+            let headers = headers.iter();
+            Parts {
+                key: copy(letter.key),
+                payload: copy(letter.payload),
+                headers: headers
+                    .map(|(name, value)| ((*name).to_owned(), copy(*value)))
+                    .collect(),
+            }
+        };
+        let keep = &self.state.keep;
+        if keep.is_closed(output) {
+            keep.wait(output, kept(letter.topic, parts(), group), None, false);
+            return true;
         }
         let Err(code) = self.clients.bulk().send(letter, headers, &group.0) else {
             return true;
         };
         match Blame::of(code) {
-            Blame::Full => false,
-            Blame::Record(_) => {
-                let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-                let headers = headers.iter();
-                let parts = Parts {
-                    key: owned(letter.key),
-                    payload: owned(letter.payload),
-                    headers: headers
-                        .map(|(name, value)| ((*name).to_owned(), owned(*value)))
-                        .collect(),
-                };
-                self.take_back(letter.topic, parts, group, code);
-                true
-            }
+            Blame::Full => return false,
+            Blame::Record(_) => self.take_back(letter.topic, parts(), group, code),
             Blame::Cluster(_) | Blame::Client | Blame::Neighbour => {
-                self.state.hold_up(Output::DeadLetters, letter.topic, code);
-                false
+                self.state.hold_up(output, letter.topic, code);
+                keep.wait(output, kept(letter.topic, parts(), group), None, false);
             }
         }
+        true
     }
 
     /// Keeps a record that the client refused for its own sake: it is sent in another form.
     fn take_back(&self, topic: &str, parts: Parts, group: &Group, code: ErrorCode) {
         self.state.counters.error(Blame::of(code).cause());
         let kept = Kept {
-            topic: topic.into(),
-            parts,
-            ticket: group.0.ticket.clone(),
-            what: group.0.what.clone(),
             // The client looks at each record by itself.
             stage: Stage::Alone,
             code,
+            ..kept(topic, parts, group)
         };
         self.state.keep_again(kept, None);
     }
@@ -310,5 +315,25 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         self.close();
         self.resender.stop();
+    }
+}
+
+/// A record as it was made, to be kept.
+fn kept(topic: &str, parts: Parts, group: &Group) -> Kept {
+    Kept {
+        topic: topic.into(),
+        parts,
+        ticket: group.0.ticket.clone(),
+        what: group.0.what.clone(),
+        stage: Stage::Whole,
+        code: ErrorCode::NoError,
+    }
+}
+
+fn owned(message: &BulkMessage<'_>) -> Parts {
+    Parts {
+        key: message.key.map(<[u8]>::to_vec),
+        payload: Some(message.payload.to_vec()),
+        headers: Vec::new(),
     }
 }

@@ -279,7 +279,7 @@ impl Run {
             if let Some(topic) = clients.name(output)
                 && !state.keep.is_closed(output)
             {
-                state.troubles.end(Some(topic), |_, quiet| is_quiet(quiet));
+                state.troubles.end(Some(topic), |_, quiet| quiet > QUIET);
             }
         }
     }

@@ -41,7 +41,7 @@ fn give(sink: &KafkaSink, offset: i64, payload: &[u8], headers: &[(&str, usize)]
 fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
     let headers = message.headers()?;
     let found = (0..headers.count()).map(|index| headers.get(index));
-    let value = found.filter(|header| header.key == name).last()?.value?;
+    let value = found.rev().find(|header| header.key == name)?.value?;
     str::from_utf8(value).ok()
 }
 
