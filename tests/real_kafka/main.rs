@@ -13,6 +13,7 @@ mod check;
 mod dead_letters;
 mod handbook;
 mod http;
+mod merge;
 mod swap;
 mod warming;
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use tillwatch_kafka::{Begin, Waker};
+use tillwatch_kafka::{Begin, Reach, Waker};
 use tillwatch_records::{RawBatch, Settled, Ticket, TopicPartition};
 
 use crate::counters::{Counters, UNKNOWN};
@@ -256,9 +256,22 @@ impl Inlet {
         Pushed { tell, has_gaps }
     }
 
-    /// The source was at its end when it was last heard of: all that can be read below `offset` was
+    /// Takes note of how far the client has read a source of which it holds nothing more. Whether offsets were
+    /// passed over.
+    pub(crate) fn note_reach(&self, source: usize, reach: Reach) -> bool {
+        let position = match known(&self.sources[source].counters.position) {
+            Some(received) => reach.position.max(Some(received)),
+            // The client's position may be that of an earlier assignment.
+            None => self.state.lock().begun_at(source, reach.low),
+        };
+        // What lies below the log's beginning can be read no more.
+        let position = position.map(|position| position.max(reach.low));
+        position == Some(reach.high) && self.note_end(source, reach.high)
+    }
+
+    /// The source was at its end when it was last looked at: all that can be read below `offset` was
     /// received, control records of transactions apart. Whether offsets were passed over.
-    pub(crate) fn note_end(&self, source: usize, offset: i64) -> bool {
+    fn note_end(&self, source: usize, offset: i64) -> bool {
         let position = &self.sources[source].counters.position;
         let expected = position.load(Ordering::Relaxed);
         let mut state = self.state.lock();
@@ -275,7 +288,7 @@ impl Inlet {
 
     /// The group had committed `offset` of a source when reading of it began. Whether offsets turn out to
     /// be passed over.
-    pub(crate) fn note_committed(&self, source: usize, offset: i64) -> bool {
+    pub(crate) fn note_committed(&self, source: usize, offset: Option<i64>) -> bool {
         let mut state = self.state.lock();
         state.note_committed(source, offset);
         state.has_gaps(source)
@@ -310,18 +323,19 @@ impl Inlet {
         }
     }
 
-    /// Looks whether the records of a lane of several sources may go. `end` gives where a source ends as
-    /// the client knows it.
-    pub(crate) fn look(&self, at: Moment, end: impl Fn(&TopicPartition) -> Option<i64>) -> Look {
-        let end = |source: usize| {
-            let Source {
-                partition,
-                counters,
-            } = &self.sources[source];
-            let position = known(&counters.position)?;
-            end(partition).filter(|end| *end == position)
-        };
-        let (waits, tell) = self.state.lock().look(at, end);
+    /// Reading of a source began at `offset`, where nobody had committed anything: it is committed at once.
+    pub(crate) fn commit_beginning(&self, source: usize, offset: i64) {
+        self.state.lock().ledger.begin_at(source, offset);
+    }
+
+    /// Sources that others wait for, and of which it is not known that they are at their end.
+    pub(crate) fn awaited(&self) -> Vec<usize> {
+        self.state.lock().awaited()
+    }
+
+    /// Looks whether the records of a lane of several sources may go.
+    pub(crate) fn look(&self, at: Moment) -> Look {
+        let (waits, tell) = self.state.lock().look(at);
         for source in waits.given_up {
             let partition = &self.sources[source].partition;
             tracing::warn!(

@@ -18,6 +18,7 @@
 //! [`memory`] keeps the same contract without Kafka, threads and a clock, for tests.
 
 mod assignment;
+mod beginning;
 mod commits;
 mod committer;
 mod contact;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::settings::{ConsumerSettings, Start};
+use crate::settings::ConsumerSettings;
 
 /// When to stop reading from a source, and what an inlet does with what comes. Reading goes on below half of
 /// each.
@@ -19,9 +19,6 @@ pub(crate) struct Limits {
     pub(crate) merge_wait: Duration,
     /// How long records wait for a source that holds unread records and gives none.
     pub(crate) merge_unread_wait: Duration,
-    /// Where reading began is committed before anything of it is done: the next start would begin
-    /// somewhere else.
-    pub(crate) commits_begin: bool,
 }
 
 impl Limits {
@@ -35,7 +32,6 @@ impl Limits {
                 .saturating_add(settings.outputs_hold_records_max),
             merge_wait: settings.merge_wait.as_std(),
             merge_unread_wait: settings.merge_unread_wait.as_std(),
-            commits_begin: settings.start == Start::Latest,
         }
     }
 }

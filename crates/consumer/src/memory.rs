@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Waker};
+use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Reach, Waker};
 use tillwatch_records::TopicPartition;
 
+use crate::beginning::begin_at_end;
 use crate::commits::Commits;
 use crate::departure;
 use crate::error::ConsumerError;
@@ -20,8 +21,9 @@ use crate::inlet::{Inlet, Pushed};
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::pump::{Fault, Feed, Located, Pump, Watermarks, judge_gaps};
-use crate::settings::ConsumerSettings;
+use crate::position::Position;
+use crate::pump::{Fault, Feed, Located, Pump, Reaches, judge_gaps};
+use crate::settings::{ConsumerSettings, Start};
 
 mod log;
 mod record;
@@ -42,6 +44,7 @@ pub struct MemorySource {
     pump: Pump<MemoryFeed>,
     storage: Arc<Mutex<Storage>>,
     commits: Commits,
+    start: Start,
     /// The time, as the caller lets it pass.
     at: Moment,
 }
@@ -52,8 +55,6 @@ struct MemoryFeed {
     logs: Arc<Mutex<Logs>>,
     /// Offset of the next record to read, once reading has begun.
     next: Option<i64>,
-    /// The end that the inlet was told of last.
-    told_end: Option<i64>,
 }
 
 impl MemorySource {
@@ -66,6 +67,7 @@ impl MemorySource {
         Self {
             host,
             limits: Limits::of(settings),
+            start: settings.start,
             waker: Arc::default(),
             commits: Commits::new(committer, Arc::clone(&monitor), Arc::<Notices>::default()),
             monitor,
@@ -126,11 +128,16 @@ impl MemorySource {
             source: source.clone(),
             logs: Arc::clone(&self.logs),
             next: None,
-            told_end: None,
         };
         self.monitor.add(Arc::clone(&inlet));
         self.pump.add(&inlet, sources.iter().map(feed).collect());
-        inlet.begin(self.host.assigned(&inlet));
+        let position = self.host.assigned(&inlet);
+        if position == Position::Committed && self.start == Start::Latest {
+            let end = |source: &TopicPartition| Some(self.logs.lock().entry(source).end());
+            begin_at_end(&inlet, |source| self.committed(source), end);
+        } else {
+            inlet.begin(position);
+        }
     }
 
     /// One turn of the poll loop: begins to read what was told where, tells what the group has committed to
@@ -143,8 +150,7 @@ impl MemorySource {
             let next = match begin {
                 Begin::At(offset) => offset,
                 Begin::Committed => {
-                    let logs = self.logs.lock();
-                    let start = || logs.start_of(&source, self.limits.commits_begin);
+                    let start = || self.logs.lock().entry(&source).start();
                     self.committed(&source).unwrap_or_else(start)
                 }
             };
@@ -156,7 +162,7 @@ impl MemorySource {
             let offset = self.committed(&source);
             match (self.pump.locate(&source), offset) {
                 (Some(Located::Waiting(inlet)), _) => self.host.located(&inlet, &source, offset),
-                (Some(Located::Begun(inlet, index)), Some(offset))
+                (Some(Located::Begun(inlet, index)), offset)
                     if inlet.note_committed(index, offset) =>
                 {
                     judge_gaps(&inlet, index, &*self.logs.lock());
@@ -165,8 +171,10 @@ impl MemorySource {
             }
         }
         let marks = Marks(Arc::clone(&self.logs));
+        self.pump.note_reaches(&marks);
         let faults = &mut Vec::new();
         let turned = self.pump.run(self.at, &*self.host, &marks, faults);
+        self.pump.note_reaches(&marks);
         let inlets: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
         self.commits.note_answers(|| inlets);
         self.pump.failure().map_or(Ok(turned.more), Err)
@@ -259,7 +267,7 @@ impl Feed for MemoryFeed {
         };
         let mut logs = self.logs.lock();
         let log = logs.entry(&self.source);
-        !log.is_held && (log.end() != next || self.told_end != self.next)
+        !log.is_held && log.end() != next
     }
 
     fn pour(
@@ -281,22 +289,16 @@ impl Feed for MemoryFeed {
         let last = buffer.last().map(|last| last.offset + 1);
         let next = last.unwrap_or_else(|| log.end());
         self.next = Some(next);
-        let is_end = next == log.end();
         drop(logs);
-        let mut pushed = inlet.push(source, buffer.iter().map(|record| &**record));
-        if is_end {
-            self.told_end = Some(next);
-            pushed.has_gaps |= inlet.note_end(source, next);
-        }
-        pushed
+        inlet.push(source, buffer.iter().map(|record| &**record))
     }
 }
 
 /// Where the logs begin and end.
 struct Marks(Arc<Mutex<Logs>>);
 
-impl Watermarks for Marks {
-    fn of(&self, source: &TopicPartition) -> Option<(i64, i64)> {
+impl Reaches for Marks {
+    fn of(&self, source: &TopicPartition) -> Option<Reach> {
         self.0.lock().of(source)
     }
 }

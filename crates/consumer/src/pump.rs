@@ -1,9 +1,10 @@
 //! Partitions' queues → inlets.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tillwatch_kafka::{Begin, Burst, ErrorCode, GroupClient, PartitionQueue};
+use tillwatch_kafka::{Begin, Burst, ErrorCode, GroupClient, PartitionQueue, Reach};
 use tillwatch_records::TopicPartition;
 
 use crate::error::ConsumerError;
@@ -19,8 +20,8 @@ pub(crate) trait Feed {
     /// Whether records may wait.
     fn may_hold_more(&self) -> bool;
 
-    /// Moves what waits, at most a burst, into `inlet`, whose `source` it is, and tells it when that is
-    /// all there is at present. Errors that stand in records' places go to `faults`.
+    /// Moves what waits, at most a burst, into `inlet`, whose `source` it is. Errors that stand in records'
+    /// places go to `faults`.
     fn pour(
         &mut self,
         inlet: &Inlet,
@@ -30,10 +31,10 @@ pub(crate) trait Feed {
     ) -> Pushed;
 }
 
-/// Who knows where logs begin and end, without asking a broker.
-pub(crate) trait Watermarks {
-    /// (first offset held, one past the last) of a partition, as of the newest answer.
-    fn of(&self, source: &TopicPartition) -> Option<(i64, i64)>;
+/// Who knows how far partitions were read and where they end, without asking a broker.
+pub(crate) trait Reaches {
+    /// That of `source`, as of the newest answer.
+    fn of(&self, source: &TopicPartition) -> Option<Reach>;
 }
 
 /// An error that librdkafka put in a record's place.
@@ -74,9 +75,9 @@ struct Source<F> {
 
 /// What the group has committed is known for a partition.
 pub(crate) enum Located {
-    /// It was not begun: the host is told.
+    /// Nobody has said where it begins: the host is told.
     Waiting(Arc<Inlet>),
-    /// It was: what was lost before the first record is known once that has come.
+    /// Somebody has: what was lost before the first record is known once that has come.
     Begun(Arc<Inlet>, usize),
 }
 
@@ -169,7 +170,7 @@ impl<F: Feed> Pump<F> {
         source.located = true;
         self.waiting -= usize::from(was_waiting && !source.is_waiting());
         let inlet = Arc::clone(&source.inlet);
-        Some(match source.begun {
+        Some(match inlet.told(source.index) {
             None => Located::Waiting(inlet),
             Some(_) => Located::Begun(inlet, source.index),
         })
@@ -181,7 +182,7 @@ impl<F: Feed> Pump<F> {
         &mut self,
         at: Moment,
         host: &dyn LaneHost,
-        watermarks: &dyn Watermarks,
+        reaches: &dyn Reaches,
         faults: &mut Vec<Fault>,
     ) -> Turned {
         let mut turned = Turned::default();
@@ -197,19 +198,31 @@ impl<F: Feed> Pump<F> {
                 host.ready(inlet);
             }
             if pushed.has_gaps {
-                judge_gaps(inlet, *index, watermarks);
+                judge_gaps(inlet, *index, reaches);
             }
             turned.more |= feed.may_hold_more();
         }
         for inlet in &self.merged {
-            let end = |source: &TopicPartition| Some(watermarks.of(source)?.1);
-            let look = inlet.look(at, end);
+            let awaited = inlet.awaited();
+            let sources = self.sources.iter();
+            let sources = sources.filter(|source| Arc::ptr_eq(&source.inlet, inlet));
+            for source in sources.filter(|source| awaited.contains(&source.index)) {
+                source.note_reach(reaches);
+            }
+            let look = inlet.look(at);
             if look.tell {
                 host.ready(inlet);
             }
             turned.look_at = turned.look_at.into_iter().chain(look.until).min();
         }
         turned
+    }
+
+    /// Takes note of which partitions were read to their end, and where logs begin and end.
+    pub(crate) fn note_reaches(&self, reaches: &dyn Reaches) {
+        for source in &self.sources {
+            source.note_reach(reaches);
+        }
     }
 
     /// Why a lane cannot go on, the first time it is asked for.
@@ -225,6 +238,22 @@ impl<F: Feed> Pump<F> {
     }
 }
 
+impl<F: Feed> Source<F> {
+    /// Takes note of how far the source was read, unless more may wait in its queue.
+    fn note_reach(&self, reaches: &dyn Reaches) {
+        let Some(reach) = reaches.of(self.partition()) else {
+            return;
+        };
+        let counters = &self.inlet.counted()[self.index].counters;
+        counters.low_watermark.store(reach.low, Ordering::Relaxed);
+        counters.high_watermark.store(reach.high, Ordering::Relaxed);
+        let is_empty = !self.feed.may_hold_more();
+        if is_empty && self.inlet.note_reach(self.index, reach) {
+            self.inlet.judge_gaps(self.index, Some(reach.low));
+        }
+    }
+}
+
 impl<F> Source<F> {
     fn partition(&self) -> &TopicPartition {
         &self.inlet.counted()[self.index].partition
@@ -236,15 +265,15 @@ impl<F> Source<F> {
     }
 }
 
-impl Watermarks for GroupClient {
-    fn of(&self, source: &TopicPartition) -> Option<(i64, i64)> {
-        self.watermarks(source)
+impl Reaches for GroupClient {
+    fn of(&self, source: &TopicPartition) -> Option<Reach> {
+        self.reach(source)
     }
 }
 
 /// Nobody knows.
-impl Watermarks for () {
-    fn of(&self, _source: &TopicPartition) -> Option<(i64, i64)> {
+impl Reaches for () {
+    fn of(&self, _source: &TopicPartition) -> Option<Reach> {
         None
     }
 }
@@ -267,32 +296,21 @@ impl Feed for PartitionQueue {
         if burst.is_empty() {
             return Pushed::default();
         }
-        let mut end = None;
         let records = burst.iter().filter(|message| {
-            if let Some(offset) = message.end() {
-                end = Some(offset);
-                return false;
-            }
             let fault = message.error();
             let is_record = fault.is_none();
-            if is_record {
-                end = None;
-            }
             faults.extend(fault.map(|(code, reason)| Fault { code, reason }));
             is_record
         });
-        let mut pushed = inlet.push(source, records);
-        if let Some(end) = end {
-            pushed.has_gaps |= inlet.note_end(source, end);
-        }
+        let pushed = inlet.push(source, records);
         burst.clear();
         pushed
     }
 }
 
 /// Counts which of the offsets that were passed over are lost.
-pub(crate) fn judge_gaps(inlet: &Inlet, source: usize, watermarks: &dyn Watermarks) {
+pub(crate) fn judge_gaps(inlet: &Inlet, source: usize, reaches: &dyn Reaches) {
     let partition = &inlet.counted()[source].partition;
-    let low = watermarks.of(partition).map(|(low, _)| low);
-    inlet.judge_gaps(source, low.filter(|low| *low >= 0));
+    let low = reaches.of(partition).map(|reach| reach.low);
+    inlet.judge_gaps(source, low);
 }

@@ -234,19 +234,7 @@ impl Run<'_> {
             monitor.joined.store(false, Ordering::Relaxed);
         }
         let inlets = self.shared.inlets();
-        for inlet in &inlets {
-            for source in inlet.counted() {
-                if let Some((low, high)) = self.client.watermarks(&source.partition) {
-                    let counters = &source.counters;
-                    if low >= 0 {
-                        counters.low_watermark.store(low, Ordering::Relaxed);
-                    }
-                    if high >= 0 {
-                        counters.high_watermark.store(high, Ordering::Relaxed);
-                    }
-                }
-            }
-        }
+        self.shared.note_reaches(self.client);
         self.look_for_brokers(contact, &inlets);
         self.look_for_missing_topics();
         self.shared.warn_of_held();

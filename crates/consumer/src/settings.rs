@@ -156,7 +156,7 @@ const RESERVED: [(&str, &str); 5] = [
     ("auto.offset.reset", "set `start` instead"),
     (
         "enable.partition.eof",
-        "it is on already, since lag and commits need these events; remove it",
+        "after its events the client passes over records; remove it",
     ),
 ];
 
@@ -236,9 +236,7 @@ impl ConsumerSettings {
             .set("group.id", &self.group)
             .set("auto.offset.reset", start)
             .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // The end of a partition is known by these events alone where transactions end it.
-            .set("enable.partition.eof", "true");
+            .set("enable.auto.offset.store", "false");
         Ok(config)
     }
 

@@ -12,6 +12,7 @@ use tillwatch_kafka::{
 use tillwatch_records::TopicPartition;
 
 use crate::assignment::{Assignment, lacking};
+use crate::beginning::begin_at_end;
 use crate::commits::Commits;
 use crate::counters::ErrorCause;
 use crate::departure;
@@ -21,8 +22,9 @@ use crate::inlet::Inlet;
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::pump::{Located, Pump, Watermarks, judge_gaps};
-use crate::settings::ConsumerSettings;
+use crate::position::Position;
+use crate::pump::{Located, Pump, Reaches, judge_gaps};
+use crate::settings::{ConsumerSettings, Start};
 
 /// A commit gets this long even when draining used up the time: without it everything since the last
 /// commit is done again.
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     fatal: Mutex<Option<ConsumerError>>,
     /// Since when a subscribed topic is reported missing.
     pub(crate) topic_missing: Mutex<Option<Instant>>,
+    /// Lanes that begin where the group has committed, or else at the end: it is not known yet.
+    open: Mutex<Vec<Arc<Inlet>>>,
     /// Assigned partitions that are not read, since another topic's partition of the same number is not
     /// ours. At most as many as the topics have.
     held: Mutex<Vec<TopicPartition>>,
@@ -65,6 +69,7 @@ impl Shared {
             commits: Mutex::default(),
             fatal: Mutex::default(),
             topic_missing: Mutex::default(),
+            open: Mutex::default(),
             held: Mutex::default(),
             started: now(),
             closing: AtomicBool::new(false),
@@ -95,11 +100,11 @@ impl Shared {
 
     /// Moves what has arrived into the inlets. When to do it again at the latest: at once when more may
     /// wait, and when records that wait for another topic may go.
-    pub(crate) fn pump(&self, watermarks: &dyn Watermarks) -> Option<Instant> {
+    pub(crate) fn pump(&self, reaches: &dyn Reaches) -> Option<Instant> {
         let host = self.host.lock().clone()?;
         let mut faults = Vec::new();
         let mut pump = self.pump.lock();
-        let turned = pump.run(Moment::since(self.started), &*host, watermarks, &mut faults);
+        let turned = pump.run(Moment::since(self.started), &*host, reaches, &mut faults);
         let failure = pump.failure();
         drop(pump);
         if let Some(error) = failure {
@@ -112,6 +117,11 @@ impl Shared {
             return Some(now());
         }
         turned.look_at.map(|elapsed| self.started + elapsed)
+    }
+
+    /// Takes note of which partitions were read to their end.
+    pub(crate) fn note_reaches(&self, reaches: &dyn Reaches) {
+        self.pump.lock().note_reaches(reaches);
     }
 
     /// Begins to read the partitions that were told where to, since the last time.
@@ -142,13 +152,17 @@ impl Shared {
         };
         match client.committed(&sources, timeout) {
             Ok(offsets) => {
+                let is_decided = self.begin_open(client, &offsets, timeout);
                 for (source, offset) in offsets {
+                    if self.is_open(&source) {
+                        continue;
+                    }
                     let located = self.pump.lock().locate(&source);
                     match (located, offset) {
                         (Some(Located::Waiting(inlet)), _) => {
                             host.located(&inlet, &source, offset);
                         }
-                        (Some(Located::Begun(inlet, index)), Some(offset))
+                        (Some(Located::Begun(inlet, index)), offset)
                             if inlet.note_committed(index, offset) =>
                         {
                             judge_gaps(&inlet, index, client);
@@ -156,7 +170,7 @@ impl Shared {
                         _ => {}
                     }
                 }
-                true
+                is_decided
             }
             Err(code) => {
                 self.warn(code, "no answer to what the group has committed");
@@ -220,9 +234,43 @@ impl Shared {
         self.monitor.add(Arc::clone(&inlet));
         self.pump.lock().add(&inlet, queues);
         let host = self.host.lock().clone();
-        if let Some(host) = host {
-            inlet.begin(host.assigned(&inlet));
+        let Some(host) = host else {
+            return;
+        };
+        let position = host.assigned(&inlet);
+        if position == Position::Committed && self.settings.start == Start::Latest {
+            self.open.lock().push(inlet);
+        } else {
+            inlet.begin(position);
         }
+    }
+
+    /// Begins the lanes for which it is known now where, asking at most `timeout` for each partition that
+    /// the group has not committed. Whether there is none left.
+    fn begin_open(
+        &self,
+        client: &GroupClient,
+        offsets: &[(TopicPartition, Option<i64>)],
+        timeout: Duration,
+    ) -> bool {
+        let committed = |source: &TopicPartition| {
+            let found = offsets.iter().find(|(found, _)| found == source);
+            found.and_then(|(_, offset)| *offset)
+        };
+        let end = |source: &TopicPartition| client.end(source, timeout);
+        let is_asked = |inlet: &Inlet| {
+            let mut sources = inlet.sources();
+            sources.all(|source| offsets.iter().any(|(asked, _)| asked == source))
+        };
+        let mut open = self.open.lock();
+        open.retain(|inlet| !(is_asked(inlet) && begin_at_end(inlet, committed, end)));
+        open.is_empty()
+    }
+
+    /// Whether it is not known yet where `source` begins.
+    fn is_open(&self, source: &TopicPartition) -> bool {
+        let open = self.open.lock();
+        open.iter().any(|inlet| inlet.index_of(source).is_some())
     }
 
     /// Says which partitions are not read though they are ours, and why.
@@ -242,6 +290,7 @@ impl Shared {
     }
 
     fn forget(&self, inlet: &Arc<Inlet>) {
+        self.open.lock().retain(|open| !Arc::ptr_eq(open, inlet));
         self.pump.lock().remove(inlet);
         self.monitor.remove(inlet);
     }

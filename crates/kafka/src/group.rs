@@ -23,6 +23,17 @@ use crate::waker::Waker;
 pub use membership::{Begin, GroupEvents, Member};
 use membership::{Context, is_cooperative, listed};
 
+/// How far a partition was read, and what the broker holds of it, as the client last saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// First offset that the broker holds.
+    pub low: i64,
+    /// One past the last one; records of open transactions are among them.
+    pub high: i64,
+    /// One past the last offset that was given out, control records included; `None` before the first.
+    pub position: Option<i64>,
+}
+
 /// Events served at once, so that a flood of them cannot starve the records.
 const EVENTS_MAX: usize = 100;
 
@@ -128,6 +139,24 @@ impl GroupClient {
     /// (first offset held, one past the last) as the client last saw them, without asking a broker.
     pub fn watermarks(&self, source: &TopicPartition) -> Option<(i64, i64)> {
         native::watermarks(&self.base, source)
+    }
+
+    /// How far `source` was read, without asking a broker; `None` before it was fetched from.
+    pub fn reach(&self, source: &TopicPartition) -> Option<Reach> {
+        let (low, high) = self.watermarks(source)?;
+        (low >= 0 && high >= 0).then(|| Reach {
+            low,
+            high,
+            position: native::position(&self.base, source),
+        })
+    }
+
+    /// One past the last record of `source` that can be read, asking a broker for at most `timeout`.
+    pub fn end(&self, source: &TopicPartition, timeout: Duration) -> Option<i64> {
+        let asked = self
+            .base
+            .fetch_watermarks(&source.topic, source.partition, timeout);
+        asked.ok().map(|(_, end)| end)
     }
 
     /// Whether a broker answers a question about `topic` within `timeout`.

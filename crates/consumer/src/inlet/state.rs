@@ -129,7 +129,7 @@ impl State {
         let most = self.limits.batch_records_max;
         let filled = self.strands[source].fill(records, most, live, expected);
         if let Some(first) = filled.first {
-            self.note_first(source, first);
+            self.strands[source].note_first(first);
         }
         if let Some(found) = filled.fell_to {
             self.fall(source, filled.next.unwrap_or(expected), found);
@@ -146,8 +146,8 @@ impl State {
             self.fall(source, expected, offset);
             return false;
         }
-        self.note_first(source, offset);
         let strand = &mut self.strands[source];
+        strand.note_first(offset);
         if offset > expected {
             strand.note_gap(expected, offset);
         }
@@ -156,7 +156,7 @@ impl State {
     }
 
     /// The group had committed `offset` of a source when reading of it began.
-    pub(super) fn note_committed(&mut self, source: usize, offset: i64) {
+    pub(super) fn note_committed(&mut self, source: usize, offset: Option<i64>) {
         self.strands[source].note_committed(offset);
     }
 
@@ -170,19 +170,30 @@ impl State {
         self.strands[source].take_gaps()
     }
 
-    /// Looks which records may go. `end` says where a source ends, if that is where it was read to. Gives
-    /// what is waited for and whether the host must be told.
-    pub(super) fn look(&mut self, at: Moment, end: impl Fn(usize) -> Option<i64>) -> (Waits, bool) {
-        let is_waiting = self.is_waiting();
+    /// Where reading of a source began, whose log begins at `low`, as far as that is known before a record
+    /// has come.
+    pub(super) fn begun_at(&self, source: usize, low: i64) -> Option<i64> {
+        match self.told(source)? {
+            Begin::At(offset) => Some(offset.max(low)),
+            Begin::Committed => self.strands[source].begun_at(low),
+        }
+    }
+
+    /// Sources that others wait for, and of which it is not known that they are at their end.
+    pub(super) fn awaited(&self) -> Vec<usize> {
+        if self.merge.is_none() || !self.is_waiting() {
+            return Vec::new();
+        }
+        let strands = self.strands.iter().enumerate();
+        let awaited = strands.filter(|(_, strand)| strand.is_empty() && strand.end.is_none());
+        awaited.map(|(source, _)| source).collect()
+    }
+
+    /// Looks which records may go. Gives what is waited for and whether the host must be told.
+    pub(super) fn look(&mut self, at: Moment) -> (Waits, bool) {
         let Some(merge) = &mut self.merge else {
             return (Waits::default(), false);
         };
-        for (source, strand) in self.strands.iter_mut().enumerate() {
-            // The client knows the end sooner than it tells of it.
-            if is_waiting && strand.is_empty() && strand.end.is_none() {
-                strand.end = end(source);
-            }
-        }
         let waits = merge.look(at, &mut self.strands);
         let may_go = merge.choose(&self.strands).is_some();
         let tell = may_go && !self.scheduled && !self.closed;
@@ -270,16 +281,6 @@ impl State {
 
     fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
-    }
-
-    /// Notes where reading of a source began, the first time.
-    fn note_first(&mut self, source: usize, offset: i64) {
-        if self.strands[source].note_first(offset)
-            && self.limits.commits_begin
-            && self.told(source) == Some(Begin::Committed)
-        {
-            self.ledger.begin_at(source, offset);
-        }
     }
 
     /// The next batch, its source, and how many of its records belong before one that went earlier.

@@ -29,10 +29,11 @@ pub(super) struct Strand {
     pub(super) paused: bool,
     /// Offset of the first record that came, or where the source ended before one came.
     pub(super) first: Option<i64>,
-    /// What the group had committed when reading began, once it is known and until it was compared with
-    /// `first`.
-    committed: Option<i64>,
-    /// Where the source ended when it was last heard of, if nothing has come since.
+    /// What the group had committed when reading began, once that is known.
+    committed: Option<Option<i64>>,
+    /// That was compared with `first`.
+    is_compared: bool,
+    /// Where the source ended when it was last looked at, if nothing has come since.
     pub(super) end: Option<i64>,
     /// Offsets that were passed over since they were last looked at: at most one per record of a burst.
     gaps: Vec<Range<i64>>,
@@ -66,6 +67,7 @@ impl Strand {
             paused: false,
             first: None,
             committed: None,
+            is_compared: false,
             end: None,
             gaps: Vec::new(),
             arrivals: Arrivals::default(),
@@ -194,17 +196,24 @@ impl Strand {
     }
 
     /// Notes what the group had committed when reading began.
-    pub(super) fn note_committed(&mut self, offset: i64) {
+    pub(super) fn note_committed(&mut self, offset: Option<i64>) {
         self.committed = Some(offset);
         self.compare_beginning();
     }
 
-    /// Notes where reading began, the first time. Whether it is the first time.
-    pub(super) fn note_first(&mut self, offset: i64) -> bool {
+    /// Where reading began that went on at what the group had committed, of a log that begins at `low`.
+    pub(super) fn begun_at(&self, low: i64) -> Option<i64> {
+        self.committed
+            .map(|committed| committed.map_or(low, |offset| offset.max(low)))
+    }
+
+    /// Notes where reading began, the first time.
+    pub(super) fn note_first(&mut self, offset: i64) {
         if self.first.is_some() {
-            return false;
+            return;
         }
-        if let Some(committed) = self.committed.filter(|committed| *committed > offset) {
+        let committed = self.committed.flatten();
+        if let Some(committed) = committed.filter(|committed| *committed > offset) {
             tracing::warn!(
                 topic = &*self.source.topic,
                 partition = self.source.partition,
@@ -216,7 +225,6 @@ impl Strand {
         }
         self.first = Some(offset);
         self.compare_beginning();
-        true
     }
 
     /// Whether offsets were passed over since the last [`Strand::take_gaps`].
@@ -263,11 +271,13 @@ impl Strand {
 
     /// Once both are known: what lies between where the group had got to and where reading began.
     fn compare_beginning(&mut self) {
-        if let (Some(committed), Some(first)) = (self.committed, self.first) {
-            self.committed = None;
-            if committed < first {
-                self.gaps.push(committed..first);
-            }
+        if let (Some(committed), Some(first)) = (self.committed, self.first)
+            && !self.is_compared
+        {
+            self.is_compared = true;
+            let committed = committed.filter(|committed| *committed < first);
+            self.gaps
+                .extend(committed.map(|committed| committed..first));
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tillwatch_kafka::Reach;
 use tillwatch_records::TopicPartition;
 
 use super::record::MemoryRecord;
-use crate::pump::Watermarks;
+use crate::pump::Reaches;
 
 /// The logs of all partitions.
 #[derive(Debug, Default)]
@@ -30,18 +31,16 @@ impl Logs {
     pub(super) fn entry(&mut self, source: &TopicPartition) -> &mut Log {
         self.0.entry(source.clone()).or_default()
     }
-
-    /// Where reading of `source` begins without a committed offset: at its end when `at_end`.
-    pub(super) fn start_of(&self, source: &TopicPartition, at_end: bool) -> i64 {
-        let log = self.0.get(source);
-        log.map_or(0, |log| if at_end { log.end } else { log.start })
-    }
 }
 
-impl Watermarks for Logs {
-    fn of(&self, source: &TopicPartition) -> Option<(i64, i64)> {
-        let log = self.0.get(source)?;
-        Some((log.start, log.end))
+impl Reaches for Logs {
+    fn of(&self, source: &TopicPartition) -> Option<Reach> {
+        let log = self.0.get(source);
+        Some(Reach {
+            low: log.map_or(0, |log| log.start),
+            high: log.map_or(0, |log| log.end),
+            position: None,
+        })
     }
 }
 

@@ -119,3 +119,34 @@ fn refuses_settings_that_cannot_work() {
     let nowhere = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
     assert!(refusal(&nowhere).contains("bootstrap.servers"));
 }
+
+#[test]
+fn several_topics_are_shared_by_range_and_by_nothing_else() {
+    let merging = |properties: &[(&str, &str)]| {
+        let mut settings = settings(properties);
+        settings.topics = vec!["tx".to_owned(), "labels".to_owned()];
+        settings
+    };
+    let name = "partition.assignment.strategy";
+    let config = merging(&[]).client_config().unwrap();
+    assert_eq!(config.get(name), Some("range"));
+    assert!(merging(&[(name, "range")]).validate().is_ok());
+    for strategy in ["cooperative-sticky", "roundrobin", "range,roundrobin"] {
+        let refused = refusal(&merging(&[(name, strategy)]));
+        assert!(refused.contains("range alone"), "{refused}");
+    }
+    assert!(merging(&[("group.protocol", "classic")]).validate().is_ok());
+    assert!(refusal(&merging(&[("group.protocol", "consumer")])).contains("group.protocol"));
+    // One topic is shared as it was.
+    let config = settings(&[]).client_config().unwrap();
+    assert_eq!(config.get(name), Some("cooperative-sticky"));
+    let mut twice = merging(&[]);
+    twice.topics.push("tx".to_owned());
+    assert!(refusal(&twice).contains("every topic once"));
+    let mut many = settings(&[]);
+    many.topics = (0..=TOPICS_MAX).map(|n| format!("t{n}")).collect();
+    assert!(refusal(&many).contains("at most 16"));
+    let mut backwards = merging(&[]);
+    backwards.merge_wait = DurationMs::from_ms(-1);
+    assert!(refusal(&backwards).contains("merge_wait"));
+}

@@ -37,6 +37,9 @@ pub type Header = (String, Option<Vec<u8>>);
 pub struct Seen {
     /// Offsets by partition, in the order they were handed out.
     pub offsets: BTreeMap<i32, Vec<i64>>,
+    /// Topic and offset of every record by partition, in the order they were handed out, and whether the
+    /// order was not certain.
+    pub order: BTreeMap<i32, Vec<(String, i64, bool)>>,
     pub payloads: BTreeMap<(i32, i64), Vec<u8>>,
     pub keys: BTreeMap<(i32, i64), Option<Vec<u8>>>,
     pub headers: BTreeMap<(i32, i64), Vec<Header>>,
@@ -169,6 +172,11 @@ impl Host {
                 seen.largest_batch = seen.largest_batch.max(batch.len());
                 for record in batch.iter() {
                     let position = (partition, record.offset);
+                    seen.order.entry(partition).or_default().push((
+                        batch.source().topic.to_string(),
+                        record.offset,
+                        !batch.flags().is_empty(),
+                    ));
                     seen.offsets
                         .entry(partition)
                         .or_default()

@@ -9,6 +9,7 @@
 
 mod contract;
 mod host;
+mod merged;
 mod real;
 
 use std::time::{Duration, Instant};

@@ -97,13 +97,6 @@ impl Drop for Burst {
 pub struct BurstMessage<'a>(&'a sys::rd_kafka_message_t);
 
 impl<'a> BurstMessage<'a> {
-    /// Where the partition ends at present, if that stands here instead of a record: everything before it
-    /// that can be read was given out. Control records and open transactions cannot.
-    #[inline]
-    pub fn end(self) -> Option<i64> {
-        (self.0.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF).then_some(self.0.offset)
-    }
-
     /// The error that stands here instead of a record, with librdkafka's words.
     #[inline]
     pub fn error(self) -> Option<(ErrorCode, String)> {

@@ -10,6 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::plain::PATIENCE;
@@ -145,6 +146,28 @@ impl RealBroker {
         Err(RealBrokerError::Script(format!("no broker with pid {pid}")))
     }
 
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn delete_topic(&self, name: &str) -> Result<(), RealBrokerError> {
+        delete_topic(&self.brokers(), name).map_err(RealBrokerError::Kafka)
+    }
+
+    /// Deletes the records of a partition below an offset, as retention does.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn delete_records(
+        &self,
+        topic: &str,
+        partition: i32,
+        before: i64,
+    ) -> Result<(), RealBrokerError> {
+        let deleted = delete_records(&self.brokers(), topic, partition, before);
+        deleted.map_err(RealBrokerError::Kafka)
+    }
+
     /// Creates a topic.
     ///
     /// # Errors
@@ -182,9 +205,7 @@ pub(super) fn create_topic(
     partitions: i32,
     settings: &[(&str, &str)],
 ) -> Result<(), KafkaError> {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .create()?;
+    let admin = admin(brokers)?;
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     let settings = settings.iter();
     let topic = settings.fold(topic, |topic, (key, value)| topic.set(key, value));
@@ -194,6 +215,34 @@ pub(super) fn create_topic(
         result.map_err(|(_, code)| KafkaError::AdminOp(code))?;
     }
     Ok(())
+}
+
+fn delete_topic(brokers: &str, name: &str) -> Result<(), KafkaError> {
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let results = block_on(admin(brokers)?.delete_topics(&[name], &options))?;
+    for result in results {
+        result.map_err(|(_, code)| KafkaError::AdminOp(code))?;
+    }
+    Ok(())
+}
+
+fn delete_records(
+    brokers: &str,
+    topic: &str,
+    partition: i32,
+    before: i64,
+) -> Result<(), KafkaError> {
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, partition, Offset::Offset(before))?;
+    block_on(admin(brokers)?.delete_records(&offsets, &options))?;
+    Ok(())
+}
+
+fn admin(brokers: &str) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()
 }
 
 /// Runs a future on this thread; the admin client's own thread completes it.
