@@ -256,8 +256,8 @@ impl Inlet {
         Pushed { tell, has_gaps }
     }
 
-    /// Takes note of how far the client has read a source of which it holds nothing more. Whether offsets were
-    /// passed over.
+    /// Takes note of how far the client has read a source of which it holds nothing more. Whether offsets
+    /// were passed over.
     pub(crate) fn note_reach(&self, source: usize, reach: Reach) -> bool {
         let position = match known(&self.sources[source].counters.position) {
             Some(received) => reach.position.max(Some(received)),

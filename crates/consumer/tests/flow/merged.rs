@@ -107,7 +107,7 @@ fn a_backlog_of_three_topics_is_read_in_one_order() {
 fn a_record_of_a_live_topic_waits_for_the_quiet_ones_and_no_longer() {
     let mock = mock([PARTITIONS; 3]);
     let mut settings = merging(mock.brokers());
-    settings.merge_wait = DurationMs::from_ms(300);
+    settings.merge_wait = DurationMs::from_ms(2_000);
     let member = Member::start(&settings, Treatment::Settle);
     member
         .host
