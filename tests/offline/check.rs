@@ -130,92 +130,78 @@ fn what_check_passes_run_starts() {
     assert!(instance.stop().0.success());
 }
 
+/// What is wrong in a configuration of the topic `agree`: the words that are there, those that come in their
+/// place, and what must be said of them.
+const REFUSED: [(&str, &str, &str); 16] = [
+    (
+        CONSUMER,
+        "\"group.protocol\" = \"consumer\"",
+        "session.timeout.ms",
+    ),
+    (
+        CONSUMER,
+        "\"max.poll.interval.ms\" = 1000",
+        "max.poll.interval.ms",
+    ),
+    (
+        CONSUMER,
+        "\"enable.auto.commit\" = true",
+        "enable.auto.commit",
+    ),
+    (CONSUMER, "\"fetch.wait.max\" = 1", "fetch.wait.max.ms"),
+    (
+        CONSUMER,
+        "\"security.protocol\" = \"sasl_ssl\"",
+        "sasl.mechanism",
+    ),
+    (CONSUMER, "\"ssl.ca.location\" = \"/no/ca\"", "/no/ca"),
+    (INPUT, "topics = [\"^agree\"]", "patterns"),
+    (
+        INPUT,
+        "topics = [\"agree.scores\"]",
+        "which [consumer] topics reads",
+    ),
+    (
+        ALERTS,
+        "alerts = \"agree.scores\"",
+        "no reader can tell them apart",
+    ),
+    (ALERTS, "alerts = \"a b\"", "cannot be a topic name"),
+    (SINK, "\"transactional.id\" = \"t\"", "transactional.id"),
+    (SINK, "acks = 1", "acks"),
+    (
+        SINK,
+        "\"queue.buffering.max.kbytes\" = 100",
+        "queue.buffering.max.kbytes",
+    ),
+    (
+        SINK,
+        "\"delivery.report.only.error\" = true",
+        "delivery.report.only.error",
+    ),
+    (SINK, "\"sasl.oauthbearer.method\" = \"oidc\"", "OIDC"),
+    (
+        "format = \"json\"",
+        "level = \"tillwatch_sinc=debug\"",
+        "`tillwatch_sink`?",
+    ),
+];
+
+const CONSUMER: &str = "\"heartbeat.interval.ms\" = 500";
+const INPUT: &str = "topics = [\"agree\"]";
+const ALERTS: &str = "alerts = \"agree.alerts\"";
+/// Properties of the sink follow it.
+const SINK: &str = "kind = \"kafka\"\n";
+
 #[test]
 fn what_run_refuses_check_refuses_with_the_same_words() {
     let (_mock, setup) = served("agree");
-    let consumer = "\"heartbeat.interval.ms\" = 500";
-    let sink = "kind = \"kafka\"\n";
-    let properties = |more: &str| format!("{sink}properties = {{ {more} }}\n");
-    let cases = [
-        (
-            consumer,
-            "\"group.protocol\" = \"consumer\"".to_owned(),
-            "session.timeout.ms",
-        ),
-        (
-            consumer,
-            "\"max.poll.interval.ms\" = 1000".to_owned(),
-            "max.poll.interval.ms",
-        ),
-        (
-            consumer,
-            "\"enable.auto.commit\" = true".to_owned(),
-            "enable.auto.commit",
-        ),
-        (
-            consumer,
-            "\"fetch.wait.max\" = 1".to_owned(),
-            "fetch.wait.max.ms",
-        ),
-        (
-            consumer,
-            "\"security.protocol\" = \"sasl_ssl\"".to_owned(),
-            "sasl.mechanism",
-        ),
-        (
-            consumer,
-            "\"ssl.ca.location\" = \"/no/ca\"\n\"security.protocol\" = \"ssl\"".to_owned(),
-            "/no/ca",
-        ),
-        (
-            "topics = [\"agree\"]",
-            "topics = [\"^agree\"]".to_owned(),
-            "patterns",
-        ),
-        (
-            "topics = [\"agree\"]",
-            "topics = [\"agree.scores\"]".to_owned(),
-            "which [consumer] topics reads",
-        ),
-        (
-            "alerts = \"agree.alerts\"",
-            "alerts = \"agree.scores\"".to_owned(),
-            "no reader can tell them apart",
-        ),
-        (
-            "alerts = \"agree.alerts\"",
-            "alerts = \"a b\"".to_owned(),
-            "cannot be a topic name",
-        ),
-        (
-            sink,
-            properties("\"transactional.id\" = \"t\""),
-            "transactional.id",
-        ),
-        (sink, properties("acks = 1"), "acks"),
-        (
-            sink,
-            properties("\"queue.buffering.max.kbytes\" = 100"),
-            "queue.buffering.max.kbytes",
-        ),
-        (
-            sink,
-            properties("\"delivery.report.only.error\" = true"),
-            "delivery.report.only.error",
-        ),
-        (
-            sink,
-            properties("\"sasl.oauthbearer.method\" = \"oidc\""),
-            "OIDC",
-        ),
-        (
-            "format = \"json\"",
-            "level = \"tillwatch_sinc=debug\"".to_owned(),
-            "`tillwatch_sink`?",
-        ),
-    ];
-    for (from, to, words) in cases {
-        let config = changed(&setup, "wrong.toml", from, &to);
+    for (from, to, words) in REFUSED {
+        let text = match from {
+            SINK => format!("{SINK}properties = {{ {to} }}\n"),
+            _ => to.to_owned(),
+        };
+        let config = changed(&setup, "wrong.toml", from, &text);
         let offline = check(&config, &["--offline"]);
         assert_eq!(offline.status.code(), Some(3), "{to}: {}", said(&offline));
         assert!(said(&offline).contains(words), "{to}: {}", said(&offline));

@@ -301,7 +301,8 @@ impl Shared {
         self.monitor.count_error(ErrorCause::of(trouble));
         // Once the group had us, a refusal of who we are may be a broker that restarts: go on trying, not
         // ready, rather than end.
-        let starting = self.monitor.rebalances.load(Ordering::Relaxed) == 0;
+        let starting = !self.monitor.joined.load(Ordering::Relaxed)
+            && self.monitor.rebalances.load(Ordering::Relaxed) == 0;
         match trouble {
             Trouble::Authentication if starting => {
                 self.fail(KafkaError::Authentication(reason.to_owned()).into());

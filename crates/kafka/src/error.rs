@@ -1,7 +1,5 @@
 //! What can go wrong between us and Kafka.
 
-use std::time::Duration;
-
 use tillwatch_records::TopicPartition;
 use tillwatch_records::error::Remedy;
 
@@ -25,19 +23,6 @@ pub enum KafkaError {
     /// A name that no topic can have.
     #[error("`{0}` cannot be a topic name; use letters, digits, `.`, `_`, `-`")]
     TopicName(String),
-    /// No broker answered.
-    #[error(
-        "no kafka broker answered at {brokers} within {waited:?} ({reason}); check the address, \
-         the listener's security protocol and the network"
-    )]
-    Unreachable {
-        /// `bootstrap.servers`.
-        brokers: String,
-        /// How long we waited.
-        waited: Duration,
-        /// librdkafka's words.
-        reason: String,
-    },
     /// The broker refused who we are.
     #[error(
         "the broker refused the connection: {0}; check security.protocol, sasl.mechanism, \
@@ -67,7 +52,6 @@ impl KafkaError {
     /// What the caller may do.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Unreachable { .. } => Remedy::Retry,
             Self::Call { code, .. } => Trouble::of(*code).remedy(),
             Self::Property { .. }
             | Self::Client(_)

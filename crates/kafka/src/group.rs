@@ -133,7 +133,9 @@ impl GroupClient {
 
     /// Whether the group has us, perhaps without a partition.
     pub fn is_member(&self) -> bool {
+        // Where the brokers assign, the protocol is known before the group is joined.
         !matches!(self.base.rebalance_protocol(), RebalanceProtocol::None)
+            && native::generation(&self.base) > 0
     }
 
     /// (first offset held, one past the last) as the client last saw them, without asking a broker.

@@ -63,6 +63,9 @@ const SETUP_MS_MIN: u128 = 1_000;
 /// How often the client says which brokers are connected.
 const STATISTICS_MS: &str = "100";
 
+/// How long a broker that is not ready for a question about a group is left alone.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// Longest wait for the next thing that the client hears, so that the deadline is looked at.
 const TURN: Duration = Duration::from_millis(100);
 
@@ -117,6 +120,10 @@ struct Inquiry<'a> {
     deadline: Instant,
     connections: Connections,
     topics: Vec<String>,
+    /// The group that is asked about, if any.
+    group_name: Option<CString>,
+    /// When the group is asked about again.
+    group_again: Option<Instant>,
     /// A broker was asked about cluster and topics.
     is_asked: bool,
     cluster: Option<Asked<ClusterFacts>>,
@@ -145,11 +152,13 @@ impl<'a> Inquiry<'a> {
             deadline: now() + question.timeout,
             connections: Connections::default(),
             topics,
+            group: group.is_none().then_some(Ok(None)),
+            group_name: group,
+            group_again: None,
             is_asked: false,
             cluster: None,
             found: None,
             settings: None,
-            group: group.is_none().then_some(Ok(None)),
         }
     }
 
@@ -185,8 +194,36 @@ impl<'a> Inquiry<'a> {
                 self.note(heard);
                 self.ask();
             }
+            self.ask_group_again();
         }
         self.findings()
+    }
+
+    /// Asks about the group once more where its broker was not ready for it: a cluster's first question about
+    /// a group makes the topic that groups are kept in.
+    fn ask_group_again(&mut self) {
+        let at = now();
+        if let Some(name) = &self.group_name
+            && self.group_again.is_some_and(|again| again <= at)
+        {
+            self.group_again = None;
+            self.group = None;
+            let left = self.deadline.saturating_duration_since(at);
+            self.client.ask_group(name, left);
+        }
+    }
+
+    fn note_group(&mut self, answer: Asked<Option<Operations>>) {
+        let is_unready = answer.as_ref().is_err_and(|refusal| {
+            matches!(
+                refusal.code,
+                ErrorCode::CoordinatorNotAvailable
+                    | ErrorCode::CoordinatorLoadInProgress
+                    | ErrorCode::NotCoordinator
+            )
+        });
+        self.group_again = is_unready.then(|| now() + AGAIN);
+        self.group = Some(answer);
     }
 
     fn note(&mut self, heard: Heard) {
@@ -197,7 +234,7 @@ impl<'a> Inquiry<'a> {
             Heard::Cluster(answer) => self.cluster = Some(answer),
             Heard::Topics(answer) => self.found = Some(answer),
             Heard::Settings(answer) => self.settings = Some(answer),
-            Heard::Group(answer) => self.group = Some(answer),
+            Heard::Group(answer) => self.note_group(answer),
             Heard::Other => {}
         }
     }
@@ -209,6 +246,7 @@ impl<'a> Inquiry<'a> {
         self.found.is_some()
             && self.settings.is_some()
             && self.group.is_some()
+            && self.group_again.is_none()
             && self.connections.are_settled(cluster)
     }
 

@@ -22,22 +22,6 @@ pub enum SinkError {
     /// The client could not be made of its `properties`, or brokers did not answer a question.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// A topic to write to is not there.
-    #[error(
-        "topic `{topic}` does not exist; create it, or name another one in the sink's `topics`"
-    )]
-    TopicMissing {
-        /// The topic.
-        topic: String,
-    },
-    /// The cluster says nothing about a topic to write to.
-    #[error("topic `{topic}`: {problem}; grant DESCRIBE and WRITE on it")]
-    TopicRefused {
-        /// The topic.
-        topic: String,
-        /// The broker's words.
-        problem: String,
-    },
     /// The client refused a record at once; the same record would be refused again.
     #[error(
         "a record of {bytes} bytes for topic `{topic}` cannot be sent ({detail}); if it is too \
@@ -95,8 +79,6 @@ impl SinkError {
             Self::Kafka(error) => error.remedy(),
             Self::FlushTimeout { .. } => Remedy::Retry,
             Self::Settings { .. }
-            | Self::TopicMissing { .. }
-            | Self::TopicRefused { .. }
             | Self::Refused { .. }
             | Self::File { .. }
             | Self::Table { .. }

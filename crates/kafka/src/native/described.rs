@@ -253,13 +253,15 @@ fn refusal(code: RDKafkaRespErr, words: impl FnOnce() -> String) -> Option<Refus
     if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
         return None;
     }
-    let words = words();
     let refusal = Refusal::of(code.into());
-    Some(if words.is_empty() {
-        refusal
-    } else {
-        Refusal { words, ..refusal }
-    })
+    let said = words();
+    // Some answers name the question and leave the words out.
+    let words = match said.trim_end() {
+        "" => refusal.words,
+        unfinished if unfinished.ends_with(':') => format!("{unfinished} {}", refusal.words),
+        _ => said,
+    };
+    Some(Refusal { words, ..refusal })
 }
 
 /// The text at `text`, empty for null.

@@ -11,6 +11,7 @@ mod burst;
 mod certificate;
 mod commits;
 mod described;
+mod generation;
 mod inquirer;
 mod mock;
 mod names;
@@ -22,6 +23,7 @@ mod watermarks;
 
 pub use burst::{BURST_RECORDS_MAX, Burst, BurstMessage, Headers};
 pub use commits::{CommitAnswer, CommitQueue};
+pub(crate) use generation::generation;
 pub(crate) use inquirer::{Heard, Inquirer};
 pub(crate) use mock::lower_rebalance_delay;
 pub(crate) use names::property_names;

@@ -15,10 +15,12 @@ pub fn reason(error: &toml::de::Error, text: &str) -> String {
             place(text, &span),
             without_values(error.message())
         ),
-        // The parser names the key where it knows no place.
+        // The parser names the table in a line of its own where it knows no place.
         None => {
             let words = error.to_string();
-            without_values(words.trim_end()).replace('\n', " ")
+            let table = words.lines().find(|line| line.starts_with("in `"));
+            let table = table.map_or_else(String::new, |table| format!("{table}: "));
+            format!("{table}{}", without_values(error.message()))
         }
     }
 }
@@ -53,6 +55,8 @@ fn without_values(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn syntax(text: &str) -> String {
@@ -87,6 +91,16 @@ mod tests {
         assert_eq!(
             without_values("unknown field `x`, expected `y`"),
             "unknown field `x`, expected `y`"
+        );
+    }
+
+    #[test]
+    fn without_a_place_the_table_is_named() {
+        let table: toml::Table = "[a]\nb = 'hunter2'\n".parse().unwrap();
+        let read = table.try_into::<BTreeMap<String, BTreeMap<String, u8>>>();
+        assert_eq!(
+            reason(&read.unwrap_err(), ""),
+            "in `a.b`: invalid type: string, expected u8"
         );
     }
 
