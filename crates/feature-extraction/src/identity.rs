@@ -102,11 +102,11 @@ impl IdHasher {
         self.contents.hash(content) as u32
     }
 
-    /// What one content of an id at one time is kept under; never 0.
-    pub(crate) fn of_content(&self, id: u64, time_ms: i64, content: u32) -> u64 {
+    /// What one content of an id in one second is kept under; never 0.
+    pub(crate) fn of_content(&self, id: u64, second: i64, content: u32) -> u64 {
         let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&id.to_le_bytes());
-        bytes[8..16].copy_from_slice(&time_ms.to_le_bytes());
+        bytes[8..16].copy_from_slice(&second.to_le_bytes());
         bytes[16..].copy_from_slice(&content.to_le_bytes());
         self.ids.hash(&bytes).max(1)
     }

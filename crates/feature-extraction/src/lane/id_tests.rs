@@ -57,7 +57,7 @@ fn the_same_id_with_another_content_is_scored_remembered_and_marked() {
         |event| event.currency = Some("USD"),
         |event| event.card_token = Some("d".to_owned()),
         |event| event.card_token = None,
-        |event| event.event_time_ms += 1,
+        |event| event.event_time_ms += 1_000,
     ];
     let (none, again, reused) = (Flags::empty(), Flags::DUPLICATE, Flags::ID_REUSED);
     for (number, change) in changes.iter().enumerate() {
@@ -74,6 +74,7 @@ fn the_same_id_with_another_content_is_scored_remembered_and_marked() {
     let mut other = first();
     other.response_code = Some("05");
     other.stan = Some(7);
+    other.event_time_ms += 999;
     assert_eq!(marks(&[first(), other]), [none, again]);
 }
 

@@ -126,7 +126,7 @@ impl Ids {
             return Seen::Past;
         }
         let says_the_same = newest.content == named.content;
-        if says_the_same && (named.is_repeat || newest.time_ms == named.now_ms) {
+        if says_the_same && (named.is_repeat || newest.second() == named.second()) {
             return Seen::Same;
         }
         self.find_content(named, hasher)
@@ -149,7 +149,7 @@ impl Ids {
         }
         let newest = self.get(named.id);
         let newest = newest.filter(|newest| newest.time_ms >= named.oldest_ms);
-        let key_of = |kept: Kept| hasher.of_content(named.id, kept.time_ms, kept.content);
+        let key_of = |kept: Kept| hasher.of_content(named.id, kept.second(), kept.content);
         match newest {
             None => self.put(named.id, own, false, (named, ids_max)),
             Some(newest) if newest.time_ms > own.time_ms => {
@@ -220,10 +220,12 @@ impl Ids {
     /// Whether one of the older records of an id said the same.
     #[cold]
     fn find_content(&self, named: &Named, hasher: &IdHasher) -> Seen {
-        let own = named.kept();
-        let key = hasher.of_content(named.id, own.time_ms, own.content);
-        let is_known = own.time_ms >= named.oldest_ms && self.get(key) == Some(own);
-        if is_known { Seen::Same } else { Seen::Other }
+        let key = hasher.of_content(named.id, named.second(), named.content);
+        let known = self.get(key).filter(|known| {
+            known.time_ms >= named.oldest_ms
+                && (known.second(), known.content) == (named.second(), named.content)
+        });
+        known.map_or(Seen::Other, |_| Seen::Same)
     }
 
     /// Keeps `kept` under `hash`. What is new is not looked for.

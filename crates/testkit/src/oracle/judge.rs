@@ -47,12 +47,11 @@ fn of_same_id<'a>(settings: &OracleSettings, event: &Event, key: &Key<'a>) -> Ve
     known.collect()
 }
 
-/// Whether one of `known` has the content of `event` and its time. A message that says that it repeats
-/// another may have a time of its own: then it is compared with the newest of them.
+/// Whether one of `known` has the content of `event` and its time, to the second. A message that says that it
+/// repeats another may have a time of its own: then it is compared with the newest of them.
 fn says_the_same(event: &Event, known: &[&Event]) -> bool {
-    let mut at_its_time = known
-        .iter()
-        .filter(|known| known.event_time_ms == event.event_time_ms);
+    let second = |event: &Event| event.event_time_ms.div_euclid(1000);
+    let mut at_its_time = known.iter().filter(|known| second(known) == second(event));
     // Of equal ones it is the last.
     let newest = known.iter().max_by_key(|known| known.event_time_ms);
     let is_repeat = event.mti.is_some_and(|mti| mti.ends_with(['1', '3', '5']));

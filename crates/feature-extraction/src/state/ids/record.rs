@@ -52,13 +52,31 @@ pub(crate) struct Forgotten {
     pub(crate) newest_ms: i64,
 }
 
+/// Milliseconds of a second. Records are compared to the second, as DE7 tells when a message was sent: two
+/// systems that pass it on may differ in what they add to that.
+const SECOND_MS: i64 = 1000;
+
 impl Named {
+    /// The second of its event time.
+    #[inline]
+    pub(super) fn second(&self) -> i64 {
+        self.kept().second()
+    }
+
     #[inline]
     pub(super) fn kept(&self) -> Kept {
         Kept {
             time_ms: self.now_ms,
             content: self.content,
         }
+    }
+}
+
+impl Kept {
+    /// The second of its event time.
+    #[inline]
+    pub(super) fn second(&self) -> i64 {
+        self.time_ms.div_euclid(SECOND_MS)
     }
 }
 

@@ -57,11 +57,15 @@ fn an_id_is_known_within_the_horizon_of_its_newest_record() {
     // It comes again beyond the horizon, and is remembered once.
     assert_eq!(sent(named(7, 2_000, 100)), Seen::Past);
     assert_eq!(sent(named(7, 2_000, 100)), Seen::Same);
-    assert_eq!(sent(named(7, 2_100, 100)), Seen::Other);
-    assert_eq!(sent(named(7, 2_201, 100)), Seen::Past);
+    // Within its second it is the same.
+    assert_eq!(sent(named(7, 2_100, 100)), Seen::Same);
+    assert_eq!(sent(named(7, 2_999, 1_000)), Seen::Same);
+    assert_eq!(sent(named(7, 3_000, 1_000)), Seen::Other);
+    assert_eq!(sent(named(7, 1_999, 1_000)), Seen::Other);
+    assert_eq!(sent(named(7, 4_001, 1_000)), Seen::Past);
     let nameless = Named {
         id: 0,
-        ..named(9, 2_201, 100)
+        ..named(9, 4_001, 100)
     };
     assert_eq!(sent(nameless), Seen::Never);
     assert_eq!(sent(nameless), Seen::Never);
@@ -73,9 +77,9 @@ fn every_content_of_an_id_is_known_again() {
         let mut ids = Ids::default();
         let of = |number: u32| Named {
             content: number / 2,
-            newest_ms: 1_001,
+            newest_ms: 2_000,
             oldest_ms: 0,
-            ..named(7, 1_000 + i64::from(number % 2), 0)
+            ..named(7, 1_000 + i64::from(number % 2) * 1_000, 0)
         };
         // Newer and older ones in turn.
         for number in 0..records {
@@ -108,13 +112,13 @@ fn a_message_that_is_sent_again_may_have_another_time() {
     let again = |content: u32, now_ms: i64| Named {
         content,
         is_repeat: true,
-        ..named(7, now_ms, 1_000)
+        ..named(7, now_ms, 90_000)
     };
-    send(&mut ids, &named(7, 1_000, 1_000), IDS_MAX);
-    assert_eq!(send(&mut ids, &again(1, 1_030), IDS_MAX).0, Seen::Same);
-    assert_eq!(send(&mut ids, &again(2, 1_030), IDS_MAX).0, Seen::Other);
+    send(&mut ids, &named(7, 1_000, 90_000), IDS_MAX);
+    assert_eq!(send(&mut ids, &again(1, 31_000), IDS_MAX).0, Seen::Same);
+    assert_eq!(send(&mut ids, &again(2, 31_000), IDS_MAX).0, Seen::Other);
     // It repeats what came last under its id.
-    assert_eq!(send(&mut ids, &again(1, 1_060), IDS_MAX).0, Seen::Other);
+    assert_eq!(send(&mut ids, &again(1, 61_000), IDS_MAX).0, Seen::Other);
 }
 
 #[test]
@@ -189,7 +193,7 @@ fn a_flood_under_one_id_stays_within_its_limit() {
     let (mut ids, ids_max) = (Ids::default(), 1_000);
     let mut count = 0;
     for number in 1..50_000i64 {
-        let reuse = named(7, number, i64::MAX / 4);
+        let reuse = named(7, number * 1_000, i64::MAX / 4);
         let (seen, forgotten) = send(&mut ids, &reuse, ids_max);
         assert_eq!(
             seen,
