@@ -33,7 +33,7 @@ artefact = "rules.toml"
 const RULES: &str = r#"
 [[rule]]
 code = "MANY"
-severity = "low"
+severity = "info"
 typology = "fabricated"
 when = "n_1h >= 3"
 probability = 0.5
@@ -51,6 +51,8 @@ fn configure(directory: &Path, broker: &RealBroker, topic: &str) -> PathBuf {
 [consumer]
 topics = ["{topic}"]
 group = "{topic}-group"
+[entity]
+key = ["terminal_id"]
 [features]
 catalog = "catalog.toml"
 [models]
