@@ -21,7 +21,8 @@ use super::json;
 /// `features` (name to value, only when asked for), `attribution` (`cheap` or `exact`: how contributions of
 /// features were found), `shadows` (`name@version` of a shadow to its probability), `model`, `model_hash`,
 /// `catalog`, `registry` (version of the reference data, when there is any), `topic`, `partition`,
-/// `offset`.
+/// `offset`. A sink whose topic does not take the whole score or alert leaves parts out and adds
+/// `"reduced": true`.
 ///
 /// An alert: `alert_id` (`score_id/typology`, or `score_id/score` when only the score was high),
 /// `score_id`, `event_id`, `key`, `event_time`, `cause`, `typology`, `severity`, `action`, `words`, `score`,
