@@ -212,6 +212,21 @@ fn what_run_refuses_check_refuses_with_the_same_words() {
 }
 
 #[test]
+fn what_both_clients_share_is_said_once() {
+    let setup = Setup::new("127.0.0.1:1", "once", 1);
+    let login = "[kafka]\n\"security.protocol\" = \"sasl_ssl\"\n\"sasl.mechanism\" = \"PLAIN\"\n";
+    let config = changed(&setup, "wrong.toml", "[kafka]\n", login);
+    let found = said(&check(&config, &["--offline"]));
+    assert_eq!(
+        found
+            .matches("sasl.username and sasl.password must be set")
+            .count(),
+        1,
+        "{found}"
+    );
+}
+
+#[test]
 fn what_the_machine_lacks_is_found_by_both() {
     let (_mock, setup) = served("machine");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");

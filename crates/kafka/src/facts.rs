@@ -72,6 +72,9 @@ pub struct Refusal {
 /// An answer, or why there is none.
 pub type Asked<T> = Result<T, Refusal>;
 
+/// What a question about several topics was answered, by topic.
+pub(crate) type ByTopic<T> = Vec<(String, Asked<T>)>;
+
 impl Operations {
     /// These operations.
     pub fn of(operations: impl IntoIterator<Item = Operation>) -> Self {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
-use crate::facts::{Asked, ClusterFacts, Operations, Refusal, TopicFacts, TopicSettings};
+use crate::facts::{Asked, ByTopic, ClusterFacts, Operations, Refusal, TopicFacts, TopicSettings};
 use crate::native::{Heard, Inquirer};
 use crate::trouble::ErrorCode;
 use crate::waker::now;
@@ -127,8 +127,8 @@ struct Inquiry<'a> {
     /// A broker was asked about cluster and topics.
     is_asked: bool,
     cluster: Option<Asked<ClusterFacts>>,
-    found: Option<Asked<Vec<(String, Asked<TopicFacts>)>>>,
-    settings: Option<Asked<Vec<(String, Asked<TopicSettings>)>>>,
+    found: Option<Asked<ByTopic<TopicFacts>>>,
+    settings: Option<Asked<ByTopic<TopicSettings>>>,
     group: Option<Asked<Option<Operations>>>,
 }
 
@@ -276,7 +276,7 @@ fn silence<T>() -> Asked<T> {
     })
 }
 
-fn of_topic<T: Clone>(answer: &Asked<Vec<(String, Asked<T>)>>, name: &str) -> Asked<T> {
+fn of_topic<T: Clone>(answer: &Asked<ByTopic<T>>, name: &str) -> Asked<T> {
     let found = answer.as_ref().map_err(Clone::clone)?;
     let found = found.iter().find(|(topic, _)| topic == name);
     found.map_or_else(silence, |(_, facts)| facts.clone())

@@ -7,7 +7,7 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::facts::{
-    Asked, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
+    Asked, ByTopic, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
 };
 use crate::trouble::ErrorCode;
 
@@ -90,7 +90,7 @@ pub(super) fn cluster(event: &Event) -> Asked<ClusterFacts> {
     }
 }
 
-pub(super) fn topics(event: &Event) -> Asked<Vec<(String, Asked<TopicFacts>)>> {
+pub(super) fn topics(event: &Event) -> Asked<ByTopic<TopicFacts>> {
     event.answered()?;
     // SAFETY: the event is alive and an answer of this kind; what is read of it lives as long as it does.
     unsafe {
@@ -100,7 +100,7 @@ pub(super) fn topics(event: &Event) -> Asked<Vec<(String, Asked<TopicFacts>)>> {
     }
 }
 
-pub(super) fn settings(event: &Event) -> Asked<Vec<(String, Asked<TopicSettings>)>> {
+pub(super) fn settings(event: &Event) -> Asked<ByTopic<TopicSettings>> {
     event.answered()?;
     // SAFETY: the event is alive and an answer of this kind; what is read of it lives as long as it does.
     unsafe {

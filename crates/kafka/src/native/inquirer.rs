@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaType;
 use super::certificate;
 use super::described::{self, Event};
 use crate::error::KafkaError;
-use crate::facts::{Asked, ClusterFacts, Operations, TopicFacts, TopicSettings};
+use crate::facts::{Asked, ByTopic, ClusterFacts, Operations, TopicFacts, TopicSettings};
 use crate::trouble::ErrorCode;
 
 /// Something that the client has heard.
@@ -27,9 +27,9 @@ pub(crate) enum Heard {
     /// The answer to [`Inquirer::ask_cluster`].
     Cluster(Asked<ClusterFacts>),
     /// The answer to [`Inquirer::ask_topics`], by topic.
-    Topics(Asked<Vec<(String, Asked<TopicFacts>)>>),
+    Topics(Asked<ByTopic<TopicFacts>>),
     /// The answer to [`Inquirer::ask_settings`], by topic.
-    Settings(Asked<Vec<(String, Asked<TopicSettings>)>>),
+    Settings(Asked<ByTopic<TopicSettings>>),
     /// The answer to [`Inquirer::ask_group`]: what we may do with it, where the broker says so.
     Group(Asked<Option<Operations>>),
     /// Anything else.

@@ -73,6 +73,10 @@ impl BrokerTrouble {
                 "no such host, or no name server answers; check the name in bootstrap.servers, and for \
                  addresses that the cluster gives the brokers' advertised.listeners"
             }
+            ErrorCode::BadMessage => {
+                "what listens there speaks something else than Kafka, or TLS; check the address and \
+                 security.protocol"
+            }
             code if Trouble::of(code) == Trouble::Authentication => {
                 "check sasl.mechanism, sasl.username and sasl.password, and that the listener takes \
                  this mechanism"
@@ -186,8 +190,12 @@ impl Connections {
 
     /// The troubles, brokers with the same cause together.
     pub(super) fn troubles(self, cluster: Option<&ClusterFacts>) -> Vec<BrokerTrouble> {
+        let known = self.known.unwrap_or_default();
         let is_member = |broker: &str| {
             cluster.is_some_and(|cluster| cluster.nodes.iter().any(|node| node.address == broker))
+                || known
+                    .iter()
+                    .any(|known| known.source == "learned" && known.nodename == broker)
         };
         let mut troubles: Vec<BrokerTrouble> = Vec::new();
         for (broker, Failure { code, words }) in self.failures {
@@ -350,6 +358,22 @@ mod tests {
         connections.note_statistics(up.as_bytes());
         assert!(connections.are_settled(&two));
         assert!(connections.troubles(Some(&two)).is_empty());
+    }
+
+    #[test]
+    fn an_address_that_the_cluster_gives_is_told_from_one_that_was_written() {
+        let mut connections = Connections::default();
+        // The bootstrap address answered, and no broker can be asked.
+        let learned = statistics(&[("nowhere:1", 1, "TRY_CONNECT")]);
+        connections.note_statistics(learned.as_bytes());
+        connections.note_trouble(ErrorCode::Resolve, "nowhere:1/1: no such name");
+        connections.note_trouble(ErrorCode::Resolve, "typo:1/bootstrap: another name");
+        let troubles = connections.troubles(None);
+        let found: Vec<_> = troubles
+            .iter()
+            .map(|t| (t.brokers[0].as_str(), t.is_member))
+            .collect();
+        assert_eq!(found, [("nowhere:1", true), ("typo:1", false)]);
     }
 
     #[test]

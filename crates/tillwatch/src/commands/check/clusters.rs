@@ -1,6 +1,7 @@
 //! What the brokers and directories say that are read from and written to, asked all at once.
 
 use std::collections::BTreeSet;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use tillwatch_consumer::{ConsumerSettings, Findings, TopicFindings};
@@ -73,12 +74,12 @@ impl<'a> Clusters<'a> {
                 scope.spawn(move || tillwatch_sink::probe(sink, &self.surroundings, timeout))
             };
             let sinks: Vec<_> = self.sinks.iter().map(probe).collect();
-            let source = source.map(|asked| asked.join());
+            let source = source.map(ScopedJoinHandle::join);
             (
                 source,
                 sinks
                     .into_iter()
-                    .map(|asked| asked.join())
+                    .map(ScopedJoinHandle::join)
                     .collect::<Vec<_>>(),
             )
         });

@@ -87,9 +87,13 @@ impl Cause<'_> {
     fn line(&self) -> Finding {
         let trouble = self.trouble;
         let sides = self.sides.join(", ");
+        let origin = match trouble.is_member {
+            true => ", an address that the cluster gives (advertised.listeners)",
+            false => "",
+        };
         let of = match self.brokers.is_empty() {
             true => sides,
-            false => format!("{sides}: broker {}", self.brokers.join(", ")),
+            false => format!("{sides}: broker {}{origin}", self.brokers.join(", ")),
         };
         let line = format!("{of}: {}; {}", trouble.words, trouble.advice());
         if self.hinders {
@@ -153,10 +157,10 @@ mod tests {
             Finding::Notice(_)
         ));
         let member = findings_of(&[("a:1", true, "refused")], true);
-        assert!(matches!(
-            &said(&[("[sink]", &member)])[1],
-            Finding::Wrong(_)
-        ));
+        let lines = said(&[("[sink]", &member)]);
+        assert!(
+            matches!(&lines[1], Finding::Wrong(line) if line.contains("that the cluster gives"))
+        );
     }
 
     #[test]

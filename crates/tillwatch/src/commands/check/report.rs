@@ -1,5 +1,6 @@
 //! Lines as they are found, and whether any was a problem.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -19,7 +20,8 @@ pub enum Finding {
 /// Prints what is found as it is found.
 #[derive(Debug, Default)]
 pub struct Report {
-    problems: usize,
+    /// Each once: what [kafka] says wrong, both clients meet.
+    problems: BTreeSet<String>,
 }
 
 impl Report {
@@ -56,17 +58,18 @@ impl Report {
         println!("{} {line}", console::style("notice ").yellow());
     }
 
-    /// A line of what does not work.
+    /// A line of what does not work; the same line is said once.
     pub fn wrong(&mut self, line: &str) {
-        self.problems += 1;
-        println!("{} {line}", console::style("problem").red().bold());
+        if self.problems.insert(line.to_owned()) {
+            println!("{} {line}", console::style("problem").red().bold());
+        }
     }
 
     /// The exit code.
     pub fn end(self) -> ExitCode {
-        match self.problems {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(exit::MISCONFIGURED),
+        match self.problems.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(exit::MISCONFIGURED),
         }
     }
 }
