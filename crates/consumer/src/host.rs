@@ -10,9 +10,10 @@ use crate::position::Position;
 /// What the consumer calls when partitions come, have records, and go.
 ///
 /// Every method runs on the poll thread and must not block: heartbeats go on without it, but every
-/// partition's records wait. In order, per lane: `assigned` once; `located` at most once for each source, if
-/// that was answered [`Position::NotYet`]; `ready` any number of times; then either `leaving`, `last_call` and
-/// `revoked` once, or `lost` once. A partition that comes back gets a new [`Inlet`].
+/// partition's records wait. In order, per lane: `assigned` once; `located` at most once for each
+/// source, if that was answered [`Position::NotYet`]; `ready` any number of times; then either
+/// `leaving`, `last_call` and `revoked` once, or `lost` once. A partition that comes back gets a
+/// new [`Inlet`].
 pub trait LaneHost: Send + Sync {
     /// `inlet`'s partitions are ours from now on. No record of them was handed out yet. The answer says where
     /// to read from; after [`Position::NotYet`] any thread says so by [`Inlet::begin`].

@@ -114,9 +114,9 @@ fn default_topic_wait() -> DurationMs {
     DurationMs::from_ms(30_000)
 }
 
-/// Who gets which partition of one topic, in a group whose members decide it: only the partitions that move stop,
-/// all others keep scoring during a rebalance. Where the brokers decide it (`group.protocol=consumer`)
-/// this cannot be set, and only the partitions that move stop anyway.
+/// Who gets which partition of one topic, in a group whose members decide it: only the partitions
+/// that move stop, all others keep scoring during a rebalance. Where the brokers decide it
+/// (`group.protocol=consumer`) this cannot be set, and only the partitions that move stop anyway.
 const STRATEGY: Choice = Choice::new(STRATEGY_NAME, "cooperative-sticky");
 
 /// Our choices where librdkafka's do not suit; an operator's value wins.
