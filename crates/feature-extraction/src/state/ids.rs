@@ -190,7 +190,9 @@ impl Ids {
                 list.reserve_exact(capacity);
                 list.resize(length, Id::zeroed());
                 bytemuck::cast_slice_mut(&mut list).copy_from_slice(written);
-                Some(Self::Listed(list))
+                // No id has this hash: a record without an id is not remembered.
+                let is_sound = list.iter().all(|id: &Id| id.hash != [0; 2]);
+                is_sound.then_some(Self::Listed(list))
             }
             TABLE => {
                 let full_at = take(words)? as usize;

@@ -217,6 +217,8 @@ fn what_cannot_have_been_written_is_refused() {
     assert!(read(&[LIST, 3, 0]).is_none());
     assert!(read(&[LIST, 1, 2]).is_none());
     assert!(read(&[LIST, 64, 32]).is_none());
+    assert!(read(&[LIST, 2, 1, 1, 0, 9, 9, 7]).is_some());
+    assert!(read(&[LIST, 2, 1, 0, 0, 9, 9, 7]).is_none());
     assert!(read(&[TABLE, 1, 0]).is_none());
     assert!(read(&[2]).is_none());
 }
