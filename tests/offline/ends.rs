@@ -197,7 +197,7 @@ fn outputs_that_wait_are_told() {
     let (_mock, _setup, instance) = with_outputs_that_wait("waiting", "drain_timeout = \"1s\"");
     wait_for("the reason", || {
         let (status, why) = instance.get("/readyz");
-        status == 503 && why.contains("output: ")
+        status == 503 && why.contains("output")
     });
     assert_eq!(
         instance.get("/healthz").0,

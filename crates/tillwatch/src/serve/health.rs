@@ -66,8 +66,13 @@ impl Health {
             reasons.push("input: waiting for the consumer group to assign partitions".into());
         }
         let Outputs { status, counters } = self.outputs();
-        let waiting = status.waiting.iter();
-        reasons.extend(waiting.map(|waiting| format!("output: {waiting}")));
+        for waiting in &status.waiting {
+            // Without a topic it says itself that it is about outputs.
+            reasons.push(match waiting.topic {
+                Some(_) => format!("output: {waiting}"),
+                None => waiting.to_string(),
+            });
+        }
         if counters.failed > 0 {
             let count = counters.failed;
             reasons.push(format!(
