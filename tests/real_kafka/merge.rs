@@ -192,10 +192,12 @@ fn events_and_labels_in_topics_of_their_own_meet_the_terminals_history() {
     let config = case.config("live", &TOPICS, "");
     let instance = Instance::start(&config);
     let scores = case.wait_for_scores("live", 100);
-    for (n, score) in scores.iter().enumerate() {
-        // Those that came in the last hour, itself included.
-        let tens = |upto: usize| upto.div_ceil(10);
-        let joined = tens(n) - tens((n + 1).saturating_sub(60));
+    for (n, score) in (0_i64..).zip(&scores) {
+        // Boots come a second after every tenth sale, and count for an hour.
+        let now_s = 60 * n;
+        let boots = (0..10).map(|k| 600 * k + 1);
+        let joined = boots.filter(|at_s| (now_s - 3_600 + 1..=now_s).contains(at_s));
+        let joined = joined.count();
         assert_eq!(score["event_id"], format!("s{n}"));
         assert_eq!(
             score["features"]["boots_1h"].as_f64(),

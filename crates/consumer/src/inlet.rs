@@ -269,6 +269,23 @@ impl Inlet {
         position == Some(reach.high) && self.note_end(source, reach.high)
     }
 
+    /// Whether a source was not read to the end that the broker tells, and nothing of it waits.
+    pub(crate) fn stands(&self, source: usize) -> bool {
+        let counters = &self.sources[source].counters;
+        let end = known(&counters.high_watermark);
+        let is_behind = known(&counters.position) < end;
+        let state = self.state.lock();
+        let strand = state.strand(source);
+        is_behind && strand.is_empty() && strand.end.is_none() && !strand.paused
+    }
+
+    /// What can be read of a source ends at `end`: whether that is where it was read to.
+    pub(crate) fn note_readable(&self, source: usize, end: i64) {
+        if known(&self.sources[source].counters.position) == Some(end) {
+            self.note_end(source, end);
+        }
+    }
+
     /// The source was at its end when it was last looked at: all that can be read below `offset` was
     /// received, control records of transactions apart. Whether offsets were passed over.
     fn note_end(&self, source: usize, offset: i64) -> bool {

@@ -60,6 +60,8 @@ pub(crate) struct Pump<F: Feed> {
     buffer: F::Buffer,
     /// Sources that were not begun, or whose committed offset is not known.
     waiting: usize,
+    /// Where [`Pump::standing`] goes on.
+    looked_at: usize,
 }
 
 struct Source<F> {
@@ -88,6 +90,7 @@ impl<F: Feed> Pump<F> {
             merged: Vec::new(),
             buffer: F::Buffer::default(),
             waiting: 0,
+            looked_at: 0,
         }
     }
 
@@ -223,6 +226,23 @@ impl<F: Feed> Pump<F> {
         for source in &self.sources {
             source.note_reach(reaches);
         }
+    }
+
+    /// At most `most` partitions of which no record waits, though the broker holds more than was read: what
+    /// an open transaction has written cannot be read yet. Others each time, where there are more.
+    pub(crate) fn standing(&mut self, most: usize) -> Vec<(Arc<Inlet>, usize)> {
+        let count = self.sources.len();
+        let turns = (0..count).map(|turn| (self.looked_at + turn) % count);
+        let stands = turns.filter(|at| {
+            let source = &self.sources[*at];
+            !source.feed.may_hold_more() && source.inlet.stands(source.index)
+        });
+        let standing: Vec<usize> = stands.take(most).collect();
+        self.looked_at = standing.last().map_or(0, |last| last + 1);
+        let found = standing.into_iter().map(|at| &self.sources[at]);
+        found
+            .map(|source| (Arc::clone(&source.inlet), source.index))
+            .collect()
     }
 
     /// Why a lane cannot go on, the first time it is asked for.

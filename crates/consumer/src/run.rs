@@ -142,7 +142,9 @@ impl Run<'_> {
             let at = now();
             if !has_joined && at >= next_question {
                 has_joined = self.join();
-                next_question = now() + ASK_PAUSE;
+                if !has_joined {
+                    next_question = now() + ASK_PAUSE;
+                }
             }
             if at >= next_commit {
                 self.request_commits();
@@ -235,6 +237,9 @@ impl Run<'_> {
         }
         let inlets = self.shared.inlets();
         self.shared.note_reaches(self.client);
+        if monitor.broker_up.load(Ordering::Relaxed) {
+            self.shared.ask_for_ends(self.client, ASK_TIME);
+        }
         self.look_for_brokers(contact, &inlets);
         self.look_for_missing_topics();
         self.shared.warn_of_held();

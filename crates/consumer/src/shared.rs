@@ -33,6 +33,9 @@ const COMMIT_TIME_MIN: Duration = Duration::from_secs(1);
 /// A drain shows this often that the thread is not stuck.
 const DRAIN_TURN: Duration = Duration::from_secs(1);
 
+/// Partitions whose end is asked for at once: each takes a round trip on the poll thread.
+const ENDS_MAX: usize = 8;
+
 /// State of a consumer that has a host.
 pub(crate) struct Shared {
     pub(crate) settings: ConsumerSettings,
@@ -122,6 +125,19 @@ impl Shared {
     /// Takes note of which partitions were read to their end.
     pub(crate) fn note_reaches(&self, reaches: &dyn Reaches) {
         self.pump.lock().note_reaches(reaches);
+    }
+
+    /// Asks where some partitions end whose last records do not come, at most `timeout` for each: those of an
+    /// open transaction are not to be waited for.
+    pub(crate) fn ask_for_ends(&self, client: &GroupClient, timeout: Duration) {
+        let standing = self.pump.lock().standing(ENDS_MAX);
+        for (inlet, source) in standing {
+            let partition = &inlet.counted()[source].partition;
+            let Some(end) = client.end(partition, timeout) else {
+                return;
+            };
+            inlet.note_readable(source, end);
+        }
     }
 
     /// Begins to read the partitions that were told where to, since the last time.
