@@ -134,15 +134,18 @@ impl Run<'_> {
         let mut next_question = now();
         let mut has_joined = false;
         let mut contact = Contact::new(now());
+        let mut is_answered = false;
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
             shared.begin_told(self.client);
             let again = shared.pump(self.client);
             self.note_answers();
             let at = now();
-            if !has_joined && at >= next_question {
-                has_joined = self.join();
-                if !has_joined {
+            if at >= next_question {
+                // Before the first commit, which would be the answer.
+                has_joined = has_joined || self.join();
+                is_answered = has_joined && shared.locate(self.client, ASK_TIME);
+                if !is_answered {
                     next_question = now() + ASK_PAUSE;
                 }
             }
@@ -154,11 +157,8 @@ impl Run<'_> {
                 self.tick(&mut contact);
                 next_tick = now() + TICK;
             }
-            if has_joined && at >= next_question && !shared.locate(self.client, ASK_TIME) {
-                next_question = now() + ASK_PAUSE;
-            }
             let until = again.unwrap_or(next_commit).min(next_commit).min(next_tick);
-            let until = if has_joined {
+            let until = if is_answered {
                 until
             } else {
                 until.min(next_question)
