@@ -7,7 +7,7 @@ pub(super) fn wholeness(plan: &Plan) -> Wholeness {
     Wholeness::new(windows_ms(plan), remembered(plan))
 }
 
-/// The longest way back of any window, and of what is known of ids.
+/// The longest way back of any window.
 fn windows_ms(plan: &Plan) -> i64 {
     let windows = plan.made.iter().filter_map(|made| {
         let bound = plan.bounds[made.uses.window?.start];
@@ -18,10 +18,7 @@ fn windows_ms(plan: &Plan) -> i64 {
         };
         Some(bound.before_ms + bound.resolution_ms + labels_ms)
     });
-    let longest_ms = windows.max().unwrap_or(0);
-    longest_ms
-        .max(plan.settings.time.dedup_horizon.as_ms())
-        .max(1)
+    windows.max().unwrap_or(0).max(1)
 }
 
 /// What keys remember that features read.

@@ -108,12 +108,15 @@ impl FeatureLane {
 
     /// Says, before the first record, that no record of the partition from before the start has a Kafka
     /// timestamp after `newest_timestamp_ms`. An accepted record's event time is at most
-    /// `max_future_skew` after its timestamp, so this bounds what windows and memories may lack.
-    /// Nothing changes for a lane that begins with the first record.
+    /// `max_future_skew` after its timestamp, and a record that is taken or refused because of its event id
+    /// is at most `dedup_horizon` after that, so this bounds what windows and memories may lack, or hold in
+    /// error. Nothing changes for a lane that begins with the first record.
     pub fn begin_after(&mut self, newest_timestamp_ms: i64) {
         if self.keys.began_ms != NEVER_MS {
-            let skew_ms = self.plan.settings.time.max_future_skew.as_ms();
-            let end_ms = newest_timestamp_ms.saturating_add(skew_ms);
+            let time = &self.plan.settings.time;
+            let end_ms = newest_timestamp_ms
+                .saturating_add(time.max_future_skew.as_ms())
+                .saturating_add(time.dedup_horizon.as_ms());
             self.keys.began_ms = end_ms.max(EVENT_TIME_MS_MIN);
             self.cohorts_end_ms = self.keys.began_ms;
         }
