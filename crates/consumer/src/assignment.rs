@@ -38,13 +38,12 @@ impl Assignment {
 /// Which of `topics` have no partition of the number of one of `held`: `tx/3 (without labels)`, …
 pub(crate) fn lacking(topics: &[String], held: &[TopicPartition]) -> String {
     let lacks = held.iter().map(|source| {
-        let is_there = |topic: &&String| {
-            let same = held
-                .iter()
-                .filter(|other| other.partition == source.partition);
-            !same.into_iter().any(|other| *other.topic == ***topic)
+        let is_missing = |topic: &&String| {
+            let mut others = held.iter();
+            !others.any(|other| other.partition == source.partition && *other.topic == ***topic)
         };
-        let missing: Vec<&str> = topics.iter().filter(is_there).map(String::as_str).collect();
+        let missing = topics.iter().filter(is_missing).map(String::as_str);
+        let missing: Vec<&str> = missing.collect();
         format!("{source} (without {})", missing.join(", "))
     });
     lacks.collect::<Vec<_>>().join(", ")

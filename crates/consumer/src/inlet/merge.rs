@@ -189,11 +189,11 @@ impl Merge {
     /// Records at the head of a source that are stamped too far in the future to wait.
     fn ahead(&self, strands: &[Strand]) -> Option<Run> {
         let is_ahead = |timestamp_ms: &i64| *timestamp_ms > self.ahead_of_ms;
-        let runs = strands.iter().enumerate().map(|(strand, records)| Run {
+        let mut runs = strands.iter().enumerate().map(|(strand, records)| Run {
             strand,
             records: records.timestamps_ms().take_while(is_ahead).count(),
             is_certain: false,
         });
-        runs.into_iter().find(|run| run.records > 0)
+        runs.find(|run| run.records > 0)
     }
 }
