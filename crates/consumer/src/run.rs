@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tillwatch_kafka::{GroupClient, now};
+use tillwatch_kafka::{GroupClient, TopicCount, now};
 
 use crate::commits::Commits;
 use crate::committer::{Committer, GroupCommits};
@@ -191,8 +191,8 @@ impl Run<'_> {
             return false;
         };
         let mut counts = Vec::new();
-        for (topic, answer) in answers {
-            match answer {
+        for TopicCount { topic, partitions } in answers {
+            match partitions {
                 Ok(partitions) => counts.push((topic, partitions)),
                 Err(code) => shared.note_trouble(code, &format!("topic {topic}: {code}")),
             }

@@ -34,6 +34,15 @@ pub struct Reach {
     pub position: Option<i64>,
 }
 
+/// How many partitions a topic has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicCount {
+    /// Its name.
+    pub topic: String,
+    /// Their number, or why the cluster does not say.
+    pub partitions: Result<usize, ErrorCode>,
+}
+
 /// Events served at once, so that a flood of them cannot starve the records.
 const EVENTS_MAX: usize = 100;
 
@@ -189,7 +198,7 @@ impl GroupClient {
         &self,
         topics: &[String],
         timeout: Duration,
-    ) -> Result<Vec<(String, Result<usize, ErrorCode>)>, ErrorCode> {
+    ) -> Result<Vec<TopicCount>, ErrorCode> {
         let count = |topic: &String| {
             let metadata = self.base.fetch_metadata(Some(topic), timeout);
             let metadata = metadata.map_err(|error| code_of(&error))?;
@@ -201,7 +210,10 @@ impl GroupClient {
                     None => Ok(found.partitions().len()),
                 },
             };
-            Ok((topic.clone(), count))
+            Ok(TopicCount {
+                topic: topic.clone(),
+                partitions: count,
+            })
         };
         topics.iter().map(count).collect()
     }

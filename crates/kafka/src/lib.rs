@@ -37,7 +37,7 @@ pub use error::KafkaError;
 pub use facts::{
     Asked, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
 };
-pub use group::{Begin, GroupClient, GroupEvents, Member, Reach};
+pub use group::{Begin, GroupClient, GroupEvents, Member, Reach, TopicCount};
 pub use native::{
     BURST_RECORDS_MAX, BulkMessage, Burst, BurstMessage, CommitAnswer, CommitQueue, Headers,
     NotTaken, PartitionQueue,
