@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tillwatch_records::units::DurationMs;
 use tillwatch_records::Flags;
+use tillwatch_records::units::DurationMs;
 use tillwatch_testkit::oracle::{
     self, Case, OracleAggregate, OracleFeature, OracleRow, OracleSettings, OracleValue,
 };
