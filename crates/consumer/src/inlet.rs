@@ -62,6 +62,8 @@ pub(crate) struct Source {
 pub(crate) struct Occupancy {
     pub(crate) pending_records: usize,
     pub(crate) pending_bytes: usize,
+    /// Allocated for what waits and for spares.
+    pub(crate) held_bytes: usize,
     pub(crate) unsettled_records: usize,
     pub(crate) paused: bool,
     pub(crate) committed: Option<i64>,
@@ -449,6 +451,7 @@ impl Inlet {
         Occupancy {
             pending_records: strand.records(),
             pending_bytes: strand.bytes(),
+            held_bytes: strand.held_bytes(),
             unsettled_records: ledger.unsettled_of(source),
             paused: strand.paused,
             committed: ledger.committed(source),

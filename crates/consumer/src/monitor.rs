@@ -82,6 +82,8 @@ pub struct PartitionStats {
     pub pending_records: usize,
     /// Bytes that wait for the lane.
     pub pending_bytes: usize,
+    /// Bytes allocated for what waits, and for what is kept to be filled again.
+    pub held_bytes: usize,
     /// Records that the lane took and that are not settled.
     pub unsettled_records: usize,
     /// Records that were deleted before they were read, since the assignment.
@@ -288,6 +290,7 @@ fn source_stats(
         bytes: load(&counters.bytes),
         pending_records: occupancy.pending_records,
         pending_bytes: occupancy.pending_bytes,
+        held_bytes: occupancy.held_bytes,
         unsettled_records: occupancy.unsettled_records,
         lost_records: load(&counters.lost),
         reordered_records: load(&counters.reordered),
@@ -323,6 +326,7 @@ mod tests {
             bytes: 0,
             pending_records: 0,
             pending_bytes: 0,
+            held_bytes: 0,
             unsettled_records: 0,
             lost_records: 0,
             reordered_records: 0,

@@ -83,6 +83,23 @@ impl Buffers {
         push(&mut self.times, FixedBuffer::new())
     }
 
+    /// Bytes allocated, but for the marks of nulls.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self
+            .texts
+            .iter()
+            .map(|b| b.bytes.capacity() + size_of::<i32>() * b.ends.capacity());
+        let times = self.integers.iter().chain(&self.times);
+        let words = times.map(|b| b.values.capacity()).sum::<usize>()
+            + self
+                .floats
+                .iter()
+                .map(|b| b.values.capacity())
+                .sum::<usize>();
+        let booleans = self.booleans.iter().map(|b| b.values.capacity());
+        texts.sum::<usize>() + size_of::<u64>() * words + booleans.sum::<usize>()
+    }
+
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.texts.iter_mut().for_each(|b| b.ends.reserve(rows));
         self.integers

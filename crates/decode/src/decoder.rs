@@ -21,8 +21,8 @@ pub struct Decoded {
     pub refusals: Vec<Refusal>,
 }
 
-/// Turns raw batches into rows. One per lane: it holds buffers that it reuses and what its format remembers
-/// of the records before, neither of which changes a result.
+/// Turns raw batches into rows. It holds buffers that it reuses and what its format remembers of the records
+/// before, neither of which changes a result: lanes that follow one plan may share it, one after the other.
 #[derive(Debug)]
 pub struct Decoder {
     plan: Arc<DecodePlan>,
@@ -39,6 +39,16 @@ impl Decoder {
             buffers: Buffers::new(&plan.buffers),
             plan,
         }
+    }
+
+    /// Whether it follows this very `plan`.
+    pub fn follows(&self, plan: &Arc<DecodePlan>) -> bool {
+        Arc::ptr_eq(&self.plan, plan)
+    }
+
+    /// Bytes allocated for columns, which is nearly all that it takes.
+    pub fn bytes(&self) -> usize {
+        self.buffers.bytes()
     }
 
     /// Decodes every record of `raw`. Never fails as a whole: a record that cannot be read is refused

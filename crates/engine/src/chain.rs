@@ -8,7 +8,7 @@ mod staged;
 mod tests;
 
 use arrow::datatypes::Schema;
-use tillwatch_feature_extraction::{FeatureLane, LaneStats};
+use tillwatch_feature_extraction::{FeatureLane, LaneStats, Workspace};
 use tillwatch_records::{EventBatch, FeatureBatch};
 
 pub use error::ChainError;
@@ -44,15 +44,24 @@ impl Chain {
         self
     }
 
-    /// Passes a batch through all stages.
+    /// Passes a batch through all stages, each of which is lent one of `workspaces`.
     ///
     /// # Errors
     /// See [`ChainError`]. Some stages have folded the batch then and others have not, so the chain is of no
     /// further use.
-    pub(crate) fn process(&mut self, events: EventBatch) -> Result<FeatureBatch, ChainError> {
-        let mut before = self.before.iter_mut();
-        let staged = before.try_fold(events.into(), |staged, stage| stage.pass(staged))?;
-        self.last.fold(staged)
+    pub(crate) fn process(
+        &mut self,
+        events: EventBatch,
+        workspaces: &mut Vec<Workspace>,
+    ) -> Result<FeatureBatch, ChainError> {
+        if workspaces.len() <= self.before.len() {
+            workspaces.resize_with(self.before.len() + 1, Workspace::default);
+        }
+        let mut staged = events.into();
+        for (stage, workspace) in self.before.iter_mut().zip(&mut *workspaces) {
+            staged = stage.pass(staged, workspace)?;
+        }
+        self.last.fold(staged, &mut workspaces[self.before.len()])
     }
 
     /// What it has done and holds: records are counted once, state is that of all stages.

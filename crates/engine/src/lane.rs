@@ -1,11 +1,11 @@
-//! Everything that one partition owns: decoder scratch, feature state, alert state.
+//! Everything that one partition owns: feature state, what models have learnt, alert state.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use parking_lot::Mutex;
-use tillwatch_decode::{Decoded, Decoder, OwnColumn, Refusal};
+use tillwatch_decode::{Decoded, OwnColumn, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Column, EventBatch, Flags, RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::{Recent, ScoreContext, Scorer};
@@ -13,14 +13,15 @@ use tillwatch_scoring::{Recent, ScoreContext, Scorer};
 use crate::active::{ActiveModels, Entered, SharedModels};
 use crate::chain::{Chain, ChainError};
 use crate::joiner::Joiner;
+use crate::memory::LaneMemory;
 use crate::observer::{Observer, Step};
 use crate::recent_rows::RecentRows;
+use crate::workspace::Workspace;
 
 /// Scores the records of one partition in order. The core of the product: a fold over the records
 /// alone, whose results do not depend on how they are batched.
 #[derive(Debug)]
 pub struct Lane {
-    decoder: Decoder,
     /// Joins reference data to what was decoded, if there is any.
     joiner: Option<Joiner>,
     chain: Chain,
@@ -109,7 +110,6 @@ impl Lane {
     pub(crate) fn new(shared: &Arc<SharedModels>, joiner: Option<Joiner>, chain: Chain) -> Self {
         let active = shared.current();
         Self {
-            decoder: Decoder::new(Arc::clone(active.decode())),
             joiner,
             chain,
             scorer: Scorer::new(active.lineup()),
@@ -123,20 +123,21 @@ impl Lane {
     }
 
     /// Decodes what is not decoded, joins, folds and scores a batch. The only way through: whoever calls it,
-    /// the same records give the same scores.
+    /// the same records give the same scores. `workspace` is lent to it meanwhile; which one does not matter.
     ///
     /// # Errors
     /// See [`LaneError`]. After an error the lane takes no other batch.
     pub fn process(
         &mut self,
         input: Input<'_>,
+        workspace: &mut Workspace,
         observer: &mut impl Observer,
     ) -> Result<Processed, LaneError> {
         let at = BatchStart::of(&input);
         if self.is_broken {
             return Err(LaneError::Broken { at });
         }
-        let processed = self.step_by_step(input, &at, observer);
+        let processed = self.step_by_step(input, &at, workspace, observer);
         self.is_broken = processed.is_err();
         processed
     }
@@ -151,6 +152,19 @@ impl Lane {
     /// What the feature state has counted and holds.
     pub fn stats(&self) -> LaneStats {
         self.chain.stats()
+    }
+
+    /// What it takes of memory. Of a batch nothing is left when it is done but what is remembered of it.
+    pub fn memory(&self) -> LaneMemory {
+        let recent = self
+            .recent
+            .as_ref()
+            .map_or(0, |recent| recent.lock().bytes());
+        LaneMemory {
+            features: self.chain.stats().state_bytes,
+            models: self.scorer.state_bytes() as u64,
+            recent: recent as u64,
+        }
     }
 
     /// Latest event time accepted, milliseconds since 1970.
@@ -172,6 +186,7 @@ impl Lane {
         &mut self,
         input: Input<'_>,
         at: &BatchStart,
+        workspace: &mut Workspace,
         observer: &mut impl Observer,
     ) -> Result<Processed, LaneError> {
         self.take_models(at);
@@ -184,7 +199,7 @@ impl Lane {
             refusals,
         } = match input {
             Input::Raw(raw) => {
-                let decoded = self.decoder.decode(raw);
+                let decoded = workspace.decoder(self.active.decode()).decode(raw);
                 observer.over(Step::Decode);
                 decoded
             }
@@ -198,7 +213,7 @@ impl Lane {
             let joined = joiner.join(&mut events);
             joined.map_err(|source| LaneError::Join { at: at(), source })?;
         }
-        let features = self.chain.process(events);
+        let features = self.chain.process(events, &mut workspace.stages);
         let mut features = features.map_err(|source| LaneError::Chain {
             at: at.clone(),
             source,
@@ -214,7 +229,8 @@ impl Lane {
             effort: observer.effort(features.len()),
             reference: self.joiner.as_ref().map(Joiner::version),
         };
-        let scores = self.scorer.score(features, &context);
+        let scorer = &mut self.scorer;
+        let scores = scorer.score_in(&mut workspace.scoring, features, &context);
         observer.over(Step::Scoring);
         Ok(Processed { scores, refusals })
     }
@@ -223,9 +239,6 @@ impl Lane {
     fn take_models(&mut self, at: &BatchStart) {
         let active = self.shared.current();
         if !Arc::ptr_eq(&active, &self.active) {
-            if !Arc::ptr_eq(active.decode(), self.active.decode()) {
-                self.decoder = Decoder::new(Arc::clone(active.decode()));
-            }
             self.active.hand_over(&mut self.scorer, &active);
             self.active = active;
             self.is_told = false;

@@ -17,12 +17,14 @@ mod chain;
 mod joiner;
 mod lane;
 mod lineup_name;
+mod memory;
 mod observer;
 mod recent_rows;
 mod reference;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod workspace;
 
 pub use active::{ActiveModels, SharedModels};
 pub use assembly::{
@@ -33,6 +35,8 @@ pub use audit::Audit;
 pub use chain::ChainError;
 pub use lane::{BatchStart, Input, Lane, LaneError, Processed};
 pub use lineup_name::{ChallengerName, LineupName};
+pub use memory::{LANE_BYTES, LaneMemory};
 pub use observer::{Observer, Step};
 pub use reference::SharedReference;
 pub use trial::{OldAndNew, Other, Role, Said, Trial};
+pub use workspace::Workspace;

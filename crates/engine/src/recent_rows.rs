@@ -6,10 +6,15 @@ use parking_lot::Mutex;
 use tillwatch_records::FeatureBatch;
 use tillwatch_scoring::{RECENT_BYTES, Recent};
 
+/// Bytes that a lane may keep of rows, however many lanes there are: some dozens of rows. A table of one row
+/// takes a tenth of this, since each of its columns takes room by itself.
+const LANE_BYTES_MIN: usize = 128 * 1024;
+
 /// The last rows of each lane.
 #[derive(Debug)]
 pub(crate) struct RecentRows {
-    /// Rows that line-ups are tried on, above 0. Each lane keeps as many, since it may be the only one.
+    /// Rows that line-ups are tried on, above 0. Each lane keeps its share of them, and of
+    /// [`RECENT_BYTES`].
     rows: usize,
     /// Those of lanes that are no more are dropped when another one comes.
     lanes: Mutex<Vec<Weak<Mutex<Recent>>>>,
@@ -24,11 +29,19 @@ impl RecentRows {
         })
     }
 
-    /// Room for the rows of a new lane.
+    /// Room for the rows of a new lane, for which the others make room.
     pub(crate) fn lane(&self) -> Arc<Mutex<Recent>> {
-        let recent = Arc::new(Mutex::new(Recent::new(self.rows, RECENT_BYTES)));
         let mut lanes = self.lanes.lock();
         lanes.retain(|lane| lane.strong_count() > 0);
+        let count = lanes.len() + 1;
+        let (rows, bytes) = (
+            self.rows.div_ceil(count),
+            (RECENT_BYTES / count).max(LANE_BYTES_MIN),
+        );
+        for lane in lanes.iter().filter_map(Weak::upgrade) {
+            lane.lock().shrink(rows, bytes);
+        }
+        let recent = Arc::new(Mutex::new(Recent::new(rows, bytes)));
         lanes.push(Arc::downgrade(&recent));
         recent
     }

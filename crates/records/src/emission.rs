@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use arrow::array::{Array, AsArray as _, StringArray};
-use arrow::compute::concat;
+use arrow::array::{Array, AsArray as _, StringArray, UInt32Array};
+use arrow::compute::{concat, take};
 use arrow::error::ArrowError;
 
 use crate::event::EventBatch;
@@ -111,6 +111,17 @@ impl Emissions {
                 format!("{id}/timer/{}/{key}", self.times_ms[row])
             }
         }
+    }
+
+    /// A copy of the emissions from `first` on, which are `rows`.
+    pub(crate) fn from_row(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
+        Ok(Self {
+            keys: take(&self.keys, rows, None)?.as_string::<i32>().clone(),
+            times_ms: self.times_ms[first..].to_vec(),
+            causes: self.causes[first..].to_vec(),
+            scored: self.scored,
+            has_timers: self.has_timers,
+        })
     }
 
     /// The emissions of all `batches`, of which there is one at least, in one.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
-use arrow::compute::concat_batches;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Schema, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
@@ -108,6 +108,22 @@ impl EventBatch {
             .all(|kind| *kind == RecordKind::Transaction)
     }
 
+    /// A copy of the rows from `first` on, which are `rows`.
+    pub(crate) fn from_row(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
+        let joined = self.joined.as_ref();
+        Ok(Self {
+            source: self.source.clone(),
+            offsets: self.offsets[first..].to_vec(),
+            record_timestamps_ms: self.record_timestamps_ms[first..].to_vec(),
+            kinds: self.kinds[first..].to_vec(),
+            projection: Arc::clone(&self.projection),
+            columns: take_columns(&self.columns, rows)?,
+            joined: joined
+                .map(|joined| take_columns(joined, rows))
+                .transpose()?,
+        })
+    }
+
     /// The rows of all `batches`, of which there is one at least, copied into one batch in their order: what
     /// came in many small batches then takes the room of its rows.
     ///
@@ -143,6 +159,19 @@ impl EventBatch {
             },
         })
     }
+}
+
+/// A copy of `rows` of a batch, which has so many.
+pub(crate) fn take_columns(
+    batch: &RecordBatch,
+    rows: &UInt32Array,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter();
+    let columns: Result<Vec<ArrayRef>, ArrowError> =
+        columns.map(|column| take(column, rows, None)).collect();
+    // A batch may have rows and no column.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    RecordBatch::try_new_with_options(batch.schema(), columns?, &options)
 }
 
 /// One batch of the rows of all, which have the same columns.

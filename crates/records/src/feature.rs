@@ -1,10 +1,10 @@
 //! Emissions with their features.
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::error::ArrowError;
 
 use crate::emission::Emissions;
-use crate::event::{EventBatch, concat_columns};
+use crate::event::{EventBatch, concat_columns, take_columns};
 use crate::flags::Flags;
 
 /// One row per emission, in offset order, with the features of its key as known then.
@@ -30,6 +30,22 @@ impl FeatureBatch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty()
+    }
+
+    /// A copy of the last `count` rows, of all where there are fewer: nothing of it shares the memory of the
+    /// whole batch.
+    ///
+    /// # Errors
+    /// Fails when columns are not of one length.
+    pub fn last_rows(&self, count: usize) -> Result<Self, ArrowError> {
+        let first = self.len().saturating_sub(count);
+        let rows = UInt32Array::from_iter_values(first as u32..self.len() as u32);
+        Ok(Self {
+            events: self.events.from_row(first, &rows)?,
+            emissions: self.emissions.from_row(first, &rows)?,
+            features: take_columns(&self.features, &rows)?,
+            flags: self.flags[first..].to_vec(),
+        })
     }
 
     /// The rows of all `batches` in one; see [`EventBatch::concat`].

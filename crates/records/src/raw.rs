@@ -118,6 +118,11 @@ impl RawBatch {
         self.bytes.len()
     }
 
+    /// Bytes allocated, records or not.
+    pub fn allocated_bytes(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// Whether the batch holds as much as one may: `records_max` records or [`BATCH_BYTES_MAX`].
     pub fn is_full(&self, records_max: usize) -> bool {
         self.entries.len() >= records_max || self.bytes.len() >= BATCH_BYTES_MAX

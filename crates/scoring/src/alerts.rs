@@ -100,6 +100,16 @@ impl Alerts {
         }
     }
 
+    /// Bytes that what was sent takes, about: tables are at most half empty, and a list has room for a few
+    /// alerts from its first one on.
+    pub(crate) fn bytes(&self) -> usize {
+        const KEY_BYTES: usize = 64;
+        let slot = size_of::<(Box<str>, Vec<Sent>)>() + 1;
+        let keys = self.states.len();
+        let entries = self.count.max(SENT_MAX * keys);
+        self.states.capacity() * slot + keys * KEY_BYTES + entries * size_of::<Sent>()
+    }
+
     /// Raises by other settings from now on; cool-downs that are running go on as they began.
     pub(crate) fn set_settings(&mut self, settings: &ScoringSettings) {
         self.severity = settings.alert_severity;

@@ -8,9 +8,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tillwatch_records::{Band, FeatureBatch, ReasonDefinition, Severity};
 
+use crate::column::InputColumn;
 use crate::loaded::LoadedModel;
 use crate::math::score_of;
-use crate::runner::{Effort, InputColumn, Runner};
+use crate::runner::{Effort, Runner};
 use crate::scope::InputScope;
 use crate::settings::ScoringSettings;
 

@@ -8,6 +8,7 @@
 mod alerts;
 mod backtest;
 mod calibration;
+mod column;
 mod description;
 mod ensemble;
 mod error;
@@ -21,6 +22,7 @@ mod loaded;
 mod math;
 mod model;
 pub mod models;
+mod reads;
 mod reasons;
 mod recent;
 mod runner;
@@ -31,9 +33,11 @@ mod settings;
 mod tests;
 mod text;
 mod values;
+mod workspace;
 
 pub use backtest::{BackTest, RuleCount, backtest};
 pub use calibration::{Calibration, CalibrationTable};
+pub use column::InputColumn;
 pub use description::{OutputKind, OutputTable};
 pub use ensemble::Method;
 pub use error::ScoringError;
@@ -49,8 +53,9 @@ pub use model::{
     Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Shedding, Signal,
 };
 pub use recent::{RECENT_BYTES, RECENT_ROWS, Recent};
-pub use runner::{Effort, InputColumn, Runner};
+pub use runner::{Effort, Runner};
 pub use scope::{CatalogId, FeatureWords, InputScope};
 pub use scorer::{ScoreContext, Scorer};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};
 pub use values::doubles;
+pub use workspace::Workspace;

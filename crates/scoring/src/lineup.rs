@@ -7,6 +7,7 @@ use tillwatch_records::{Column, Versions};
 
 use crate::error::ScoringError;
 use crate::loaded::LoadedModel;
+use crate::reads::Reads;
 use crate::scope::InputScope;
 use crate::settings::ScoringSettings;
 
@@ -30,6 +31,8 @@ pub struct Lineup {
 pub(crate) struct Entrant {
     pub(crate) model: Arc<LoadedModel>,
     pub(crate) versions: Arc<Versions>,
+    /// What its members read.
+    pub(crate) reads: Reads,
     /// `name@version`, as scores of a shadow are labelled.
     pub(crate) label: Arc<str>,
 }
@@ -169,6 +172,7 @@ impl Entrant {
         });
         Self {
             label: versions.model.as_str().into(),
+            reads: Reads::of(&model, scope),
             model,
             versions,
         }

@@ -225,6 +225,11 @@ impl Contributions {
         self.bias = 0.0;
         self.lower_is_riskier = false;
     }
+
+    /// Bytes allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f64>() + self.scratch.bytes()
+    }
 }
 
 /// The output of a batch.
@@ -260,5 +265,11 @@ impl ModelOutput {
         self.raw.clear();
         self.probability.clear();
         self.signals.clear();
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows = (self.raw.capacity() + self.probability.capacity()) * size_of::<f64>();
+        rows + self.signals.capacity() * size_of::<Signal>() + self.scratch.bytes()
     }
 }

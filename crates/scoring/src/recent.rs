@@ -7,12 +7,12 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::buffer::NullBuffer;
 use tillwatch_records::FeatureBatch;
 
-/// Rows that a lane keeps unless told otherwise: a rule that fires once in a thousand rows is seen firing,
-/// and scoring them again takes some milliseconds.
+/// Rows that are kept of all lanes unless told otherwise: a rule that fires once in a thousand rows is seen
+/// firing, and scoring them again takes some milliseconds.
 pub const RECENT_ROWS: usize = 10_000;
 
-/// Bytes that a lane keeps unless told otherwise. 10,000 rows of 120 features and 20 columns are some
-/// 12 MB; a machine has dozens of lanes, so wider rows are kept in smaller number.
+/// Bytes that are kept of all lanes unless told otherwise. 10,000 rows of 120 features and 20 columns are
+/// some 12 MB; wider rows are kept in smaller number.
 pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A batch of fewer rows takes more room for its arrays than for what is in them, and is merged with
@@ -22,8 +22,9 @@ const LOOSE_ROWS_MAX: usize = 256;
 /// Batches that are merged at most. Each is held with arrays of its own until then.
 const LOOSE_BATCHES_MAX: usize = 64;
 
-/// The last batches of a lane, whole. Columns of large ones are shared with whoever else holds them; small
-/// ones, which a live stream consists of, are copied together.
+/// The last batches of a lane. Columns of large ones are shared with whoever else holds them; small ones,
+/// which a live stream consists of, are copied together, and so are the last rows of one that is more than
+/// is kept.
 #[derive(Debug)]
 pub struct Recent {
     /// Oldest first, each with its bytes; none is empty.
@@ -50,17 +51,35 @@ impl Recent {
         }
     }
 
+    /// Keeps no more than this from now on, and forgets what is more.
+    pub fn shrink(&mut self, rows_max: usize, bytes_max: usize) {
+        self.rows_max = rows_max.min(self.rows_max);
+        self.bytes_max = bytes_max.min(self.bytes_max);
+        self.forget();
+    }
+
     /// Keeps `batch`; forgets the oldest batches that the last `rows_max` rows do without, or whose bytes are
-    /// too many. So more rows than `rows_max` are kept by less than a batch.
+    /// too many. So more rows than `rows_max` are kept by less than a batch, which has no more than twice as
+    /// many.
     pub fn push(&mut self, batch: &FeatureBatch) {
         if batch.is_empty() || self.rows_max == 0 {
             return;
         }
-        self.append(batch.clone());
+        // Kept whole, a large batch would hold many times what this lane may keep.
+        let is_large = batch.len() > 2 * self.rows_max;
+        match is_large.then(|| batch.last_rows(self.rows_max)) {
+            Some(Ok(last)) => self.append(last),
+            Some(Err(_)) | None => self.append(batch.clone()),
+        }
         self.loose += 1;
         if self.loose >= LOOSE_BATCHES_MAX || self.loose_rows() >= LOOSE_ROWS_MAX {
             self.merge();
         }
+        self.forget();
+    }
+
+    /// Forgets what is more than may be kept.
+    fn forget(&mut self) {
         while let Some((oldest, _)) = self.batches.front()
             && (self.rows - oldest.len() >= self.rows_max || self.bytes > self.bytes_max)
         {

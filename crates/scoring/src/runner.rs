@@ -1,7 +1,7 @@
 //! One model at work in one lane.
 
-mod column;
 mod member;
+mod room;
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::SchemaRef;
 use tillwatch_records::{Attribution, Cause, FeatureBatch};
 
-use self::column::joined;
-use self::member::{Instance, Member};
+use self::member::{Instance, Member, members};
+use crate::column::{InputColumn, joined};
 use crate::error::ScoringError;
 use crate::learners::Learners;
 use crate::loaded::LoadedModel;
@@ -18,12 +18,13 @@ use crate::math::log_odds;
 use crate::model::{
     Contributions, Depth, Explain, Learner, ModelInfo, ModelInput, Shedding, Signal,
 };
+use crate::reads::Reads;
 use crate::reasons::push_contributions;
 use crate::scope::InputScope;
 use crate::values::value_at;
-pub use column::InputColumn;
+pub(crate) use room::{Room, Tools};
 
-/// A model with what one lane keeps for it: the learners' state, and buffers that are used again.
+/// A model with what one lane keeps for it: the learners' state. What it works in is its own, or lent to it.
 ///
 /// Per batch: [`Runner::bind`], [`Runner::score`], and if wanted [`Runner::explain`] or
 /// [`Runner::contributions`] for some of its rows.
@@ -34,11 +35,8 @@ pub struct Runner {
     /// Schema of the features that `positions` are of.
     schema: Option<SchemaRef>,
     rows: usize,
-    /// Which rows the learners learn from; empty where the model has no learner.
-    lessons: Vec<bool>,
-    raw: Vec<f64>,
-    probability: Vec<f64>,
-    contributions: Contributions,
+    room: Room,
+    tools: Tools,
 }
 
 /// How much of a model is asked of a batch.
@@ -57,28 +55,25 @@ pub enum Effort {
 impl Runner {
     /// Puts a model to work; its learners have seen nothing.
     pub fn new(model: &Arc<LoadedModel>, scope: &InputScope) -> Self {
-        Self::with(model, scope, &mut Learners::default())
+        let reads = Reads::of(model, scope);
+        Self::with(model, &reads, &mut Learners::default())
     }
 
-    /// As [`Runner::new`], with those learners that are among `learners`.
-    pub(crate) fn with(
-        model: &Arc<LoadedModel>,
-        scope: &InputScope,
-        learners: &mut Learners,
-    ) -> Self {
-        let members = model.members.iter();
+    /// As [`Runner::new`], with those learners that are among `learners`; `reads` is of the model.
+    pub(crate) fn with(model: &Arc<LoadedModel>, reads: &Reads, learners: &mut Learners) -> Self {
         Self {
-            members: members
-                .map(|member| Member::new(&member.kind, scope, learners))
-                .collect(),
+            members: members(model, reads, learners),
             model: Arc::clone(model),
             schema: None,
             rows: 0,
-            lessons: Vec::new(),
-            raw: Vec::new(),
-            probability: Vec::new(),
-            contributions: Contributions::default(),
+            room: Room::default(),
+            tools: Tools::default(),
         }
+    }
+
+    /// Works in `room` from here on, and gives the one before: lends it, and takes it back.
+    pub(crate) fn swap_room(&mut self, room: &mut Room) {
+        std::mem::swap(&mut self.room, room);
     }
 
     /// The model.
@@ -90,16 +85,18 @@ impl Runner {
     /// learn from all of them.
     pub fn bind(&mut self, rows: usize, fetch: impl Fn(&InputColumn) -> Option<ArrayRef>) {
         self.rows = rows;
-        self.lessons.clear();
+        let room = &mut self.room;
+        room.fit(self.members.len());
+        room.lessons.clear();
         if self.model.learns() {
-            self.lessons.resize(rows, true);
+            room.lessons.resize(rows, true);
         }
-        for member in &mut self.members {
-            member.columns.clear();
+        for (member, room) in self.members.iter().zip(&mut room.members) {
+            room.columns.clear();
             let columns = member.reads.iter().map(|input| {
                 fetch(input).unwrap_or_else(|| new_null_array(&input.data_type(), rows))
             });
-            member.columns.extend(columns);
+            room.columns.extend(columns);
         }
     }
 
@@ -107,12 +104,13 @@ impl Runner {
     /// learners learn from says [`Learner`].
     pub fn bind_batch(&mut self, batch: &FeatureBatch) {
         self.rows = batch.len();
-        self.lessons.clear();
+        self.room.fit(self.members.len());
+        self.room.lessons.clear();
         if self.model.learns() {
             let teacher = Cause::Record(batch.emissions.scored.first());
             let rows = batch.emissions.causes.iter().zip(&batch.flags);
             let lessons = rows.map(|(cause, flags)| *cause == teacher && flags.changes_state());
-            self.lessons.extend(lessons);
+            self.room.lessons.extend(lessons);
         }
         let schema = batch.features.schema_ref();
         if !self
@@ -129,10 +127,10 @@ impl Runner {
             }
             self.schema = Some(Arc::clone(schema));
         }
-        for member in &mut self.members {
-            member.columns.clear();
+        for (member, room) in self.members.iter().zip(&mut self.room.members) {
+            room.columns.clear();
             let reads = member.reads.iter().zip(&member.positions);
-            member.columns.extend(reads.map(|(input, position)| {
+            room.columns.extend(reads.map(|(input, position)| {
                 let found = match (input, position) {
                     (InputColumn::Feature(_), None) => None,
                     (InputColumn::Feature(_), Some(at)) => {
@@ -148,26 +146,43 @@ impl Runner {
 
     /// Scores the rows that were bound. Reasons that come with the score go to `signals`.
     pub fn score(&mut self, effort: Effort, explain_from: f64, signals: &mut Vec<Signal>) {
+        let mut tools = std::mem::take(&mut self.tools);
+        self.score_with(&mut tools, effort, explain_from, signals);
+        self.tools = tools;
+    }
+
+    /// As [`Runner::score`], with `tools`.
+    pub(crate) fn score_with(
+        &mut self,
+        tools: &mut Tools,
+        effort: Effort,
+        explain_from: f64,
+        signals: &mut Vec<Signal>,
+    ) {
         let sheds = effort == Effort::Least && self.has_unshed();
-        for (position, member) in self.members.iter_mut().enumerate() {
-            member.output.clear();
+        let members = self.members.iter().zip(&mut self.room.members);
+        for (position, (member, room)) in members.enumerate() {
+            let output = &mut room.output;
+            output.clear();
+            room.is_skipped = false;
             let Instance::Fixed(model) = &member.instance else {
                 // Until it is asked it has no opinion.
-                member.output.probability.resize(self.rows, f64::NAN);
+                output.probability.resize(self.rows, f64::NAN);
                 continue;
             };
-            member.is_skipped = sheds && member.shedding == Shedding::UnderLoad;
-            if member.is_skipped {
-                member.output.raw.resize(self.rows, f64::NAN);
-                member.output.probability.resize(self.rows, f64::NAN);
+            room.is_skipped = sheds && member.shedding == Shedding::UnderLoad;
+            if room.is_skipped {
+                output.raw.resize(self.rows, f64::NAN);
+                output.probability.resize(self.rows, f64::NAN);
                 continue;
             }
             let input = ModelInput {
-                columns: &member.columns,
+                columns: &room.columns,
                 rows: self.rows,
             };
-            model.score(&input, &mut member.output);
-            let output = &mut member.output;
+            std::mem::swap(&mut output.scratch, &mut tools.trees);
+            model.score(&input, output);
+            std::mem::swap(&mut output.scratch, &mut tools.trees);
             if let Some(calibration) = &self.model.members[position].calibration {
                 let pairs = output.probability.iter_mut().zip(&output.raw);
                 pairs.for_each(|(p, raw)| *p = calibration.probability(*raw));
@@ -176,9 +191,9 @@ impl Runner {
         if self.model.learns() {
             self.learn(explain_from);
         }
-        for (position, member) in self.members.iter_mut().enumerate() {
+        for (position, room) in self.room.members.iter_mut().enumerate() {
             let share = self.model.combine.share(position);
-            signals.extend(member.output.signals.drain(..).map(|mut signal| {
+            signals.extend(room.output.signals.drain(..).map(|mut signal| {
                 signal.reason.contribution *= share;
                 signal
             }));
@@ -188,8 +203,7 @@ impl Runner {
 
     /// Whether some member answers however little is asked, learners aside.
     fn has_unshed(&self) -> bool {
-        let members = self.members.iter();
-        let mut fixed = members.filter(|member| matches!(member.instance, Instance::Fixed(_)));
+        let mut fixed = self.members.iter().filter(|member| !member.learns());
         fixed.any(|member| member.shedding == Shedding::Never)
     }
 
@@ -200,45 +214,56 @@ impl Runner {
             from: explain_from,
             others: &others,
         };
-        for member in &mut self.members {
-            if let Instance::Learning(learner) = &mut member.instance {
+        let Room {
+            members, lessons, ..
+        } = &mut self.room;
+        for (member, room) in self.members.iter_mut().zip(members) {
+            if let Instance::Learning { learner, .. } = &mut member.instance {
                 let input = ModelInput {
-                    columns: &member.columns,
+                    columns: &room.columns,
                     rows: self.rows,
                 };
-                member.output.clear();
-                learner.score_and_learn(&input, &self.lessons, &explain, &mut member.output);
+                room.output.clear();
+                learner.score_and_learn(&input, lessons, &explain, &mut room.output);
             }
         }
     }
 
     /// The members' joint probability of `row`.
     fn joint(&self, row: usize) -> f64 {
-        let members = self.members.iter();
+        let members = self.room.members.iter();
         let answers = members.map(|member| member.output.probability[row]);
         self.model.combine.probability(answers)
     }
 
     /// Joins the members' answers.
     fn combine(&mut self) {
+        let Room { members, .. } = &self.room;
         debug_assert!(
-            self.members
+            members
                 .iter()
                 .all(|m| m.output.probability.len() == self.rows)
         );
-        debug_assert!(self.members.iter().all(|m| m.output.raw.len() == self.rows));
-        self.raw.clear();
-        self.probability.clear();
-        if let [only] = self.members.as_slice() {
-            self.raw.extend_from_slice(&only.output.raw);
-            self.probability.extend_from_slice(&only.output.probability);
+        debug_assert!(members.iter().all(|m| m.output.raw.len() == self.rows));
+        self.room.raw.clear();
+        self.room.probability.clear();
+        if let Room {
+            members,
+            raw,
+            probability,
+            ..
+        } = &mut self.room
+            && let [only] = members.as_slice()
+        {
+            raw.extend_from_slice(&only.output.raw);
+            probability.extend_from_slice(&only.output.probability);
             return;
         }
         for row in 0..self.rows {
             let joint = self.joint(row);
             let raw = log_odds(joint);
-            self.raw.push(raw);
-            self.probability.push(match &self.model.calibration {
+            self.room.raw.push(raw);
+            self.room.probability.push(match &self.model.calibration {
                 Some(calibration) => calibration.probability(raw),
                 None => joint,
             });
@@ -247,25 +272,24 @@ impl Runner {
 
     /// Raw score of each row of the last batch: the model's own, or an ensemble's log-odds.
     pub fn raw(&self) -> &[f64] {
-        &self.raw
+        &self.room.raw
     }
 
     /// Probability of each row of the last batch; NaN where the model has no opinion yet.
     pub fn probability(&self) -> &[f64] {
-        &self.probability
+        &self.room.probability
     }
 
     /// Whether a learner had no opinion of `row`.
     pub fn is_warming(&self, row: usize) -> bool {
-        self.members.iter().any(|member| {
-            let is_learner = matches!(member.instance, Instance::Learning(_));
-            is_learner && member.output.probability[row].is_nan()
-        })
+        let members = self.members.iter().zip(&self.room.members);
+        let mut learners = members.filter(|(member, _)| member.learns());
+        learners.any(|(_, room)| room.output.probability[row].is_nan())
     }
 
     /// Whether the last batch was scored without one of the members.
     pub fn is_degraded(&self) -> bool {
-        self.members.iter().any(|member| member.is_skipped)
+        self.room.members.iter().any(|member| member.is_skipped)
     }
 
     /// Appends the reasons that contributions to the score of `rows` stand for; says how they were found.
@@ -275,36 +299,53 @@ impl Runner {
         depth: Depth,
         signals: &mut Vec<Signal>,
     ) -> Attribution {
+        let mut tools = std::mem::take(&mut self.tools);
+        let found = self.explain_with(&mut tools, rows, depth, signals);
+        self.tools = tools;
+        found
+    }
+
+    /// As [`Runner::explain`], with `tools`.
+    pub(crate) fn explain_with(
+        &self,
+        tools: &mut Tools,
+        rows: &[u32],
+        depth: Depth,
+        signals: &mut Vec<Signal>,
+    ) -> Attribution {
+        let contributions = &mut tools.contributions;
         let mut found = Attribution::None;
-        for (position, member) in self.members.iter().enumerate() {
+        let members = self.members.iter().zip(&self.room.members);
+        for (position, (member, room)) in members.enumerate() {
             let Instance::Fixed(model) = &member.instance else {
                 continue;
             };
-            if rows.is_empty() || member.is_skipped || !member.info.has_reasons() {
+            let info = member.info();
+            if rows.is_empty() || room.is_skipped || !info.has_reasons() {
                 continue;
             }
             let input = ModelInput {
-                columns: &member.columns,
+                columns: &room.columns,
                 rows: self.rows,
             };
-            self.contributions.reset();
-            let how = model.contribute(&input, rows, depth, &mut self.contributions);
+            contributions.reset();
+            let how = model.contribute(&input, rows, depth, contributions);
             if how == Attribution::None {
                 continue;
             }
             found = found.max(how);
             let share = self.model.combine.share(position);
-            let width = member.columns.len();
-            let each = self.contributions.values.chunks_exact_mut(width);
-            let sign = if self.contributions.lower_is_riskier {
+            let width = room.columns.len();
+            let sign = if contributions.lower_is_riskier {
                 -share
             } else {
                 share
             };
+            let each = contributions.values.chunks_exact_mut(width);
             for (row, values) in rows.iter().zip(each) {
                 values.iter_mut().for_each(|value| *value *= sign);
-                let value = |input: usize| value_at(&member.columns[input], *row as usize);
-                push_contributions(*row as usize, &member.info.reasons, values, value, signals);
+                let value = |input: usize| value_at(&room.columns[input], *row as usize);
+                push_contributions(*row as usize, &info.reasons, values, value, signals);
             }
         }
         found
@@ -313,26 +354,27 @@ impl Runner {
     /// What each input of the only member adds to the raw scores of `rows`; `None` for an ensemble and for
     /// kinds that have no contributions.
     pub fn contributions(&mut self, rows: &[u32], depth: Depth) -> Option<&Contributions> {
-        let [member] = self.members.as_slice() else {
+        let ([member], [room]) = (self.members.as_slice(), self.room.members.as_slice()) else {
             return None;
         };
         let Instance::Fixed(model) = &member.instance else {
             return None;
         };
         let input = ModelInput {
-            columns: &member.columns,
+            columns: &room.columns,
             rows: self.rows,
         };
-        self.contributions.reset();
-        let how = model.contribute(&input, rows, depth, &mut self.contributions);
-        (how != Attribution::None).then_some(&self.contributions)
+        let contributions = &mut self.tools.contributions;
+        contributions.reset();
+        let how = model.contribute(&input, rows, depth, contributions);
+        (how != Attribution::None).then_some(contributions)
     }
 
     /// Gives up the learners, and with them its work.
     pub(crate) fn end(&mut self, learners: &mut Learners) {
         for member in self.members.drain(..) {
-            if let Instance::Learning(learner) = member.instance {
-                learners.push(member.info, learner);
+            if let Instance::Learning { learner, model } = member.instance {
+                learners.push(model.info().clone(), learner);
             }
         }
     }
@@ -342,7 +384,7 @@ impl Runner {
         self.members
             .iter()
             .filter_map(|member| match &member.instance {
-                Instance::Learning(learner) => Some((&member.info, &**learner)),
+                Instance::Learning { learner, model } => Some((model.info(), &**learner)),
                 Instance::Fixed(_) => None,
             })
     }
@@ -355,9 +397,9 @@ impl Runner {
         bytes: &[u8],
     ) -> Result<bool, ScoringError> {
         for member in &mut self.members {
-            if let Instance::Learning(learner) = &mut member.instance
-                && member.info.name == name
-                && member.info.hash == hash
+            if let Instance::Learning { learner, model } = &mut member.instance
+                && model.info().name == name
+                && model.info().hash == hash
             {
                 learner.read(bytes)?;
                 return Ok(true);

@@ -15,8 +15,9 @@ use crate::learners::Learners;
 use crate::lineup::{Entrant, Lineup};
 use crate::math::score_of;
 use crate::model::{Depth, Signal};
-use crate::runner::{Effort, Runner};
+use crate::runner::{Effort, Room, Runner, Tools};
 use crate::settings::{AttributionPolicy, Below};
+use crate::workspace::Workspace;
 use explain::explain;
 use share::challenged;
 
@@ -31,8 +32,8 @@ pub struct Scorer {
     /// What is on the champion's scores, and on the challenger's.
     versions: [Arc<Versions>; 2],
     alerts: Alerts,
-    /// Reused.
-    signals: Vec<Signal>,
+    /// For batches that are scored without another one.
+    own: Workspace,
 }
 
 /// What a batch does not say of itself, and its scoring depends on.
@@ -60,7 +61,7 @@ impl Scorer {
     /// As [`Scorer::new`], with those learners that are among `learners`.
     fn with(lineup: &Arc<Lineup>, learners: &mut Learners) -> Self {
         let challenger = lineup.challenger.as_ref().map(|(entrant, _)| entrant);
-        let mut runner = |entrant: &Entrant| Runner::with(&entrant.model, &lineup.scope, learners);
+        let mut runner = |entrant: &Entrant| Runner::with(&entrant.model, &entrant.reads, learners);
         let second = challenger.unwrap_or(&lineup.champion);
         Self {
             champion: runner(&lineup.champion),
@@ -68,7 +69,7 @@ impl Scorer {
             shadows: lineup.shadows.iter().map(&mut runner).collect(),
             versions: [&lineup.champion, second].map(|entrant| Arc::clone(&entrant.versions)),
             alerts: Alerts::new(&lineup.settings),
-            signals: Vec::new(),
+            own: Workspace::default(),
             lineup: Arc::clone(lineup),
         }
     }
@@ -106,13 +107,47 @@ impl Scorer {
 
     /// Scores one batch. An input that the batch lacks counts as missing on every row.
     pub fn score(&mut self, batch: FeatureBatch, context: &ScoreContext<'_>) -> ScoreBatch {
+        let mut own = std::mem::take(&mut self.own);
+        let scores = self.score_in(&mut own, batch, context);
+        self.own = own;
+        scores
+    }
+
+    /// As [`Scorer::score`], in a workspace that others use before and after.
+    pub fn score_in(
+        &mut self,
+        workspace: &mut Workspace,
+        batch: FeatureBatch,
+        context: &ScoreContext<'_>,
+    ) -> ScoreBatch {
+        let Workspace {
+            rooms,
+            tools,
+            signals,
+        } = workspace;
+        self.lend(rooms);
+        let scores = self.score_with(tools, signals, batch, context);
+        self.lend(rooms);
+        for room in rooms.iter_mut() {
+            room.release();
+        }
+        scores
+    }
+
+    /// Scores in the rooms that the runners have.
+    fn score_with(
+        &mut self,
+        tools: &mut Tools,
+        signals: &mut Vec<Signal>,
+        batch: FeatureBatch,
+        context: &ScoreContext<'_>,
+    ) -> ScoreBatch {
         let rows = batch.len();
         let effort = context.effort;
         self.note_reference(context.reference);
-        let mut signals = std::mem::take(&mut self.signals);
-        let decided = self.decide(&batch, effort, &mut signals);
-        let attributions = self.attribute(&decided, effort, &mut signals);
-        let shadows = self.watch(&batch, effort);
+        let decided = self.decide(tools, &batch, effort, signals);
+        let attributions = self.attribute(tools, &decided, effort, signals);
+        let shadows = self.watch(tools, &batch, effort);
         // Stable, so that equals keep the order of members and rules.
         signals.sort_by(|a, b| {
             let by_share = || b.reason.contribution.total_cmp(&a.reason.contribution);
@@ -121,8 +156,7 @@ impl Scorer {
         let settings = &self.lineup.settings;
         let scores: Vec<u16> = decided.probabilities.iter().map(|p| score_of(*p)).collect();
         let bands = scores.iter().map(|score| settings.band(*score)).collect();
-        let (reasons, alerts) = explain(&mut self.alerts, &batch, &scores, &mut signals);
-        self.signals = signals;
+        let (reasons, alerts) = explain(&mut self.alerts, &batch, &scores, signals);
         debug_assert_eq!(scores.len(), rows);
         ScoreBatch {
             events: batch.events,
@@ -141,6 +175,15 @@ impl Scorer {
         }
     }
 
+    /// Lends the runners a room each, or takes the rooms back.
+    fn lend(&mut self, rooms: &mut Vec<Room>) {
+        let runners = 1 + usize::from(self.challenger.is_some()) + self.shadows.len();
+        rooms.resize_with(runners, Room::default);
+        for (runner, room) in self.runners_mut().zip(rooms) {
+            runner.swap_room(room);
+        }
+    }
+
     /// Puts the version of the reference table on the scores.
     fn note_reference(&mut self, version: Option<&str>) {
         for versions in &mut self.versions {
@@ -156,13 +199,14 @@ impl Scorer {
     /// Scores with the models that decide.
     fn decide(
         &mut self,
+        tools: &mut Tools,
         batch: &FeatureBatch,
         effort: Effort,
         signals: &mut Vec<Signal>,
     ) -> Decided {
         let from = self.explain_from();
         self.champion.bind_batch(batch);
-        self.champion.score(effort, from, signals);
+        self.champion.score_with(tools, effort, from, signals);
         let mut probabilities = self.champion.probability().to_vec();
         let mut challenge = None;
         if let (Some(runner), Some((_, share))) = (&mut self.challenger, &self.lineup.challenger) {
@@ -170,7 +214,7 @@ impl Scorer {
             signals.retain(|signal| !theirs[signal.row as usize]);
             let first = signals.len();
             runner.bind_batch(batch);
-            runner.score(effort, from, signals);
+            runner.score_with(tools, effort, from, signals);
             let added = signals.split_off(first);
             signals.extend(
                 added
@@ -215,7 +259,8 @@ impl Scorer {
 
     /// Adds what contributions say, as deep as the policy wants for each row.
     fn attribute(
-        &mut self,
+        &self,
+        tools: &mut Tools,
         decided: &Decided,
         effort: Effort,
         signals: &mut Vec<Signal>,
@@ -236,16 +281,16 @@ impl Scorer {
             asked[usize::from(is_theirs) * 2 + usize::from(!is_exact)].push(row as u32);
         }
         for (position, rows) in asked.iter().enumerate() {
-            let runner = match (position / 2, &mut self.challenger) {
+            let runner = match (position / 2, &self.challenger) {
                 (1, Some(challenger)) => challenger,
-                _ => &mut self.champion,
+                _ => &self.champion,
             };
             let depth = if position % 2 == 0 {
                 Depth::Exact
             } else {
                 Depth::Cheap
             };
-            let how = runner.explain(rows, depth, signals);
+            let how = runner.explain_with(tools, rows, depth, signals);
             rows.iter().for_each(|row| found[*row as usize] = how);
         }
         found
@@ -261,7 +306,12 @@ impl Scorer {
     }
 
     /// Asks the shadows. Under load they are the first to be skipped.
-    fn watch(&mut self, batch: &FeatureBatch, effort: Effort) -> Vec<ShadowScores> {
+    fn watch(
+        &mut self,
+        tools: &mut Tools,
+        batch: &FeatureBatch,
+        effort: Effort,
+    ) -> Vec<ShadowScores> {
         let mut unused = Vec::new();
         let entrants = self.lineup.shadows.iter();
         entrants
@@ -276,7 +326,7 @@ impl Scorer {
                     };
                 }
                 runner.bind_batch(batch);
-                runner.score(Effort::Full, f64::INFINITY, &mut unused);
+                runner.score_with(tools, Effort::Full, f64::INFINITY, &mut unused);
                 unused.clear();
                 ShadowScores {
                     model,
@@ -296,6 +346,13 @@ impl Scorer {
     fn runners_mut(&mut self) -> impl Iterator<Item = &mut Runner> {
         let first = [&mut self.champion].into_iter();
         first.chain(&mut self.challenger).chain(&mut self.shadows)
+    }
+
+    /// Bytes that the learners' state and the cool-downs of alerts take.
+    pub fn state_bytes(&self) -> usize {
+        let learners = self.runners().flat_map(Runner::learners);
+        let learners = learners.map(|(_, learner)| learner.state_bytes());
+        learners.sum::<usize>() + self.alerts.bytes()
     }
 
     /// What the learners know: name and hash of each one's model, and its state.

@@ -10,3 +10,4 @@ mod outputs;
 pub mod pipeline;
 pub mod signals;
 mod usage;
+mod workspaces;

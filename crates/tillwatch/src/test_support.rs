@@ -4,7 +4,7 @@ pub mod lineup;
 
 use std::path::{Path, PathBuf};
 
-use tillwatch_engine::{Input, Lane, Observer};
+use tillwatch_engine::{Input, Lane, Observer, Workspace};
 use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::Effort;
 
@@ -120,7 +120,13 @@ pub fn score(
         );
         raw.push(row, None, None, Some(json.as_bytes()), []);
     }
-    let processed = lane.process(Input::Raw(&raw), &mut Asks(effort)).unwrap();
+    let processed = lane
+        .process(
+            Input::Raw(&raw),
+            &mut Workspace::default(),
+            &mut Asks(effort),
+        )
+        .unwrap();
     assert_eq!(processed.refusals.len(), 0);
     processed.scores
 }

@@ -88,6 +88,7 @@ impl State {
     pub(super) fn take(&mut self) -> Option<HandedOut> {
         let Some((source, batch, reordered)) = self.next() else {
             self.scheduled = false;
+            self.strands.iter_mut().for_each(Strand::rest);
             return None;
         };
         let first = batch.get(0);

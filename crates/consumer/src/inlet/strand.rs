@@ -12,6 +12,11 @@ use crate::incoming::Incoming;
 /// Batches kept for reuse: one that the lane works on, one that fills, one in between.
 const SPARES_MAX: usize = 3;
 
+/// Room of the one batch that is kept for reuse while nothing waits: what a lane of moderate load fills at a
+/// time. A process may have hundreds of lanes, and room that one has needed in a burst is not kept by each of
+/// them.
+const IDLE_SPARE_BYTES_MAX: usize = 64 * 1024;
+
 /// Records of one source, in their order.
 #[derive(Debug)]
 pub(super) struct Strand {
@@ -195,6 +200,15 @@ impl Strand {
         }
     }
 
+    /// The lane is idle: gives back the room of a burst, unless records wait that need it soon.
+    pub(super) fn rest(&mut self) {
+        if self.is_empty() {
+            let is_small = |spare: &RawBatch| spare.allocated_bytes() <= IDLE_SPARE_BYTES_MAX;
+            self.spares.retain(is_small);
+            self.spares.truncate(1);
+        }
+    }
+
     /// Notes what the group had committed when reading began.
     pub(super) fn note_committed(&mut self, offset: Option<i64>) {
         self.committed = Some(offset);
@@ -254,6 +268,12 @@ impl Strand {
     /// Bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes allocated for what waits and for spares.
+    pub(super) fn held_bytes(&self) -> usize {
+        let batches = self.pending.iter().chain(&self.spares);
+        batches.map(RawBatch::allocated_bytes).sum()
     }
 
     /// Whether nothing waits.

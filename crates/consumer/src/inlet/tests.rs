@@ -232,3 +232,30 @@ fn a_commit_that_does_not_move_is_seen() {
         inlet.occupancy(0).stalled_since.is_none() && inlet.occupancy(0).committed_at.is_some()
     );
 }
+
+#[test]
+fn an_idle_lane_gives_the_room_of_a_burst_back() {
+    let inlet = inlet(10_000, Position::Committed);
+    let work_off = |records: i64, from: i64| {
+        push(&inlet, from..from + records);
+        let held = inlet.occupancy(0).held_bytes;
+        let Some(Taken::Live(batch, ticket)) = inlet.take() else {
+            panic!("they are live");
+        };
+        assert_eq!(batch.len(), records as usize);
+        inlet.recycle(batch);
+        drop(ticket);
+        held
+    };
+    // Little is kept for what comes next.
+    work_off(10, 0);
+    assert!(inlet.take().is_none());
+    let kept = inlet.occupancy(0).held_bytes;
+    assert!(0 < kept && kept <= 64 * 1024, "{kept}");
+    // While more may come, all of a burst's room is.
+    let held = work_off(10_000, 10);
+    assert!(held > 64 * 1024, "{held}");
+    assert!(inlet.occupancy(0).held_bytes >= held);
+    assert!(inlet.take().is_none());
+    assert!(inlet.occupancy(0).held_bytes <= 64 * 1024);
+}

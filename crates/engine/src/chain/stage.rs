@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use tillwatch_feature_extraction::FeatureLane;
+use tillwatch_feature_extraction::{FeatureLane, Workspace};
 use tillwatch_records::{EventBatch, FeatureBatch, Flags};
 
 use super::error::ChainError;
@@ -67,10 +67,14 @@ impl Stage {
     }
 
     /// Folds a batch and adds this stage's features to it.
-    pub(super) fn pass(&mut self, staged: Staged) -> Result<Staged, ChainError> {
+    pub(super) fn pass(
+        &mut self,
+        staged: Staged,
+        workspace: &mut Workspace,
+    ) -> Result<Staged, ChainError> {
         // Arrays are shared, so this copies positions and kinds alone.
         let mut events = staged.events.clone();
-        let passed = self.fold(staged)?;
+        let passed = self.fold(staged, workspace)?;
         let joined = self.join(&mut events, &passed.features);
         joined.map_err(|source| self.misfit(source))?;
         Ok(Staged {
@@ -80,12 +84,16 @@ impl Stage {
     }
 
     /// Folds a batch and gives its scored records with the features of all stages.
-    pub(super) fn fold(&mut self, staged: Staged) -> Result<FeatureBatch, ChainError> {
+    pub(super) fn fold(
+        &mut self,
+        staged: Staged,
+        workspace: &mut Workspace,
+    ) -> Result<FeatureBatch, ChainError> {
         let marks = staged.passed.as_ref().map(|passed| &passed.flags[..]);
         let marks = marks.filter(|_| self.reads_features);
         let made = self
             .lane
-            .process_marked(staged.events, marks.unwrap_or(&[]));
+            .process_in(workspace, staged.events, marks.unwrap_or(&[]));
         let made = made.map_err(|source| self.misfit(source))?;
         let Some(before) = staged.passed else {
             return Ok(made);

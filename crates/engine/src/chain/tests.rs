@@ -97,7 +97,7 @@ fn a_chain_gives_what_its_stages_give_alone() {
         let (mut row, mut start) = (0, 0);
         while start < 100 {
             let end = (start + batch).min(100);
-            let made = chain.process(records(start..end)).unwrap();
+            let made = chain.process(records(start..end), &mut Vec::new()).unwrap();
             assert_eq!(made.features.num_columns(), 5);
             for (found, expected) in made.features.columns().iter().zip(&columns) {
                 assert_eq!(**found, *expected.slice(row, made.len()));
@@ -140,7 +140,10 @@ fn a_later_stage_sees_the_features_of_those_before_by_name() {
     let mut chain = Chain::new("t", terminal())
         .then("c", card())
         .then("r", reader);
-    let staged = chain.before[0].pass(records(0..100).into()).unwrap();
+    let mut workspace = Workspace::default();
+    let staged = chain.before[0]
+        .pass(records(0..100).into(), &mut workspace)
+        .unwrap();
     let joined = staged.events.joined.clone().expect("it is joined");
     assert_eq!(
         (joined.num_columns(), joined.num_rows()),
@@ -153,8 +156,8 @@ fn a_later_stage_sees_the_features_of_those_before_by_name() {
         .filter(|(_, kind)| **kind == RecordKind::Transaction);
     let transactions: Vec<usize> = transactions.map(|(row, _)| row).collect();
     assert_eq!(joined.len() - joined.null_count(), transactions.len());
-    let staged = chain.before[1].pass(staged).unwrap();
-    let made = chain.last.fold(staged).unwrap();
+    let staged = chain.before[1].pass(staged, &mut workspace).unwrap();
+    let made = chain.last.fold(staged, &mut workspace).unwrap();
     let column = |name: &str| {
         let column = made.features.column_by_name(name);
         column.expect("it is there").as_primitive::<Float64Type>()
@@ -179,7 +182,10 @@ fn what_does_not_fit_the_records_fails_instead_of_going_on_without() {
     let mut events = records(0..100);
     // Fewer rows than records.
     events.joined = records(0..50).columns.into();
-    let error = chain.process(events).unwrap_err().to_string();
+    let error = chain
+        .process(events, &mut Vec::new())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.starts_with("stage `t`: features and records do not fit together"),
         "{error}"
@@ -193,10 +199,13 @@ fn what_does_not_fit_the_records_fails_instead_of_going_on_without() {
 
     // What a stage has passed is of other records than those it is given.
     let mut chain = Chain::new("t", terminal()).then("c", card());
-    let staged = chain.before[0].pass(records(0..100).into()).unwrap();
+    let mut workspace = Workspace::default();
+    let staged = chain.before[0]
+        .pass(records(0..100).into(), &mut workspace)
+        .unwrap();
     let mut other = staged::Staged::from(records(0..50));
     other.passed = staged.passed;
-    let error = chain.last.fold(other).unwrap_err();
+    let error = chain.last.fold(other, &mut workspace).unwrap_err();
     assert!(matches!(error, ChainError::Rows { .. }), "{error}");
 }
 
@@ -210,7 +219,7 @@ fn what_a_later_stage_makes_of_features_is_no_more_whole_than_they_are() {
     // By itself it lacks nothing.
     let reader = FeatureLane::new(Arc::new(plan), key, 0);
     let mut chain = Chain::new("t", terminal()).then("r", reader);
-    let made = chain.process(records(0..100)).unwrap();
+    let made = chain.process(records(0..100), &mut Vec::new()).unwrap();
     let alone = terminal().process(records(0..100)).unwrap();
     let is_warming = |flags: &Flags| flags.contains(Flags::WARMING);
     let (mut own, mut made_of) = (0, 0);

@@ -12,7 +12,7 @@ use tillwatch_scoring::{ModelFiles, ModelKinds};
 
 use crate::{
     Assembly, Audit, CatalogText, Input, Lane, LineupFiles, LineupName, ModelOrigin, Parts,
-    ReferenceData, StageText,
+    ReferenceData, StageText, Workspace,
 };
 
 /// Records of a terminal within an hour.
@@ -119,7 +119,9 @@ pub fn records(offsets: std::ops::Range<i64>) -> RawBatch {
 /// The scores of raw records.
 pub fn score(lane: &mut Lane, offsets: std::ops::Range<i64>) -> ScoreBatch {
     let raw = records(offsets);
-    lane.process(Input::Raw(&raw), &mut ()).unwrap().scores
+    lane.process(Input::Raw(&raw), &mut Workspace::default(), &mut ())
+        .unwrap()
+        .scores
 }
 
 /// Everything that is told of a batch, a line for each row: two of the same text are the same to the bit.

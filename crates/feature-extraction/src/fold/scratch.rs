@@ -13,7 +13,7 @@ use crate::times::{NEVER_MS, squared};
 use crate::words::set128;
 
 /// Working space, reused from record to record.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// Where each bound stands for this record, then where windows of the newest records begin.
     pub(super) bounds: Vec<u32>,
@@ -30,17 +30,22 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    /// Makes it as large as records of `plan` need it.
+    pub(crate) fn fit(&mut self, plan: &Plan) {
         let starts = plan.bounds.len() + plan.reads.newest.len();
-        Self {
-            bounds: vec![0; starts],
-            limits_ms: vec![0; plan.bounds.len()],
-            before: vec![0; plan.bounds.len()],
-            starts: vec![0; starts],
-            ends: vec![0; plan.ends.len() * plan.layout.stride],
-            values: Values::default(),
-            taken: Taken::new(plan),
-        }
+        self.bounds.resize(starts, 0);
+        self.limits_ms.resize(plan.bounds.len(), 0);
+        self.before.resize(plan.bounds.len(), 0);
+        self.starts.resize(starts, 0);
+        self.ends.resize(plan.ends.len() * plan.layout.stride, 0);
+        self.taken.fit(plan);
+    }
+
+    /// Bytes allocated, but for what single windows are read into.
+    pub(crate) fn bytes(&self) -> usize {
+        let halves = self.bounds.capacity() + self.before.capacity() + self.ends.capacity();
+        let words = self.limits_ms.capacity() + self.starts.capacity();
+        size_of::<u32>() * halves + size_of::<u64>() * words + self.taken.bytes()
     }
 
     /// Folds `record`. What features are made of is taken only where one is asked for them.

@@ -11,7 +11,7 @@ use crate::plan::{Chunk, Plan, Slot, is_overflown};
 pub(crate) const CHUNK_RECORDS: usize = 64;
 
 /// Values of at most [`CHUNK_RECORDS`] records.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// Record after record, one value per slot.
     values: Vec<u64>,
@@ -31,13 +31,17 @@ struct Lost {
 }
 
 impl Taken {
-    pub(super) fn new(plan: &Plan) -> Self {
-        Self {
-            values: vec![0; plan.reads.slots * CHUNK_RECORDS],
-            slots: plan.reads.slots,
-            rows: Vec::with_capacity(CHUNK_RECORDS),
-            lost: Vec::new(),
-        }
+    /// Makes room for a chunk's records of `plan`.
+    pub(super) fn fit(&mut self, plan: &Plan) {
+        self.slots = plan.reads.slots;
+        self.values.resize(self.slots * CHUNK_RECORDS, 0);
+        self.rows.reserve(CHUNK_RECORDS);
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<u64>() * (self.values.capacity() + self.rows.capacity())
+            + size_of::<Lost>() * self.lost.capacity()
     }
 
     /// The values of the next record, which is `row` of the batch.

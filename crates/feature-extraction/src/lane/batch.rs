@@ -65,6 +65,17 @@ pub(super) fn key_of<'a>(batch: &Batch<'a>, row: usize) -> &'a [u8] {
 }
 
 impl Chunk {
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let hashes = self.key_hashes.capacity() + self.ids.capacity();
+        let halves = self.contents.capacity() + self.deltas.capacity();
+        size_of::<u64>() * hashes
+            + size_of::<u32>() * halves
+            + size_of::<Option<KeyIndex>>() * self.indexes.capacity()
+            + size_of::<usize>() * self.unkeyed.capacity()
+            + self.content.capacity()
+    }
+
     /// Hashes the id of every one of `rows` and what it says.
     pub(super) fn hash_ids(
         &mut self,

@@ -29,6 +29,7 @@ pub struct FeatureLane {
     /// Records handled so far.
     pub(super) clock: u64,
     pub(super) stats: LaneStats,
+    /// These two are its own, or lent for a batch.
     pub(super) scratch: Scratch,
     pub(super) chunk: Chunk,
     /// A key that has no state.
@@ -99,7 +100,7 @@ impl FeatureLane {
             cohorts_end_ms: began_ms,
             clock: 0,
             stats: LaneStats::default(),
-            scratch: Scratch::new(&plan),
+            scratch: Scratch::default(),
             chunk: Chunk::default(),
             blank,
             plan,

@@ -24,5 +24,7 @@ mod snapshot_tests;
 mod tests;
 #[cfg(test)]
 mod warming_tests;
+mod workspace;
 
 pub use feature_lane::{FeatureLane, LaneStats};
+pub use workspace::Workspace;

@@ -10,6 +10,7 @@ use tillwatch_records::{EventBatch, FeatureBatch, Flags, RecordKind};
 
 use super::batch::{Batch, Chunk, Said, key_of};
 use super::feature_lane::FeatureLane;
+use super::workspace::Workspace;
 use crate::fold::{Around, CHUNK_RECORDS, Record};
 use crate::inputs::Inputs;
 use crate::output::Columns;
@@ -30,20 +31,34 @@ impl FeatureLane {
         self.process_marked(events, &[])
     }
 
-    /// As [`FeatureLane::process`], where the catalog reads features that a lane before has joined to
-    /// `events`:
-    /// `before` has that lane's marks, one for each scored record. What a record says is then no more
-    /// whole than what it was made of, and its key and cohort may lack that for as long as they would
-    /// lack the record.
+    /// As [`FeatureLane::process`], in a workspace that others use before and after.
+    ///
+    /// Where the catalog reads features that a lane before has joined to `events`, `before` has that lane's
+    /// marks, one for each scored record. What a record says is then no more whole than what it was made of,
+    /// and its key and cohort may lack that for as long as they would lack the record.
     ///
     /// # Errors
     /// As [`FeatureLane::process`].
-    pub fn process_marked(
+    pub fn process_in(
+        &mut self,
+        workspace: &mut Workspace,
+        events: EventBatch,
+        before: &[Flags],
+    ) -> Result<FeatureBatch, ArrowError> {
+        self.swap_room(workspace);
+        let made = self.process_marked(events, before);
+        self.swap_room(workspace);
+        made
+    }
+
+    /// Folds `events` in what is its own or lent.
+    fn process_marked(
         &mut self,
         events: EventBatch,
         before: &[Flags],
     ) -> Result<FeatureBatch, ArrowError> {
         let plan = Arc::clone(&self.plan);
+        self.scratch.fit(&plan);
         let keys = self.key.of(&events);
         let inputs = Inputs::new(&plan, &events);
         let kinds = events.kinds.iter();
@@ -80,6 +95,12 @@ impl FeatureLane {
         }
         let features = columns.finish(&plan)?;
         crate::output::keep_scored(events, keys, features, flags, self.scored)
+    }
+
+    /// Takes over what `workspace` holds and leaves its own there: lends it, and gives it back.
+    fn swap_room(&mut self, workspace: &mut Workspace) {
+        std::mem::swap(&mut self.scratch, &mut workspace.scratch);
+        std::mem::swap(&mut self.chunk, &mut workspace.chunk);
     }
 
     /// Hashes the keys of `rows`, looks them up and reads a word of all that folding them needs, one kind of

@@ -2,59 +2,67 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-
-use super::column::InputColumn;
+use crate::column::InputColumn;
 use crate::learners::Learners;
-use crate::loaded::MemberKind;
-use crate::model::{Learner, Model, ModelInfo, ModelOutput, Shedding};
-use crate::scope::InputScope;
+use crate::loaded::{LoadedModel, MemberKind};
+use crate::model::{Learner, LearningModel, Model, ModelInfo, Shedding};
+use crate::reads::Reads;
 
 /// A member with what one lane keeps for it.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) instance: Instance,
-    pub(super) info: ModelInfo,
-    /// The column of each input.
-    pub(super) reads: Vec<InputColumn>,
+    /// The column of each input; the same for all lanes.
+    pub(super) reads: Arc<[InputColumn]>,
     /// Per input, where a feature stands in the runner's schema.
     pub(super) positions: Vec<Option<usize>>,
-    pub(super) columns: Vec<ArrayRef>,
-    pub(super) output: ModelOutput,
     pub(super) shedding: Shedding,
-    /// Whether the batch was scored without it.
-    pub(super) is_skipped: bool,
 }
 
 /// What answers: a model that all lanes share, or this lane's own.
 #[derive(Debug)]
 pub(super) enum Instance {
     Fixed(Arc<dyn Model>),
-    Learning(Box<dyn Learner>),
+    Learning {
+        learner: Box<dyn Learner>,
+        model: Arc<dyn LearningModel>,
+    },
 }
 
 impl Member {
-    pub(super) fn new(kind: &MemberKind, scope: &InputScope, learners: &mut Learners) -> Self {
-        let info = kind.info();
+    fn new(kind: &MemberKind, reads: &Arc<[InputColumn]>, learners: &mut Learners) -> Self {
         Self {
-            reads: info
-                .inputs
-                .iter()
-                .map(|name| InputColumn::of(name, scope))
-                .collect(),
+            reads: Arc::clone(reads),
             shedding: match kind {
                 MemberKind::Fixed(model) => model.shedding(),
                 MemberKind::Learning(_) => Shedding::Never,
             },
             instance: match kind {
                 MemberKind::Fixed(model) => Instance::Fixed(Arc::clone(model)),
-                MemberKind::Learning(model) => Instance::Learning(learners.take(&**model)),
+                MemberKind::Learning(model) => Instance::Learning {
+                    learner: learners.take(&**model),
+                    model: Arc::clone(model),
+                },
             },
-            info: info.clone(),
             positions: Vec::new(),
-            columns: Vec::new(),
-            output: ModelOutput::default(),
-            is_skipped: false,
         }
     }
+
+    pub(super) fn info(&self) -> &ModelInfo {
+        match &self.instance {
+            Instance::Fixed(model) => model.info(),
+            Instance::Learning { model, .. } => model.info(),
+        }
+    }
+
+    pub(super) fn learns(&self) -> bool {
+        matches!(self.instance, Instance::Learning { .. })
+    }
+}
+
+/// The members of `model`, of which `reads` are, in one lane.
+pub(super) fn members(model: &LoadedModel, reads: &Reads, learners: &mut Learners) -> Vec<Member> {
+    let members = model.members.iter().zip(reads.members());
+    let members = members.map(|(member, reads)| Member::new(&member.kind, reads, learners));
+    members.collect()
 }

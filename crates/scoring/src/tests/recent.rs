@@ -37,6 +37,46 @@ fn the_last_rows_are_kept_and_bounded() {
 }
 
 #[test]
+fn no_more_is_kept_of_a_large_batch_than_of_small_ones() {
+    let mut recent = Recent::new(10, usize::MAX);
+    let large = rows(0, 300);
+    recent.push(&large);
+    assert_eq!(offsets(&recent), (290..300).collect::<Vec<i64>>());
+    let kept = Arc::clone(recent.batches().next().unwrap());
+    for (kept, whole) in kept.features.columns().iter().zip(large.features.columns()) {
+        assert_eq!(**kept, *whole.slice(290, 10));
+    }
+    for (kept, whole) in kept
+        .events
+        .columns
+        .columns()
+        .iter()
+        .zip(large.events.columns.columns())
+    {
+        assert_eq!(**kept, *whole.slice(290, 10));
+    }
+    assert_eq!(kept.emissions.keys, large.emissions.keys.slice(290, 10));
+    let mut whole = Recent::new(300, usize::MAX);
+    whole.push(&large);
+    assert!(
+        4 * recent.bytes() < whole.bytes(),
+        "{} {}",
+        recent.bytes(),
+        whole.bytes()
+    );
+
+    // Others need the room.
+    whole.push(&rows(300, 150));
+    whole.shrink(20, usize::MAX);
+    assert_eq!(whole.rows(), 150);
+    whole.push(&rows(450, 15));
+    whole.push(&rows(465, 15));
+    assert_eq!(offsets(&whole), (450..480).collect::<Vec<i64>>());
+    whole.shrink(20, 1);
+    assert_eq!(whole.rows(), 0);
+}
+
+#[test]
 fn large_batches_are_shared_and_small_ones_merged() {
     let large = rows(0, 300);
     let mut recent = Recent::new(10_000, usize::MAX);

@@ -9,7 +9,7 @@ use std::thread::Scope;
 
 use anyhow::{Context as _, Result};
 use tillwatch_decode::Decoded;
-use tillwatch_engine::{Assembly, Input, Processed};
+use tillwatch_engine::{Assembly, Input, Processed, Workspace};
 use tillwatch_records::{RawBatch, RecordKinds};
 
 use super::progress::Progress;
@@ -88,8 +88,9 @@ fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<
                 }),
             }
         });
+        let mut workspace = Workspace::default();
         let scored = relay(scope, decoded, move |_, decoded| {
-            Ok(lane.process(Input::Decoded(decoded), &mut ())?)
+            Ok(lane.process(Input::Decoded(decoded), &mut workspace, &mut ())?)
         });
         write(scored, args)
     })

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rayon::ThreadPool;
 use tillwatch_consumer::{Inlet, LaneHost, Past, Position, Taken};
-use tillwatch_engine::{Assembly, Input, Lane, LaneError, Observer, Processed};
+use tillwatch_engine::{Assembly, Input, Lane, LaneError, Observer, Processed, Workspace};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, TopicPartition};
 use tillwatch_scoring::Effort;
@@ -17,6 +17,7 @@ use tillwatch_sink::{DeadLetter, Sink, SinkError};
 
 use super::deadline::Deadline;
 use super::metrics::{LaneGauges, Metrics, Outcome, Step};
+use super::workspaces::Workspaces;
 use crate::clock;
 
 /// Batches that a lane takes before it lets another have its thread.
@@ -33,6 +34,8 @@ pub struct Shared {
     /// Says how new the records are that a lane without state has not read.
     pub past: Past,
     pub pool: ThreadPool,
+    /// One for each thread of the pool.
+    pub workspaces: Arc<Workspaces>,
     /// How old a batch may be before less is asked of it; `None` for no limit.
     pub deadline: Option<Duration>,
 }
@@ -137,6 +140,7 @@ impl LaneHost for Lanes {
 fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
     {
         let mut worker = slot.lane.lock();
+        let mut lent = shared.workspaces.lend();
         for _ in 0..TURN_BATCHES_MAX {
             let (raw, ticket) = match slot.inlet.take() {
                 None => {
@@ -149,13 +153,23 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                 Some(Taken::Replay(raw)) => (raw, None),
                 Some(Taken::Live(raw, ticket)) => (raw, Some(ticket)),
             };
+            let workspace = &mut *lent.workspace;
             if slot.is_broken.load(Ordering::Relaxed) {
                 // The consumer ends the run; the batches behind the one that broke the lane fail with it.
                 ticket.iter().for_each(Ticket::fail);
             } else if !comes_through(&raw, ticket.as_ref(), || {
-                work(&shared, &slot, &mut worker, &raw, ticket.as_ref());
+                work(
+                    &shared,
+                    &slot,
+                    &mut worker,
+                    workspace,
+                    &raw,
+                    ticket.as_ref(),
+                );
             }) {
                 slot.is_broken.store(true, Ordering::Relaxed);
+                // A panic may have left in it what no other lane expects.
+                *lent.workspace = Workspace::default();
             }
             slot.inlet.recycle(raw);
             *slot.waiting_since.lock() = clock::now();
@@ -189,6 +203,7 @@ fn work(
     shared: &Shared,
     slot: &Slot,
     worker: &mut Option<Worker>,
+    workspace: &mut Workspace,
     raw: &RawBatch,
     ticket: Option<&Ticket>,
 ) {
@@ -197,8 +212,8 @@ fn work(
         deadline: shared.deadline.map(Deadline::new),
     });
     match ticket {
-        Some(ticket) => process(shared, slot, worker, raw, ticket),
-        None => replay(worker, raw),
+        Some(ticket) => process(shared, slot, worker, workspace, raw, ticket),
+        None => replay(worker, workspace, raw),
     }
 }
 
@@ -251,7 +266,14 @@ fn newest_before(
     })
 }
 
-fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ticket: &Ticket) {
+fn process(
+    shared: &Shared,
+    slot: &Slot,
+    worker: &mut Worker,
+    workspace: &mut Workspace,
+    raw: &RawBatch,
+    ticket: &Ticket,
+) {
     let metrics = &shared.metrics;
     let Worker { lane, deadline } = worker;
     let mut watch = BatchWatch {
@@ -260,7 +282,7 @@ fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ti
         deadline: deadline.as_ref(),
         asked: Effort::Full,
     };
-    let processed = match lane.process(Input::Raw(raw), &mut watch) {
+    let processed = match lane.process(Input::Raw(raw), workspace, &mut watch) {
         Ok(processed) => processed,
         Err(error) => return give_up(&error, ticket),
     };
@@ -284,8 +306,8 @@ fn process(shared: &Shared, slot: &Slot, worker: &mut Worker, raw: &RawBatch, ti
 
 /// Lets a lane know records again that it has scored and delivered before. If that fails, the lane is broken,
 /// and the ticket of its first live batch says so.
-fn replay(worker: &mut Worker, raw: &RawBatch) {
-    if let Err(error) = worker.lane.process(Input::Raw(raw), &mut ()) {
+fn replay(worker: &mut Worker, workspace: &mut Workspace, raw: &RawBatch) {
+    if let Err(error) = worker.lane.process(Input::Raw(raw), workspace, &mut ()) {
         tracing::error!(%error, "replay given up");
     }
 }
@@ -390,9 +412,7 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
     metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
     metrics.count_forgotten_ids(stats.forgotten_ids - before.forgotten_ids);
     slot.gauges.keys.store(stats.keys, Ordering::Relaxed);
-    slot.gauges
-        .state_bytes
-        .store(stats.state_bytes, Ordering::Relaxed);
+    slot.gauges.set_memory(lane.memory());
     if let Some(watermark_ms) = lane.watermark_ms() {
         slot.gauges
             .watermark_ms

@@ -9,6 +9,7 @@ use tillwatch_sink::Sink;
 
 use super::lanes::{Lanes, Shared};
 use super::metrics::Metrics;
+use super::workspaces::Workspaces;
 use crate::exit;
 use crate::lineup::Reloader;
 use crate::reference::{self, ReferenceFile};
@@ -76,7 +77,10 @@ impl Pipeline {
             let reloader = Reloader::new(&setup.assembly, followed, listener);
             (reloader, Prepared::new())
         });
+        let workspaces = Arc::new(Workspaces::new(pace.threads));
+        metrics.set_workspaces(&workspaces);
         let shared = Arc::new(Shared {
+            workspaces,
             assembly: setup.assembly,
             sink,
             metrics,

@@ -31,6 +31,11 @@ impl Aligned {
         }
     }
 
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.buffer.capacity() * size_of::<f64>()
+    }
+
     pub fn as_slice(&self) -> &[f64] {
         &self.buffer[self.start..self.start + self.len]
     }

@@ -166,6 +166,12 @@ impl CategoryTest {
 }
 
 impl Tile {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        let planes = (self.missing.capacity() + self.zero.capacity()) * size_of::<Plane>();
+        self.values.capacity() * size_of::<[f64; TILE_ROWS]>() + planes
+    }
+
     /// Loads rows `first` to `first + count` of `columns`, each value after `round`.
     #[inline(always)]
     pub fn load(

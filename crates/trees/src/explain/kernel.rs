@@ -35,6 +35,14 @@ pub(super) struct Buffers {
     pub parts: Aligned,
 }
 
+impl Buffers {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        let planes = self.planes.capacity() * size_of::<Plane>();
+        self.tile.bytes() + planes + self.slots.bytes() + self.parts.bytes()
+    }
+}
+
 impl Kernel for Contributions<'_> {
     type Output = ();
 

@@ -79,6 +79,13 @@ pub struct Explainer {
 #[derive(Debug, Default)]
 pub struct ExplainScratch(Buffers);
 
+impl ExplainScratch {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
 impl Explainer {
     /// Compiles `forest` for the widest instruction set that the machine has.
     ///

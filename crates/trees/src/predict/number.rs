@@ -7,6 +7,13 @@ pub(super) struct Values {
     doubles: Vec<f64>,
 }
 
+impl Values {
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.singles.capacity() * size_of::<f32>() + self.doubles.capacity() * size_of::<f64>()
+    }
+}
+
 /// `f32` or `f64`.
 pub(super) trait Number:
     Copy + Default + PartialOrd + std::ops::AddAssign + std::fmt::Debug

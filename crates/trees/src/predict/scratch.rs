@@ -36,6 +36,25 @@ impl Scratch {
         self.ranks.resize(BLOCK_ROWS, 0);
     }
 
+    /// Bytes allocated. Of the rows of bits the system gives those alone that were written.
+    pub fn bytes(&self) -> usize {
+        let Self {
+            bits,
+            codes,
+            padded,
+            ranks,
+            inputs,
+            row_codes: _,
+            values,
+        } = self;
+        let words = size_of::<u32>() * (ranks.capacity() + inputs.capacity());
+        bits.capacity()
+            + codes.capacity() * size_of::<Each<i8>>()
+            + padded.capacity() * size_of::<f64>()
+            + words
+            + values.bytes()
+    }
+
     /// Codes, bits and what walks look at.
     pub(super) fn parts<T: Number>(&mut self) -> (&[Each<i8>], &mut Bits, &[T]) {
         let start = self.bits.as_ptr().align_offset(ALIGNMENT);

@@ -1,11 +1,12 @@
 //! What is counted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use tillwatch_engine::ActiveModels;
+use tillwatch_consumer::PartitionStats;
+use tillwatch_engine::{ActiveModels, LANE_BYTES, LaneMemory};
 use tillwatch_records::{Flags, ScoreBatch, TopicPartition, Versions};
 use tillwatch_reference::ReferenceTable;
 use tillwatch_scoring::{Effort, Lineup};
@@ -17,12 +18,15 @@ use super::step::Step;
 use crate::lineup::Listener;
 use crate::reference::Look;
 use crate::serve::histogram::Histogram;
+use crate::serve::workspaces::Workspaces;
 
 /// Gauges of one lane, set after each batch.
 #[derive(Debug)]
 pub struct LaneGauges {
     pub keys: AtomicU64,
     pub state_bytes: AtomicU64,
+    pub(super) models_bytes: AtomicU64,
+    pub(super) recent_bytes: AtomicU64,
     /// [`LaneGauges::NO_WATERMARK`] until the lane has accepted an event.
     pub watermark_ms: AtomicI64,
 }
@@ -30,6 +34,17 @@ pub struct LaneGauges {
 impl LaneGauges {
     /// Stands for the watermark of a lane that has seen nothing.
     pub const NO_WATERMARK: i64 = i64::MIN;
+
+    /// Takes note of what the lane takes.
+    pub fn set_memory(&self, memory: LaneMemory) {
+        for (gauge, bytes) in [
+            (&self.state_bytes, memory.features),
+            (&self.models_bytes, memory.models),
+            (&self.recent_bytes, memory.recent),
+        ] {
+            gauge.store(bytes, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for LaneGauges {
@@ -37,6 +52,8 @@ impl Default for LaneGauges {
         Self {
             keys: AtomicU64::new(0),
             state_bytes: AtomicU64::new(0),
+            models_bytes: AtomicU64::new(0),
+            recent_bytes: AtomicU64::new(0),
             watermark_ms: AtomicI64::new(Self::NO_WATERMARK),
         }
     }
@@ -87,6 +104,8 @@ pub struct Metrics {
     reference: Mutex<Option<ReferenceStatus>>,
     /// Connections to the HTTP port that were cut.
     cuts: [AtomicU64; Cut::ALL.len()],
+    /// What the lanes' threads work in, once there are threads.
+    workspaces: OnceLock<Arc<Workspaces>>,
 }
 
 /// The active reference table and how it came.
@@ -113,6 +132,33 @@ impl Metrics {
     /// When the process started, milliseconds since 1970.
     pub fn started_ms(&self) -> i64 {
         self.started_ms.load(Ordering::Relaxed)
+    }
+
+    /// What the lanes' threads work in.
+    pub fn set_workspaces(&self, workspaces: &Arc<Workspaces>) {
+        // There is one pool of threads, so nothing is set twice.
+        let _ = self.workspaces.set(Arc::clone(workspaces));
+    }
+
+    /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
+    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 6] {
+        let lanes = self.lanes.lock();
+        let sum = |of: fn(&LaneGauges) -> &AtomicU64| {
+            let each = lanes.values().map(|lane| of(lane).load(Ordering::Relaxed));
+            each.sum::<u64>()
+        };
+        let workspaces = self.workspaces.get();
+        [
+            ("features", sum(|lane| &lane.state_bytes)),
+            ("models", sum(|lane| &lane.models_bytes)),
+            ("recent_rows", sum(|lane| &lane.recent_bytes)),
+            ("lanes", LANE_BYTES * lanes.len() as u64),
+            ("workspaces", workspaces.map_or(0, |all| all.bytes())),
+            (
+                "waiting",
+                partitions.iter().map(|one| one.held_bytes as u64).sum(),
+            ),
+        ]
     }
 
     pub fn count(&self, outcome: Outcome, records: u64) {

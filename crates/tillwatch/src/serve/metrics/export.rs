@@ -35,7 +35,7 @@ impl Collector for Exporter {
         let mut scrape = Scrape(encoder);
         let stats = self.health.monitor().stats();
         flow::encode(&mut scrape, &self.metrics)?;
-        state::encode(&mut scrape, &self.metrics)?;
+        state::encode(&mut scrape, &self.metrics, &stats.partitions)?;
         input::encode(&mut scrape, &stats)?;
         output::encode(&mut scrape, &self.health.outputs())?;
         models::encode(&mut scrape, &self.metrics)?;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use prometheus_client::registry::Unit;
+use tillwatch_consumer::PartitionStats;
 
 use super::scrape::{Place, Scrape};
 use crate::serve::metrics::counts::{LaneGauges, Metrics};
 
-pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
+/// `partitions` are those that are read.
+pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[PartitionStats]) -> Result {
     let lanes: Vec<(Place, Arc<LaneGauges>)> = metrics
         .lanes
         .lock()
@@ -37,6 +39,15 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
         "Bytes that the feature state of one lane may take: [state] max_bytes",
         Some(&Unit::Bytes),
         metrics.state_limit_bytes.load(Ordering::Relaxed) as f64,
+    )?;
+    scrape.gauges(
+        "tillwatch_memory",
+        "Bytes of memory that is accounted for, by what it holds: state of features, what models have learnt, \
+         rows kept to try models on, the lanes themselves, what threads work in, records that wait for a lane",
+        Some(&Unit::Bytes),
+        metrics
+            .memory(partitions)
+            .map(|(part, bytes)| ([("part", part)], bytes as f64)),
     )?;
     scrape.gauges(
         "tillwatch_lane_watermark_timestamp",

@@ -60,7 +60,7 @@ impl InputColumn {
 }
 
 /// A joined column; `None` where the batch has none of its type.
-pub(super) fn joined(events: &EventBatch, field: &Field) -> Option<ArrayRef> {
+pub(crate) fn joined(events: &EventBatch, field: &Field) -> Option<ArrayRef> {
     let found = events.joined.as_ref()?.column_by_name(field.name());
     let found = found.filter(|array| array.data_type() == field.data_type());
     found.map(Arc::clone)
