@@ -19,6 +19,7 @@ mod emissions;
 mod ends;
 mod evidence;
 mod examples;
+mod files;
 mod handbook;
 mod http;
 mod model_schema;

@@ -14,6 +14,7 @@ mod dead_letters;
 mod handbook;
 mod http;
 mod merge;
+mod publish;
 mod swap;
 mod warming;
 

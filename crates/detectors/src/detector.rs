@@ -44,6 +44,6 @@ pub trait Detector: std::fmt::Debug + Send {
     /// Refuses what another detector wrote and what was damaged. The detector is then as it was before.
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError>;
 
-    /// Bytes that it takes up, with what it shares with its copies.
+    /// Bytes that it takes up by itself, without what it shares with its copies.
     fn state_bytes(&self) -> usize;
 }

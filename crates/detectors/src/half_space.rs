@@ -324,8 +324,6 @@ impl Detector for HalfSpaceTrees {
     fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.scaling.state_bytes()
-            + self.planes.state_bytes()
-            + self.surprise.state_bytes()
             + self.leaves.capacity() * size_of::<Leaf>()
             + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
             + size_of::<Positions>()

@@ -114,7 +114,7 @@ pub trait Learner: fmt::Debug + Send {
     /// Refuses bytes that are not such a state, and then is as it was.
     fn read(&mut self, bytes: &[u8]) -> Result<(), ScoringError>;
 
-    /// Bytes that the state takes up.
+    /// Bytes that the state takes up, without what learners of one model share.
     fn state_bytes(&self) -> usize;
 }
 

@@ -65,17 +65,34 @@ impl Recent {
         if batch.is_empty() || self.rows_max == 0 {
             return;
         }
+        let bytes = bytes_of(batch);
         // Kept whole, a large batch would hold many times what this lane may keep.
-        let is_large = batch.len() > 2 * self.rows_max;
-        match is_large.then(|| batch.last_rows(self.rows_max)) {
-            Some(Ok(last)) => self.append(last),
-            Some(Err(_)) | None => self.append(batch.clone()),
+        match self.room_for(batch.len(), bytes) {
+            Some(room) => match batch.last_rows(room) {
+                Ok(last) => {
+                    let bytes = bytes_of(&last);
+                    self.append(last, bytes);
+                }
+                // It is not worth keeping.
+                Err(_) => return,
+            },
+            None => self.append(batch.clone(), bytes),
         }
         self.loose += 1;
         if self.loose >= LOOSE_BATCHES_MAX || self.loose_rows() >= LOOSE_ROWS_MAX {
             self.merge();
         }
         self.forget();
+    }
+
+    /// How many rows there is room for of a batch of so many rows and bytes; `None` for all.
+    fn room_for(&self, rows: usize, bytes: usize) -> Option<usize> {
+        if bytes > self.bytes_max {
+            // A copy takes room for its arrays besides: half is left for them.
+            let fit = rows * (self.bytes_max / 2) / bytes;
+            return Some(fit.clamp(1, self.rows_max));
+        }
+        (rows > 2 * self.rows_max).then_some(self.rows_max)
     }
 
     /// Forgets what is more than may be kept.
@@ -103,8 +120,7 @@ impl Recent {
         self.bytes
     }
 
-    fn append(&mut self, batch: FeatureBatch) {
-        let bytes = bytes_of(&batch);
+    fn append(&mut self, batch: FeatureBatch, bytes: usize) {
         self.rows += batch.len();
         self.bytes += bytes;
         self.batches.push_back((Arc::new(batch), bytes));
@@ -133,7 +149,8 @@ impl Recent {
                 self.rows -= batch.len();
                 self.bytes -= bytes;
             }
-            self.append(merged);
+            let bytes = bytes_of(&merged);
+            self.append(merged, bytes);
         }
         self.batches.extend(large);
     }

@@ -44,10 +44,8 @@ pub(crate) trait Target: Send + 'static {
         None
     }
 
-    /// How long after the last write a commit is due, `hand_overs` having been written since the last one;
-    /// `None` for not before its age.
-    fn quiet_max(&self, hand_overs: usize) -> Option<Duration> {
-        let _ = hand_overs;
+    /// How long after the last write a commit is due; `None` for not before its age.
+    fn quiet_max(&self) -> Option<Duration> {
         None
     }
 }
@@ -247,7 +245,7 @@ impl<T: Target> Run<T> {
             return None;
         }
         let by_age = self.target.age_max().map(|age| self.first + age);
-        let by_quiet = self.target.quiet_max(self.held.len());
+        let by_quiet = self.target.quiet_max();
         let by_quiet = by_quiet.map(|quiet| self.last + quiet);
         [by_age, by_quiet].into_iter().flatten().min()
     }

@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod estimate;
 mod exit;
 mod files;
 mod kinds;

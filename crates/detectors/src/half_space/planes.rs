@@ -106,11 +106,6 @@ impl Planes {
         }
     }
 
-    pub(super) fn state_bytes(&self) -> usize {
-        self.thresholds.capacity() * size_of::<[f64; LANES]>()
-            + self.features.capacity() * size_of::<[u8; LANES]>()
-    }
-
     /// Draws the split of `node`, whose extent is `ranges`, and those below.
     fn split(
         &mut self,

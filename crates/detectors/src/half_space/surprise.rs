@@ -27,8 +27,4 @@ impl Surprise {
         let share_of_other = (other as f64 + 0.5) / (f64::from(mass) + 1.0);
         share_of_other * (self.logarithms[other] - self.logarithms[side])
     }
-
-    pub(super) fn state_bytes(&self) -> usize {
-        self.logarithms.capacity() * size_of::<f64>()
-    }
 }

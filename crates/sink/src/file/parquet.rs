@@ -22,14 +22,14 @@ use crate::sink::{DeadLetter, Sink};
 use crate::surroundings::Surroundings;
 use crate::worker::{Target, Worker};
 
-/// A file is complete when nothing came for this long and it is worth being one, so that a backlog is
-/// committed once it is worked off rather than at the age of its last file.
-const QUIET: Duration = Duration::from_millis(250);
+/// A file is complete when nothing has come for a while, so that a backlog is committed once it is worked off
+/// rather than at the age of its last file. The more rows it has, the shorter the while: with so many rows it
+/// is the age, with ten times as many a tenth of it. At a steady rate that is a hundred times as long as from
+/// one row to the next, so files of a steady stream have their age.
+const QUIET_ROWS: u64 = 100;
 
-/// What makes a file worth being one, that many rows or hand-overs: below these rates, as many as come
-/// within the default age are few, and readers prefer one file to several.
-const QUIET_ROWS: u64 = 10_000;
-const QUIET_HAND_OVERS: usize = 512;
+/// It is never shorter: the wait for a slow disk or broker is no quiet.
+const QUIET_MIN: Duration = Duration::from_millis(250);
 
 /// Encoded rows in memory from which on they are written as a row group. Readers take a group at a time,
 /// too.
@@ -39,10 +39,9 @@ const GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// [`scores_to_record_batch`]; alerts and dead letters as [`LineSink::in_directory`] writes them, beside.
 ///
 /// A file is written under a hidden temporary name, completed, synced and renamed at the first of its
-/// limits (records, bytes, age), at a flush, when the columns change, or when a burst is over: 10,000 rows or
-/// more, and none for a quarter of a second. Only then are its rows acknowledged, so
-/// [`Sink::holds_records_max`] is a file's rows. A temporary file that a crash left behind holds nothing
-/// acknowledged.
+/// limits (records, bytes, age), at a flush, when the columns change, or when a burst is over. Only then are
+/// its rows acknowledged, so [`Sink::holds_records_max`] is a file's rows. A temporary file that a crash left
+/// behind holds nothing acknowledged.
 pub struct ParquetSink {
     worker: Worker<RecordBatch>,
     lines: LineSink,
@@ -201,9 +200,11 @@ impl Target for ParquetFiles {
         Some(self.settings.rotate_age.as_std())
     }
 
-    fn quiet_max(&self, hand_overs: usize) -> Option<Duration> {
-        let rows = self.current.as_ref().map_or(0, |current| current.rows);
-        (rows >= QUIET_ROWS || hand_overs >= QUIET_HAND_OVERS).then_some(QUIET)
+    fn quiet_max(&self) -> Option<Duration> {
+        let rows = self.current.as_ref()?.rows;
+        let age = self.settings.rotate_age.as_std();
+        let share = QUIET_ROWS as f64 / rows.max(QUIET_ROWS) as f64;
+        Some(age.mul_f64(share).max(QUIET_MIN))
     }
 }
 

@@ -15,6 +15,7 @@ use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
 use crate::config::Config;
+use crate::estimate::Estimate;
 use crate::exit;
 use crate::setup::Setup;
 use clusters::Clusters;
@@ -39,9 +40,14 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         plan::report_setup(&config, setup, args, &report);
     }
     let clusters = clients(&config, &mut report);
+    let mut partitions = None;
     if !args.offline {
         machine::check(&config, &mut report);
-        clusters.ask(args.timeout.as_std(), &mut report);
+        partitions = clusters.ask(args.timeout.as_std(), &mut report);
+    }
+    if let Some(setup) = &setup {
+        let estimate = Estimate::of(&config, &setup.assembly);
+        report.fine(&estimate.words(partitions.unwrap_or(1), config.threads as u64));
     }
     if let Some(setup) = setup.filter(|_| args.explain_plan) {
         plan::explain(&setup.assembly);

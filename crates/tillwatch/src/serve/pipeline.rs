@@ -9,6 +9,7 @@ use tillwatch_sink::Sink;
 
 use super::lanes::{Lanes, Shared};
 use super::metrics::Metrics;
+use super::usage::Usage;
 use super::workspaces::Workspaces;
 use crate::exit;
 use crate::lineup::Reloader;
@@ -79,6 +80,8 @@ impl Pipeline {
         });
         let workspaces = Arc::new(Workspaces::new(pace.threads));
         metrics.set_workspaces(&workspaces);
+        // Everything is loaded, and no record is read yet.
+        metrics.set_loaded_bytes(Usage::now().resident_bytes.unwrap_or(0));
         let shared = Arc::new(Shared {
             workspaces,
             assembly: setup.assembly,

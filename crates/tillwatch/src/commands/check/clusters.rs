@@ -39,8 +39,9 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    /// Asks them all, waiting at most `timeout`, and says what is found.
-    pub fn ask(&self, timeout: Duration, report: &mut Report) {
+    /// Asks them all, waiting at most `timeout`, and says what is found. Gives how many partitions there
+    /// are to read, where the brokers say so.
+    pub fn ask(&self, timeout: Duration, report: &mut Report) -> Option<u64> {
         let found = self.found(timeout, report);
         for finding in connection::findings(&found.sides(), timeout) {
             report.say(&finding);
@@ -62,6 +63,7 @@ impl<'a> Clusters<'a> {
         for finding in &findings {
             report.say(finding);
         }
+        found.partitions()
     }
 
     /// Asks each on a thread of its own, so that all together take no longer than one.
@@ -169,6 +171,14 @@ impl Found {
                 Some((*output, found?))
             })
         })
+    }
+
+    /// Partitions to read, where the brokers say so.
+    fn partitions(&self) -> Option<u64> {
+        let topics = self.source.iter().flat_map(|source| &source.topics);
+        let known = topics.filter_map(|topic| topic.facts.as_ref().ok());
+        let partitions: usize = known.map(|facts| facts.partitions).sum();
+        (partitions > 0).then_some(partitions as u64)
     }
 
     fn all_topics(&self) -> impl Iterator<Item = &TopicFindings> {

@@ -104,6 +104,8 @@ pub struct Metrics {
     reference: Mutex<Option<ReferenceStatus>>,
     /// Connections to the HTTP port that were cut.
     cuts: [AtomicU64; Cut::ALL.len()],
+    /// What was resident when everything was loaded and nothing read.
+    loaded_bytes: AtomicU64,
     /// What the lanes' threads work in, once there are threads.
     workspaces: OnceLock<Arc<Workspaces>>,
 }
@@ -140,8 +142,13 @@ impl Metrics {
         let _ = self.workspaces.set(Arc::clone(workspaces));
     }
 
+    /// What is resident when everything is loaded and nothing read.
+    pub fn set_loaded_bytes(&self, bytes: u64) {
+        self.loaded_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
-    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 6] {
+    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 7] {
         let lanes = self.lanes.lock();
         let sum = |of: fn(&LaneGauges) -> &AtomicU64| {
             let each = lanes.values().map(|lane| of(lane).load(Ordering::Relaxed));
@@ -149,6 +156,7 @@ impl Metrics {
         };
         let workspaces = self.workspaces.get();
         [
+            ("loaded", self.loaded_bytes.load(Ordering::Relaxed)),
             ("features", sum(|lane| &lane.state_bytes)),
             ("models", sum(|lane| &lane.models_bytes)),
             ("recent_rows", sum(|lane| &lane.recent_bytes)),
