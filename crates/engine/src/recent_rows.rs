@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use tillwatch_records::FeatureBatch;
 use tillwatch_scoring::{RECENT_BYTES, Recent};
 
-/// Bytes that a lane may keep of rows, however many lanes there are: some dozens of rows. A table of one row
-/// takes a tenth of this, since each of its columns takes room by itself.
-const LANE_BYTES_MIN: usize = 128 * 1024;
+/// Bytes that a lane may keep of rows, however many lanes there are: about twenty rows. Fewer take little
+/// less, since each of two hundred columns takes room by itself.
+const LANE_BYTES_MIN: usize = 64 * 1024;
 
 /// The last rows of each lane.
 #[derive(Debug)]

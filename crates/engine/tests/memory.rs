@@ -138,6 +138,10 @@ fn many_lanes_take_what_they_say_and_little_besides_what_they_remember() {
         workspace.bytes(),
         memory[0]
     );
+    assert!(
+        memory.iter().all(|memory| memory.recent > 0),
+        "rows are kept"
+    );
     assert!(allocated <= counted + counted / 2, "{allocated} {counted}");
     assert!(
         counted <= allocated + allocated / 2,

@@ -95,9 +95,10 @@ impl Recent {
         (rows > 2 * self.rows_max).then_some(self.rows_max)
     }
 
-    /// Forgets what is more than may be kept.
+    /// Forgets what is more than may be kept; the newest batch stays, since it was cut to about what fits.
     fn forget(&mut self) {
-        while let Some((oldest, _)) = self.batches.front()
+        while self.batches.len() > 1
+            && let Some((oldest, _)) = self.batches.front()
             && (self.rows - oldest.len() >= self.rows_max || self.bytes > self.bytes_max)
         {
             self.forget_oldest();
@@ -115,7 +116,7 @@ impl Recent {
         self.rows
     }
 
-    /// Bytes of the columns; at most the room given.
+    /// Bytes of the columns; at most the room given, or those of one batch that was cut to about that.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

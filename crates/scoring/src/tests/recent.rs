@@ -73,7 +73,7 @@ fn no_more_is_kept_of_a_large_batch_than_of_small_ones() {
     whole.push(&rows(465, 15));
     assert_eq!(offsets(&whole), (450..480).collect::<Vec<i64>>());
     whole.shrink(20, 1);
-    assert_eq!(whole.rows(), 0);
+    assert_eq!(offsets(&whole), (465..480).collect::<Vec<i64>>());
 }
 
 #[test]
@@ -150,7 +150,8 @@ fn bytes_are_counted_once_and_bounded() {
     assert_eq!(tight.rows(), 512);
     let mut none = Recent::new(10_000, each - 1);
     none.push(&one);
-    assert_eq!((none.rows(), none.bytes()), (0, 0));
+    assert!((1..256).contains(&none.rows()), "{}", none.rows());
+    assert!(none.bytes() < each, "the last rows of it fit");
     // Merged, small batches take about the room of their rows.
     let mut small = Recent::new(10_000, usize::MAX);
     for first in 0..256 {
