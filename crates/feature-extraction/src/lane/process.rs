@@ -153,16 +153,7 @@ impl FeatureLane {
         hint: Option<KeyIndex>,
         flags: &mut Vec<Flags>,
     ) {
-        self.clock += 1;
-        let kind = batch.events.kinds[row];
-        match kind {
-            RecordKind::Transaction => {}
-            RecordKind::TerminalEvent => self.stats.terminal_events += 1,
-            RecordKind::Label => {
-                self.stats.labels += 1;
-                self.join_label(plan, batch, row, in_chunk, hint);
-            }
-        }
+        let kind = self.meet(plan, batch, row, in_chunk, hint);
         let is_scored = self.scored.contains(kind);
         if batch.keys.is_null(row) {
             self.skip(row, is_scored, flags);
@@ -174,14 +165,9 @@ impl FeatureLane {
         }
         let judged = self.admit(plan, batch, row, in_chunk, hint);
         let (now_ms, refused) = (judged.named.now_ms, judged.is_refused());
-        let mut marks = judged.marks;
         let doubt = batch.doubt(is_scored, flags.len());
-        if !(doubt.is_empty() || refused) {
-            self.cohorts_end_ms = self.cohorts_end_ms.max(now_ms);
-        }
-        if self.cohorts_end_ms != NEVER_MS && self.lacks_cohort(plan, batch, row) {
-            marks |= Flags::WARMING;
-        }
+        let is_doubtful = !(doubt.is_empty() || refused);
+        let mut marks = judged.marks | self.cohort_marks(plan, batch, row, is_doubtful);
         let stride = plan.layout.stride;
         let record = Record {
             now_ms,
@@ -199,7 +185,7 @@ impl FeatureLane {
                 let mut parts = self.keys.parts(plan, index, is_read.then_some(self.clock));
                 let before = parts.bytes();
                 let mut forgotten = Forgotten::NONE;
-                if !(doubt.is_empty() || refused) {
+                if is_doubtful {
                     Gap::widen(parts.gap, plan, now_ms, doubt);
                 }
                 marks |= gap_marks(plan, &mut parts, now_ms);
@@ -233,6 +219,48 @@ impl FeatureLane {
             flags.push(marks);
         }
         self.keep_budget(plan);
+    }
+
+    /// Counts a record by its kind, which is given. A label is joined to its transaction.
+    #[inline]
+    fn meet(
+        &mut self,
+        plan: &Plan,
+        batch: &Batch<'_>,
+        row: usize,
+        in_chunk: usize,
+        hint: Option<KeyIndex>,
+    ) -> RecordKind {
+        self.clock += 1;
+        let kind = batch.events.kinds[row];
+        match kind {
+            RecordKind::Transaction => {}
+            RecordKind::TerminalEvent => self.stats.terminal_events += 1,
+            RecordKind::Label => {
+                self.stats.labels += 1;
+                self.join_label(plan, batch, row, in_chunk, hint);
+            }
+        }
+        kind
+    }
+
+    /// The mark of a record for what its cohort may lack. `is_doubtful` says that the record itself may not be
+    /// what a lane that lacks nothing would see.
+    #[inline]
+    fn cohort_marks(
+        &mut self,
+        plan: &Plan,
+        batch: &Batch<'_>,
+        row: usize,
+        is_doubtful: bool,
+    ) -> Flags {
+        if is_doubtful {
+            self.cohorts_end_ms = self.cohorts_end_ms.max(batch.inputs.times_ms[row]);
+        }
+        if self.cohorts_end_ms != NEVER_MS && self.lacks_cohort(plan, batch, row) {
+            return Flags::WARMING;
+        }
+        Flags::empty()
     }
 
     /// Evicts keys where the state takes more than it may.
