@@ -114,7 +114,7 @@ impl Emissions {
     }
 
     /// A copy of the emissions from `first` on, which are `rows`.
-    pub(crate) fn from_row(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
+    pub(crate) fn rows_from(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
         Ok(Self {
             keys: take(&self.keys, rows, None)?.as_string::<i32>().clone(),
             times_ms: self.times_ms[first..].to_vec(),

@@ -109,7 +109,7 @@ impl EventBatch {
     }
 
     /// A copy of the rows from `first` on, which are `rows`.
-    pub(crate) fn from_row(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
+    pub(crate) fn rows_from(&self, first: usize, rows: &UInt32Array) -> Result<Self, ArrowError> {
         let joined = self.joined.as_ref();
         Ok(Self {
             source: self.source.clone(),

@@ -41,8 +41,8 @@ impl FeatureBatch {
         let first = self.len().saturating_sub(count);
         let rows = UInt32Array::from_iter_values(first as u32..self.len() as u32);
         Ok(Self {
-            events: self.events.from_row(first, &rows)?,
-            emissions: self.emissions.from_row(first, &rows)?,
+            events: self.events.rows_from(first, &rows)?,
+            emissions: self.emissions.rows_from(first, &rows)?,
             features: take_columns(&self.features, &rows)?,
             flags: self.flags[first..].to_vec(),
         })

@@ -1,5 +1,6 @@
 //! Topics scored until somebody says stop: the flow, its lanes, and what is seen of them from outside.
 
+mod beginning;
 pub mod deadline;
 pub mod health;
 mod histogram;

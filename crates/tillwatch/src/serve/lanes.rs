@@ -15,6 +15,7 @@ use tillwatch_records::{Cause, Flags, RawBatch, RecordKind, Settled, Ticket, Top
 use tillwatch_scoring::Effort;
 use tillwatch_sink::{DeadLetter, Sink, SinkError};
 
+use super::beginning::begin;
 use super::deadline::Deadline;
 use super::metrics::{LaneGauges, Metrics, Outcome, Step};
 use super::workspaces::Workspaces;
@@ -22,9 +23,6 @@ use crate::clock;
 
 /// Batches that a lane takes before it lets another have its thread.
 const TURN_BATCHES_MAX: usize = 16;
-
-/// How long a lane without state waits to be told how new the records before its first are.
-const PAST_WAIT: Duration = Duration::from_secs(2);
 
 /// What every lane shares.
 pub struct Shared {
@@ -208,62 +206,13 @@ fn work(
     ticket: Option<&Ticket>,
 ) {
     let worker = worker.get_or_insert_with(|| Worker {
-        lane: begin(shared, slot, raw),
+        lane: begin(&shared.assembly, &shared.past, &slot.inlet, raw),
         deadline: shared.deadline.map(Deadline::new),
     });
     match ticket {
         Some(ticket) => process(shared, slot, worker, workspace, raw, ticket),
         None => replay(worker, workspace, raw),
     }
-}
-
-/// A lane without state whose first records are `raw`.
-fn begin(shared: &Shared, slot: &Slot, raw: &RawBatch) -> Lane {
-    let mut lane = shared.assembly.lane(slot.inlet.start_offset());
-    let first_ms = raw.get(0).timestamp_ms.unwrap_or(0);
-    let starts = slot.inlet.starts();
-    let late_starts = starts.iter().filter(|(_, offset)| *offset != Some(0));
-    let newest_ms =
-        late_starts.map(|(source, offset)| newest_before(shared, source, *offset, first_ms));
-    let Some(newest_ms) = newest_ms.max() else {
-        return lane;
-    };
-    lane.begin_after(newest_ms);
-    let source = slot.inlet.source();
-    tracing::info!(
-        topic = &*source.topic,
-        partition = source.partition,
-        offset = raw.get(0).offset,
-        whole_from_ms = lane.stats().warm_at_ms,
-        "no state for the records before this offset: scores are flagged WARMING while features may lack them"
-    );
-    lane
-}
-
-/// A timestamp that no record of `source` before `offset` has a later one than. Where the offset is not known,
-/// or the brokers do not say: now.
-fn newest_before(
-    shared: &Shared,
-    source: &TopicPartition,
-    offset: Option<i64>,
-    first_ms: i64,
-) -> i64 {
-    let now_ms = || clock::unix_ms().max(first_ms);
-    let Some(offset) = offset else {
-        return now_ms();
-    };
-    let newest_ms = shared
-        .past
-        .newest_before(source, offset, first_ms, PAST_WAIT);
-    newest_ms.unwrap_or_else(|error| {
-        tracing::warn!(
-            %error,
-            topic = &*source.topic,
-            partition = source.partition,
-            "cannot ask how new the records are that were read before; they are taken to be as new as now"
-        );
-        now_ms()
-    })
 }
 
 fn process(
