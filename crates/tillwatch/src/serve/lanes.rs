@@ -367,6 +367,10 @@ fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &Metr
             .watermark_ms
             .store(watermark_ms, Ordering::Relaxed);
     }
+    let warm_at_ms = stats.warm_at_ms.filter(|time_ms| *time_ms != i64::MAX);
+    slot.gauges
+        .warm_at_ms
+        .store(warm_at_ms.unwrap_or(LaneGauges::NO_TIME), Ordering::Relaxed);
 }
 
 /// Watches a batch on its way through the lane, and says by its age how much is asked of it.

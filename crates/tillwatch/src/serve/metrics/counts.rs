@@ -27,13 +27,15 @@ pub struct LaneGauges {
     pub state_bytes: AtomicU64,
     pub(super) models_bytes: AtomicU64,
     pub(super) recent_bytes: AtomicU64,
-    /// [`LaneGauges::NO_WATERMARK`] until the lane has accepted an event.
+    /// [`LaneGauges::NO_TIME`] until the lane has accepted an event.
     pub watermark_ms: AtomicI64,
+    /// From when on windows are whole; [`LaneGauges::NO_TIME`] where they are, or where nobody knows.
+    pub warm_at_ms: AtomicI64,
 }
 
 impl LaneGauges {
-    /// Stands for the watermark of a lane that has seen nothing.
-    pub const NO_WATERMARK: i64 = i64::MIN;
+    /// Stands for a time that there is none of.
+    pub const NO_TIME: i64 = i64::MIN;
 
     /// Takes note of what the lane takes.
     pub fn set_memory(&self, memory: LaneMemory) {
@@ -54,7 +56,8 @@ impl Default for LaneGauges {
             state_bytes: AtomicU64::new(0),
             models_bytes: AtomicU64::new(0),
             recent_bytes: AtomicU64::new(0),
-            watermark_ms: AtomicI64::new(Self::NO_WATERMARK),
+            watermark_ms: AtomicI64::new(Self::NO_TIME),
+            warm_at_ms: AtomicI64::new(Self::NO_TIME),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Result;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use prometheus_client::registry::Unit;
 use tillwatch_consumer::PartitionStats;
@@ -18,6 +18,12 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
         .iter()
         .map(|(at, lane)| (Place::of(at), Arc::clone(lane)))
         .collect();
+    let times = |of: fn(&LaneGauges) -> &AtomicI64| {
+        lanes.iter().filter_map(move |(at, lane)| {
+            let time_ms = of(lane).load(Ordering::Relaxed);
+            (time_ms != LaneGauges::NO_TIME).then(|| (at.labels(), time_ms as f64 / 1e3))
+        })
+    };
     scrape.gauges(
         "tillwatch_lane_keys",
         "Entity keys that a lane holds state of",
@@ -54,11 +60,14 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
         "tillwatch_lane_watermark_timestamp",
         "Latest event time that a lane has accepted; absent before the first event",
         Some(&Unit::Seconds),
-        lanes.iter().filter_map(|(at, lane)| {
-            let watermark_ms = lane.watermark_ms.load(Ordering::Relaxed);
-            let is_known = watermark_ms != LaneGauges::NO_WATERMARK;
-            is_known.then(|| (at.labels(), watermark_ms as f64 / 1e3))
-        }),
+        times(|lane| &lane.watermark_ms),
+    )?;
+    scrape.gauges(
+        "tillwatch_lane_warm_at_timestamp",
+        "Event time from which on the windows of a lane that began in the middle of a log are whole; absent \
+         when they are, or while nobody knows",
+        Some(&Unit::Seconds),
+        times(|lane| &lane.warm_at_ms),
     )?;
     scrape.counter(
         "tillwatch_evicted_keys",
