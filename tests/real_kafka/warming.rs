@@ -116,7 +116,7 @@ fn restarted(
     let config = configure(directory, broker, topic);
     for records in [first, second] {
         let count = records.len() as f64;
-        produce(&broker.brokers(), topic, records.into_iter()).expect("records can be sent");
+        produce(&broker.brokers(), topic, records).expect("records can be sent");
         let instance = Instance::start(&config);
         wait_for("every record to be scored", || {
             instance.metric("tillwatch_delivered_scores_total") == Some(count)
@@ -166,7 +166,7 @@ fn what_is_not_flagged_after_a_restart_is_that_of_the_whole_log() {
     assert_eq!(scored.len(), 220);
 
     // After the restart the first record is one that a terminal has kept for three hours.
-    let first = (0..20).map(|n| now_ms - (30 - n as i64) * MINUTE_MS);
+    let first = (0..20_u32).map(|n| now_ms - (30 - i64::from(n)) * MINUTE_MS);
     let first = first
         .enumerate()
         .map(|(n, at_ms)| sale(n, "A", at_ms, at_ms));

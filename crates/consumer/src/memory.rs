@@ -306,12 +306,10 @@ impl Reaches for Marks {
 #[cfg(test)]
 mod loss_tests;
 #[cfg(test)]
-mod merged_lane;
-#[cfg(test)]
 mod merged_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
-mod test_host;
+mod test_support;
 #[cfg(test)]
 mod tests;

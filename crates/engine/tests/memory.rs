@@ -10,8 +10,8 @@ use std::sync::Mutex;
 
 use peak_alloc::PeakAlloc;
 use tillwatch_engine::{
-    Assembly, CatalogText, Input, LANE_BYTES, Lane, LineupFiles, ModelOrigin, Parts, StageText,
-    Workspace,
+    Assembly, CatalogText, Input, LANE_BYTES, Lane, LaneMemory, LineupFiles, ModelOrigin, Parts,
+    StageText, Workspace,
 };
 use tillwatch_records::{KeySpec, RawBatch, TopicPartition};
 use tillwatch_scoring::{ModelFiles, ModelKinds};
@@ -131,7 +131,7 @@ fn many_lanes_take_what_they_say_and_little_besides_what_they_remember() {
     }
     let allocated = (ALLOCATED.current_usage() - before) as u64;
     let memory: Vec<_> = lanes.iter().map(Lane::memory).collect();
-    let of_lanes: u64 = memory.iter().map(|memory| memory.total()).sum();
+    let of_lanes: u64 = memory.iter().map(LaneMemory::total).sum();
     let counted = of_lanes + workspace.bytes() as u64;
     eprintln!(
         "{LANES} lanes: allocated {allocated}, counted {counted}, workspace {}, a lane {:?}",

@@ -2,7 +2,7 @@
 
 use tillwatch_kafka::Properties;
 
-use super::test_host::{Host, append, partition, setup};
+use super::test_support::host::{Host, append, partition, setup};
 use super::*;
 use crate::position::Position;
 use crate::settings::Start;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tillwatch_records::Ticket;
 use tillwatch_records::units::DurationMs;
 
-use super::merged_lane::{Lane, topic};
+use super::test_support::merged_lane::{Lane, topic};
 
 #[test]
 fn records_go_in_the_order_of_their_timestamps_then_of_the_topics() {

@@ -2,7 +2,7 @@
 
 use tillwatch_records::units::DurationMs;
 
-use super::merged_lane::{Lane, Run, topic};
+use super::test_support::merged_lane::{Lane, Run, topic};
 
 /// Seeded numbers.
 struct Random(u64);
@@ -57,8 +57,14 @@ fn merged(sources: &[Records]) -> Vec<(usize, i64)> {
         .collect()
 }
 
+/// A source and an offset.
+type Place = (usize, i64);
+
+/// A number of records that were handed out, and whether the run that ended there was marked.
+type End = (usize, bool);
+
 /// Everything that was handed out, and the ends of the runs with their marks.
-fn handed_out(runs: &[Run]) -> (Vec<(usize, i64)>, Vec<(usize, bool)>) {
+fn handed_out(runs: &[Run]) -> (Vec<Place>, Vec<End>) {
     let (mut all, mut ends) = (Vec::new(), Vec::new());
     for run in runs {
         all.extend(run.offsets.iter().map(|offset| (run.source, *offset)));

@@ -1,6 +1,6 @@
 use tillwatch_kafka::{Begin, Properties};
 
-use super::test_host::{Host, append, partition, setup};
+use super::test_support::host::{Host, append, partition, setup};
 use super::*;
 use crate::inlet::Taken;
 use crate::position::Position;

@@ -200,8 +200,10 @@ fn a_key_with_more_ids_than_it_may_keep_forgets_old_ones_and_counts_them() {
 #[test]
 fn state_of_another_secret_is_refused() {
     let with_secret = |secret: Option<&str>| {
-        let mut settings = EngineSettings::default();
-        settings.id_secret = secret.map(|text| IdSecret::new(text).unwrap());
+        let settings = EngineSettings {
+            id_secret: secret.map(|text| IdSecret::new(text).unwrap()),
+            ..EngineSettings::default()
+        };
         lane(COUNT_1H, &settings, 0)
     };
     let secrets = [

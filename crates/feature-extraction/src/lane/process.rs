@@ -244,8 +244,8 @@ impl FeatureLane {
         kind
     }
 
-    /// The mark of a record for what its cohort may lack. `is_doubtful` says that the record itself may not be
-    /// what a lane that lacks nothing would see.
+    /// The mark of a record for what its cohort may lack. `is_doubtful` says that the record itself
+    /// may not be what a lane that lacks nothing would see.
     #[inline]
     fn cohort_marks(
         &mut self,

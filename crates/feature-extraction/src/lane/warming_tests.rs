@@ -23,7 +23,7 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// A random case with windows and half-lives so short that a lane becomes warm in its stream.
 fn case(seed: u64) -> Case {
     let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x3a41);
-    let is_slow = seed % 3 == 0;
+    let is_slow = seed.is_multiple_of(3);
     let (longest_ms, half_life_ms, step_ms_max) = if is_slow {
         (6 * HOUR_MS, HOUR_MS / 2, 4 * HOUR_MS)
     } else {

@@ -35,8 +35,8 @@ pub fn begin(assembly: &Assembly, past: &Past, inlet: &Inlet, raw: &RawBatch) ->
     lane
 }
 
-/// A timestamp that no record of `source` before `offset` has a later one than. Where the offset is not known,
-/// or the brokers do not say: now.
+/// A timestamp that no record of `source` before `offset` has a later one than. Where the offset is not
+/// known, or the brokers do not say: now.
 fn newest_before(past: &Past, source: &TopicPartition, offset: Option<i64>, first_ms: i64) -> i64 {
     let now_ms = || clock::unix_ms().max(first_ms);
     let Some(offset) = offset else {

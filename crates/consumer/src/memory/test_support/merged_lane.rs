@@ -8,28 +8,28 @@ use parking_lot::Mutex;
 use tillwatch_kafka::Properties;
 use tillwatch_records::{Flags, Ticket, TopicPartition};
 
-use super::{MemoryRecord, MemorySource};
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Taken};
+use crate::memory::{MemoryRecord, MemorySource};
 use crate::position::Position;
 use crate::settings::ConsumerSettings;
 
 /// Topics in the order of the settings.
-pub(super) const TOPICS: [&str; 4] = ["transactions", "events", "labels", "more"];
+pub(in crate::memory) const TOPICS: [&str; 4] = ["transactions", "events", "labels", "more"];
 
 /// Notes that records wait. The test takes them.
 #[derive(Default)]
-pub(super) struct Host {
-    pub(super) inlet: Mutex<Option<Arc<Inlet>>>,
-    pub(super) is_ready: AtomicBool,
+pub(in crate::memory) struct Host {
+    pub(in crate::memory) inlet: Mutex<Option<Arc<Inlet>>>,
+    pub(in crate::memory) is_ready: AtomicBool,
 }
 
 /// A run that was handed out.
-pub(super) struct Run {
-    pub(super) source: usize,
-    pub(super) offsets: Vec<i64>,
-    pub(super) is_marked: bool,
-    pub(super) ticket: Option<Ticket>,
+pub(in crate::memory) struct Run {
+    pub(in crate::memory) source: usize,
+    pub(in crate::memory) offsets: Vec<i64>,
+    pub(in crate::memory) is_marked: bool,
+    pub(in crate::memory) ticket: Option<Ticket>,
 }
 
 impl LaneHost for Host {
@@ -45,19 +45,22 @@ impl LaneHost for Host {
     fn revoked(&self, _: &Arc<Inlet>) {}
 }
 
-pub(super) fn topic(source: usize) -> TopicPartition {
+pub(in crate::memory) fn topic(source: usize) -> TopicPartition {
     TopicPartition::new(TOPICS[source], 3)
 }
 
 /// A lane of several sources and what was handed out of it.
-pub(super) struct Lane {
-    pub(super) source: MemorySource,
-    pub(super) host: Arc<Host>,
-    pub(super) runs: Vec<Run>,
+pub(in crate::memory) struct Lane {
+    pub(in crate::memory) source: MemorySource,
+    pub(in crate::memory) host: Arc<Host>,
+    pub(in crate::memory) runs: Vec<Run>,
 }
 
 impl Lane {
-    pub(super) fn new(sources: usize, change: impl FnOnce(&mut ConsumerSettings)) -> Self {
+    pub(in crate::memory) fn new(
+        sources: usize,
+        change: impl FnOnce(&mut ConsumerSettings),
+    ) -> Self {
         let topics = TOPICS[..sources].iter().map(ToString::to_string);
         let mut settings = ConsumerSettings::new(topics.collect(), "g", Properties::default());
         change(&mut settings);
@@ -70,12 +73,17 @@ impl Lane {
         }
     }
 
-    pub(super) fn assign(&mut self, sources: usize) {
+    pub(in crate::memory) fn assign(&mut self, sources: usize) {
         let sources: Vec<_> = (0..sources).map(topic).collect();
         self.source.assign_merged(&sources);
     }
 
-    pub(super) fn append(&mut self, source: usize, offset: i64, timestamp_ms: Option<i64>) {
+    pub(in crate::memory) fn append(
+        &mut self,
+        source: usize,
+        offset: i64,
+        timestamp_ms: Option<i64>,
+    ) {
         let record = MemoryRecord {
             offset,
             timestamp_ms,
@@ -85,17 +93,17 @@ impl Lane {
         self.source.append(&topic(source), record);
     }
 
-    pub(super) fn turn(&mut self) {
+    pub(in crate::memory) fn turn(&mut self) {
         while self.source.turn().unwrap() {}
     }
 
-    pub(super) fn pass(&mut self, ms: u64) {
+    pub(in crate::memory) fn pass(&mut self, ms: u64) {
         self.source.pass(Duration::from_millis(ms));
         self.turn();
     }
 
     /// Takes at most `most` runs, as a lane does that was told.
-    pub(super) fn take(&mut self, most: usize) {
+    pub(in crate::memory) fn take(&mut self, most: usize) {
         if !self.host.is_ready.load(Ordering::Relaxed) {
             return;
         }
@@ -125,13 +133,13 @@ impl Lane {
         }
     }
 
-    pub(super) fn take_all(&mut self) {
+    pub(in crate::memory) fn take_all(&mut self) {
         self.take(usize::MAX);
     }
 
     /// What was handed out since the last time: `0:5+2` for two records of the first source from offset 5
     /// on, with a `!` where it is marked.
-    pub(super) fn seen(&mut self) -> Vec<String> {
+    pub(in crate::memory) fn seen(&mut self) -> Vec<String> {
         self.take_all();
         let runs = self.runs.drain(..).map(|run| {
             let mark = if run.is_marked { "!" } else { "" };

@@ -7,27 +7,27 @@ use parking_lot::Mutex;
 use tillwatch_kafka::Properties;
 use tillwatch_records::{Ticket, TopicPartition};
 
-use super::{MemoryRecord, MemorySource};
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Taken};
+use crate::memory::{MemoryRecord, MemorySource};
 use crate::position::Position;
 use crate::settings::ConsumerSettings;
 
 /// Notes every call, takes everything at once and keeps the tickets.
 #[derive(Default)]
-pub(super) struct Host {
-    pub(super) positions: Mutex<BTreeMap<i32, Position>>,
-    pub(super) seen: Mutex<Seen>,
+pub(in crate::memory) struct Host {
+    pub(in crate::memory) positions: Mutex<BTreeMap<i32, Position>>,
+    pub(in crate::memory) seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
-pub(super) struct Seen {
+pub(in crate::memory) struct Seen {
     /// Calls, and batches as `live 0+10` or `replay 0+10`: first offset and records.
-    pub(super) calls: Vec<String>,
-    pub(super) inlets: BTreeMap<i32, Arc<Inlet>>,
-    pub(super) tickets: Vec<(i32, i64, Ticket)>,
+    pub(in crate::memory) calls: Vec<String>,
+    pub(in crate::memory) inlets: BTreeMap<i32, Arc<Inlet>>,
+    pub(in crate::memory) tickets: Vec<(i32, i64, Ticket)>,
     /// The host settles these in their last call.
-    pub(super) settles_late: bool,
+    pub(in crate::memory) settles_late: bool,
 }
 
 impl Host {
@@ -36,16 +36,16 @@ impl Host {
         self.seen.lock().calls.push(format!("{call} {partition}"));
     }
 
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(in crate::memory) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().calls)
     }
 
-    pub(super) fn inlet(&self, partition: i32) -> Arc<Inlet> {
+    pub(in crate::memory) fn inlet(&self, partition: i32) -> Arc<Inlet> {
         Arc::clone(&self.seen.lock().inlets[&partition])
     }
 
     /// The held tickets of `partition` with their batches' first offsets, oldest first.
-    pub(super) fn tickets(&self, partition: i32) -> Vec<(i64, Ticket)> {
+    pub(in crate::memory) fn tickets(&self, partition: i32) -> Vec<(i64, Ticket)> {
         let mut seen = self.seen.lock();
         let held = std::mem::take(&mut seen.tickets);
         let (of_partition, others) = held.into_iter().partition(|held| held.0 == partition);
@@ -110,12 +110,12 @@ impl LaneHost for Host {
     }
 }
 
-pub(super) fn partition(number: i32) -> TopicPartition {
+pub(in crate::memory) fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("payments", number)
 }
 
 /// A source of two partitions of 20 records, and its host.
-pub(super) fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) {
+pub(in crate::memory) fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) {
     let host = Arc::new(Host::default());
     *host.positions.lock() = positions.iter().copied().collect();
     let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
@@ -127,7 +127,11 @@ pub(super) fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) 
     (source, host)
 }
 
-pub(super) fn append(source: &mut MemorySource, number: i32, offsets: std::ops::Range<i64>) {
+pub(in crate::memory) fn append(
+    source: &mut MemorySource,
+    number: i32,
+    offsets: std::ops::Range<i64>,
+) {
     for offset in offsets {
         let record = MemoryRecord {
             offset,

@@ -1,0 +1,4 @@
+//! Hosts and lanes for tests of the source in memory.
+
+pub(super) mod host;
+pub(super) mod merged_lane;
