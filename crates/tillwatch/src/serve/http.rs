@@ -2,8 +2,8 @@
 //!
 //! Nothing that a client does holds up another client, a lane or the end of the process. Each connection is a
 //! task of its own on one thread, has one request, and is cut when its time is over. Bodies are not read.
-//! When there are too many connections, the oldest makes room: a request that is whole is answered in
-//! milliseconds, so the oldest is one that waits for its client.
+//! When there are too many connections, the oldest that waits for its client makes room: one whose request is
+//! whole is answered first, unless all are such.
 
 mod pages;
 mod wanted;
@@ -14,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
 pub use pages::Pages;
@@ -149,10 +150,14 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let task = tokio::spawn(serve(stream, Arc::clone(&pages)));
-                if open.add(task.abort_handle()) {
+                let is_asked = Arc::new(AtomicBool::new(false));
+                let served = serve(stream, Arc::clone(&pages), Arc::clone(&is_asked));
+                let task = tokio::spawn(served).abort_handle();
+                if open.add(Connection { task, is_asked }) {
                     pages.count_cut(Cut::Crowded);
                 }
+                // Whoever has sent a whole request is heard before the next one comes.
+                yield_now().await;
             }
             Err(error) => {
                 // Also when one client went away before it was accepted, which is nobody's trouble.
@@ -163,31 +168,43 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>) {
     }
 }
 
-/// Tasks of open connections, the oldest first: at most [`CONNECTIONS_MAX`].
+/// A connection that is served.
+struct Connection {
+    task: AbortHandle,
+    /// Its request is whole, and the answer is being made.
+    is_asked: Arc<AtomicBool>,
+}
+
+/// Open connections, the oldest first: at most [`CONNECTIONS_MAX`].
 #[derive(Default)]
-struct Open(VecDeque<AbortHandle>);
+struct Open(VecDeque<Connection>);
 
 impl Open {
     /// Adds a connection; whether another one had to be cut for it.
-    fn add(&mut self, task: AbortHandle) -> bool {
+    fn add(&mut self, connection: Connection) -> bool {
         if self.0.len() >= CONNECTIONS_MAX {
-            self.0.retain(|task| !task.is_finished());
+            self.0.retain(|open| !open.task.is_finished());
         }
         let mut cut = false;
-        if self.0.len() >= CONNECTIONS_MAX
-            && let Some(oldest) = self.0.pop_front()
-        {
-            oldest.abort();
-            cut = true;
+        if self.0.len() >= CONNECTIONS_MAX {
+            let waits = |open: &Connection| !open.is_asked.load(Ordering::Relaxed);
+            let oldest = self.0.iter().position(waits).unwrap_or(0);
+            cut = self.0.remove(oldest).is_some_and(|open| {
+                open.task.abort();
+                true
+            });
         }
-        self.0.push_back(task);
+        self.0.push_back(connection);
         cut
     }
 }
 
 /// Serves one request.
-async fn serve(stream: TcpStream, pages: Arc<Pages>) {
-    let service = Answers(Arc::clone(&pages));
+async fn serve(stream: TcpStream, pages: Arc<Pages>, is_asked: Arc<AtomicBool>) {
+    let service = Answers {
+        pages: Arc::clone(&pages),
+        is_asked,
+    };
     let mut connection = http1::Builder::new()
         .keep_alive(false)
         .half_close(true)
@@ -226,7 +243,11 @@ async fn linger(mut stream: TcpStream) {
 }
 
 /// Pages as hyper asks for them.
-struct Answers(Arc<Pages>);
+struct Answers {
+    pages: Arc<Pages>,
+    /// See [`Connection::is_asked`].
+    is_asked: Arc<AtomicBool>,
+}
 
 impl Service<Request<Incoming>> for Answers {
     type Response = Response<Full<Bytes>>;
@@ -234,10 +255,16 @@ impl Service<Request<Incoming>> for Answers {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let pages = Arc::clone(&self.0);
+        let (pages, is_asked) = (Arc::clone(&self.pages), Arc::clone(&self.is_asked));
+        is_asked.store(true, Ordering::Relaxed);
         // The body is dropped unread.
         let (head, _) = request.into_parts();
-        Box::pin(async move { Ok(pages.answer(&head).await) })
+        Box::pin(async move {
+            let answer = pages.answer(&head).await;
+            // From here on the client is waited for, to take it.
+            is_asked.store(false, Ordering::Relaxed);
+            Ok(answer)
+        })
     }
 }
 
