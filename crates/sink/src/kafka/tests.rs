@@ -286,7 +286,7 @@ fn probing_tells_of_each_topic_that_is_written() {
         ..Default::default()
     });
     let probed = probe(&settings, &around, LONG).unwrap();
-    assert_eq!(probed.record_bytes_max, 2_000_000);
+    assert_eq!(probed.record_bytes_max, 8 * 1024 * 1024);
     let found: Vec<_> = probed
         .findings
         .topics
@@ -313,7 +313,7 @@ fn what_would_only_fail_while_running_is_refused_before() {
     for (properties, words) in [
         (
             vec![("queue.buffering.max.kbytes", "1000")],
-            "make it at least 1954",
+            "make it at least 8192",
         ),
         (vec![("acks", "1")], "acks"),
         (vec![("acks", "0")], "`acks`"),
