@@ -20,7 +20,7 @@ pub enum Finding {
 /// Prints what is found as it is found.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Each once: what [kafka] says wrong, both clients meet.
+    /// Each once: both clients meet what `[kafka]` says wrong.
     problems: BTreeSet<String>,
 }
 
