@@ -146,7 +146,7 @@ impl Inlet {
     /// Everything that has arrived and may go, at most one full batch. `None` also means that the lane is
     /// idle now: [`crate::LaneHost::ready`] is called again when there is something.
     ///
-    /// A batch that is marked with [`Flags::REORDERED`] was handed out in an order that a replay may not
+    /// A batch that is marked with `REORDERED` was handed out in an order that a replay may not
     /// give.
     pub fn take(self: &Arc<Self>) -> Option<Taken> {
         let mut state = self.state.lock();
