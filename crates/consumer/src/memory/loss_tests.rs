@@ -1,8 +1,6 @@
 //! Records that are lost, positions that nobody has committed, logs that are made anew.
 
-use tillwatch_kafka::Properties;
-
-use super::test_support::host::{Host, append, partition, setup};
+use super::test_support::host::{Host, append, empty, partition, setup};
 use super::*;
 use crate::position::Position;
 use crate::settings::Start;
@@ -52,12 +50,7 @@ fn records_that_were_deleted_before_they_were_read_are_counted() {
 
 #[test]
 fn an_idle_partition_that_starts_at_its_end_commits_where_it_began() {
-    let host = Arc::new(Host::default());
-    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
-    settings.start = Start::Latest;
-    let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
-    append(&mut source, 0, 0..20);
-    source.assign(&partition(0));
+    let (mut source, host) = at_the_end();
     while source.turn().unwrap() {}
     source.commit();
     source.turn().unwrap();
@@ -73,12 +66,7 @@ fn an_idle_partition_that_starts_at_its_end_commits_where_it_began() {
 
 #[test]
 fn where_it_began_is_committed_before_the_first_record_is_done() {
-    let host = Arc::new(Host::default());
-    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
-    settings.start = Start::Latest;
-    let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
-    append(&mut source, 0, 0..20);
-    source.assign(&partition(0));
+    let (mut source, host) = at_the_end();
     // The position is taken, then a record comes and is not done when the process dies.
     source.turn().unwrap();
     append(&mut source, 0, 20..21);
@@ -126,4 +114,12 @@ fn a_topic_that_is_made_anew_ends_the_run_and_commits_nothing_more() {
     );
     source.revoke(&[partition(0)], || drop(host.tickets(0)));
     assert_eq!(source.commits(), [(partition(0), 20)]);
+}
+
+/// A source that starts at the end, with a partition of 20 records that is assigned, and its host.
+fn at_the_end() -> (MemorySource, Arc<Host>) {
+    let (mut source, host) = empty(|settings| settings.start = Start::Latest);
+    append(&mut source, 0, 0..20);
+    source.assign(&partition(0));
+    (source, host)
 }

@@ -1,6 +1,6 @@
-use tillwatch_kafka::{Begin, Properties};
+use tillwatch_kafka::Begin;
 
-use super::test_support::host::{Host, append, partition, setup};
+use super::test_support::host::{append, empty, partition, setup};
 use super::*;
 use crate::inlet::Taken;
 use crate::position::Position;
@@ -45,12 +45,11 @@ fn the_last_commit_comes_after_the_last_call() {
 #[test]
 fn reading_does_not_pause_for_what_the_outputs_hold() {
     let read = |outputs_hold_records_max| {
-        let host = Arc::new(Host::default());
-        let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
-        settings.batch_records_max = 10;
-        settings.lane_unsettled_records_max = 20;
-        settings.outputs_hold_records_max = outputs_hold_records_max;
-        let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
+        let (mut source, host) = empty(|settings| {
+            settings.batch_records_max = 10;
+            settings.lane_unsettled_records_max = 20;
+            settings.outputs_hold_records_max = outputs_hold_records_max;
+        });
         source.assign(&partition(0));
         // Nothing is acknowledged, as by a file that waits for more rows.
         for round in 0..10 {

@@ -114,13 +114,23 @@ pub(in crate::memory) fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("payments", number)
 }
 
+/// A source without records whose settings `change` has changed, and its host.
+pub(in crate::memory) fn empty(
+    change: impl FnOnce(&mut ConsumerSettings),
+) -> (MemorySource, Arc<Host>) {
+    let host = Arc::new(Host::default());
+    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
+    change(&mut settings);
+    (
+        MemorySource::new(&settings, Arc::<Host>::clone(&host)),
+        host,
+    )
+}
+
 /// A source of two partitions of 20 records, and its host.
 pub(in crate::memory) fn setup(positions: &[(i32, Position)]) -> (MemorySource, Arc<Host>) {
-    let host = Arc::new(Host::default());
+    let (mut source, host) = empty(|settings| settings.batch_records_max = 10);
     *host.positions.lock() = positions.iter().copied().collect();
-    let mut settings = ConsumerSettings::new(vec!["t".to_owned()], "g", Properties::default());
-    settings.batch_records_max = 10;
-    let mut source = MemorySource::new(&settings, Arc::<Host>::clone(&host));
     for number in 0..2 {
         append(&mut source, number, 0..20);
     }
