@@ -6,6 +6,7 @@
 
 pub mod ack;
 pub mod column;
+pub mod cut;
 pub mod emission;
 pub mod error;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod units;
 
 pub use ack::{Settled, Ticket};
 pub use column::{Column, Projection};
+pub use cut::{Entries, Entry, Part, Space};
 pub use emission::{Cause, Emissions};
 pub use event::EventBatch;
 pub use feature::FeatureBatch;
