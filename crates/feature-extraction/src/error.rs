@@ -57,7 +57,7 @@ impl FeatureError {
 }
 
 /// Format of snapshots. Changes whenever the meaning of a word does.
-pub(crate) const SNAPSHOT_FORMAT: u32 = 3;
+pub(crate) const SNAPSHOT_FORMAT: u32 = 4;
 
 /// Why bytes are not taken for state. Nothing was changed; the state can be made again from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -174,7 +174,6 @@ impl<'a> Inputs<'a> {
             let at = layout.sums_at + SUM_WORDS * index;
             rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
                 set64(delta, at, value.cast_unsigned());
-                delta[at + 2] = (value >> 63) as u32;
             });
         }
         for (index, (term, values)) in layout.squares.iter().zip(&self.squares).enumerate() {

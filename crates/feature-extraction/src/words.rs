@@ -46,39 +46,22 @@ pub(crate) fn set128(words: &mut [u32], at: usize, value: u128) {
     set64(words, at + 2, (value >> 64) as u64);
 }
 
-/// Adds a number of 96 bits, wrapping: 64 bits and the word above them.
+/// The low 64 bits of the difference of two numbers of 96 bits, and whether that is all of it. The numbers
+/// are their low 64 bits and the word above them.
 #[inline]
-pub(crate) fn add96(total: &mut [u32; 3], own: &[u32; 3]) {
-    let [low, middle, high] = *own;
-    let (sum, carry) = whole([total[0], total[1]]).overflowing_add(whole([low, middle]));
-    [total[0], total[1]] = halves(sum);
-    total[2] = total[2].wrapping_add(high).wrapping_add(u32::from(carry));
-}
-
-/// The low 64 bits of the difference of two numbers of 96 bits at word `at`, and whether that is all of it.
-#[inline]
-pub(crate) fn difference96(end: &[u32], start: &[u32], at: usize) -> (i64, bool) {
-    let (low, borrow) = get64(end, at).overflowing_sub(get64(start, at));
-    let high = end[at + 2].wrapping_sub(start[at + 2]);
+pub(crate) fn difference96(end: (u64, u32), start: (u64, u32)) -> (i64, bool) {
+    let (low, borrow) = end.0.overflowing_sub(start.0);
+    let high = end.1.wrapping_sub(start.1).wrapping_sub(u32::from(borrow));
     let low = low.cast_signed();
-    let high = high.wrapping_sub(u32::from(borrow)).cast_signed();
-    (low, i64::from(high) == low >> 63)
+    (low, i64::from(high.cast_signed()) == low >> 63)
 }
 
-/// Adds a number of 160 bits, wrapping: 128 bits and the word above them.
+/// The low 128 bits of the difference of two numbers of 160 bits, and whether that is all of it. The numbers
+/// are their low 128 bits and the word above them.
 #[inline]
-pub(crate) fn add160(total: &mut [u32; 5], own: &[u32; 5]) {
-    let (sum, carry) = get128(total, 0).overflowing_add(get128(own, 0));
-    set128(total, 0, sum);
-    total[4] = total[4].wrapping_add(own[4]).wrapping_add(u32::from(carry));
-}
-
-/// The low 128 bits of the difference of two numbers of 160 bits at word `at`, and whether that is all of it.
-#[inline]
-pub(crate) fn difference160(end: &[u32], start: &[u32], at: usize) -> (u128, bool) {
-    let (low, borrow) = get128(end, at).overflowing_sub(get128(start, at));
-    let high = end[at + 4].wrapping_sub(start[at + 4]);
-    (low, high == u32::from(borrow))
+pub(crate) fn difference160(end: (u128, u32), start: (u128, u32)) -> (u128, bool) {
+    let (low, borrow) = end.0.overflowing_sub(start.0);
+    (low, end.1.wrapping_sub(start.1) == u32::from(borrow))
 }
 
 /// Adds, wrapping.
@@ -120,62 +103,4 @@ pub(crate) fn take_run<'a>(words: &mut &'a [u32], length: usize) -> Option<&'a [
     let (run, rest) = words.split_at_checked(length)?;
     *words = rest;
     Some(run)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words96(value: i128) -> [u32; 3] {
-        [value as u32, (value >> 32) as u32, (value >> 64) as u32]
-    }
-
-    #[test]
-    fn sums_of_integers_are_told_from_those_that_wrapped() {
-        let values = [
-            i64::MIN,
-            i64::MIN + 1,
-            -1,
-            0,
-            1,
-            1 << 40,
-            i64::MAX - 1,
-            i64::MAX,
-        ];
-        for before in values.map(i128::from) {
-            let start = words96(before * 12_345);
-            for (a, b) in values
-                .iter()
-                .flat_map(|a| values.map(|b| (i128::from(*a), i128::from(b))))
-            {
-                let mut end = start;
-                add96(&mut end, &words96(a));
-                add96(&mut end, &words96(b));
-                let (low, fits) = difference96(&end, &start, 0);
-                assert_eq!(fits, i64::try_from(a + b).is_ok(), "{a} + {b}");
-                assert_eq!(low, (a + b) as i64);
-            }
-        }
-    }
-
-    #[test]
-    fn sums_of_squares_are_told_from_those_that_wrapped() {
-        let largest = (1_u128 << 126).to_le_bytes();
-        let square: Vec<u32> = largest
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| u32::from_le_bytes(*bytes))
-            .chain([0])
-            .collect();
-        let square: [u32; 5] = square.try_into().unwrap();
-        let start = [7, u32::MAX, u32::MAX, u32::MAX, u32::MAX];
-        let mut end = start;
-        for count in 1..9_u128 {
-            add160(&mut end, &square);
-            let (low, fits) = difference160(&end, &start, 0);
-            assert_eq!(fits, count < 4, "{count}");
-            assert_eq!(low, (1_u128 << 126).wrapping_mul(count));
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Arithmetic mean of an integer column, from its exact sum.
 //!
-//! Cost: O(1). Space: 12 bytes per record for the sum, 4 for the count, shared by all windows of the same
+//! Cost: O(1). Space: 8 bytes per record for the sum, 4 for the count, shared by all windows of the same
 //! filter and column.
 
 use super::definition::Definition;

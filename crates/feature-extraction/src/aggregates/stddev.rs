@@ -1,7 +1,7 @@
 //! Population standard deviation of an integer column, from exact sums: 0 for a single record.
 //!
-//! Cost: O(1). Space, shared by all windows of the same filter and column: 12 bytes per record for the sum,
-//! 20 for the sum of squares, 4 for the count.
+//! Cost: O(1). Space, shared by all windows of the same filter and column: 8 bytes per record for the sum,
+//! 16 for the sum of squares, 4 for the count.
 
 use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};

@@ -1,6 +1,6 @@
 //! Sum of an integer column.
 //!
-//! Cost: O(1). Space: 12 bytes per record, shared by all windows of the same filter and column.
+//! Cost: O(1). Space: 8 bytes per record, shared by all windows of the same filter and column.
 
 use super::definition::Definition;
 use crate::catalog::{FeatureSpec, Signature, Span, Takes};

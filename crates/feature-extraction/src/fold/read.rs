@@ -12,7 +12,7 @@ use crate::plan::{
 use crate::state::{History, KeyParts};
 use crate::structures::inter_arrival::Arrivals;
 use crate::structures::{HoldingRead, Own, Values};
-use crate::words::{difference96, difference160, get64, get128};
+use crate::words::{get64, get128};
 
 impl Scratch {
     /// Takes everything that features are made of.
@@ -28,7 +28,7 @@ impl Scratch {
             self.total_end(plan, key.history, record, end);
         }
         self.find_newest(plan, key.history, record);
-        let (rows_at, stride) = (key.history.row_at(plan, 0), plan.layout.stride);
+        let (rows_at, stride) = (key.history.row_at(plan, 0), key.history.stride());
         for (start, row) in self.starts.iter_mut().zip(&self.bounds) {
             *start = rows_at + *row as usize * stride;
         }
@@ -44,6 +44,7 @@ impl Scratch {
             bounds: &self.bounds,
             starts: &self.starts,
             ends: &self.ends,
+            has_tops: self.has_tops,
         };
         let (reads, taken) = (&plan.reads, self.taken.next(record.row));
         let mut fits = true;
@@ -78,12 +79,34 @@ impl Scratch {
         record: &Record<'_>,
         end: usize,
     ) {
-        let stride = plan.layout.stride;
-        let totals = &mut self.ends[end * stride..][..stride];
+        let (stride, topped) = (plan.layout.stride, plan.layout.topped_stride);
+        if !self.has_tops {
+            let totals = &mut self.ends[end * topped..][..stride];
+            let end = plan.ends[end];
+            totals.copy_from_slice(history.row(plan, self.bounds[end.bound]));
+            let is_in = end.with_current && record.is_current();
+            if !is_in || plan.layout.add(totals, record.delta) {
+                return;
+            }
+            // Only the first end has the record in it, so the others come later and know of this.
+            self.has_tops = true;
+        }
+        self.total_topped(plan, history, record, end);
+    }
+
+    /// As [`Scratch::total_end`], where the totals need tops.
+    #[inline(never)]
+    fn total_topped(&mut self, plan: &Plan, history: &History, record: &Record<'_>, end: usize) {
+        let topped = plan.layout.topped_stride;
+        let totals = &mut self.ends[end * topped..][..topped];
         let end = plan.ends[end];
-        totals.copy_from_slice(history.row(plan, self.bounds[end.bound]));
+        let row = history.row(plan, self.bounds[end.bound]);
+        totals[..row.len()].copy_from_slice(row);
+        if !history.has_tops(plan) {
+            plan.layout.put_tops(totals);
+        }
         if end.with_current && record.is_current() {
-            plan.layout.add(totals, record.delta);
+            plan.layout.add_topped(totals, record.delta);
         }
     }
 
@@ -111,10 +134,30 @@ impl View<'_> {
     /// The running totals at the end and the start of a window.
     #[inline]
     fn totals(&self, differences: &Differences) -> (&[u32], &[u32]) {
-        let stride = self.plan.layout.stride;
+        let stride = self.plan.layout.topped_stride;
         let start = self.starts[differences.start];
-        let start = self.history.row_from(self.plan, start);
+        let start = self.history.row_from(start);
         (&self.ends[differences.end * stride..][..stride], start)
+    }
+
+    /// The sum of integers at word `at` between two rows, and whether that is all of it.
+    #[inline]
+    fn sum_between(&self, (end, start): (&[u32], &[u32]), at: usize) -> (i64, bool) {
+        if self.has_tops {
+            return self.plan.layout.sum_between(end, start, at);
+        }
+        let (end, start) = (get64(end, at).cast_signed(), get64(start, at).cast_signed());
+        let (sum, is_over) = end.overflowing_sub(start);
+        (sum, !is_over)
+    }
+
+    /// As [`View::sum_between`], of a sum of squares.
+    #[inline]
+    fn squares_between(&self, (end, start): (&[u32], &[u32]), at: usize) -> (u128, bool) {
+        if self.has_tops {
+            return self.plan.layout.squares_between(end, start, at);
+        }
+        (get128(end, at).wrapping_sub(get128(start, at)), true)
     }
 
     /// Differences of the running totals of a window; gives whether each fits what it is taken into.
@@ -132,12 +175,12 @@ impl View<'_> {
             taken[slot] = u64::from(end[at].wrapping_sub(start[at]));
         }
         for &Difference { at, slot } in &differences.sums {
-            let (sum, fits) = difference96(end, start, at);
+            let (sum, fits) = self.sum_between((end, start), at);
             all_fit &= fits;
             taken[slot] = sum.cast_unsigned();
         }
         for &Difference { at, slot } in &differences.squares {
-            let (sum, fits) = difference160(end, start, at);
+            let (sum, fits) = self.squares_between((end, start), at);
             all_fit &= fits;
             put128(taken, slot, sum);
         }
@@ -154,11 +197,11 @@ impl View<'_> {
     fn note_lost(&self, taken: &mut Taken) {
         let reads = &self.plan.reads;
         for differences in &reads.differences {
-            let (end, start) = self.totals(differences);
+            let totals = self.totals(differences);
             let sums = differences.sums.iter();
-            let sums = sums.filter(|sum| !difference96(end, start, sum.at).1);
+            let sums = sums.filter(|sum| !self.sum_between(totals, sum.at).1);
             let squares = differences.squares.iter();
-            let squares = squares.filter(|sum| !difference160(end, start, sum.at).1);
+            let squares = squares.filter(|sum| !self.squares_between(totals, sum.at).1);
             sums.chain(squares).for_each(|lost| taken.lose(lost.slot));
         }
         for (labelled, slot) in &reads.labelled {

@@ -23,8 +23,10 @@ pub(crate) struct Scratch {
     pub(super) before: Vec<u32>,
     /// Where in the history's words the row at each of them begins.
     pub(super) starts: Vec<usize>,
-    /// One row per [`Plan::ends`]: the running totals at the end of the window.
+    /// One row per [`Plan::ends`], with room for tops: the running totals at the end of the window.
     pub(super) ends: Vec<u32>,
+    /// Whether they have tops, since the key's rows do or the record's own totals would not fit without.
+    pub(super) has_tops: bool,
     pub(super) values: Values,
     pub(crate) taken: Taken,
 }
@@ -37,7 +39,8 @@ impl Scratch {
         self.limits_ms.resize(plan.bounds.len(), 0);
         self.before.resize(plan.bounds.len(), 0);
         self.starts.resize(starts, 0);
-        self.ends.resize(plan.ends.len() * plan.layout.stride, 0);
+        self.ends
+            .resize(plan.ends.len() * plan.layout.topped_stride, 0);
         self.taken.fit(plan);
     }
 
@@ -69,6 +72,7 @@ impl Scratch {
         if record.is_reused {
             count_reuse(plan, &mut record, around.inputs);
         }
+        self.has_tops = key.history.has_tops(plan);
         self.total_end(plan, key.history, &record, 0);
         if is_scored {
             self.take(plan, key, &record, around);
@@ -81,7 +85,10 @@ impl Scratch {
         }
         remember(plan, key, &record, around.inputs);
         if record.admission == Admission::InOrder {
-            let totals = &self.ends[..plan.layout.stride];
+            if self.has_tops {
+                key.history.add_tops(plan);
+            }
+            let totals = &self.ends[..key.history.stride()];
             append(plan, key, &record, totals);
         } else {
             insert(plan, key, &mut record);

@@ -21,6 +21,8 @@ pub(super) struct View<'a> {
     pub(super) bounds: &'a [u32],
     pub(super) starts: &'a [usize],
     pub(super) ends: &'a [u32],
+    /// Whether the totals at the ends have tops.
+    pub(super) has_tops: bool,
 }
 
 impl View<'_> {
@@ -42,7 +44,7 @@ impl View<'_> {
 
     #[inline]
     pub(super) fn end(&self, window: Window) -> &[u32] {
-        let stride = self.plan.layout.stride;
+        let stride = self.plan.layout.topped_stride;
         &self.ends[window.end * stride..][..stride]
     }
 

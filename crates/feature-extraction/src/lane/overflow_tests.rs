@@ -7,8 +7,11 @@ use tillwatch_testkit::oracle::{self, Case, OracleAggregate, OracleFeature};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, START_MS};
 
-use super::tests::{engine, fold, fold_part, lane, sale};
+use super::feature_lane::FeatureLane;
+use super::snapshot_tests::{restore, snapshots};
+use super::tests::{bits, engine, fold, fold_part, lane, sale};
 use crate::settings::EngineSettings;
+use crate::state::key_hash;
 
 /// Amounts at the ends of what integers can be, and where sums and squares of a few leave their room.
 const AMOUNTS: [i64; 8] = [
@@ -132,4 +135,77 @@ fn values_are_exact_again_once_the_large_one_has_left() {
     );
     assert_eq!(of(3).0[0], Some(-9_223_372_036_854_775_801.0));
     assert_eq!(of(4), (&[Some(16.0), Some(0.5)][..], Flags::empty()));
+}
+
+#[test]
+fn only_keys_whose_totals_need_tops_have_them() {
+    let catalog = "name = \"c\"\n[[feature]]\nname = \"sum\"\naggregate = \"sum\"\n\
+         column = \"amount_minor\"\nwindow = \"1h\"\n[[feature]]\nname = \"deviation\"\n\
+         aggregate = \"stddev\"\ncolumn = \"amount_minor\"\nwindow = \"1h\"\n";
+    let new = || lane(catalog, &EngineSettings::default(), 0);
+    let has_tops = |lane: &FeatureLane, key: &str| {
+        let index = lane.keys.find(key_hash(key.as_bytes()), key.as_bytes());
+        lane.keys.history(index.unwrap()).has_tops(&lane.plan)
+    };
+    let (large, huge) = (i64::MAX, 1 << 62);
+    // The record of "late" in the middle comes after the one that it lies before; the squares of "squares"
+    // leave 128 bits where the sum leaves nothing.
+    let sales = [
+        ("small", 0, huge),
+        ("small", 2, -7),
+        ("sum", 0, large),
+        ("sum", 2, 1),
+        ("late", 0, large),
+        ("late", 2, -5),
+        ("late", 1, 10),
+        ("squares", 0, i64::MIN),
+        ("squares", 1, large),
+        ("squares", 2, i64::MIN),
+        ("squares", 3, large),
+        ("squares", 4, large),
+    ];
+    let events: Vec<_> = sales
+        .iter()
+        .enumerate()
+        .map(|(number, (key, minute, amount))| {
+            let mut sale = sale(key, number, START_MS + minute * 60_000);
+            sale.amount_minor = Some(*amount);
+            sale
+        })
+        .collect();
+    let mut through = new();
+    for (number, event) in events.iter().enumerate() {
+        fold_part(&mut through, std::slice::from_ref(event), number as i64);
+    }
+    for (key, expected) in [
+        ("small", false),
+        ("sum", true),
+        ("late", true),
+        ("squares", true),
+    ] {
+        assert_eq!(has_tops(&through, key), expected, "{key}");
+    }
+    let written = snapshots(&through);
+    let mut restored = new();
+    restore(&mut restored, &written);
+    assert!(snapshots(&restored) == written);
+    let next: Vec<_> = ["small", "sum", "late", "squares"]
+        .iter()
+        .enumerate()
+        .map(|(number, key)| {
+            let mut sale = sale(key, 100 + number, START_MS + 5 * 60_000);
+            sale.amount_minor = Some(-100);
+            sale
+        })
+        .collect();
+    let rows = [&mut through, &mut restored].map(|lane| fold_part(lane, &next, 100));
+    for (one, other) in rows[0].iter().zip(&rows[1]) {
+        assert_eq!((bits(one), one.flags), (bits(other), other.flags));
+    }
+    let sums: Vec<_> = rows[0].iter().map(|row| row.values[0]).collect();
+    let exact = |sum: i128| Some(sum as f64);
+    assert_eq!(sums[0], exact(i128::from(huge) - 107));
+    assert_eq!(sums[1], exact(i128::from(large) - 99));
+    assert_eq!(sums[2], exact(i128::from(large) - 95));
+    assert_eq!(rows[0][3].flags, Flags::OVERFLOW);
 }

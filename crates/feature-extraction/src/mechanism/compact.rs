@@ -10,7 +10,7 @@ use crate::structures::HeldSlot;
 /// [`Plan::holdings`], must hold what lies between the cursors.
 #[inline]
 pub(crate) fn make_room(plan: &Plan, history: &mut History, holdings: &mut [HeldSlot]) {
-    if history.is_full(plan) {
+    if history.is_full() {
         compact_or_grow(plan, history, holdings);
     }
 }
@@ -22,7 +22,7 @@ fn compact_or_grow(plan: &Plan, history: &mut History, holdings: &mut [HeldSlot]
     let needed = needed(plan, history, expired);
     let dropped = expired - needed.len() as u32;
     if dropped == 0 || dropped * 6 < history.rows() {
-        history.grow(plan);
+        history.grow();
         return;
     }
     for (slot, since) in plan.sinces.iter().enumerate() {

@@ -104,7 +104,7 @@ fn explains_a_small_catalog() {
     let catalog = Catalog::parse(CATALOG).unwrap();
     let plan = Plan::compile(&catalog, &EngineSettings::default()).unwrap();
     expect![[r#"
-        catalog 6f09241b2c2064e5: 15 features, 84 bytes per record kept, for 8d 10m
+        catalog 6f09241b2c2064e5: 15 features, 80 bytes per record kept, for 8d 10m
         a late record changes every newer row of its key: those of 10m at most
         a late or refused one takes 6 features a look at each row in which its window and the newest differ
         after a start in the middle of a log, windows are whole 91d after its newest record, and 3 memories later (docs/catalog.md)
@@ -115,13 +115,13 @@ fn explains_a_small_catalog() {
         row      12      4  number of transactions where amount_minor is known
         row      16      4  number of transactions
         row      20      4  number of turns of two counters of stan of transactions
-        row      24     12  sum of amount_minor of transactions
-        row      36     16  sum of squared times between transactions
-        row      52      8  hash of (card_token, bin) of transactions
-        row      60      8  value of amount_minor of transactions
-        row      68      4  bucket of amount_minor of transactions
-        row      72      8  identity of the transaction, for labels
-        row      80      4  what the latest label says
+        row      24      8  sum of amount_minor of transactions
+        row      32     16  sum of squared times between transactions
+        row      48      8  hash of (card_token, bin) of transactions
+        row      56      8  value of amount_minor of transactions
+        row      64      4  bucket of amount_minor of transactions
+        row      68      8  identity of the transaction, for labels
+        row      76      4  what the latest label says
 
         window   begin  end  at
         window       0   11  the record itself

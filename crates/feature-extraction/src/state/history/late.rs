@@ -9,7 +9,11 @@ impl History {
     /// Puts a late record at its place, which it gives back.
     pub(crate) fn insert(&mut self, plan: &Plan, time_ms: i64, delta: &[u32]) -> u32 {
         let place = self.count_until(plan, time_ms);
-        let stride = plan.layout.stride;
+        let mut later = place..=self.rows;
+        if !(self.has_tops(plan) || later.all(|row| plan.layout.fits(self.row(plan, row), delta))) {
+            self.add_tops(plan);
+        }
+        let (stride, has_tops) = (self.stride(), self.has_tops(plan));
         let start = self.row_at(plan, place);
         let end = self.words.len();
         self.words.resize(end + stride, 0);
@@ -17,7 +21,11 @@ impl History {
         let (record, later) = self.words[start..].split_at_mut(stride);
         own_words(plan, record, delta);
         for row in later.chunks_exact_mut(stride) {
-            plan.layout.add(row, delta);
+            if has_tops {
+                plan.layout.add_topped(row, delta);
+            } else {
+                plan.layout.add(row, delta);
+            }
         }
         self.rows += 1;
         for (index, bound) in plan.bounds.iter().enumerate().skip(1) {

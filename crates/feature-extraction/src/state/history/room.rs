@@ -12,20 +12,19 @@ pub(super) fn most_capacity(plan: &Plan, length: usize) -> usize {
 impl History {
     /// Whether there is no room for one more row.
     #[inline]
-    pub(crate) fn is_full(&self, plan: &Plan) -> bool {
-        self.words.capacity() - self.words.len() < plan.layout.stride
+    pub(crate) fn is_full(&self) -> bool {
+        self.words.capacity() - self.words.len() < self.stride()
     }
 
     /// Makes room for a quarter more rows: more at a time would leave a third of the room unused.
-    pub(crate) fn grow(&mut self, plan: &Plan) {
+    pub(crate) fn grow(&mut self) {
         let rows = self.rows as usize + 1;
-        self.words
-            .reserve_exact((rows / 4).max(2) * plan.layout.stride);
+        self.words.reserve_exact((rows / 4).max(2) * self.stride());
     }
 
     /// Drops the rows before `expired` but those needed, and sets the cursors again.
     pub(crate) fn drop_expired(&mut self, plan: &Plan, expired: u32, needed: &[u32]) {
-        let stride = plan.layout.stride;
+        let stride = self.stride();
         let mut kept = 0;
         for row in needed {
             let (from, to) = (self.row_at(plan, *row), self.row_at(plan, kept));
@@ -49,7 +48,7 @@ impl History {
 
     /// Gives back what is not used, where it is most of it.
     pub(super) fn give_back(&mut self, plan: &Plan) {
-        let least = self.base() + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
+        let least = self.base() + plan.fixed_words + ROWS_AT_START * self.stride();
         if self.words.capacity() > most_capacity(plan, self.words.len()) {
             self.words.shrink_to(least.max(self.words.len() * 2));
         }

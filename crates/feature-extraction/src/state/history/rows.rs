@@ -33,6 +33,12 @@ pub(crate) struct History {
     pub(super) compacted: u32,
     /// Newest event time of an accepted record; the cursors stand there. [`NEVER_MS`] at first.
     pub(crate) watermark_ms: i64,
+    /// Words of a row: [`Layout::stride`], or [`Layout::topped_stride`] from when a total needs more bits than
+    /// rows have for it.
+    ///
+    /// [`Layout::stride`]: crate::plan::Layout::stride
+    /// [`Layout::topped_stride`]: crate::plan::Layout::topped_stride
+    pub(super) stride: u32,
     /// Length of the name.
     pub(super) key_bytes: u16,
 }
@@ -47,6 +53,7 @@ impl History {
             rows: 0,
             compacted: 0,
             watermark_ms: NEVER_MS,
+            stride: plan.layout.stride as u32,
             key_bytes: key.len() as u16,
         };
         let words = key_words + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
@@ -64,6 +71,7 @@ impl History {
             rows: 0,
             compacted: 0,
             watermark_ms: NEVER_MS,
+            stride: 0,
             key_bytes: 0,
         }
     }
@@ -72,6 +80,7 @@ impl History {
     pub(crate) fn reset(&mut self, plan: &Plan) {
         let base = self.base();
         let fixed = base + plan.fixed_words;
+        self.stride = plan.layout.stride as u32;
         self.words.truncate(base);
         self.words.resize(fixed + plan.layout.stride, 0);
         self.rows = 0;
@@ -122,29 +131,61 @@ impl History {
         self.words.capacity() * size_of::<u32>()
     }
 
+    /// Words of a row.
+    #[inline]
+    pub(crate) fn stride(&self) -> usize {
+        self.stride as usize
+    }
+
+    /// Whether rows have tops, see [`Layout`](crate::plan::Layout).
+    #[inline]
+    pub(crate) fn has_tops(&self, plan: &Plan) -> bool {
+        self.stride() > plan.layout.stride
+    }
+
+    /// Gives tops to rows that have none.
+    #[cold]
+    pub(crate) fn add_tops(&mut self, plan: &Plan) {
+        if self.has_tops(plan) {
+            return;
+        }
+        let (start, layout) = (self.row_at(plan, 0), &plan.layout);
+        let mut words = Vec::new();
+        words.reserve_exact(start + (self.rows as usize + 1) * layout.topped_stride);
+        words.extend_from_slice(&self.words[..start]);
+        for row in self.words[start..].chunks_exact(layout.stride) {
+            let at = words.len();
+            words.extend_from_slice(row);
+            words.resize(at + layout.topped_stride, 0);
+            layout.put_tops(&mut words[at..]);
+        }
+        self.words = words;
+        self.stride = layout.topped_stride as u32;
+    }
+
     /// Word at which `row` begins.
     #[inline]
     pub(crate) fn row_at(&self, plan: &Plan, row: u32) -> usize {
-        self.base() + plan.fixed_words + row as usize * plan.layout.stride
+        self.base() + plan.fixed_words + row as usize * self.stride()
     }
 
     /// The words of the row that begins at word `start`, as [`History::row_at`] gave it.
     #[inline]
-    pub(crate) fn row_from(&self, plan: &Plan, start: usize) -> &[u32] {
-        &self.words[start..start + plan.layout.stride]
+    pub(crate) fn row_from(&self, start: usize) -> &[u32] {
+        &self.words[start..start + self.stride()]
     }
 
     /// The words of `row`.
     #[inline]
     pub(crate) fn row(&self, plan: &Plan, row: u32) -> &[u32] {
         let start = self.row_at(plan, row);
-        &self.words[start..start + plan.layout.stride]
+        &self.words[start..start + self.stride()]
     }
 
     #[inline]
     pub(crate) fn row_mut(&mut self, plan: &Plan, row: u32) -> &mut [u32] {
-        let start = self.row_at(plan, row);
-        &mut self.words[start..start + plan.layout.stride]
+        let (start, stride) = (self.row_at(plan, row), self.stride());
+        &mut self.words[start..start + stride]
     }
 
     #[inline]
@@ -213,7 +254,7 @@ impl History {
     /// processor fetches those of many keys at once.
     #[inline]
     pub(crate) fn prefetch(&self, plan: &Plan) -> u32 {
-        let (base, stride) = (self.base(), plan.layout.stride);
+        let (base, stride) = (self.base(), self.stride());
         let (fixed, rows) = self.words.split_at(base + plan.fixed_words);
         let lines = |words: &[u32]| {
             let first = words
@@ -243,7 +284,7 @@ impl History {
         bounds: &mut [u32],
         before: &mut [u32],
     ) {
-        let (base, stride) = (self.base(), plan.layout.stride);
+        let (base, stride) = (self.base(), self.stride());
         let (fixed, rows) = self.words.split_at_mut(base + plan.fixed_words);
         bounds[0] = self.rows;
         before[0] = self.rows;
@@ -288,5 +329,5 @@ impl History {
 pub(super) fn own_words(plan: &Plan, record: &mut [u32], delta: &[u32]) {
     let raws = plan.layout.raws_at;
     set64(record, 0, get64(delta, 0));
-    record[raws..].copy_from_slice(&delta[raws..]);
+    record[raws..delta.len()].copy_from_slice(&delta[raws..]);
 }

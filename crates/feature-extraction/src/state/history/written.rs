@@ -9,8 +9,8 @@ use crate::times::{NEVER_MS, OPEN_MS, is_event_time};
 use crate::words::{push64, take, take_run, take64};
 
 impl History {
-    /// Appends everything as words: `capacity | words | rows | compacted | key bytes | watermark (2)`, and
-    /// the words as they are.
+    /// Appends everything as words: `capacity | words | rows | compacted | key bytes | words of a row |
+    /// watermark (2)`, and the words as they are.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
         out.extend([
             self.words.capacity() as u32,
@@ -18,6 +18,7 @@ impl History {
             self.rows,
             self.compacted,
             u32::from(self.key_bytes),
+            self.stride,
         ]);
         push64(out, self.watermark_ms.cast_unsigned());
         out.extend_from_slice(&self.words);
@@ -29,11 +30,14 @@ impl History {
         let length = take(words)? as usize;
         let (rows, compacted) = (take(words)?, take(words)?);
         let key_bytes = u16::try_from(take(words)?).ok()?;
+        let stride = take(words)?;
+        let strides = [plan.layout.stride, plan.layout.topped_stride];
+        strides.contains(&(stride as usize)).then_some(())?;
         let watermark_ms = take64(words)?.cast_signed();
         let written = take_run(words, length)?;
         let key_words = usize::from(key_bytes).div_ceil(size_of::<u32>());
         let expected = (rows as usize + 1)
-            .checked_mul(plan.layout.stride)?
+            .checked_mul(stride as usize)?
             .checked_add(key_words + plan.fixed_words)?;
         let most = most_capacity(plan, length);
         if length != expected || compacted > rows || !(length..=most).contains(&capacity) {
@@ -47,6 +51,7 @@ impl History {
             rows,
             compacted,
             watermark_ms,
+            stride,
             key_bytes,
         };
         history.is_sound(plan).then_some(history)
