@@ -48,8 +48,14 @@ impl Scratch {
         };
         let (reads, taken) = (&plan.reads, self.taken.next(record.row));
         let mut fits = true;
-        for differences in &reads.differences {
-            fits &= view.subtract(differences, taken);
+        if self.has_tops {
+            for differences in &reads.differences {
+                fits &= view.subtract_topped(differences, taken);
+            }
+        } else {
+            for differences in &reads.differences {
+                fits &= view.subtract(differences, taken, sum_between, squares_between);
+            }
         }
         for extremes in &reads.extremes {
             view.extremes(extremes, &self.limits_ms, taken);
@@ -140,29 +146,16 @@ impl View<'_> {
         (&self.ends[differences.end * stride..][..stride], start)
     }
 
-    /// The sum of integers at word `at` between two rows, and whether that is all of it.
+    /// Differences of the running totals of a window; gives whether each fits what it is taken into. `sum`
+    /// and `squares` give those at a word of the rows of an end and a start, and whether that is all of it.
     #[inline]
-    fn sum_between(&self, (end, start): (&[u32], &[u32]), at: usize) -> (i64, bool) {
-        if self.has_tops {
-            return self.plan.layout.sum_between(end, start, at);
-        }
-        let (end, start) = (get64(end, at).cast_signed(), get64(start, at).cast_signed());
-        let (sum, is_over) = end.overflowing_sub(start);
-        (sum, !is_over)
-    }
-
-    /// As [`View::sum_between`], of a sum of squares.
-    #[inline]
-    fn squares_between(&self, (end, start): (&[u32], &[u32]), at: usize) -> (u128, bool) {
-        if self.has_tops {
-            return self.plan.layout.squares_between(end, start, at);
-        }
-        (get128(end, at).wrapping_sub(get128(start, at)), true)
-    }
-
-    /// Differences of the running totals of a window; gives whether each fits what it is taken into.
-    #[inline]
-    fn subtract(&self, differences: &Differences, taken: &mut [u64]) -> bool {
+    fn subtract(
+        &self,
+        differences: &Differences,
+        taken: &mut [u64],
+        sum: impl Fn(&[u32], &[u32], usize) -> (i64, bool),
+        squares: impl Fn(&[u32], &[u32], usize) -> (u128, bool),
+    ) -> bool {
         let (end, start) = self.totals(differences);
         let mut all_fit = true;
         if let Some(slot) = differences.rows {
@@ -175,12 +168,12 @@ impl View<'_> {
             taken[slot] = u64::from(end[at].wrapping_sub(start[at]));
         }
         for &Difference { at, slot } in &differences.sums {
-            let (sum, fits) = self.sum_between((end, start), at);
+            let (sum, fits) = sum(end, start, at);
             all_fit &= fits;
             taken[slot] = sum.cast_unsigned();
         }
         for &Difference { at, slot } in &differences.squares {
-            let (sum, fits) = self.squares_between((end, start), at);
+            let (sum, fits) = squares(end, start, at);
             all_fit &= fits;
             put128(taken, slot, sum);
         }
@@ -191,17 +184,31 @@ impl View<'_> {
         all_fit
     }
 
+    /// As [`View::subtract`], of totals that have tops at the end.
+    #[inline(never)]
+    fn subtract_topped(&self, differences: &Differences, taken: &mut [u64]) -> bool {
+        let layout = &self.plan.layout;
+        let sum = |end: &[u32], start: &[u32], at| layout.sum_between(end, start, at);
+        let squares = |end: &[u32], start: &[u32], at| layout.squares_between(end, start, at);
+        self.subtract(differences, taken, sum, squares)
+    }
+
     /// Notes the slots of the record whose sums do not fit.
     #[cold]
     #[inline(never)]
     fn note_lost(&self, taken: &mut Taken) {
-        let reads = &self.plan.reads;
+        let (reads, layout) = (&self.plan.reads, &self.plan.layout);
         for differences in &reads.differences {
-            let totals = self.totals(differences);
-            let sums = differences.sums.iter();
-            let sums = sums.filter(|sum| !self.sum_between(totals, sum.at).1);
+            let (end, start) = self.totals(differences);
+            let fits_sum = |sum: &&Difference| match self.has_tops {
+                true => layout.sum_between(end, start, sum.at).1,
+                false => sum_between(end, start, sum.at).1,
+            };
+            let fits_squares =
+                |sum: &&Difference| !self.has_tops || layout.squares_between(end, start, sum.at).1;
+            let sums = differences.sums.iter().filter(|sum| !fits_sum(sum));
             let squares = differences.squares.iter();
-            let squares = squares.filter(|sum| !self.squares_between(totals, sum.at).1);
+            let squares = squares.filter(|sum| !fits_squares(sum));
             sums.chain(squares).for_each(|lost| taken.lose(lost.slot));
         }
         for (labelled, slot) in &reads.labelled {
@@ -386,6 +393,21 @@ impl View<'_> {
             _ => f64::NAN,
         }
     }
+}
+
+/// The sum of integers at word `at` between two rows none of whose totals needs a top, and whether that is
+/// all of it.
+#[inline]
+fn sum_between(end: &[u32], start: &[u32], at: usize) -> (i64, bool) {
+    let (end, start) = (get64(end, at).cast_signed(), get64(start, at).cast_signed());
+    let (sum, is_over) = end.overflowing_sub(start);
+    (sum, !is_over)
+}
+
+/// As [`sum_between`], of a sum of squares, which always fits.
+#[inline]
+fn squares_between(end: &[u32], start: &[u32], at: usize) -> (u128, bool) {
+    (get128(end, at).wrapping_sub(get128(start, at)), true)
 }
 
 /// Puts a number of two slots, the low half first.

@@ -180,8 +180,8 @@ impl Layout {
         Some(self.raw_at(index))
     }
 
-    /// Adds the running fields of `delta` to those of `row`, which has no tops; gives whether every total fits
-    /// without one.
+    /// Adds the running fields of `delta` to those of `row`, which has no tops; gives whether every total
+    /// fits without one.
     #[inline]
     pub(crate) fn add(&self, row: &mut [u32], delta: &[u32]) -> bool {
         let mut fits = true;

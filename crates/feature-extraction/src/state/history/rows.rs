@@ -33,8 +33,8 @@ pub(crate) struct History {
     pub(super) compacted: u32,
     /// Newest event time of an accepted record; the cursors stand there. [`NEVER_MS`] at first.
     pub(crate) watermark_ms: i64,
-    /// Words of a row: [`Layout::stride`], or [`Layout::topped_stride`] from when a total needs more bits than
-    /// rows have for it.
+    /// Words of a row: [`Layout::stride`], or [`Layout::topped_stride`] from when a total needs more bits
+    /// than rows have for it.
     ///
     /// [`Layout::stride`]: crate::plan::Layout::stride
     /// [`Layout::topped_stride`]: crate::plan::Layout::topped_stride
