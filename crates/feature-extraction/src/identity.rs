@@ -6,9 +6,11 @@
 //! compute.
 
 use std::fmt;
+use std::hash::Hasher;
 
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher13;
+use tillwatch_records::RecordKind;
 
 /// Least length of a secret in bytes: shorter ones can be found by trying.
 pub const ID_SECRET_BYTES_MIN: usize = 16;
@@ -57,6 +59,14 @@ impl fmt::Debug for IdSecret {
     }
 }
 
+/// What a record says besides its id and its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) kind: RecordKind,
+    pub(crate) amount: Option<i64>,
+    pub(crate) texts: [Option<&'a str>; 2],
+}
+
 /// Hashes ids and contents under one secret.
 #[derive(Clone)]
 pub(crate) struct IdHasher {
@@ -98,8 +108,18 @@ impl IdHasher {
 
     /// Hash of what a record says. Two that differ are taken for the same once in four billion.
     #[inline]
-    pub(crate) fn content(&self, content: &[u8]) -> u32 {
-        self.contents.hash(content) as u32
+    pub(crate) fn content(&self, content: &Content<'_>) -> u32 {
+        let [first, second] = content.texts;
+        // The length of the first text says where the second begins; where that ends, all ends.
+        let length = first.map_or(0, |text| text.len() as u64 + 1);
+        let present = u64::from(content.amount.is_some()) | u64::from(second.is_some()) << 1;
+        let mut hasher = self.contents;
+        hasher.write_u64(content.kind as u64 | present << 8 | length << 16);
+        hasher.write_u64(content.amount.unwrap_or(0).cast_unsigned());
+        for text in [first, second].into_iter().flatten() {
+            hasher.write(text.as_bytes());
+        }
+        hasher.finish() as u32
     }
 
     /// What one content of an id in one second is kept under; never 0.
@@ -135,7 +155,12 @@ mod tests {
         let secret = IdSecret::new(SECRET).unwrap();
         let (open, closed) = (IdHasher::new(None), IdHasher::new(Some(&secret)));
         assert_ne!(open.id(b"e1"), closed.id(b"e1"));
-        assert_ne!(open.content(b"c"), closed.content(b"c"));
+        let content = Content {
+            kind: RecordKind::Transaction,
+            amount: None,
+            texts: [None, Some("c")],
+        };
+        assert_ne!(open.content(&content), closed.content(&content));
         assert_ne!(open.of_content(1, 2, 3), closed.of_content(1, 2, 3));
         assert_ne!(open.fingerprint(), closed.fingerprint());
         let again = IdHasher::new(Some(&IdSecret::new(SECRET).unwrap()));
@@ -149,6 +174,35 @@ mod tests {
                 assert!(!shown.contains(&key.to_string()), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn contents_that_differ_in_one_part_have_different_hashes() {
+        let kinds = [
+            RecordKind::Transaction,
+            RecordKind::TerminalEvent,
+            RecordKind::Label,
+        ];
+        let amounts = [None, Some(0), Some(1), Some(-1)];
+        let texts = ["", "E", "EUR", "EURc", "c", "EUREURcard-000000000000000042"];
+        let texts = || std::iter::once(None).chain(texts.map(Some));
+        let mut contents = Vec::new();
+        for kind in kinds {
+            for amount in amounts {
+                for first in texts() {
+                    contents.extend(texts().map(|second| Content {
+                        kind,
+                        amount,
+                        texts: [first, second],
+                    }));
+                }
+            }
+        }
+        let hasher = IdHasher::new(None);
+        let mut hashes: Vec<u32> = contents.iter().map(|c| hasher.content(c)).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), contents.len());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use arrow::array::{Array, AsArray, Int64Array, StringArray};
 use arrow::datatypes::Int64Type;
 use tillwatch_records::{Column, EventBatch, Flags, RecordKind};
 
-use crate::identity::IdHasher;
+use crate::identity::{Content, IdHasher};
 use crate::inputs::Inputs;
 use crate::state::KeyIndex;
 
@@ -48,8 +48,6 @@ pub(super) struct Chunk {
     pub(super) ids: Vec<u64>,
     /// Hash of what each says.
     pub(super) contents: Vec<u32>,
-    /// Room for what one record says.
-    content: Vec<u8>,
     pub(super) indexes: Vec<Option<KeyIndex>>,
     pub(super) deltas: Vec<u32>,
     /// Rows of the output that have no key.
@@ -73,7 +71,6 @@ impl Chunk {
             + size_of::<u32>() * halves
             + size_of::<Option<KeyIndex>>() * self.indexes.capacity()
             + size_of::<usize>() * self.unkeyed.capacity()
-            + self.content.capacity()
     }
 
     /// Hashes the id of every one of `rows` and what it says.
@@ -83,20 +80,16 @@ impl Chunk {
         rows: std::ops::Range<usize>,
         hasher: &IdHasher,
     ) {
+        let (said, kinds) = (&batch.said, &batch.events.kinds);
         self.ids.clear();
+        let ids = rows.clone().map(|row| said.id(kinds[row], row, hasher));
+        self.ids.extend(ids);
         self.contents.clear();
-        for row in rows {
-            let kind = batch.events.kinds[row];
-            let id = batch.said.id(kind, row, hasher);
-            self.ids.push(id);
-            if id == 0 {
-                self.contents.push(0);
-                continue;
-            }
-            self.content.clear();
-            batch.said.write(kind, row, &mut self.content);
-            self.contents.push(hasher.content(&self.content));
-        }
+        let contents = rows.zip(&self.ids).map(|(row, id)| match id {
+            0 => 0,
+            _ => hasher.content(&said.content(kinds[row], row)),
+        });
+        self.contents.extend(contents);
     }
 }
 
@@ -136,36 +129,29 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// What a record says besides its id and its time, unambiguously.
+    /// What a record says besides its id and its time.
     #[inline]
-    fn write(&self, kind: RecordKind, row: usize, out: &mut Vec<u8>) {
-        out.push(kind as u8);
-        match kind {
+    fn content(&self, kind: RecordKind, row: usize) -> Content<'a> {
+        let mut amount = None;
+        let texts = match kind {
             RecordKind::Transaction => {
-                let amount = self.amounts.filter(|amounts| amounts.is_valid(row));
-                if let Some(amounts) = amount {
-                    out.extend_from_slice(&amounts.value(row).to_le_bytes());
-                }
-                out.push(u8::from(amount.is_some()));
-                write_text(text(self.currencies, row), out);
-                write_text(text(self.cards, row), out);
+                let amounts = self.amounts.filter(|amounts| amounts.is_valid(row));
+                amount = amounts.map(|amounts| amounts.value(row));
+                [text(self.currencies, row), text(self.cards, row)]
             }
-            RecordKind::TerminalEvent => write_text(text(self.event_types, row), out),
-            RecordKind::Label => write_text(text(self.label_kinds, row), out),
+            RecordKind::TerminalEvent => [text(self.event_types, row), None],
+            RecordKind::Label => [text(self.label_kinds, row), None],
+        };
+        Content {
+            kind,
+            amount,
+            texts,
         }
     }
 }
 
 #[inline]
-fn text(column: Option<&StringArray>, row: usize) -> Option<&str> {
+fn text<'a>(column: Option<&'a StringArray>, row: usize) -> Option<&'a str> {
     let column = column.filter(|column| column.is_valid(row))?;
     Some(column.value(row))
-}
-
-/// A text and its length, from which null differs.
-#[inline]
-fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
-    let length = text.map_or(0, |text| text.len() as u32 + 1);
-    out.extend_from_slice(text.unwrap_or_default().as_bytes());
-    out.extend_from_slice(&length.to_le_bytes());
 }
