@@ -5,11 +5,12 @@ use crate::structures::PodMap;
 use crate::times::NEVER_MS;
 use crate::words::whole;
 
-/// Most ids of a list: they lie in ten cache lines.
-pub(super) const LISTED_MAX: usize = 32;
+/// Most ids of a list: they lie in sixteen cache lines.
+pub(super) const LISTED_MAX: usize = 48;
 
-/// Ids that a list first has room for.
-pub(super) const LISTED_MIN: usize = 2;
+/// Ids that a list first has room for: those of one cache line, which no id then lies across, nor where the
+/// room is doubled.
+pub(super) const LISTED_MIN: usize = 3;
 
 /// Ids in a table below which it becomes a list again: far from where a list becomes a table.
 pub(super) const TABLED_MIN: usize = LISTED_MAX / 2;

@@ -214,7 +214,8 @@ fn a_flood_under_one_id_stays_within_its_limit() {
 fn what_cannot_have_been_written_is_refused() {
     let read = |words: &[u32]| Ids::read_from(&mut &*words);
     assert!(read(&[LIST, 2, 0]).is_some());
-    assert!(read(&[LIST, 3, 0]).is_none());
+    assert!(read(&[LIST, LISTED_MIN as u32, 0]).is_some());
+    assert!(read(&[LIST, LISTED_MIN as u32 + 1, 0]).is_none());
     assert!(read(&[LIST, 1, 2]).is_none());
     assert!(read(&[LIST, 64, 32]).is_none());
     assert!(read(&[LIST, 2, 1, 1, 0, 9, 9, 7]).is_some());
