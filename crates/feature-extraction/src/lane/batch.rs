@@ -151,7 +151,7 @@ impl<'a> Said<'a> {
 }
 
 #[inline]
-fn text<'a>(column: Option<&'a StringArray>, row: usize) -> Option<&'a str> {
+fn text(column: Option<&StringArray>, row: usize) -> Option<&str> {
     let column = column.filter(|column| column.is_valid(row))?;
     Some(column.value(row))
 }
