@@ -11,13 +11,24 @@ use crate::status::Cause;
 /// that a metric's labels stay bounded.
 pub const REASONS_COUNTED_MAX: usize = 64;
 
+/// How a record that was handed over came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is where it belongs.
+    Delivered,
+    /// It was refused in every form. Its input counts as done.
+    Dropped,
+    /// It was given up. Its input is read again.
+    Failed,
+}
+
 /// Running totals of one sink. Every number only grows, but for `in_flight` and the queued bytes.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(crate) scores: AtomicU64,
     pub(crate) alerts: AtomicU64,
     pub(crate) bytes: AtomicU64,
-    /// Records ever taken; those delivered are this less `failed` and `in_flight`.
+    /// Records ever taken; those delivered are this less `failed`, `dropped` and `in_flight`.
     taken: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) failed: AtomicU64,
@@ -45,7 +56,7 @@ pub struct CountersSnapshot {
     pub in_flight: u64,
     /// Records acknowledged.
     pub delivered: u64,
-    /// Records given up.
+    /// Records given up: their input is read again.
     pub failed: u64,
     /// Times that a writer had to wait because the sink was full.
     pub full_waits: u64,
@@ -54,8 +65,7 @@ pub struct CountersSnapshot {
     pub errors: [u64; Cause::ALL.len()],
     /// Records acknowledged in a reduced form, because the whole one was refused.
     pub reduced: u64,
-    /// Records refused in every form and given up, though their input counts as done. They are among
-    /// `failed`.
+    /// Records refused in every form. Their input counts as done, so they are not among `failed`.
     pub dropped: u64,
 }
 
@@ -63,19 +73,19 @@ impl Counters {
     /// The totals now. Numbers that belong together may be apart by what is being written.
     pub fn snapshot(&self) -> CountersSnapshot {
         let (failed, in_flight) = (self.failed.load(Relaxed), self.in_flight.load(Relaxed));
-        let taken = self.taken.load(Relaxed);
+        let (taken, dropped) = (self.taken.load(Relaxed), self.dropped.load(Relaxed));
         CountersSnapshot {
             scores: self.scores.load(Relaxed),
             alerts: self.alerts.load(Relaxed),
             dead_letters: self.dead_letters.lock().clone(),
             bytes: self.bytes.load(Relaxed),
             in_flight,
-            delivered: taken.saturating_sub(failed + in_flight),
+            delivered: taken.saturating_sub(failed + dropped + in_flight),
             failed,
             full_waits: self.full_waits.load(Relaxed),
             errors: self.errors.each_ref().map(|count| count.load(Relaxed)),
             reduced: self.reduced.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
+            dropped,
         }
     }
 
@@ -85,10 +95,6 @@ impl Counters {
 
     pub(crate) fn reduced(&self) {
         self.reduced.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn dropped(&self) {
-        self.dropped.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn dead_letter(&self, reason: &str) {
@@ -138,10 +144,12 @@ impl Counters {
     }
 
     /// Takes `records` out of flight; gives how many are left there.
-    pub(crate) fn settled(&self, records: usize, kept: bool) -> u64 {
+    pub(crate) fn settled(&self, records: usize, outcome: Outcome) -> u64 {
         let records = records as u64;
-        if !kept {
-            self.failed.fetch_add(records, Relaxed);
+        match outcome {
+            Outcome::Delivered => {}
+            Outcome::Dropped => _ = self.dropped.fetch_add(records, Relaxed),
+            Outcome::Failed => _ = self.failed.fetch_add(records, Relaxed),
         }
         self.in_flight.fetch_sub(records, SeqCst) - records
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tillwatch_records::{ScoreBatch, Ticket};
 
-use crate::counters::{Counters, CountersSnapshot};
+use crate::counters::{Counters, CountersSnapshot, Outcome};
 use crate::encode::ScoreEncoder;
 use crate::encode::dead_letter_json;
 use crate::error::SinkError;
@@ -63,14 +63,14 @@ impl MemorySink {
     pub fn acknowledge(&self) {
         // Taken out first: settling may call back into this sink.
         let tickets = std::mem::take(&mut self.kept.lock().tickets);
-        self.counters.settled(tickets.len(), true);
+        self.counters.settled(tickets.len(), Outcome::Delivered);
     }
 
     /// Gives up everything held.
     pub fn fail(&self) {
         let tickets = std::mem::take(&mut self.kept.lock().tickets);
         tickets.iter().for_each(Ticket::fail);
-        self.counters.settled(tickets.len(), false);
+        self.counters.settled(tickets.len(), Outcome::Failed);
     }
 
     fn check_open(&self, ticket: &Ticket) -> Result<(), SinkError> {
@@ -86,7 +86,7 @@ impl MemorySink {
         if self.hold {
             kept.tickets.push(ticket.clone());
         } else {
-            self.counters.settled(1, true);
+            self.counters.settled(1, Outcome::Delivered);
         }
     }
 }

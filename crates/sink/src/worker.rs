@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tillwatch_kafka::now;
 use tillwatch_records::Ticket;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Outcome};
 use crate::error::SinkError;
 
 /// Hand-overs that wait for the thread; a lane that comes after blocks. With batches of at most a few
@@ -123,7 +123,7 @@ impl<I: Send + 'static> Worker<I> {
             ticket: ticket.clone(),
         };
         if jobs.send(job).is_err() {
-            self.shared.counters.settled(records, false);
+            self.shared.counters.settled(records, Outcome::Failed);
             return refuse(SinkError::Closed);
         }
         Ok(())
@@ -257,7 +257,7 @@ impl<T: Target> Run<T> {
         }
         self.held.push((ticket, records));
         if self.shared.broken.lock().is_some() {
-            self.settle(false);
+            self.settle(Outcome::Failed);
         } else if let Err(error) = self.target.write(item) {
             self.break_down(error);
         }
@@ -268,7 +268,7 @@ impl<T: Target> Run<T> {
             return;
         }
         match self.target.commit() {
-            Ok(()) => self.settle(true),
+            Ok(()) => self.settle(Outcome::Delivered),
             Err(error) => self.break_down(error),
         }
     }
@@ -277,16 +277,16 @@ impl<T: Target> Run<T> {
     fn break_down(&mut self, error: SinkError) {
         tracing::error!(%error, "the sink stops");
         *self.shared.broken.lock() = Some(error);
-        self.settle(false);
+        self.settle(Outcome::Failed);
     }
 
-    fn settle(&mut self, kept: bool) {
+    fn settle(&mut self, outcome: Outcome) {
         for (ticket, records) in self.held.drain(..) {
-            if !kept {
+            if outcome == Outcome::Failed {
                 ticket.fail();
             }
             drop(ticket);
-            self.shared.counters.settled(records, kept);
+            self.shared.counters.settled(records, outcome);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::owed::{Group, Stage};
 use super::resender::Resender;
 use super::state::{SPACE_WAIT, State};
 use crate::SinkError;
-use crate::counters::Counters;
+use crate::counters::{Counters, Outcome};
 use crate::settings::Output;
 use crate::status::SinkStatus;
 
@@ -84,7 +84,7 @@ impl Outbox {
             if let Err(error) = self.wait_for_space(group) {
                 let bytes = left.iter().map(BulkMessage::len).sum();
                 counters.unqueue(bytes);
-                counters.settled(left.len(), false);
+                counters.settled(left.len(), Outcome::Failed);
                 return Err(error);
             }
             left = self.try_produce(output, &left, group);
@@ -106,7 +106,7 @@ impl Outbox {
         self.state.counters.queue(bytes);
         while !self.try_send(letter, headers, group) {
             if let Err(error) = self.wait_for_space(group) {
-                self.state.settle(&group.0.what, bytes, false);
+                self.state.settle(&group.0.what, bytes, Outcome::Failed);
                 return Err(error);
             }
         }
@@ -142,7 +142,7 @@ impl Outbox {
                     }
                 }
             };
-            self.state.settle(&group.0.what, bytes, false);
+            self.state.settle(&group.0.what, bytes, Outcome::Failed);
             return Err(error);
         }
     }

@@ -14,6 +14,7 @@ use super::letter::{self, Parts};
 use super::owed::{Owed, Stage, What};
 use super::reduced_score;
 use super::state::{SPACE_WAIT, State};
+use crate::counters::Outcome;
 use crate::settings::Output;
 use crate::status::Cause;
 
@@ -186,12 +187,11 @@ impl Run {
             self.state.report(&kept.topic, kept.code);
             return self.state.fail(kept);
         }
-        self.state.counters.dropped();
         self.say("dropped, since it is refused in every form", &kept);
         let bytes = kept.parts.bytes_len();
         let Kept { ticket, what, .. } = kept;
         drop(ticket);
-        self.state.settle(&what, bytes, false);
+        self.state.settle(&what, bytes, Outcome::Dropped);
     }
 
     /// Says what becomes of a refused output, each cause once per interval.

@@ -12,7 +12,7 @@ use super::kept::{Keep, Kept};
 use super::letter::Parts;
 use super::owed::{Owed, Stage, What};
 use super::troubles::Troubles;
-use crate::counters::Counters;
+use crate::counters::{Counters, Outcome};
 use crate::settings::Output;
 use crate::status::{Cause, SinkStatus};
 
@@ -73,13 +73,13 @@ impl State {
     }
 
     /// A record is done with: `bytes` of it leave the queue, and the room that it took.
-    pub(crate) fn settle(&self, what: &What, bytes: usize, kept: bool) {
+    pub(crate) fn settle(&self, what: &What, bytes: usize, outcome: Outcome) {
         let weight = what.weight() as u64;
         if weight > 0 {
             self.letters_bytes.fetch_sub(weight, Ordering::SeqCst);
         }
         self.counters.unqueue(bytes);
-        let left = self.counters.settled(1, kept);
+        let left = self.counters.settled(1, outcome);
         if left <= self.wake_at.load(Ordering::SeqCst) || weight > 0 {
             let _gate = self.gate.lock();
             self.moved.notify_all();
@@ -98,7 +98,7 @@ impl State {
             ticket.fail();
         }
         drop(ticket);
-        self.settle(&what, parts.bytes_len(), false);
+        self.settle(&what, parts.bytes_len(), Outcome::Failed);
     }
 
     /// Says that records of a topic are given up: each cause once per interval.
@@ -158,10 +158,10 @@ impl Deliveries for State {
         if owed.what.weight() > 0 {
             let what = owed.what.clone();
             drop(owed);
-            self.settle(&what, bytes, true);
+            self.settle(&what, bytes, Outcome::Delivered);
         } else {
             drop(owed);
-            self.settle(&What::Score, bytes, true);
+            self.settle(&What::Score, bytes, Outcome::Delivered);
         }
     }
 
@@ -199,7 +199,7 @@ impl Deliveries for State {
         self.report(record.topic(), code);
         let what = owed.what.clone();
         drop(owed);
-        self.settle(&what, bytes, false);
+        self.settle(&what, bytes, Outcome::Failed);
     }
 
     fn trouble(&self, code: ErrorCode, reason: &str) {

@@ -101,9 +101,33 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use tillwatch_sink::MemorySink;
+    use tillwatch_records::{ScoreBatch, Ticket};
+    use tillwatch_sink::{CountersSnapshot, DeadLetter, MemorySink, SinkError};
 
     use super::*;
+
+    /// A sink that has counted so much.
+    struct Counted(CountersSnapshot);
+
+    impl Sink for Counted {
+        fn write(&self, _: &ScoreBatch, _: &Ticket) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn dead_letter(&self, _: &DeadLetter<'_>, _: &Ticket) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn flush(&self, _: Duration) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn close(&self) {}
+
+        fn counters(&self) -> CountersSnapshot {
+            self.0.clone()
+        }
+    }
 
     #[test]
     fn is_alive_and_says_every_reason_why_it_is_not_ready() {
@@ -118,5 +142,27 @@ mod tests {
         let reasons = health.ready().unwrap_err();
         assert!(reasons[0].contains("stopping"), "{reasons:?}");
         assert_eq!(reasons.len(), 3);
+    }
+
+    #[test]
+    fn an_output_that_no_broker_takes_is_no_reason_but_one_given_up_is() {
+        let reasons = |counters| {
+            let sink = Arc::new(Counted(counters));
+            let health = Health::new(Arc::new(Monitor::default()), sink);
+            health.ready().unwrap_err()
+        };
+        let dropped = reasons(CountersSnapshot {
+            dropped: 3,
+            ..CountersSnapshot::default()
+        });
+        assert!(!dropped.join("\n").contains("output"), "{dropped:?}");
+        let failed = reasons(CountersSnapshot {
+            failed: 3,
+            ..CountersSnapshot::default()
+        });
+        assert!(
+            failed.join("\n").contains("3 records were given up"),
+            "{failed:?}"
+        );
     }
 }
