@@ -21,23 +21,56 @@ const PRODUCER_KIB: u64 = 16_384;
 /// Encoded rows of a Parquet file that are not written yet, and what waits to be encoded.
 const PARQUET_BYTES: u64 = 96 * MIB;
 
-/// A thread's stack, its share of the allocator, and the room that models compute in.
-const THREAD_BYTES: u64 = 6 * MIB;
+/// A lane's thread has so much besides its workspace: its stack, and pages that the allocator keeps for it.
+pub const THREAD_BYTES: u64 = 6 * MIB;
 
-/// The program, librdkafka's threads, TLS.
-const PROCESS_BYTES: u64 = 48 * MIB;
+/// What the other threads, librdkafka's among them, keep in the same way once records flow.
+pub const OTHER_THREADS_BYTES: u64 = 16 * MIB;
+
+/// The program with what it has loaded, TLS.
+const PROGRAM_BYTES: u64 = 32 * MIB;
 
 /// Bytes, by what they depend on. None of it includes the state of features, which `state.max_bytes` bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// Of each partition, idle: the lane, and what its learning models know from the start.
-    pub partition_idle: u64,
-    /// Of each partition while it works off a backlog: what is fetched and what waits.
+    /// Of each lane, idle: the lane, and what its learning models know from the start.
+    pub lane: u64,
+    /// Of each partition while its lane works off a backlog: what is fetched and what waits.
     pub partition_backlog: u64,
     /// Of each thread.
     pub thread: u64,
     /// Of the process, whatever it has of both: outputs, rows kept for trials.
     pub process: u64,
+}
+
+/// How much there is to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Partitions of all topics.
+    pub partitions: u64,
+    /// Partitions of one number share a lane, so these are as many as the largest topic has partitions.
+    pub lanes: u64,
+}
+
+impl Extent {
+    /// One partition: of each there is as much.
+    pub const ONE: Self = Self {
+        partitions: 1,
+        lanes: 1,
+    };
+
+    /// Of topics with so many partitions each; `None` when there are none.
+    pub fn of(topics: impl IntoIterator<Item = usize>) -> Option<Self> {
+        let none = Self {
+            partitions: 0,
+            lanes: 0,
+        };
+        let all = topics.into_iter().fold(none, |so_far, partitions| Self {
+            partitions: so_far.partitions + partitions as u64,
+            lanes: so_far.lanes.max(partitions as u64),
+        });
+        (all != none).then_some(all)
+    }
 }
 
 impl Estimate {
@@ -54,10 +87,10 @@ impl Estimate {
             RECENT_BYTES as u64
         };
         let mut estimate = Self {
-            partition_idle: LANE_BYTES + assembly.lane(0).memory().models,
+            lane: LANE_BYTES + assembly.lane(0).memory().models,
             partition_backlog: 0,
             thread: THREAD_BYTES,
-            process: PROCESS_BYTES + kept + outputs(config),
+            process: PROGRAM_BYTES + OTHER_THREADS_BYTES + kept + outputs(config),
         };
         if let Some(consumer) = &config.consumer {
             let records = consumer.batch_records_max as u64;
@@ -73,16 +106,17 @@ impl Estimate {
         estimate
     }
 
-    /// In words, for `partitions` partitions and `threads` threads.
-    pub fn words(&self, partitions: u64, threads: u64) -> String {
-        let idle = self.process + threads * self.thread + partitions * self.partition_idle;
+    /// In words, for `threads` threads.
+    pub fn words(&self, extent: Extent, threads: u64) -> String {
+        let Extent { lanes, partitions } = extent;
+        let idle = self.process + threads * self.thread + lanes * self.lane;
         let backlog = partitions * self.partition_backlog;
         format!(
-            "memory besides the state of features: about {} MiB for {partitions} partitions on {threads} \
-             threads ({:.1} MiB a partition, {:.1} a thread, {} else), and up to {} MiB more while all of \
-             them work off a backlog",
+            "memory besides the state of features: about {} MiB for {lanes} lanes of {partitions} partitions \
+             on {threads} threads ({:.1} MiB a lane, {:.1} a thread, {} else), and up to {} MiB more while \
+             all of them work off a backlog",
             idle.div_ceil(MIB),
-            self.partition_idle as f64 / MIB as f64,
+            self.lane as f64 / MIB as f64,
             self.thread as f64 / MIB as f64,
             self.process.div_ceil(MIB),
             backlog.div_ceil(MIB)
@@ -103,4 +137,35 @@ fn outputs(config: &Config) -> u64 {
         SinkKind::Jsonl | SinkKind::Stdout => 16 * MIB,
     });
     each.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_of_one_number_share_a_lane() {
+        let three = Extent::of([200, 200, 200]);
+        assert_eq!(
+            three,
+            Some(Extent {
+                partitions: 600,
+                lanes: 200
+            })
+        );
+        assert_eq!(Extent::of([1]), Some(Extent::ONE));
+        assert_eq!(Extent::of([]), None);
+        let estimate = Estimate {
+            lane: MIB,
+            partition_backlog: 2 * MIB,
+            thread: 0,
+            process: 0,
+        };
+        let words = estimate.words(three.unwrap_or(Extent::ONE), 2);
+        assert!(
+            words.contains("about 200 MiB for 200 lanes of 600 partitions"),
+            "{words}"
+        );
+        assert!(words.contains("up to 1200 MiB more"), "{words}");
+    }
 }

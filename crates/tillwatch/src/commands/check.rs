@@ -15,7 +15,7 @@ use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
 use crate::config::Config;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Extent};
 use crate::exit;
 use crate::setup::Setup;
 use clusters::Clusters;
@@ -40,14 +40,14 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         plan::report_setup(&config, setup, args, &report);
     }
     let clusters = clients(&config, &mut report);
-    let mut partitions = None;
+    let mut extent = None;
     if !args.offline {
         machine::check(&config, &mut report);
-        partitions = clusters.ask(args.timeout.as_std(), &mut report);
+        extent = clusters.ask(args.timeout.as_std(), &mut report);
     }
     if let Some(setup) = &setup {
         let estimate = Estimate::of(&config, &setup.assembly);
-        report.fine(&estimate.words(partitions.unwrap_or(1), config.threads as u64));
+        report.fine(&estimate.words(extent.unwrap_or(Extent::ONE), config.threads as u64));
     }
     if let Some(setup) = setup.filter(|_| args.explain_plan) {
         plan::explain(&setup.assembly);

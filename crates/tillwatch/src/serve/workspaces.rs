@@ -36,6 +36,16 @@ impl Workspaces {
         Self { of_threads }
     }
 
+    /// Workspaces that took so many bytes at the last turn of their threads.
+    #[cfg(test)]
+    pub fn with_bytes(bytes: &[u64]) -> Self {
+        let all = Self::new(bytes.len());
+        for (one, bytes) in all.of_threads.iter().zip(bytes) {
+            one.bytes.store(*bytes, Ordering::Relaxed);
+        }
+        all
+    }
+
     /// The workspace of the pool's thread that asks.
     pub fn lend(&self) -> Lent<'_> {
         let thread = rayon::current_thread_index().unwrap_or(0);
@@ -44,6 +54,12 @@ impl Workspaces {
             workspace: of_thread.workspace.lock(),
             of_thread,
         }
+    }
+
+    /// Threads that a lane has run on.
+    pub fn used(&self) -> usize {
+        let is_used = |one: &&OfThread| one.bytes.load(Ordering::Relaxed) > 0;
+        self.of_threads.iter().filter(is_used).count()
     }
 
     /// Bytes that all of them take, as of each thread's last turn.

@@ -11,6 +11,7 @@ use super::access;
 use super::connection::{self, Side};
 use super::limits::{self, Input, Letters, Written};
 use super::report::{Finding, Report};
+use crate::estimate::Extent;
 
 /// What is read from and written to.
 pub struct Clusters<'a> {
@@ -39,9 +40,9 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    /// Asks them all, waiting at most `timeout`, and says what is found. Gives how many partitions there
-    /// are to read, where the brokers say so.
-    pub fn ask(&self, timeout: Duration, report: &mut Report) -> Option<u64> {
+    /// Asks them all, waiting at most `timeout`, and says what is found. Gives how much there is
+    /// to read, where the brokers say so.
+    pub fn ask(&self, timeout: Duration, report: &mut Report) -> Option<Extent> {
         let found = self.found(timeout, report);
         for finding in connection::findings(&found.sides(), timeout) {
             report.say(&finding);
@@ -63,7 +64,7 @@ impl<'a> Clusters<'a> {
         for finding in &findings {
             report.say(finding);
         }
-        found.partitions()
+        found.extent()
     }
 
     /// Asks each on a thread of its own, so that all together take no longer than one.
@@ -173,12 +174,11 @@ impl Found {
         })
     }
 
-    /// Partitions to read, where the brokers say so.
-    fn partitions(&self) -> Option<u64> {
+    /// What there is to read, where the brokers say so.
+    fn extent(&self) -> Option<Extent> {
         let topics = self.source.iter().flat_map(|source| &source.topics);
         let known = topics.filter_map(|topic| topic.facts.as_ref().ok());
-        let partitions: usize = known.map(|facts| facts.partitions).sum();
-        (partitions > 0).then_some(partitions as u64)
+        Extent::of(known.map(|facts| facts.partitions))
     }
 
     fn all_topics(&self) -> impl Iterator<Item = &TopicFindings> {

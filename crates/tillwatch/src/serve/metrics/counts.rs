@@ -15,6 +15,7 @@ use super::cut::Cut;
 use super::outcome::Outcome;
 use super::shadows::{Comparison, Shadows};
 use super::step::Step;
+use crate::estimate::{OTHER_THREADS_BYTES, THREAD_BYTES};
 use crate::lineup::Listener;
 use crate::reference::Look;
 use crate::serve::histogram::Histogram;
@@ -151,13 +152,15 @@ impl Metrics {
     }
 
     /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
-    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 7] {
+    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 8] {
         let lanes = self.lanes.lock();
         let sum = |of: fn(&LaneGauges) -> &AtomicU64| {
             let each = lanes.values().map(|lane| of(lane).load(Ordering::Relaxed));
             each.sum::<u64>()
         };
         let workspaces = self.workspaces.get();
+        let used = workspaces.map_or(0, |all| all.used() as u64);
+        let others = if used == 0 { 0 } else { OTHER_THREADS_BYTES };
         [
             ("loaded", self.loaded_bytes.load(Ordering::Relaxed)),
             ("features", sum(|lane| &lane.state_bytes)),
@@ -165,6 +168,7 @@ impl Metrics {
             ("recent_rows", sum(|lane| &lane.recent_bytes)),
             ("lanes", LANE_BYTES * lanes.len() as u64),
             ("workspaces", workspaces.map_or(0, |all| all.bytes())),
+            ("threads", used * THREAD_BYTES + others),
             (
                 "waiting",
                 partitions.iter().map(|one| one.held_bytes as u64).sum(),

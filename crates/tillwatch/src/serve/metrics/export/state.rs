@@ -50,7 +50,7 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
         "tillwatch_memory",
         "Bytes of memory that is accounted for, by what it holds: the program with what it has loaded, state \
          of features, what models have learnt, rows kept to try models on, the lanes themselves, what threads \
-         work in, records that wait for a lane",
+         work in, what the allocator keeps for threads (an estimate), records that wait for a lane",
         Some(&Unit::Bytes),
         metrics
             .memory(partitions)

@@ -6,8 +6,10 @@ use tillwatch_records::TopicPartition;
 use tillwatch_sink::MemorySink;
 
 use super::*;
+use crate::estimate::{OTHER_THREADS_BYTES, THREAD_BYTES};
 use crate::reference::{Look, ReferenceFileError};
 use crate::serve::metrics::{Cut, Format, Outcome, encode};
+use crate::serve::workspaces::Workspaces;
 
 fn scraped(metrics: &Arc<Metrics>, format: Format) -> String {
     let monitor = Arc::new(Monitor::default());
@@ -84,6 +86,20 @@ fn the_watermark_of_a_lane_that_has_seen_nothing_is_absent() {
     lane.watermark_ms.store(1_500, Ordering::Relaxed);
     let text = scraped(&metrics, Format::Text);
     assert!(text.contains(&format!("{sample} 1.5")), "{text}");
+}
+
+#[test]
+fn memory_counts_what_is_kept_for_threads_that_have_worked() {
+    let threads = |bytes: &[u64]| {
+        let metrics = Arc::new(Metrics::default());
+        metrics.set_workspaces(&Arc::new(Workspaces::with_bytes(bytes)));
+        let parts = metrics.memory(&[]);
+        let part = parts.iter().find(|(part, _)| *part == "threads");
+        part.map(|(_, bytes)| *bytes)
+    };
+    assert_eq!(threads(&[0, 0, 0]), Some(0));
+    let two_of_three = 2 * THREAD_BYTES + OTHER_THREADS_BYTES;
+    assert_eq!(threads(&[10, 0, 20]), Some(two_of_three));
 }
 
 #[test]
