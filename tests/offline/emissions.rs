@@ -1,15 +1,12 @@
 //! Scores of other records than transactions: `[scoring] record_types`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use arrow::array::{AsArray as _, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Float64Type, Int64Type};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use tempfile::TempDir;
 
-use crate::support::{succeed, tillwatch};
+use crate::site::Site;
 
 const TERMINAL: &str = r#"
 name = "terminal"
@@ -36,13 +33,10 @@ expression = "2 * sales_1h"
 const RECORDS: usize = 60;
 
 /// A model of one rule, two stages, and a file of records of a terminal, one a minute.
-struct Case(TempDir);
+struct Case(Site);
 
 impl Case {
     fn new() -> Self {
-        let case = Self(tempfile::tempdir().expect("a temporary directory"));
-        case.write("terminal.toml", TERMINAL);
-        case.write("merchant.toml", MERCHANT);
         let mut records = String::new();
         for n in 0..RECORDS {
             let kind = match n % 6 {
@@ -56,30 +50,24 @@ impl Case {
             );
             line.expect("a string can be written to");
         }
-        case.write("in.jsonl", &records);
-        case
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a file can be written");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        let model = "name = 'rules'\nversion = '1'\nkind = 'rules'\nartefact = 'rules.toml'\n";
+        Self(Site::with(&[
+            ("terminal.toml", TERMINAL),
+            ("merchant.toml", MERCHANT),
+            ("rules/model.toml", model),
+            ("in.jsonl", &records),
+        ]))
     }
 
     /// Scores the file where `types` are scored and a critical rule fires `when`; what the command says of it
     /// and the table.
     fn score(&self, types: &str, when: &str) -> (String, RecordBatch) {
-        std::fs::create_dir_all(self.path("rules")).expect("a directory can be made");
-        let model = "name = 'rules'\nversion = '1'\nkind = 'rules'\nartefact = 'rules.toml'\n";
-        self.write("rules/model.toml", model);
         let rule = format!(
             "[[rule]]\ncode = 'OPENED'\ntypology = 'cloned_terminal'\nseverity = 'critical'\nwhen = \"{when}\"\n\
              probability = 0.99\nfeature = 'sales_1h'\nwords = 'opened after sales'\n"
         );
-        self.write("rules/rules.toml", &rule);
-        let config = format!(
+        self.0.write("rules/rules.toml", &rule);
+        self.0.score(&format!(
             r#"
 [decode]
 record_type = {{ field = "type" }}
@@ -96,24 +84,7 @@ champion = "rules"
 [scoring]
 record_types = {types}
 "#
-        );
-        self.write("config.toml", &config);
-        let said = succeed(
-            tillwatch()
-                .args(["score", "--features", "--config"])
-                .arg(self.path("config.toml"))
-                .arg("--input")
-                .arg(self.path("in.jsonl"))
-                .arg("--output")
-                .arg(self.path("out.parquet")),
-        );
-        let file = std::fs::File::open(self.path("out.parquet")).expect("the output is there");
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("it is Parquet");
-        let batches = reader.build().expect("it can be read");
-        let batches: Result<Vec<RecordBatch>, _> = batches.collect();
-        let batches = batches.expect("it can be read");
-        let table = concat_batches(batches[0].schema_ref(), &batches).expect("of one schema");
-        (String::from_utf8_lossy(&said.stdout).into_owned(), table)
+        ))
     }
 }
 

@@ -29,6 +29,7 @@ mod own_columns;
 mod pipeline;
 mod shipped;
 mod shipped_deploy;
+mod site;
 mod stages;
 mod swap;
 mod trees;

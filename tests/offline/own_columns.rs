@@ -1,13 +1,10 @@
 //! Columns that a site declares itself, read by everything that reads columns.
 
-use std::path::PathBuf;
-
 use arrow::array::{AsArray as _, RecordBatch};
-use arrow::compute::concat_batches;
 use arrow::datatypes::Float64Type;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::support::{Setup, succeed, tillwatch};
+use crate::site::{CONFIG, Site};
+use crate::support::tillwatch;
 
 const COLUMNS: &str = r#"
 [decode.columns]
@@ -121,11 +118,10 @@ const RECORDS: [(&str, &str, &str); 5] = [
     ),
 ];
 
-struct Site(Setup);
+struct Own(Site);
 
-impl Site {
+impl Own {
     fn new() -> Self {
-        let site = Self(Setup::new("localhost:1", "own", 1));
         let records = RECORDS.iter().enumerate().map(|(n, (terminal, card, rest))| {
             let (time, fraud) = (1_522_540_800_000 + 1000 * n, n % 2);
             format!(
@@ -133,53 +129,26 @@ impl Site {
             )
         });
         let records: Vec<String> = records.collect();
-        std::fs::create_dir(site.path("rules")).expect("a directory can be made");
-        for (name, text) in [
+        Self(Site::with(&[
             ("terminal.toml", TERMINAL),
             ("card.toml", CARD),
             ("rules/model.toml", MODEL),
             ("rules/rules.toml", RULES),
             ("terminals.csv", "terminal_id,floor_minor\nt1,100\nt2,100\n"),
-            ("day.jsonl", &records.join("\n")),
-        ] {
-            site.write(name, text);
-        }
-        site
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.directory.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("it can be written");
+            ("in.jsonl", &records.join("\n")),
+        ]))
     }
 
     fn score(&self, config: &str) -> RecordBatch {
-        self.write("tillwatch.toml", config);
-        let output = self.path("scores.parquet");
-        succeed(
-            tillwatch()
-                .args(["score", "--features", "--config"])
-                .arg(self.path("tillwatch.toml"))
-                .arg("--input")
-                .arg(self.path("day.jsonl"))
-                .arg("--output")
-                .arg(&output),
-        );
-        let file = std::fs::File::open(output).expect("the output is there");
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("it is Parquet");
-        let batches: Result<Vec<RecordBatch>, _> = reader.build().expect("it is read").collect();
-        let batches = batches.expect("it is read");
-        concat_batches(batches[0].schema_ref(), &batches).expect("of one schema")
+        self.0.score(config).1
     }
 
     /// Whether `config` passes the check, and what that says.
     fn check(&self, config: &str) -> (bool, String) {
-        self.write("tillwatch.toml", config);
+        self.0.write(CONFIG, config);
         let output = tillwatch()
             .args(["check", "--offline", "--config"])
-            .arg(self.path("tillwatch.toml"))
+            .arg(self.0.path(CONFIG))
             .output()
             .expect("it runs");
         let said = [output.stdout, output.stderr].concat();
@@ -202,11 +171,11 @@ fn numbers(scores: &RecordBatch, name: &str) -> Vec<Option<f64>> {
 
 #[test]
 fn features_rules_and_outputs_read_them() {
-    let site = Site::new();
+    let site = Own::new();
     let scores = site.score(&format!("{COLUMNS}{REST}"));
     // The fourth record's queue is no number.
     assert_eq!(scores.num_rows(), 4);
-    let letters = std::fs::read_to_string(site.path("scores.parquet.dead-letters.jsonl"));
+    let letters = std::fs::read_to_string(site.0.path("scores.parquet.dead-letters.jsonl"));
     let letters = letters.expect("a row is refused");
     assert!(
         letters.contains("\"bad_number\"") && letters.contains("`queue_ms`"),
@@ -248,7 +217,7 @@ fn features_rules_and_outputs_read_them() {
 
 #[test]
 fn the_check_lists_them_with_those_that_nobody_reads() {
-    let site = Site::new();
+    let site = Own::new();
     let (passed, said) = site.check(&format!("{COLUMNS}{REST}"));
     assert!(passed, "{said}");
     let listed = "columns of the site's own: basket, is_kiosk, queue_ms, received, store_tier, \
@@ -258,7 +227,7 @@ fn the_check_lists_them_with_those_that_nobody_reads() {
 
 #[test]
 fn names_that_cannot_be_are_refused() {
-    let site = Site::new();
+    let site = Own::new();
     let with = |column: &str| format!("{COLUMNS}{column}\n{REST}");
     for (column, expected) in [
         (

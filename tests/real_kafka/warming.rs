@@ -2,12 +2,12 @@
 //! whole log, however old the first records are, and a log of long ago becomes whole as well.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tillwatch_testkit::broker::{RealBroker, TestRecord, produce, read_all};
+use tillwatch_testkit::broker::{RealBroker, TestRecord, produce};
 
-use crate::support::{Instance, json, wait_for};
+use crate::support::{Instance, Scoring, Setup, json, wait_for};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -41,43 +41,23 @@ feature = "n_1h"
 words = "many"
 "#;
 
-fn configure(directory: &Path, broker: &RealBroker, topic: &str) -> PathBuf {
-    let model = directory.join("model");
-    let brokers = broker.brokers();
-    let text = format!(
-        r#"
-[kafka]
-"bootstrap.servers" = "{brokers}"
-[consumer]
-topics = ["{topic}"]
-group = "{topic}-group"
-[entity]
-key = ["terminal_id"]
-[features]
-catalog = "catalog.toml"
-[models]
-champion = "model"
-[sink]
-kind = "kafka"
-features = true
-topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}
-[http]
-listen = "127.0.0.1:0"
-[log]
-format = "json"
-"#
-    );
-    let config = directory.join(format!("{topic}.toml"));
-    std::fs::create_dir_all(&model).expect("a directory can be made");
+fn configure(setup: &Setup) -> PathBuf {
+    let directory = setup.directory.path();
+    let scoring = Scoring {
+        catalog: directory.join("catalog.toml"),
+        champion: directory.join("model"),
+        with_features: true,
+    };
+    std::fs::create_dir_all(&scoring.champion).expect("a directory can be made");
     for (path, text) in [
-        (directory.join("catalog.toml"), CATALOG),
-        (model.join("model.toml"), MODEL),
-        (model.join("rules.toml"), RULES),
-        (config.clone(), &text),
+        (scoring.catalog.clone(), CATALOG),
+        (scoring.champion.join("model.toml"), MODEL),
+        (scoring.champion.join("rules.toml"), RULES),
     ] {
         std::fs::write(path, text).expect("a file can be written");
     }
-    config
+    let key = "[entity]\nkey = [\"terminal_id\"]\n";
+    setup.config_of("tillwatch.toml", &scoring, key)
 }
 
 /// A sale of `key` at a time, sent with the timestamp that the second time says.
@@ -100,20 +80,14 @@ fn sale(number: usize, key: &str, event_ms: i64, timestamp_ms: i64) -> TestRecor
 /// flagged, and the count of its hour.
 fn restarted(
     broker: &RealBroker,
-    directory: &Path,
     topic: &str,
     [first, second]: [Vec<TestRecord>; 2],
 ) -> BTreeMap<u64, (bool, Option<f64>)> {
-    for (name, partitions) in [
-        ("", 1),
-        (".scores", 1),
-        (".alerts", 1),
-        (".dead-letters", 1),
-    ] {
-        let name = format!("{topic}{name}");
+    let setup = Setup::new(&broker.brokers(), topic, 1);
+    for (name, partitions) in setup.topics() {
         broker.create_topic(&name, partitions).expect("a topic");
     }
-    let config = configure(directory, broker, topic);
+    let config = configure(&setup);
     for records in [first, second] {
         let count = records.len() as f64;
         produce(&broker.brokers(), topic, records).expect("records can be sent");
@@ -123,9 +97,8 @@ fn restarted(
         });
         assert!(instance.stop().0.success());
     }
-    let scores = read_all(&broker.brokers(), &format!("{topic}.scores"), 1);
-    let scores = scores.expect("scores can be read");
-    let scored = scores.iter().map(json).map(|score| {
+    let scored = setup.scores();
+    let scored = scored.iter().map(json).map(|score| {
         let is_flagged = score["flags"].to_string().contains("WARMING");
         let offset = score["offset"].as_u64().expect("an offset");
         (offset, (is_flagged, score["features"]["n_1h"].as_f64()))
@@ -137,7 +110,6 @@ fn restarted(
 #[ignore = "needs Java and Maven for a real Kafka"]
 fn what_is_not_flagged_after_a_restart_is_that_of_the_whole_log() {
     let broker = RealBroker::start().expect("a broker");
-    let directory = tempfile::tempdir().expect("a temporary directory");
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a time");
@@ -150,12 +122,7 @@ fn what_is_not_flagged_after_a_restart_is_that_of_the_whole_log() {
     let steady = |range: std::ops::Range<usize>| -> Vec<TestRecord> {
         range.map(|n| sale(n, "T1", minute(n), minute(n))).collect()
     };
-    let scored = restarted(
-        &broker,
-        directory.path(),
-        "steady",
-        [steady(0..100), steady(100..280)],
-    );
+    let scored = restarted(&broker, "steady", [steady(0..100), steady(100..280)]);
     for (offset, (is_flagged, count)) in &scored {
         assert_eq!(*is_flagged, (100..225).contains(offset), "offset {offset}");
         let in_window = (*offset + 1).min(60) as f64;
@@ -176,7 +143,7 @@ fn what_is_not_flagged_after_a_restart_is_that_of_the_whole_log() {
         let at_ms = now_ms - (10 - n as i64) * MINUTE_MS;
         sale(21 + n, "A", at_ms, at_ms)
     }));
-    let scored = restarted(&broker, directory.path(), "kept", [first.collect(), second]);
+    let scored = restarted(&broker, "kept", [first.collect(), second]);
     for (offset, (is_flagged, _)) in &scored {
         assert_eq!(*is_flagged, *offset >= 20, "offset {offset}");
     }

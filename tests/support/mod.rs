@@ -53,6 +53,13 @@ pub struct Setup {
     pub partitions: i32,
 }
 
+/// What scores, and whether scores carry their features.
+pub struct Scoring {
+    pub catalog: PathBuf,
+    pub champion: PathBuf,
+    pub with_features: bool,
+}
+
 impl Setup {
     pub fn new(brokers: &str, topic: &str, partitions: i32) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -85,6 +92,16 @@ impl Setup {
     /// A configuration with the shipped rules, written to a file. `extra` is appended.
     pub fn config(&self, name: &str, extra: &str) -> PathBuf {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let scoring = Scoring {
+            catalog: models.join("features/card-present.toml"),
+            champion: models.join("terminal-rules"),
+            with_features: false,
+        };
+        self.config_of(name, &scoring, extra)
+    }
+
+    /// A configuration that scores so, written to a file. `extra` is appended.
+    pub fn config_of(&self, name: &str, scoring: &Scoring, extra: &str) -> PathBuf {
         let text = format!(
             r#"
 [kafka]
@@ -96,11 +113,12 @@ group = "{topic}-group"
 "session.timeout.ms" = 6000
 "heartbeat.interval.ms" = 500
 [features]
-catalog = "{models}/features/card-present.toml"
+catalog = "{catalog}"
 [models]
-champion = "{models}/terminal-rules"
+champion = "{champion}"
 [sink]
 kind = "kafka"
+features = {features}
 topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}
 [http]
 listen = "127.0.0.1:0"
@@ -110,7 +128,9 @@ format = "json"
 "#,
             brokers = self.brokers,
             topic = self.topic,
-            models = models.display(),
+            catalog = scoring.catalog.display(),
+            champion = scoring.champion.display(),
+            features = scoring.with_features,
         );
         let path = self.directory.path().join(name);
         std::fs::write(&path, text).expect("a configuration can be written");
