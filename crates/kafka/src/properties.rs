@@ -12,7 +12,10 @@ pub struct Properties(pub BTreeMap<String, String>);
 
 /// A property as TOML may write it.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a property is a text, a number or true/false, and its name is in quotes"
+)]
 enum Value {
     Flag(bool),
     Whole(i64),
@@ -134,6 +137,21 @@ mod tests {
             shown.contains("localhost:1") && !shown.contains("hunter2"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn what_is_no_property_is_refused_in_plain_words() {
+        for text in [
+            "sasl.password = \"hunter2\"",
+            "\"sasl.password\" = [\"hunter2\"]",
+        ] {
+            let refused = toml::from_str::<Properties>(text).unwrap_err();
+            let said = refused.message();
+            assert_eq!(
+                said, "a property is a text, a number or true/false, and its name is in quotes",
+                "{text}"
+            );
+        }
     }
 
     #[test]
