@@ -277,7 +277,7 @@ impl Metrics {
         self.forgotten_ids.fetch_add(ids, Ordering::Relaxed);
     }
 
-    /// Scores that the sink acknowledged.
+    /// Scores that the sink acknowledged, or counted as dropped.
     pub fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
     }

@@ -75,7 +75,7 @@ fn scores(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
             })
         }),
     )?;
-    let help = "Scores that the sink acknowledged";
+    let help = "Scores that the sink acknowledged, or counted as dropped";
     scrape.counter("tillwatch_delivered_scores", help, metrics.delivered())
 }
 
