@@ -118,8 +118,8 @@ catalog = "{catalog}"
 champion = "{champion}"
 [sink]
 kind = "kafka"
-features = {features}
 topics = {{ scores = "{topic}.scores", alerts = "{topic}.alerts", dead_letters = "{topic}.dead-letters" }}
+features = {features}
 [http]
 listen = "127.0.0.1:0"
 [log]
