@@ -16,11 +16,14 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use job_w::{BATCH_RECORDS, lane, plan, report};
 use simulated::Simulated;
 use tillwatch_feature_extraction::FeatureLane;
-use tillwatch_records::KeySpec;
+use tillwatch_records::{Entries, KeySpec};
 
 /// The binary's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Keys that a cut images between two batches.
+const SLICE_KEYS: usize = 32;
 
 #[path = "support/cpu_time.rs"]
 mod cpu_time;
@@ -88,40 +91,32 @@ fn card_present(criterion: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-/// All state of a lane with full windows to bytes, and back into a lane.
+/// All state of a lane with full windows to entries, and back into a lane.
 fn state(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("state/job-w");
     let mut filled = None;
-    let mut written = |snapshot: &mut Vec<u32>, bucket: usize| {
+    let (mut part, mut entries) = (Vec::new(), Entries::default());
+    let mut write = |part: &mut Vec<u8>, entries: &mut Entries| {
         let (_, lane) = filled.get_or_insert_with(|| lane(50_000, 40));
-        lane.write_bucket(bucket, snapshot);
+        part.clear();
+        entries.clear();
+        lane.track(0);
+        assert!(lane.begin_cut(part));
+        while !lane.continue_cut(entries, SLICE_KEYS) {}
     };
-    let mut snapshots = vec![Vec::new(); FeatureLane::BUCKETS];
-    for (bucket, snapshot) in snapshots.iter_mut().enumerate() {
-        written(snapshot, bucket);
-    }
-    let bytes: usize = snapshots
-        .iter()
-        .map(|snapshot| size_of_val(&snapshot[..]))
-        .sum();
-    group.throughput(Throughput::Bytes(bytes as u64));
+    write(&mut part, &mut entries);
+    group.throughput(Throughput::Bytes(entries.bytes() as u64));
     group.bench_function("write", |bencher| {
-        let mut snapshot = Vec::new();
-        bencher.iter(|| {
-            for bucket in 0..FeatureLane::BUCKETS {
-                snapshot.clear();
-                written(&mut snapshot, bucket);
-                black_box(&snapshot);
-            }
-        });
+        let (mut part, mut entries) = (Vec::new(), Entries::default());
+        bencher.iter(|| write(&mut part, black_box(&mut entries)));
     });
     let (_, mut empty) = lane(1, 1);
     group.bench_function("read", |bencher| {
         bencher.iter(|| {
-            for (bucket, snapshot) in snapshots.iter().enumerate() {
-                let read = empty.read_bucket(bucket, bytemuck::cast_slice(snapshot));
-                assert!(read.is_ok(), "{read:?}");
-            }
+            let read = empty.begin_restore(&part);
+            let read = read.and_then(|()| entries.iter().try_for_each(|e| empty.restore(&e)));
+            let read = read.and_then(|()| empty.end_restore());
+            assert!(read.is_ok(), "{read:?}");
         });
     });
     group.finish();

@@ -61,7 +61,7 @@ const PURE: [(&str, &str); 9] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 26] = [
+const PURE_DEPENDENCIES: [&str; 27] = [
     "arrow",
     "bitflags",
     "bytemuck",
@@ -69,6 +69,7 @@ const PURE_DEPENDENCIES: [&str; 26] = [
     "foldhash",
     "hashbrown",
     "humantime",
+    "indexmap",
     "itoa",
     "jiff",
     "libm",

@@ -59,7 +59,7 @@ impl FeatureError {
 /// Format of snapshots. Changes whenever the meaning of a word does.
 pub(crate) const SNAPSHOT_FORMAT: u32 = 4;
 
-/// Why bytes are not taken for state. Nothing was changed; the state can be made again from the log.
+/// Why bytes are not taken for state. The state can be made again from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
     /// Not something that was written here.
@@ -72,14 +72,6 @@ pub enum SnapshotError {
     Format {
         /// Format of the snapshot.
         found: u32,
-    },
-    /// Of another bucket, or of the lane.
-    #[error("state snapshot of part {found}, not of part {wanted}; look for the right one")]
-    Part {
-        /// Number of the bucket; `u32::MAX` for the lane's own state.
-        found: u32,
-        /// As `found`.
-        wanted: u32,
     },
     /// Made by another catalog, key, lateness, dedup horizon or secret of event ids.
     #[error(

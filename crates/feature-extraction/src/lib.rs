@@ -20,11 +20,11 @@ mod lane;
 mod mechanism;
 mod memory;
 mod output;
+mod part;
 mod parts;
 mod plan;
 mod report;
 pub mod settings;
-mod snapshot;
 mod state;
 mod structures;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What of a lane's state is kept under keys of its own.
 ///
-/// Ordered as it is written: a number for each stage's keys, then what the lane keeps besides.
+/// Ordered as it is written: two numbers for each stage, then what the lane keeps besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Space(pub u16);
 
@@ -12,9 +12,26 @@ impl Space {
     /// Alerts sent, by the key that they were about.
     pub const ALERTS: Self = Self(u16::MAX);
 
+    /// Where the numbers of stages end: 16,384 stages, more than any chain has.
+    const STAGES_END: u16 = 0x8000;
+
     /// The keys of the stage at this position of the chain.
-    pub const fn stage(position: u16) -> Self {
-        Self(position)
+    pub const fn keys(stage: u16) -> Self {
+        Self(2 * stage)
+    }
+
+    /// The cohorts of the stage at this position of the chain.
+    pub const fn cohorts(stage: u16) -> Self {
+        Self(2 * stage + 1)
+    }
+
+    /// The position of the stage whose keys or cohorts these are; `None` for what is of no stage.
+    pub const fn stage(self) -> Option<u16> {
+        if self.0 < Self::STAGES_END {
+            Some(self.0 / 2)
+        } else {
+            None
+        }
     }
 }
 
@@ -94,8 +111,12 @@ impl Entries {
         }
     }
 
-    /// Appends all of `others`, which is then empty and keeps its room.
+    /// Appends all of `others`, which is then empty. One that is empty takes them over as they lie.
     pub fn append(&mut self, others: &mut Self) {
+        if self.is_empty() {
+            self.clear();
+            return std::mem::swap(self, others);
+        }
         let shift = self.bytes.len();
         let moved = |range: Range<usize>| range.start + shift..range.end + shift;
         self.bytes.append(&mut others.bytes);
@@ -187,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn spaces_of_stages_are_told_apart() {
+        for stage in [0, 1, 2, 16_383] {
+            let (keys, cohorts) = (Space::keys(stage), Space::cohorts(stage));
+            assert_ne!(keys, cohorts);
+            assert_eq!((keys.stage(), cohorts.stage()), (Some(stage), Some(stage)));
+        }
+        assert_eq!(Space::ALERTS.stage(), None);
+    }
+
+    #[test]
     fn appended_entries_say_the_same() {
         let all = [
             (0, 1, "a", Some("x")),
@@ -197,6 +228,9 @@ mod tests {
         first.append(&mut rest);
         assert!(rest.is_empty() && rest.bytes() == 0);
         assert!(first.iter().eq(pushed(&all).iter()));
+        let mut taken = Entries::default();
+        taken.append(&mut first.clone());
+        assert_eq!(taken, first);
         let mut copied = Entries::default();
         first.iter().for_each(|entry| copied.push_entry(&entry));
         assert_eq!(copied, first);

@@ -6,6 +6,7 @@ use tillwatch_records::limits::EVENT_TIME_MS_MIN;
 use tillwatch_records::{KeySpec, RecordKinds};
 
 use super::batch::Chunk;
+use super::own::Own;
 use crate::fold::Scratch;
 use crate::plan::Plan;
 use crate::state::{Cohorts, GapSlot, History, Ids, KeyParts, Keys};
@@ -34,6 +35,12 @@ pub struct FeatureLane {
     pub(super) chunk: Chunk,
     /// A key that has no state.
     pub(super) blank: Blank,
+    /// Whether cuts can be made.
+    pub(super) is_tracked: bool,
+    /// Whether one is under way.
+    pub(super) is_cutting: bool,
+    /// What the part said, while entries are restored.
+    pub(super) restoring: Option<Own>,
 }
 
 /// What a lane has done and holds. Counters only rise; gauges are as of the last batch.
@@ -95,7 +102,7 @@ impl FeatureLane {
             key,
             scored: RecordKinds::TRANSACTIONS,
             keys: Keys::new(began_ms),
-            cohorts: plan.cohorts.iter().map(|_| Cohorts::default()).collect(),
+            cohorts: (0..plan.cohorts.len()).map(Cohorts::new).collect(),
             watermark_ms: NEVER_MS,
             cohorts_end_ms: began_ms,
             clock: 0,
@@ -104,6 +111,9 @@ impl FeatureLane {
             chunk: Chunk::default(),
             blank,
             plan,
+            is_tracked: false,
+            is_cutting: false,
+            restoring: None,
         }
     }
 
@@ -114,13 +124,23 @@ impl FeatureLane {
     /// error. Nothing changes for a lane that begins with the first record.
     pub fn begin_after(&mut self, newest_timestamp_ms: i64) {
         if self.keys.began_ms != NEVER_MS {
-            let time = &self.plan.settings.time;
-            let end_ms = newest_timestamp_ms
-                .saturating_add(time.max_future_skew.as_ms())
-                .saturating_add(time.dedup_horizon.as_ms());
-            self.keys.began_ms = end_ms.max(EVENT_TIME_MS_MIN);
+            let newest_ms = self.newest_accepted_ms(newest_timestamp_ms);
+            self.keys.began_ms = self.end_of_gap_ms(newest_ms);
             self.cohorts_end_ms = self.keys.began_ms;
         }
+    }
+
+    /// Says, between two batches, that records are missing between those that the lane has met and those
+    /// that follow, none of them with a Kafka timestamp after `newest_timestamp_ms`. Every key and every cohort
+    /// may lack some from then on, as if the lane began here: see [`FeatureLane::begin_after`]. A label that is
+    /// missing may be one of any transaction that is remembered, so what lies before the watermark counts as
+    /// well. Looks at all keys, and counts them as touched.
+    pub fn missed(&mut self, newest_timestamp_ms: i64) {
+        let newest_ms = self.newest_accepted_ms(newest_timestamp_ms);
+        let end_ms = self.end_of_gap_ms(newest_ms.max(self.watermark_ms));
+        let plan = Arc::clone(&self.plan);
+        self.keys.miss(&plan, end_ms);
+        self.cohorts_end_ms = self.cohorts_end_ms.max(end_ms);
     }
 
     /// The lane giving features of records of other kinds than transactions alone. What a record
@@ -156,6 +176,18 @@ impl FeatureLane {
     /// Newest accepted event time in milliseconds since 1970, once there is one.
     pub fn watermark_ms(&self) -> Option<i64> {
         (self.watermark_ms != NEVER_MS).then_some(self.watermark_ms)
+    }
+
+    /// The newest event time with which a record of this timestamp is accepted.
+    fn newest_accepted_ms(&self, timestamp_ms: i64) -> i64 {
+        timestamp_ms.saturating_add(self.plan.settings.time.max_future_skew.as_ms())
+    }
+
+    /// The end of a gap whose newest record that is missing is at `newest_ms`: a record that is taken or
+    /// refused because of its event id comes at most the horizon later.
+    fn end_of_gap_ms(&self, newest_ms: i64) -> i64 {
+        let horizon_ms = self.plan.settings.time.dedup_horizon.as_ms();
+        newest_ms.saturating_add(horizon_ms).max(EVENT_TIME_MS_MIN)
     }
 
     /// See [`LaneStats::warm_at_ms`].

@@ -217,9 +217,10 @@ fn state_of_another_secret_is_refused() {
         let first = fold_part(&mut lane, &sales, 0);
         assert!(first.iter().all(|row| row.flags.is_empty()));
         let mut own = Vec::new();
-        lane.write_own(&mut own);
+        lane.track(0);
+        assert!(lane.begin_cut(&mut own));
         for (other, secret) in secrets.iter().enumerate() {
-            let read = with_secret(*secret).read_own(bytemuck::cast_slice(&own));
+            let read = with_secret(*secret).begin_restore(&own);
             let expected = if at == other {
                 Ok(())
             } else {

@@ -3,8 +3,9 @@
 mod batch;
 #[cfg(test)]
 mod budget_tests;
+mod cut;
 #[cfg(test)]
-mod damage_tests;
+mod cut_tests;
 mod feature_lane;
 #[cfg(test)]
 mod id_tests;
@@ -12,14 +13,13 @@ mod join;
 mod judge;
 #[cfg(test)]
 mod overflow_tests;
+mod own;
 #[cfg(test)]
 mod pane_tests;
 mod process;
+mod restore;
 #[cfg(test)]
 mod scored_tests;
-mod snapshot;
-#[cfg(test)]
-mod snapshot_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

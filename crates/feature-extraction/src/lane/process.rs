@@ -77,9 +77,9 @@ impl FeatureLane {
             let end = (start + CHUNK_RECORDS).min(events.len());
             self.prefetch(&plan, &batch, start..end);
             let first = flags.len();
-            let epoch = self.keys.epoch;
+            let sweeps = self.keys.sweeps;
             for row in start..end {
-                let hint = if self.keys.epoch == epoch {
+                let hint = if self.keys.sweeps == sweeps {
                     self.chunk.indexes[row - start]
                 } else {
                     None

@@ -12,8 +12,8 @@ use tillwatch_testkit::oracle::{
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
+use super::cut_tests::Dump;
 use super::feature_lane::FeatureLane;
-use super::snapshot_tests::{restore, snapshots};
 use super::tests::{COUNT_1H, engine, fold, fold_part, lane, sale};
 use crate::settings::EngineSettings;
 
@@ -321,7 +321,7 @@ fn what_a_lane_lacks_is_part_of_its_snapshot() {
         let mut uninterrupted = cut(&case, at);
         fold_part(&mut uninterrupted, first, at as i64);
         let mut other = lane(&case.catalog(), &engine(&case.settings), 0);
-        restore(&mut other, &snapshots(&uninterrupted));
+        Dump::of(&mut uninterrupted).restore(&mut other).unwrap();
         let offset = (at + first.len()) as i64;
         let rows = fold_part(&mut uninterrupted, rest, offset);
         assert_eq!(

@@ -43,7 +43,7 @@ const WEIGHT_BYTES: f64 = 12.0;
 const QUEUE_ENTRY_BYTES: f64 = 16.0;
 
 /// Most bytes per cohort.
-const COHORT_BYTES: usize = 94;
+const COHORT_BYTES: usize = 112;
 
 /// What the records of a key are like.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
 //! A share of a lane's keys, found by hash: dense numbers and their state.
 //!
-//! Buckets are what is written and read back one at a time, so a bucket knows nothing of the others.
+//! Tables are in shares so that one that grows is small: a record waits for no copy of all of them.
 
 use hashbrown::HashTable;
 
@@ -21,7 +21,7 @@ pub(crate) const ENTRY_BYTES: usize = size_of::<(u64, u32)>() + 1;
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     /// Hash and slot of each key.
-    index: HashTable<(u64, u32)>,
+    pub(super) index: HashTable<(u64, u32)>,
     pub(super) slots: Vec<Slot>,
     /// One per slot.
     pub(super) ids: Vec<Ids>,
@@ -35,7 +35,7 @@ pub(crate) struct Bucket {
     pub(super) heap_bytes: usize,
 }
 
-/// A key, or room for one.
+/// A key, or room for one. It is looked at for every record, so it takes one cache line and no more.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) history: History,
@@ -44,6 +44,8 @@ pub(crate) struct Slot {
     /// When it was last seen, in records of the lane; 0 while the slot is free.
     pub(crate) seen: u64,
 }
+
+const _: () = assert!(size_of::<Slot>() == 64);
 
 impl Slot {
     /// Room for a key.
@@ -71,12 +73,7 @@ impl Bucket {
     /// Bytes of the tables of slots, and of an index for as many keys.
     #[inline]
     pub(crate) fn table_bytes(&self) -> usize {
-        // The index is at most seven eighths full and grows by doubling.
-        let entries = match self.slots.len() {
-            0 => 0,
-            keys => (keys * 8 / 7 + 1).next_power_of_two(),
-        };
-        entries * ENTRY_BYTES
+        index_bytes(self.slots.len())
             + self.slots.capacity() * size_of::<Slot>()
             + self.ids.capacity() * size_of::<Ids>()
             + self.queues.capacity() * size_of::<Queue>()
@@ -143,9 +140,20 @@ impl Bucket {
         )
     }
 
+    /// [`Bucket::table_bytes`] of so many slots with room for `capacity`, which may be any numbers.
+    pub(super) fn bytes_of_tables(plan: &Plan, slots: u32, capacity: u32) -> u128 {
+        let slot = size_of::<Slot>()
+            + size_of::<Ids>()
+            + plan.extremes.len() * size_of::<Queue>()
+            + plan.holdings.len() * size_of::<HeldSlot>()
+            + plan.decayed.len() * size_of::<Decayed>()
+            + size_of::<u32>();
+        index_bytes(slots as usize) as u128 + slot as u128 * u128::from(capacity)
+    }
+
     /// Gives `key`, which has no state, a slot.
     pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], gap: GapSlot) -> u32 {
-        let slot = Slot {
+        let mut slot = Slot {
             history: History::new(plan, key),
             gap,
             seen: 1,
@@ -153,14 +161,12 @@ impl Bucket {
         self.heap_bytes += slot.history.bytes() + gap::bytes(&slot.gap) + ALLOCATION_BYTES;
         let number = match self.free.pop() {
             Some(number) => {
-                self.slots[number as usize] = slot;
+                let free = &mut self.slots[number as usize];
+                slot.history.mark = free.history.mark;
+                *free = slot;
                 number
             }
-            None => {
-                self.make_room(plan);
-                self.push(plan, slot);
-                (self.slots.len() - 1) as u32
-            }
+            None => self.push(plan, slot),
         };
         self.enter_index(hash, number);
         number
@@ -171,8 +177,7 @@ impl Bucket {
         if self.slots.len() < self.slots.capacity() {
             return;
         }
-        let more = (self.slots.len() / 8).max(4);
-        self.reserve(plan, self.slots.len() + more);
+        self.reserve(plan, capacity_max(self.slots.len()));
     }
 
     /// Room for exactly `capacity` slots.
@@ -188,8 +193,9 @@ impl Bucket {
         reserve(&mut self.free, capacity);
     }
 
-    /// Adds a slot whose windows hold nothing.
-    pub(super) fn push(&mut self, plan: &Plan, slot: Slot) {
+    /// Adds a slot whose windows hold nothing; gives its number.
+    pub(super) fn push(&mut self, plan: &Plan, slot: Slot) -> u32 {
+        self.make_room(plan);
         self.slots.push(slot);
         self.ids.push(Ids::default());
         let slots = self.slots.len();
@@ -199,6 +205,7 @@ impl Bucket {
             .resize_with(slots * plan.holdings.len(), || None);
         self.decayed
             .resize_with(slots * plan.decayed.len(), Decayed::default);
+        (slots - 1) as u32
     }
 
     /// Room for so many keys in the index.
@@ -222,10 +229,32 @@ impl Bucket {
         &self.ids[number as usize]
     }
 
+    /// Adds room for a key that has a slot's number of its own and no key.
+    pub(super) fn push_free(&mut self, plan: &Plan) {
+        let number = self.push(plan, Slot::vacant());
+        self.free.push(number);
+    }
+
     /// The state of a slot.
     #[inline]
     pub(crate) fn slot(&self, number: u32) -> &Slot {
         &self.slots[number as usize]
+    }
+
+    /// As [`Bucket::slot`], to be marked.
+    #[inline]
+    pub(super) fn slot_mut(&mut self, number: u32) -> &mut Slot {
+        &mut self.slots[number as usize]
+    }
+
+    /// Number of slots, with a key or without.
+    pub(super) fn slots_len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Slots that there is room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.capacity()
     }
 
     /// The key's state to be changed; [`Bucket::settle`] wants to know of it afterwards. `seen` is the
@@ -268,7 +297,11 @@ impl Bucket {
         parts.queues.fill_with(Queue::default);
         parts.holdings.fill_with(|| None);
         parts.decayed.fill_with(Decayed::default);
-        self.slots[number as usize] = Slot::vacant();
+        let slot = &mut self.slots[number as usize];
+        let mark = slot.history.mark;
+        *slot = Slot::vacant();
+        // Whoever follows what is touched knows the slot by it.
+        slot.history.mark = mark;
         self.heap_bytes -= before;
         if let Ok(entry) = self.index.find_entry(hash, |(_, known)| *known == number) {
             entry.remove();
@@ -276,4 +309,20 @@ impl Bucket {
         self.free.push(number);
         watermark_ms
     }
+}
+
+/// Bytes of an index with room for so many keys.
+#[inline]
+fn index_bytes(keys: usize) -> usize {
+    // It is at most seven eighths full and grows by doubling.
+    let entries = match keys {
+        0 => 0,
+        keys => (keys * 8 / 7 + 1).next_power_of_two(),
+    };
+    entries * ENTRY_BYTES
+}
+
+/// Most slots that there is room for where there are so many.
+pub(super) fn capacity_max(slots: usize) -> usize {
+    slots + (slots / 8).max(4)
 }

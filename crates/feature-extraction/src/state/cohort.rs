@@ -3,29 +3,51 @@
 //! Two sums of weights per cohort; their ratio needs no time to be read. Cohorts are known by the hash
 //! of their values (64 bits).
 //!
-//! Cost: one look-up, and one exponential to update. Space, per lane and ratio: about 47 to 94 bytes per
-//! cohort, at most 5.4 MB.
+//! Cost: one look-up, and one exponential to update. Space, per lane and ratio: about 56 to 112 bytes per
+//! cohort, at most 6.5 MB.
+//!
+//! A cut writes those that were touched since the last one, each as an entry of its own: a full table takes
+//! longer to copy than a lane may pause.
+
+#[cfg(test)]
+mod tests;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use hashbrown::hash_table::Entry as Place;
+use tillwatch_records::{Entries, Entry, Space};
 
+use super::tracking::{Mark, Tracking};
 use crate::plan::RANK_HALF_LIVES;
 use crate::structures::decay::{HalfLife, is_landmark};
-use crate::words::{get_float, get_time, get64};
+use crate::words::take;
 
 /// Most cohorts that are kept apart. A cohort is meant to gather keys (a category of merchants, an
 /// issuer); columns with more values than this are no cohorts, and must not fill the lane.
 pub(crate) const COHORTS_MAX: usize = 65_536;
 
+/// Bytes of the key of an entry: the number of the ratio, and the hash of the cohort.
+const KEY_BYTES: usize = size_of::<u32>() + size_of::<u64>();
+
 /// Capacity of a table that has grown to hold [`COHORTS_MAX`] entries.
 const CAPACITY_MAX: usize = 2 * COHORTS_MAX;
 
-/// Words of a written cohort: `hash (2) | landmark (2) | base (2) | part (2) | newest (2)`.
-const WORDS: usize = 10;
+/// The cohorts of one ratio of a lane.
+#[derive(Debug)]
+pub(crate) struct Cohorts {
+    /// Which ratio of the plan it is.
+    ratio: u32,
+    known: HashTable<Cohort>,
+    /// The hashes of those that were touched.
+    tracking: Tracking<u64>,
+}
 
-/// The cohorts of a lane.
-#[derive(Debug, Default)]
-pub(crate) struct Cohorts(HashTable<Cohort>);
+/// How many cohorts a ratio has, and for how many there is room: with it a restored lane takes as many bytes
+/// as the one that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CohortRoom {
+    cohorts: u32,
+    capacity: u32,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Cohort {
@@ -39,19 +61,45 @@ struct Cohort {
     part: f64,
     /// Event time of the newest of them.
     newest_ms: i64,
+    /// When it was touched last.
+    mark: Mark,
+}
+
+impl CohortRoom {
+    pub(crate) fn write(self, out: &mut Vec<u32>) {
+        let Self { cohorts, capacity } = self;
+        out.extend([cohorts, capacity]);
+    }
+
+    /// What was written; nothing when it cannot have been.
+    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
+        let (cohorts, capacity) = (take(words)?, take(words)?);
+        let most = capacity.min(COHORTS_MAX as u32);
+        let is_sound = capacity as usize <= CAPACITY_MAX && cohorts <= most;
+        is_sound.then_some(Self { cohorts, capacity })
+    }
 }
 
 impl Cohorts {
+    /// Of the plan's ratio with this number, none yet.
+    pub(crate) fn new(ratio: usize) -> Self {
+        Self {
+            ratio: ratio as u32,
+            known: HashTable::new(),
+            tracking: Tracking::default(),
+        }
+    }
+
     /// Bytes allocated.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.allocation_size()
+        self.known.allocation_size()
     }
 
     /// Share of the records of the cohort of hash `cohort`; `fallback` where there are none, or the
     /// record belongs to no cohort: its hash is 0.
     #[inline]
     pub(crate) fn share(&self, cohort: u64, fallback: f64) -> f64 {
-        let found = self.0.find(cohort, |known| known.hash == cohort);
+        let found = self.find(cohort);
         found.map_or(fallback, |known| known.part / known.base)
     }
 
@@ -60,7 +108,7 @@ impl Cohorts {
     /// none lacks nothing.
     pub(crate) fn is_whole(&self, half_life: HalfLife, end_ms: i64, cohort: u64) -> bool {
         let whole_at_ms = half_life.later(end_ms, RANK_HALF_LIVES);
-        let found = self.0.find(cohort, |known| known.hash == cohort);
+        let found = self.find(cohort);
         cohort == 0 || found.is_some_and(|known| known.newest_ms >= whole_at_ms)
     }
 
@@ -71,65 +119,126 @@ impl Cohorts {
         if cohort == 0 {
             return;
         }
-        let is_full = self.0.len() >= COHORTS_MAX;
-        match self.0.entry(cohort, |k| k.hash == cohort, |k| k.hash) {
-            Entry::Occupied(mut known) => known.get_mut().add(half_life, now_ms, is_part),
-            Entry::Vacant(free) if !is_full => {
+        let is_full = self.known.len() >= COHORTS_MAX;
+        let tracking = &mut self.tracking;
+        match self.known.entry(cohort, |k| k.hash == cohort, |k| k.hash) {
+            Place::Occupied(mut known) => {
+                let known = known.get_mut();
+                if !tracking.knows(known.mark) {
+                    known.touch(self.ratio, tracking);
+                }
+                known.add(half_life, now_ms, is_part);
+            }
+            Place::Vacant(free) if !is_full => {
+                let mark = match tracking.is_on() {
+                    true => tracking.list(cohort),
+                    false => Mark::NONE,
+                };
                 free.insert(Cohort {
                     hash: cohort,
                     landmark_ms: now_ms,
                     base: 1.0,
                     part: f64::from(u8::from(is_part)),
                     newest_ms: now_ms,
+                    mark,
                 });
             }
-            Entry::Vacant(_) => {}
+            Place::Vacant(_) => {}
         }
     }
 
-    /// Appends the cohorts as words: `capacity | length | cohorts by hash`.
-    pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        let mut cohorts: Vec<&Cohort> = self.0.iter().collect();
-        cohorts.sort_unstable_by_key(|cohort| cohort.hash);
-        out.extend([self.0.capacity() as u32, cohorts.len() as u32]);
-        for cohort in cohorts {
-            let fields = [
-                cohort.hash,
-                cohort.landmark_ms.cast_unsigned(),
-                cohort.base.to_bits(),
-                cohort.part.to_bits(),
-                cohort.newest_ms.cast_unsigned(),
-            ];
-            out.extend(fields.iter().flat_map(|&f| [f as u32, (f >> 32) as u32]));
+    /// Follows what is touched from here on, as if every cohort had been. Entries are of `space`.
+    pub(crate) fn track(&mut self, space: Space) {
+        self.tracking = Tracking::start(space);
+        for known in &mut self.known {
+            known.mark = self.tracking.list(known.hash);
         }
     }
 
-    /// Takes what [`Cohorts::write`] appended from the front of `words`, with the same capacity; `None`
-    /// if it cannot have written it.
-    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
-        let head = words.split_off(..2)?;
-        let (capacity, length) = (head[0] as usize, head[1] as usize);
-        if capacity > CAPACITY_MAX || length > capacity.min(COHORTS_MAX) {
-            return None;
-        }
-        let entries = words.split_off(..length * WORDS)?;
-        let mut table = HashTable::with_capacity(capacity);
-        let mut previous = 0;
-        for words in entries.chunks_exact(WORDS) {
-            let cohort = Cohort {
-                hash: get64(words, 0),
-                landmark_ms: get_time(words, 2),
-                base: get_float(words, 4),
-                part: get_float(words, 6),
-                newest_ms: get_time(words, 8),
+    /// Begins a cut, in O(1). The one before must be whole.
+    pub(crate) fn begin_cut(&mut self) {
+        self.tracking.freeze();
+    }
+
+    /// Goes on with a cut by at most `most` cohorts; gives how many it looked at.
+    pub(crate) fn continue_cut(&mut self, out: &mut Entries, most: usize) -> usize {
+        self.tracking.take_ahead(out);
+        let mut looked_at = 0;
+        while looked_at < most
+            && let Some(hash) = self.tracking.next_frozen()
+        {
+            looked_at += 1;
+            let Some(known) = self.known.find_mut(hash, |known| known.hash == hash) else {
+                continue;
             };
-            if cohort.hash <= previous || !cohort.is_sound() {
-                return None;
+            if known.mark == Mark::NONE || self.tracking.knows(known.mark) {
+                continue;
             }
-            previous = cohort.hash;
-            table.insert_unique(cohort.hash, cohort, |known| known.hash);
+            if self.tracking.is_given_up() {
+                known.mark = self.tracking.list(hash);
+            } else {
+                known.image(self.ratio, self.tracking.space(), out);
+                known.mark = Mark::NONE;
+            }
         }
-        (table.capacity() == capacity).then_some(Self(table))
+        looked_at
+    }
+
+    /// Gives the cut under way up, see [`Tracking::give_up`].
+    pub(crate) fn give_up_cut(&mut self) {
+        self.tracking.give_up();
+    }
+
+    /// Whether nothing of a cut is left to do.
+    pub(crate) fn is_cut_whole(&self) -> bool {
+        self.tracking.is_whole()
+    }
+
+    /// Bytes of images that wait for the next slice.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.tracking.ahead_bytes()
+    }
+
+    /// How many there are, and for how many there is room.
+    pub(crate) fn room(&self) -> CohortRoom {
+        CohortRoom {
+            cohorts: self.known.len() as u32,
+            capacity: self.known.capacity() as u32,
+        }
+    }
+
+    /// Puts all cohorts away and makes room for those that are to come. What is restored counts as not
+    /// touched.
+    pub(crate) fn begin_restore(&mut self, room: CohortRoom) {
+        self.tracking = self.tracking.afresh();
+        self.known = HashTable::with_capacity(room.capacity as usize);
+    }
+
+    /// Which ratio an entry is about.
+    pub(crate) fn ratio_of(entry: &Entry<'_>) -> Option<usize> {
+        let (ratio, _) = name_of(entry.key)?;
+        Some(ratio as usize)
+    }
+
+    /// Takes a cohort of this ratio from its image; nothing if it cannot have been written.
+    pub(crate) fn restore(&mut self, entry: &Entry<'_>) -> Option<()> {
+        let (ratio, hash) = name_of(entry.key)?;
+        let is_meant = ratio == self.ratio && hash == entry.hash && hash != 0;
+        let cohort = Cohort::read_from(hash, entry.image?)?;
+        let is_new = self.find(hash).is_none() && self.known.len() < self.known.capacity();
+        (is_meant && is_new).then(|| {
+            self.known.insert_unique(hash, cohort, |known| known.hash);
+        })
+    }
+
+    /// Whether what was restored is as many as were written.
+    pub(crate) fn is_restored(&self, room: CohortRoom) -> bool {
+        self.room() == room
+    }
+
+    #[inline]
+    fn find(&self, cohort: u64) -> Option<&Cohort> {
+        self.known.find(cohort, |known| known.hash == cohort)
     }
 }
 
@@ -149,143 +258,69 @@ impl Cohort {
         }
     }
 
+    /// Lists it, and images it if the cut under way wants it as it is.
+    #[cold]
+    fn touch(&mut self, ratio: u32, tracking: &mut Tracking<u64>) {
+        if tracking.is_owed(self.mark) {
+            let space = tracking.space();
+            self.image(ratio, space, tracking.ahead());
+        }
+        self.mark = tracking.list(self.hash);
+    }
+
+    /// Writes its image: `landmark (2) | base (2) | part (2) | newest (2)`.
+    fn image(&self, ratio: u32, space: Space, out: &mut Entries) {
+        let Self {
+            hash,
+            landmark_ms,
+            base,
+            part,
+            newest_ms,
+            // Of the cuts, not of the cohort.
+            mark: _,
+        } = self;
+        let fields = [
+            landmark_ms.cast_unsigned(),
+            base.to_bits(),
+            part.to_bits(),
+            newest_ms.cast_unsigned(),
+        ];
+        let mut key = [0; KEY_BYTES];
+        key[..4].copy_from_slice(&ratio.to_le_bytes());
+        key[4..].copy_from_slice(&hash.to_le_bytes());
+        out.push(space, *hash, &key, |out| {
+            out.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+        });
+    }
+
+    /// What was written of the cohort of this hash; nothing when it cannot have been.
+    fn read_from(hash: u64, image: &[u8]) -> Option<Self> {
+        let (fields, []) = image.as_chunks() else {
+            return None;
+        };
+        let &[landmark, base, part, newest] = fields else {
+            return None;
+        };
+        let cohort = Self {
+            hash,
+            landmark_ms: i64::from_le_bytes(landmark),
+            base: f64::from_le_bytes(base),
+            part: f64::from_le_bytes(part),
+            newest_ms: i64::from_le_bytes(newest),
+            mark: Mark::NONE,
+        };
+        cohort.is_sound().then_some(cohort)
+    }
+
     fn is_sound(&self) -> bool {
         let is_positive = self.base > 0.0 && self.base.is_finite();
         is_positive && is_landmark(self.landmark_ms) && (0.0..=self.base).contains(&self.part)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::{DAY_MS, Sample, assert_close, samples};
-
-    fn life(ms: i64) -> HalfLife {
-        HalfLife::new(ms)
-    }
-
-    /// Spreads small numbers over the hashes, as the engine's hash does.
-    fn hash(kind: u64) -> u64 {
-        kind.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-
-    fn filled(seed: u64, count: usize, half_life_ms: i64) -> Cohorts {
-        let mut cohorts = Cohorts::default();
-        for s in samples(seed, count) {
-            cohorts.update(life(half_life_ms), s.time_ms, hash(s.kind), s.value > 200.0);
-        }
-        cohorts
-    }
-
-    #[test]
-    fn older_records_count_less() {
-        let mut cohorts = Cohorts::default();
-        assert_eq!(cohorts.share(7, 0.3), 0.3);
-        cohorts.update(life(1000), 0, 7, true);
-        assert_eq!(cohorts.share(7, 0.3), 1.0);
-        cohorts.update(life(1000), 1000, 7, false);
-        assert_close(cohorts.share(7, 0.3), 1.0 / 3.0);
-        assert_eq!(cohorts.share(8, 0.3), 0.3);
-        cohorts.update(life(1000), 1000, 0, true);
-        assert_eq!(cohorts.share(0, 0.3), 0.3);
-        // Nothing is left of the first two.
-        cohorts.update(life(1000), 1_000_000_000, 7, false);
-        assert_eq!(cohorts.share(7, 0.3), 0.0);
-    }
-
-    #[test]
-    fn is_the_definition_on_random_records() {
-        for (seed, half_life_ms) in [(1, 28 * DAY_MS), (2, DAY_MS / 3), (3, 60_000)] {
-            let samples = samples(seed, 1000);
-            let mut cohorts = Cohorts::default();
-            for (n, sample) in samples.iter().enumerate() {
-                let same = |s: &&Sample| s.kind == sample.kind;
-                let weigh =
-                    |s: &Sample| ((s.time_ms - sample.time_ms) as f64 / half_life_ms as f64).exp2();
-                let before = || samples[..n].iter().filter(same);
-                let base: f64 = before().map(weigh).sum();
-                let part: f64 = before().filter(|s| s.value > 200.0).map(weigh).sum();
-                let is_first = before().next().is_none();
-                let expected = if is_first { 0.5 } else { part / base };
-                let found = cohorts.share(hash(sample.kind), 0.5);
-                // Below, the naive sums have lost their digits.
-                if is_first || (base > 1e-100 && expected > 1e-100) {
-                    assert_close(found, expected);
-                } else {
-                    assert!((0.0..=1.0).contains(&found), "{found}");
-                }
-                let is_part = sample.value > 200.0;
-                let cohort = hash(sample.kind);
-                cohorts.update(life(half_life_ms), sample.time_ms, cohort, is_part);
-            }
-        }
-    }
-
-    #[test]
-    fn the_number_of_cohorts_is_bounded() {
-        let mut cohorts = Cohorts::default();
-        for kind in 1..=COHORTS_MAX as u64 + 5 {
-            cohorts.update(life(1000), 0, hash(kind), true);
-        }
-        assert_eq!(cohorts.share(hash(COHORTS_MAX as u64), 0.25), 1.0);
-        assert_eq!(cohorts.share(hash(COHORTS_MAX as u64 + 1), 0.25), 0.25);
-        cohorts.update(life(1000), 0, hash(1), false);
-        assert_eq!(cohorts.share(hash(1), 0.25), 0.5);
-        assert!(cohorts.bytes() < 5_400_000, "{}", cohorts.bytes());
-        check_restored(&cohorts);
-    }
-
-    #[track_caller]
-    fn check_restored(cohorts: &Cohorts) {
-        let mut words = vec![9];
-        cohorts.write(&mut words);
-        words.push(9);
-        let mut rest = &words[1..];
-        let restored = Cohorts::read_from(&mut rest).expect("what was written is read");
-        assert_eq!(rest, [9]);
-        assert_eq!(restored.bytes(), cohorts.bytes());
-        let mut again = vec![9];
-        restored.write(&mut again);
-        again.push(9);
-        assert!(again == words);
-    }
-
-    #[test]
-    fn is_restored_as_it_was() {
-        check_restored(&Cohorts::default());
-        for kinds in 1..200 {
-            let mut cohorts = Cohorts::default();
-            for kind in 1..=kinds {
-                cohorts.update(life(1000), kind as i64, hash(kind), kind % 3 == 0);
-            }
-            check_restored(&cohorts);
-        }
-    }
-
-    #[test]
-    fn what_is_corrupt_is_refused() {
-        let mut words = Vec::new();
-        filled(5, 300, DAY_MS).write(&mut words);
-        for length in 0..words.len() {
-            assert!(Cohorts::read_from(&mut &words[..length]).is_none());
-        }
-        let nan = (f64::NAN.to_bits() >> 32) as u32;
-        let changes = [
-            (0, u32::MAX),
-            (0, 0),
-            (0, words[0] + 1),
-            (1, u32::MAX),
-            (3, u32::MAX),
-            (7, nan),
-            (7, 0),
-            (9, nan),
-            (9, 0x8000_0000),
-            (9, words[7] + 1),
-        ];
-        for (at, word) in changes {
-            let mut words = words.clone();
-            words[at] = word;
-            assert!(Cohorts::read_from(&mut words.as_slice()).is_none(), "{at}");
-        }
-    }
+/// The number of the ratio and the hash of the cohort in the key of an entry.
+fn name_of(key: &[u8]) -> Option<(u32, u64)> {
+    let (ratio, hash) = key.split_first_chunk()?;
+    let hash = u64::from_le_bytes(hash.try_into().ok()?);
+    Some((u32::from_le_bytes(*ratio), hash))
 }

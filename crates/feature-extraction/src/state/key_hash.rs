@@ -10,8 +10,8 @@ const KEY_SEED: u64 = 0x6b65_7973;
 /// Bits of a key's hash that name its bucket.
 const BUCKET_BITS: u32 = 6;
 
-/// Buckets of a lane. Part of what is written of a lane, so it never changes: enough that one is
-/// written in a few milliseconds where a lane has gigabytes.
+/// Buckets of a lane. Part of what is written of a lane, so it never changes: enough that the tables of one
+/// grow in a few milliseconds where a lane has gigabytes.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
 
 /// What hashes keys.

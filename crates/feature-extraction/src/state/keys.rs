@@ -8,10 +8,12 @@ use tillwatch_records::Flags;
 
 use super::bucket::Bucket;
 use super::gap::{Gap, GapSlot};
+use super::gone::Gone;
 use super::history::History;
 use super::ids::Ids;
 use super::key_hash::{BUCKETS, bucket_of};
 use super::key_parts::KeyParts;
+use super::tracking::Tracking;
 use crate::plan::Plan;
 use crate::structures::{Decayed, Queue};
 use crate::times::NEVER_MS;
@@ -22,25 +24,31 @@ const SWEEP_PART: usize = 16;
 /// A key's place within its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyIndex {
-    bucket: u32,
-    slot: u32,
+    pub(super) bucket: u32,
+    pub(super) slot: u32,
 }
 
 /// All keys of a lane.
 #[derive(Debug)]
 pub(crate) struct Keys {
     /// [`BUCKETS`] of them.
-    buckets: Vec<Bucket>,
+    pub(super) buckets: Vec<Bucket>,
     /// Sum of [`Bucket::bytes`].
-    bytes: usize,
+    pub(super) bytes: usize,
     /// No record from before the lane began has a later event time, once that is known, else the last time
     /// there is; [`NEVER_MS`] where it began with the first record.
     pub(crate) began_ms: i64,
     /// Newest watermark of an evicted key; [`NEVER_MS`] before the first eviction.
     pub(crate) evicted_ms: i64,
-    /// Rises with every sweep: places found before it may be stale.
-    pub(crate) epoch: u64,
+    /// Places found before the last sweep may be stale.
+    pub(crate) sweeps: u64,
     pub(crate) evicted: u64,
+    /// Which keys were touched.
+    pub(super) tracking: Tracking<KeyIndex>,
+    /// Which are gone.
+    pub(super) gone: Gone,
+    /// Room for the words of one key.
+    pub(super) words: Vec<u32>,
 }
 
 impl Keys {
@@ -51,8 +59,11 @@ impl Keys {
             bytes: 0,
             began_ms,
             evicted_ms: NEVER_MS,
-            epoch: 0,
+            sweeps: 0,
             evicted: 0,
+            tracking: Tracking::default(),
+            gone: Gone::default(),
+            words: Vec::new(),
         }
     }
 
@@ -65,18 +76,6 @@ impl Keys {
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// The bucket with this number.
-    pub(crate) fn bucket(&self, number: usize) -> &Bucket {
-        &self.buckets[number]
-    }
-
-    /// Puts `bucket` in the place of the one with this number.
-    pub(crate) fn replace(&mut self, number: usize, bucket: Bucket) {
-        self.bytes = self.bytes + bucket.bytes() - self.buckets[number].bytes();
-        self.buckets[number] = bucket;
-        self.epoch += 1;
     }
 
     /// The place of `key`, if it has state.
@@ -121,10 +120,14 @@ impl Keys {
         let before = bucket.bytes();
         let slot = bucket.insert(plan, hash, key, gap);
         self.bytes = self.bytes + bucket.bytes() - before;
-        KeyIndex {
+        let index = KeyIndex {
             bucket: number as u32,
             slot,
+        };
+        if self.tracking.is_on() {
+            self.follow_new(index, key);
         }
+        index
     }
 
     /// What a key may lack whose first record is accepted at `now_ms`. One that starts more than the time to
@@ -197,6 +200,10 @@ impl Keys {
         index: KeyIndex,
         seen: Option<u64>,
     ) -> KeyParts<'_> {
+        let mark = self.history(index).mark;
+        if !self.tracking.knows(mark) {
+            self.touch(plan, index);
+        }
         self.buckets[index.bucket as usize].parts(plan, index.slot, seen)
     }
 
@@ -210,7 +217,7 @@ impl Keys {
     /// Evicts keys until the state fits `bytes_max` with room to spare, but never the last one.
     #[cold]
     pub(crate) fn sweep(&mut self, plan: &Plan, bytes_max: usize, watermark_ms: i64) {
-        self.epoch += 1;
+        self.sweeps += 1;
         let dead_ms = watermark_ms.saturating_sub(plan.idle_ttl_ms());
         let mut live: Vec<Candidate> = Vec::with_capacity(self.len());
         for (bucket, keys) in self.buckets.iter().enumerate() {
@@ -250,6 +257,9 @@ impl Keys {
     }
 
     fn evict(&mut self, plan: &Plan, key: Candidate) {
+        if self.tracking.is_on() {
+            self.follow_gone(plan, key.index);
+        }
         let bucket = &mut self.buckets[key.index.bucket as usize];
         let before = bucket.bytes();
         let watermark_ms = bucket.evict(plan, key.hash, key.index.slot);

@@ -175,7 +175,7 @@ impl Plan {
         }
         for slot in 0..self.cohorts.len() {
             kept.push(Kept {
-                grows: "47 to 94 per cohort, at most 65536 of them",
+                grows: "56 to 112 per cohort, at most 65536 of them",
                 is_of_lane: true,
                 ..of_key(
                     using(uses, |uses| &uses.cohorts, slot),

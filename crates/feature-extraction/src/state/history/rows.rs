@@ -12,6 +12,7 @@
 //! the few rows that may still be the largest of a window, or the newest with their value.
 
 use crate::plan::Plan;
+use crate::state::tracking::Mark;
 use crate::times::{NEVER_MS, OPEN_MS};
 use crate::words::{get_time, get64, get128, set64, set128};
 
@@ -38,9 +39,14 @@ pub(crate) struct History {
     ///
     /// [`Layout::stride`]: crate::plan::Layout::stride
     /// [`Layout::topped_stride`]: crate::plan::Layout::topped_stride
-    pub(super) stride: u32,
+    pub(super) stride: u16,
     /// Length of the name.
     pub(super) key_bytes: u16,
+    /// When the key was touched last, and whether a store may know the key: see
+    /// [`Tracking`](crate::state::tracking::Tracking). No part of the records; there is room here in the line of memory
+    /// that every record of the key reads.
+    pub(crate) mark: Mark,
+    pub(crate) is_stored: bool,
 }
 
 impl History {
@@ -53,8 +59,10 @@ impl History {
             rows: 0,
             compacted: 0,
             watermark_ms: NEVER_MS,
-            stride: plan.layout.stride as u32,
+            stride: plan.layout.stride as u16,
             key_bytes: key.len() as u16,
+            mark: Mark::default(),
+            is_stored: false,
         };
         let words = key_words + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
         history.words.reserve_exact(words);
@@ -73,6 +81,8 @@ impl History {
             watermark_ms: NEVER_MS,
             stride: 0,
             key_bytes: 0,
+            mark: Mark::default(),
+            is_stored: false,
         }
     }
 
@@ -80,7 +90,7 @@ impl History {
     pub(crate) fn reset(&mut self, plan: &Plan) {
         let base = self.base();
         let fixed = base + plan.fixed_words;
-        self.stride = plan.layout.stride as u32;
+        self.stride = plan.layout.stride as u16;
         self.words.truncate(base);
         self.words.resize(fixed + plan.layout.stride, 0);
         self.rows = 0;
@@ -134,7 +144,7 @@ impl History {
     /// Words of a row.
     #[inline]
     pub(crate) fn stride(&self) -> usize {
-        self.stride as usize
+        usize::from(self.stride)
     }
 
     /// Whether rows have tops, see [`Layout`](crate::plan::Layout).
@@ -160,7 +170,7 @@ impl History {
             layout.put_tops(&mut words[at..]);
         }
         self.words = words;
-        self.stride = layout.topped_stride as u32;
+        self.stride = layout.topped_stride as u16;
     }
 
     /// Word at which `row` begins.

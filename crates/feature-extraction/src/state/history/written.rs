@@ -5,54 +5,69 @@ use tillwatch_records::limits::EVENT_TIME_MS_MIN;
 use super::room::most_capacity;
 use super::rows::History;
 use crate::plan::Plan;
+use crate::state::tracking::Mark;
 use crate::times::{NEVER_MS, OPEN_MS, is_event_time};
 use crate::words::{push64, take, take_run, take64};
 
 impl History {
-    /// Appends everything as words: `capacity | words | rows | compacted | key bytes | words of a row |
-    /// watermark (2)`, and the words as they are.
+    /// Appends everything but the name as words: `capacity | rows | compacted | words of a row |
+    /// watermark (2)`, and the fixed words and rows as they are.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
+        let Self {
+            words,
+            rows,
+            compacted,
+            watermark_ms,
+            stride,
+            // What is written is found by the name.
+            key_bytes: _,
+            // Not of the records.
+            mark: _,
+            is_stored: _,
+        } = self;
         out.extend([
-            self.words.capacity() as u32,
-            self.words.len() as u32,
-            self.rows,
-            self.compacted,
-            u32::from(self.key_bytes),
-            self.stride,
+            words.capacity() as u32,
+            *rows,
+            *compacted,
+            u32::from(*stride),
         ]);
-        push64(out, self.watermark_ms.cast_unsigned());
-        out.extend_from_slice(&self.words);
+        push64(out, watermark_ms.cast_unsigned());
+        out.extend_from_slice(&words[self.base()..]);
     }
 
-    /// What was written; nothing when it cannot have been.
-    pub(crate) fn read_from(plan: &Plan, words: &mut &[u32]) -> Option<Self> {
+    /// What was written of the key called `key`; nothing when it cannot have been.
+    pub(crate) fn read_from(plan: &Plan, key: &[u8], words: &mut &[u32]) -> Option<Self> {
         let capacity = take(words)? as usize;
-        let length = take(words)? as usize;
         let (rows, compacted) = (take(words)?, take(words)?);
-        let key_bytes = u16::try_from(take(words)?).ok()?;
-        let stride = take(words)?;
+        let stride = take(words)? as usize;
         let strides = [plan.layout.stride, plan.layout.topped_stride];
-        strides.contains(&(stride as usize)).then_some(())?;
+        strides.contains(&stride).then_some(())?;
         let watermark_ms = take64(words)?.cast_signed();
-        let written = take_run(words, length)?;
-        let key_words = usize::from(key_bytes).div_ceil(size_of::<u32>());
-        let expected = (rows as usize + 1)
-            .checked_mul(stride as usize)?
-            .checked_add(key_words + plan.fixed_words)?;
+        let key_bytes = u16::try_from(key.len()).ok()?;
+        let key_words = key.len().div_ceil(size_of::<u32>());
+        let written = (rows as usize + 1)
+            .checked_mul(stride)?
+            .checked_add(plan.fixed_words)?;
+        let written = take_run(words, written)?;
+        let length = key_words + written.len();
         let most = most_capacity(plan, length);
-        if length != expected || compacted > rows || !(length..=most).contains(&capacity) {
+        if compacted > rows || !(length..=most).contains(&capacity) {
             return None;
         }
         let mut own = Vec::new();
         own.reserve_exact(capacity);
+        own.resize(key_words, 0);
+        bytemuck::cast_slice_mut(&mut own)[..key.len()].copy_from_slice(key);
         own.extend_from_slice(written);
         let history = Self {
             words: own,
             rows,
             compacted,
             watermark_ms,
-            stride,
+            stride: stride as u16,
             key_bytes,
+            mark: Mark::default(),
+            is_stored: false,
         };
         history.is_sound(plan).then_some(history)
     }
