@@ -6,11 +6,15 @@ mod budget_tests;
 mod cut;
 #[cfg(test)]
 mod cut_tests;
+#[cfg(test)]
+mod damage_tests;
 mod feature_lane;
 #[cfg(test)]
 mod id_tests;
 mod join;
 mod judge;
+#[cfg(test)]
+mod missed_tests;
 #[cfg(test)]
 mod overflow_tests;
 mod own;
