@@ -132,7 +132,7 @@ impl Cohorts {
             Place::Vacant(free) if !is_full => {
                 let mark = match tracking.is_on() {
                     true => tracking.list(cohort),
-                    false => Mark::NONE,
+                    false => Mark::None,
                 };
                 free.insert(Cohort {
                     hash: cohort,
@@ -171,14 +171,14 @@ impl Cohorts {
             let Some(known) = self.known.find_mut(hash, |known| known.hash == hash) else {
                 continue;
             };
-            if known.mark == Mark::NONE || self.tracking.knows(known.mark) {
+            if known.mark == Mark::None || self.tracking.knows(known.mark) {
                 continue;
             }
             if self.tracking.is_given_up() {
                 known.mark = self.tracking.list(hash);
             } else {
                 known.image(self.ratio, self.tracking.space(), out);
-                known.mark = Mark::NONE;
+                known.mark = Mark::None;
             }
         }
         looked_at
@@ -307,7 +307,7 @@ impl Cohort {
             base: f64::from_le_bytes(base),
             part: f64::from_le_bytes(part),
             newest_ms: i64::from_le_bytes(newest),
-            mark: Mark::NONE,
+            mark: Mark::None,
         };
         cohort.is_sound().then_some(cohort)
     }

@@ -21,7 +21,7 @@ impl Keys {
             for slot in 0..bucket.slots_len() as u32 {
                 let held = bucket.slot_mut(slot);
                 held.history.is_stored = false;
-                held.history.mark = Mark::NONE;
+                held.history.mark = Mark::None;
                 if held.seen != 0 {
                     let index = KeyIndex {
                         bucket: number as u32,
@@ -94,7 +94,7 @@ impl Keys {
             self.gone.note(history.key());
         }
         if !self.tracking.knows(history.mark) {
-            history.mark = Mark::NONE;
+            history.mark = Mark::None;
         }
     }
 
@@ -141,16 +141,16 @@ impl Keys {
         };
         let (slot, tracking) = (self.slot(index), &self.tracking);
         let mark = slot.history.mark;
-        if mark == Mark::NONE || tracking.knows(mark) {
+        if mark == Mark::None || tracking.knows(mark) {
             return true;
         }
         if slot.seen == 0 {
-            self.history_mut(index).mark = Mark::NONE;
+            self.history_mut(index).mark = Mark::None;
         } else if tracking.is_given_up() {
             self.history_mut(index).mark = self.tracking.list(index);
         } else {
             self.image(plan, index, out);
-            self.history_mut(index).mark = Mark::NONE;
+            self.history_mut(index).mark = Mark::None;
         }
         true
     }

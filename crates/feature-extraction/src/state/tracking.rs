@@ -4,21 +4,29 @@
 //! listed once per epoch. A cut takes the list over, *frozen*, in O(1), and images what is on it a few at a
 //! time; what is touched before its turn is imaged first. So every image is as of where the cut began.
 //!
-//! A mark is that of this epoch (listed), another one (frozen and not imaged), or none. Once a cut is whole,
-//! no other one is left.
+//! A mark is that of this epoch (listed), that of the one before (frozen and not imaged), or none. Once a cut
+//! is whole, none of the one before is left, so the marks of two epochs are used in turn.
 
 use tillwatch_records::{Entries, Space};
 
 /// The epoch in which something was touched last, as far as that matters. The default is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Mark(u32);
+pub(crate) enum Mark {
+    /// Of what is not touched, or nobody follows.
+    #[default]
+    None,
+    Odd,
+    Even,
+}
 
 impl Mark {
-    /// Of what is not touched, or nobody follows.
-    pub(crate) const NONE: Self = Self(0);
-
-    /// That of the first epoch.
-    const FIRST: Self = Self(1);
+    /// That of the next epoch.
+    fn next(self) -> Self {
+        match self {
+            Self::None | Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
 }
 
 /// Follows what is touched; the default follows nothing.
@@ -26,7 +34,7 @@ impl Mark {
 pub(crate) struct Tracking<T> {
     /// Of its entries.
     space: Space,
-    /// [`Mark::NONE`] while nothing is followed, so that what is touched needs no other look.
+    /// [`Mark::None`] while nothing is followed, so that what is touched needs no other look.
     epoch: Mark,
     /// What was touched in this epoch. At most as many as there are things to touch, since each is listed
     /// once.
@@ -44,7 +52,7 @@ impl<T> Default for Tracking<T> {
     fn default() -> Self {
         Self {
             space: Space::keys(0),
-            epoch: Mark::NONE,
+            epoch: Mark::None,
             touched: Vec::new(),
             frozen: Vec::new(),
             ahead: Entries::default(),
@@ -58,7 +66,7 @@ impl<T> Tracking<T> {
     pub(crate) fn start(space: Space) -> Self {
         Self {
             space,
-            epoch: Mark::FIRST,
+            epoch: Mark::Odd,
             ..Self::default()
         }
     }
@@ -75,7 +83,7 @@ impl<T> Tracking<T> {
     /// Whether it follows anything.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        self.epoch != Mark::NONE
+        self.epoch != Mark::None
     }
 
     /// Where its entries belong.
@@ -91,7 +99,7 @@ impl<T> Tracking<T> {
 
     /// Whether something with this mark must be imaged before it changes.
     pub(crate) fn is_owed(&self, mark: Mark) -> bool {
-        mark != Mark::NONE && mark != self.epoch && !self.is_given_up
+        mark != Mark::None && mark != self.epoch && !self.is_given_up
     }
 
     /// Lists something that was not in this epoch; gives the mark that it gets.
@@ -115,7 +123,7 @@ impl<T> Tracking<T> {
         debug_assert!(self.is_whole(), "one cut at a time");
         self.is_given_up = false;
         self.frozen = std::mem::take(&mut self.touched);
-        self.epoch = Mark(self.epoch.0 + 1);
+        self.epoch = self.epoch.next();
     }
 
     /// Puts what is ahead into `out`.

@@ -35,7 +35,8 @@ pub(crate) struct History {
     /// Newest event time of an accepted record; the cursors stand there. [`NEVER_MS`] at first.
     pub(crate) watermark_ms: i64,
     /// Words of a row: [`Layout::stride`], or [`Layout::topped_stride`] from when a total needs more bits
-    /// than rows have for it.
+    /// than rows have for it. A catalog has at most 512 features, each with some twenty words of a row, so it
+    /// fits.
     ///
     /// [`Layout::stride`]: crate::plan::Layout::stride
     /// [`Layout::topped_stride`]: crate::plan::Layout::topped_stride
@@ -61,7 +62,7 @@ impl History {
             watermark_ms: NEVER_MS,
             stride: plan.layout.stride as u16,
             key_bytes: key.len() as u16,
-            mark: Mark::default(),
+            mark: Mark::None,
             is_stored: false,
         };
         let words = key_words + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
@@ -81,7 +82,7 @@ impl History {
             watermark_ms: NEVER_MS,
             stride: 0,
             key_bytes: 0,
-            mark: Mark::default(),
+            mark: Mark::None,
             is_stored: false,
         }
     }

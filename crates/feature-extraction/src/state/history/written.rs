@@ -66,7 +66,7 @@ impl History {
             watermark_ms,
             stride: stride as u16,
             key_bytes,
-            mark: Mark::default(),
+            mark: Mark::None,
             is_stored: false,
         };
         history.is_sound(plan).then_some(history)
