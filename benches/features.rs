@@ -12,6 +12,7 @@
 use std::hint::black_box;
 
 use cpu_time::CpuTime;
+use criterion::measurement::Measurement;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use job_w::{BATCH_RECORDS, lane, plan, report};
 use simulated::Simulated;
@@ -91,6 +92,76 @@ fn card_present(criterion: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
+/// What a lane pays for cuts, with a million keys that have been written once: nothing is followed, touched
+/// keys are followed, a cut begins, and keys are imaged between two batches.
+fn cuts(criterion: &mut Criterion<CpuTime>) {
+    let mut group = criterion.benchmark_group("cuts/job-w");
+    let mut filled = None;
+    let mut run = |name: &str, is_followed: bool| {
+        group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
+        group.bench_function(name, |bencher| {
+            let (stream, lane) = filled.get_or_insert_with(|| lane(1_000_000, 5));
+            if is_followed {
+                write_all(lane);
+            }
+            bencher.iter_batched(
+                || stream.batch(BATCH_RECORDS),
+                |batch| lane.process(batch),
+                BatchSize::PerIteration,
+            );
+        });
+    };
+    run("not_followed/1000000", false);
+    run("followed/1000000", true);
+    // A batch touches about as many keys as it has records, so each cut has some sixteen slices.
+    let mut step = |name: &str, is_begin: bool| {
+        group.throughput(Throughput::Elements(if is_begin {
+            1
+        } else {
+            SLICE_KEYS as u64
+        }));
+        group.bench_function(name, |bencher| {
+            let (stream, lane) = filled.get_or_insert_with(|| lane(1_000_000, 5));
+            write_all(lane);
+            let (mut part, mut entries) = (Vec::new(), Entries::default());
+            bencher.iter_custom(|times| {
+                let clock = CpuTime::new();
+                let mut spent = clock.zero();
+                for _ in 0..times {
+                    entries.clear();
+                    while !lane.continue_cut(&mut entries, SLICE_KEYS) {}
+                    black_box(lane.process(stream.batch(BATCH_RECORDS)).unwrap());
+                    (part, entries) = (Vec::new(), Entries::default());
+                    if !is_begin {
+                        assert!(lane.begin_cut(&mut part));
+                    }
+                    let start = clock.start();
+                    if is_begin {
+                        assert!(lane.begin_cut(&mut part));
+                    } else {
+                        assert!(!lane.continue_cut(&mut entries, SLICE_KEYS));
+                    }
+                    spent = clock.add(&spent, &clock.end(start));
+                }
+                spent
+            });
+        });
+    };
+    step("begin/1000000", true);
+    step("slice/1000000", false);
+    group.finish();
+}
+
+/// Follows a lane's keys and writes them all.
+fn write_all(lane: &mut FeatureLane) {
+    lane.track(0);
+    let mut entries = Entries::default();
+    assert!(lane.begin_cut(&mut Vec::new()));
+    while !lane.continue_cut(&mut entries, SLICE_KEYS) {
+        entries.clear();
+    }
+}
+
 /// All state of a lane with full windows to entries, and back into a lane.
 fn state(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("state/job-w");
@@ -125,6 +196,6 @@ fn state(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime::new());
-    targets = features, card_present, state
+    targets = features, card_present, cuts, state
 }
 criterion_main!(benches);

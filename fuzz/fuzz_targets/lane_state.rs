@@ -1,9 +1,8 @@
-//! The state of a lane with arbitrary words changed, behind a right header and checksum: it is refused, or
-//! the lane goes on from it.
+//! The state of a lane with arbitrary words changed: it is refused, or the lane goes on from it.
 //!
-//! The first byte chooses what is damaged: the keys of a bucket, or what the lane keeps besides. Every eight
-//! that follow are a change: what, where (3) and by what (4). So every input begins at state that is right,
-//! whatever its format, and needs no corpus.
+//! The first byte chooses what is damaged: the image of a key or cohort, or what the lane keeps besides,
+//! behind a right header and checksum. Every eight that follow are a change: what, where (3) and by what (4).
+//! So every input begins at state that is right, whatever its format, and needs no corpus.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -14,7 +13,9 @@ use arrow::array::{
 use libfuzzer_sys::fuzz_target;
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan, SnapshotError};
 use tillwatch_records::units::DurationMs;
-use tillwatch_records::{Column, EventBatch, KeySpec, Projection, RecordKind, TopicPartition};
+use tillwatch_records::{
+    Column, Entries, Entry, EventBatch, KeySpec, Projection, RecordKind, TopicPartition,
+};
 use twox_hash::XxHash3_64;
 
 /// Every aggregate.
@@ -37,8 +38,8 @@ const COLUMNS: [Column; 13] = [
     Column::LabelKind,
 ];
 
-/// Words before what is written, the last two of them its length, and of the checksum behind it.
-const HEADER: usize = 7;
+/// Words before what a part says, the last two of them its length, and of the checksum behind it.
+const HEADER: usize = 6;
 const CHECKSUM: usize = 2;
 
 /// Records of the state: two days, so that windows are large and panes are compacted.
@@ -65,46 +66,56 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
     Arc::new(Plan::compile(&catalog, &settings).expect("the catalog fits"))
 });
 
-/// Each part of a lane that holds something, and its snapshot; the lane's own is the last.
-static WRITTEN: LazyLock<Vec<(usize, Vec<u32>)>> = LazyLock::new(|| {
+/// What a cut of a lane gives.
+#[derive(Clone, PartialEq)]
+struct Written {
+    part: Vec<u8>,
+    entries: Entries,
+}
+
+static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
     let mut lane = lane();
     lane.process(batch(0..BEFORE)).unwrap();
-    let mut parts: Vec<_> = (0..=FeatureLane::BUCKETS)
-        .map(|part| (part, snapshot(&lane, part)))
-        .collect();
-    let empty = parts.iter().map(|(_, snapshot)| snapshot.len()).min();
-    parts.retain(|(_, snapshot)| Some(snapshot.len()) > empty);
-    for (_, snapshot) in &parts {
-        let (checked, sum) = snapshot.split_at(snapshot.len() - CHECKSUM);
-        assert_eq!(
-            sum,
-            checksum(checked),
-            "the checksum here is that of the crate"
-        );
-    }
-    parts
+    let written = write(&mut lane);
+    let words = words_of(&written.part);
+    let (checked, sum) = words.split_at(words.len() - CHECKSUM);
+    assert_eq!(
+        sum,
+        checksum(checked),
+        "the checksum here is that of the crate"
+    );
+    written
 });
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, changes)) = bytes.split_first() else {
         return;
     };
-    let mut lane = lane();
-    for (part, snapshot) in &*WRITTEN {
-        read(&mut lane, *part, snapshot).expect("its own state");
-    }
-    let (part, written) = &WRITTEN[usize::from(*choice) % WRITTEN.len()];
-    let snapshot = damaged(written, changes);
-    if read(&mut lane, *part, &snapshot).is_err() {
-        for (part, written) in &*WRITTEN {
-            assert!(self::snapshot(&lane, *part) == *written, "it is as it was");
+    let choice = usize::from(*choice) % (WRITTEN.entries.len() + 1);
+    let mut damaged = WRITTEN.clone();
+    if choice == WRITTEN.entries.len() {
+        damaged.part = bytes_of(&damaged_part(&words_of(&WRITTEN.part), changes));
+    } else {
+        damaged.entries.clear();
+        for (number, entry) in WRITTEN.entries.iter().enumerate() {
+            let mut words = words_of(entry.image.expect("nothing was evicted"));
+            if number == choice {
+                change(&mut words, changes);
+            }
+            let image = bytes_of(&words);
+            damaged.entries.push_entry(&Entry {
+                image: Some(&image),
+                ..entry
+            });
         }
+    }
+    let mut lane = lane();
+    if read(&mut lane, &damaged).is_err() {
+        assert!(damaged != *WRITTEN, "what was written is taken");
         return;
     }
     lane.process(batch(BEFORE..BEFORE + AFTER)).unwrap();
-    for part in 0..=FeatureLane::BUCKETS {
-        self::snapshot(&lane, part);
-    }
+    write(&mut lane);
 });
 
 fn lane() -> FeatureLane {
@@ -112,66 +123,75 @@ fn lane() -> FeatureLane {
     FeatureLane::new(Arc::clone(&PLAN), key, 0)
 }
 
-fn snapshot(lane: &FeatureLane, part: usize) -> Vec<u32> {
-    let mut snapshot = Vec::new();
-    if part == FeatureLane::BUCKETS {
-        lane.write_own(&mut snapshot);
-    } else {
-        lane.write_bucket(part, &mut snapshot);
-    }
-    snapshot
+fn write(lane: &mut FeatureLane) -> Written {
+    let (mut part, mut entries) = (Vec::new(), Entries::default());
+    lane.track(0);
+    assert!(lane.begin_cut(&mut part));
+    while !lane.continue_cut(&mut entries, 64) {}
+    entries.sort();
+    Written { part, entries }
 }
 
-fn read(lane: &mut FeatureLane, part: usize, snapshot: &[u32]) -> Result<(), SnapshotError> {
-    let bytes: Vec<u8> = snapshot
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .collect();
-    if part == FeatureLane::BUCKETS {
-        lane.read_own(&bytes)
-    } else {
-        lane.read_bucket(part, &bytes)
+fn read(lane: &mut FeatureLane, written: &Written) -> Result<(), SnapshotError> {
+    lane.begin_restore(&written.part)?;
+    for entry in written.entries.iter() {
+        lane.restore(&entry)?;
     }
+    lane.end_restore()
 }
 
-/// The snapshot `written` with `changes` to what is between header and checksum.
-fn damaged(written: &[u32], changes: &[u8]) -> Vec<u32> {
+fn words_of(bytes: &[u8]) -> Vec<u32> {
+    let words = bytes.as_chunks::<4>().0.iter();
+    words.map(|word| u32::from_le_bytes(*word)).collect()
+}
+
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// The part `written` with `changes` to what is between header and checksum.
+fn damaged_part(written: &[u32], changes: &[u8]) -> Vec<u32> {
     let mut payload = written[HEADER..written.len() - CHECKSUM].to_vec();
+    change(&mut payload, changes);
+    let mut part = written[..HEADER - 2].to_vec();
+    let words = payload.len() as u64;
+    part.extend([words as u32, (words >> 32) as u32]);
+    part.extend(payload);
+    let sum = checksum(&part);
+    part.extend(sum);
+    part
+}
+
+/// Applies `changes` to `words`.
+fn change(words: &mut Vec<u32>, changes: &[u8]) {
     for change in changes.as_chunks::<8>().0 {
         let [what, at @ .., a, b, c, d] = *change;
         let [x, y, z] = at;
         let value = u32::from_le_bytes([a, b, c, d]);
-        let place = |number: u32| number as usize % payload.len().max(1);
+        let place = |number: u32| number as usize % words.len().max(1);
         let (at, other) = (place(u32::from_le_bytes([x, y, z, 0])), place(value));
-        if payload.is_empty() {
+        if words.is_empty() {
             break;
         }
         match what % 8 {
-            0 => payload[at] = value,
-            1 => payload[at] = payload[at].wrapping_add(value),
-            2 => payload[at] ^= 1 << (value % u32::BITS),
-            3 => payload[at] = payload[other],
+            0 => words[at] = value,
+            1 => words[at] = words[at].wrapping_add(value),
+            2 => words[at] ^= 1 << (value % u32::BITS),
+            3 => words[at] = words[other],
             // A small or large number of 64 bits, and one shifted up.
             4 | 5 => {
                 let wide = i64::from(value.cast_signed()) << (what % 2 * 40);
                 let halves = [wide as u32, (wide >> 32) as u32];
-                payload[at..]
+                words[at..]
                     .iter_mut()
                     .zip(halves)
                     .for_each(|(w, half)| *w = half);
             }
-            6 => payload.insert(at, value),
-            _ if value.is_multiple_of(8) => payload.truncate(at),
-            _ => drop(payload.remove(at)),
+            6 => words.insert(at, value),
+            _ if value.is_multiple_of(8) => words.truncate(at),
+            _ => drop(words.remove(at)),
         }
     }
-    let mut snapshot = written[..HEADER - 2].to_vec();
-    let words = payload.len() as u64;
-    snapshot.extend([words as u32, (words >> 32) as u32]);
-    snapshot.extend(payload);
-    let sum = checksum(&snapshot);
-    snapshot.extend(sum);
-    snapshot
 }
 
 fn checksum(words: &[u32]) -> [u32; CHECKSUM] {

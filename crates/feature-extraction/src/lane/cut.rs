@@ -9,10 +9,10 @@ use crate::part;
 use crate::state::Cohorts;
 
 impl FeatureLane {
-    /// Follows which keys and cohorts are touched, so that cuts can be made; `stage` is the lane's position in
-    /// its chain, which numbers the spaces of its entries. All that the lane holds counts as touched, and as
-    /// unknown to any store, so the next cut is whole. Where a store has what is restored, this comes before
-    /// [`FeatureLane::begin_restore`]. A cut under way is lost. Scores do not depend on it.
+    /// Follows which keys and cohorts are touched, so that cuts can be made; `stage` is the lane's position
+    /// in its chain, which numbers the spaces of its entries. All that the lane holds counts as touched, and
+    /// as unknown to any store, so the next cut is whole. Where a store has what is restored, this comes
+    /// before [`FeatureLane::begin_restore`]. A cut under way is lost. Scores do not depend on it.
     pub fn track(&mut self, stage: u16) {
         self.keys.track(Space::keys(stage));
         for cohorts in &mut self.cohorts {

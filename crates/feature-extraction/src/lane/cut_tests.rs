@@ -8,10 +8,10 @@ use tillwatch_records::units::ByteSize;
 use tillwatch_records::{Entries, Entry, Space};
 use tillwatch_testkit::oracle::{Case, OracleRow};
 use tillwatch_testkit::seeds;
-use tillwatch_testkit::stream::{self, Event, StreamSettings};
+use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
 use super::feature_lane::FeatureLane;
-use super::tests::{bits, engine, fold_part, lane};
+use super::tests::{COUNT_1H, bits, engine, fold_part, lane, sale};
 use crate::error::SnapshotError;
 use crate::settings::EngineSettings;
 
@@ -270,4 +270,125 @@ fn an_interruption_changes_no_eviction() {
     let least = [seen.cuts, seen.restored, seen.given_up, seen.ahead];
     assert!(least.iter().all(|n| *n > 10), "{seen:?}");
     assert!(seen.tombstones > 100, "{seen:?}");
+}
+
+/// A lane with room for few keys, and sales of new ones that make it evict.
+fn small() -> (FeatureLane, impl FnMut(&mut FeatureLane, usize)) {
+    let mut settings = EngineSettings::default();
+    settings.state.max_bytes = ByteSize(64 * 1024);
+    let mut lane = lane(COUNT_1H, &settings, 0);
+    lane.track(STAGE);
+    let mut number = 0;
+    let flood = move |lane: &mut FeatureLane, count: usize| {
+        for _ in 0..count {
+            number += 1;
+            let sale = sale(&format!("n{number}"), number, START_MS + number as i64);
+            fold_part(lane, &[sale], number as i64);
+        }
+    };
+    (lane, flood)
+}
+
+/// The keys of a cut and whether each has an image.
+fn cut(lane: &mut FeatureLane) -> BTreeMap<String, bool> {
+    let mut entries = Entries::default();
+    assert!(lane.begin_cut(&mut Vec::new()));
+    while !lane.continue_cut(&mut entries, 3) {}
+    let entries = entries.iter();
+    let names = entries.map(|e| {
+        let key = String::from_utf8(e.key.to_vec()).unwrap();
+        (key, e.image.is_some())
+    });
+    names.collect()
+}
+
+#[test]
+fn nothing_is_cut_that_was_not_touched() {
+    let (mut lane, mut flood) = small();
+    assert!(cut(&mut lane).is_empty());
+    flood(&mut lane, 5);
+    assert_eq!(cut(&mut lane).len(), 5);
+    assert!(cut(&mut lane).is_empty());
+    let again = [sale("n3", 900, START_MS + 900)];
+    fold_part(&mut lane, &again, 900);
+    // One that is refused counts as well: its key was seen.
+    fold_part(&mut lane, &[sale("n4", 4, START_MS + 4)], 901);
+    assert!(cut(&mut lane).keys().eq(["n3", "n4"]));
+}
+
+#[test]
+fn a_lane_that_is_not_tracked_makes_no_cut() {
+    let mut lane = lane(COUNT_1H, &EngineSettings::default(), 0);
+    fold_part(&mut lane, &[sale("a", 0, START_MS)], 0);
+    assert!(!lane.begin_cut(&mut Vec::new()));
+    assert!(lane.continue_cut(&mut Entries::default(), 9));
+    lane.track(STAGE);
+    assert_eq!(cut(&mut lane), [("a".to_owned(), true)].into());
+    lane.track(STAGE);
+    assert_eq!(cut(&mut lane).len(), 1, "all is to be cut again");
+}
+
+#[test]
+fn evicted_keys_leave_a_tombstone_where_a_store_knows_them() {
+    let (mut lane, mut flood) = small();
+    flood(&mut lane, 10);
+    let first = cut(&mut lane);
+    assert_eq!(first.len(), 10);
+    flood(&mut lane, 2_000);
+    assert!(lane.stats().evicted_keys > 1_000);
+    let second = cut(&mut lane);
+    let gone: Vec<&String> = second.keys().filter(|key| !second[*key]).collect();
+    assert!(
+        gone.iter().eq(&first.keys().collect::<Vec<_>>()),
+        "{gone:?}"
+    );
+    let live = second.values().filter(|is_live| **is_live).count();
+    assert_eq!(live as u64, lane.stats().keys);
+    assert!(cut(&mut lane).is_empty());
+}
+
+#[test]
+fn a_key_that_was_evicted_and_is_back_has_an_image_alone() {
+    let (mut lane, mut flood) = small();
+    let back = |lane: &mut FeatureLane, number: usize| {
+        let time_ms = START_MS + 100_000 + number as i64;
+        fold_part(lane, &[sale("back", number, time_ms)], 9_000)
+    };
+    back(&mut lane, 0);
+    assert!(cut(&mut lane)["back"]);
+    flood(&mut lane, 2_000);
+    back(&mut lane, 1);
+    assert!(cut(&mut lane)["back"]);
+    // Once more, and gone again before the next cut.
+    flood(&mut lane, 2_000);
+    back(&mut lane, 2);
+    flood(&mut lane, 2_000);
+    assert!(!cut(&mut lane)["back"]);
+    flood(&mut lane, 2_000);
+    assert!(
+        !cut(&mut lane).contains_key("back"),
+        "nobody knows it any more"
+    );
+}
+
+#[test]
+fn room_beyond_a_smaller_budget_is_not_taken_up() {
+    let new = |max_bytes| {
+        let mut settings = EngineSettings::default();
+        settings.state.max_bytes = ByteSize(max_bytes);
+        lane(COUNT_1H, &settings, 0)
+    };
+    let mut large = new(64 * 1024 * 1024);
+    let sales = |keys: usize| {
+        let of_key = |n: usize| sale(&format!("t{n}"), n, START_MS + n as i64);
+        (0..keys).map(of_key).collect::<Vec<Event>>()
+    };
+    fold_part(&mut large, &sales(8_000), 0);
+    let dump = Dump::of(&mut large);
+    let mut small = new(256 * 1024);
+    dump.restore(&mut small).unwrap();
+    assert_eq!(small.stats().keys, 8_000);
+    fold_part(&mut small, &sales(1), 8_000);
+    let stats = small.stats();
+    assert!(stats.evicted_keys > 5_000, "{stats:?}");
 }

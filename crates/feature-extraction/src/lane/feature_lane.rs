@@ -131,10 +131,10 @@ impl FeatureLane {
     }
 
     /// Says, between two batches, that records are missing between those that the lane has met and those
-    /// that follow, none of them with a Kafka timestamp after `newest_timestamp_ms`. Every key and every cohort
-    /// may lack some from then on, as if the lane began here: see [`FeatureLane::begin_after`]. A label that is
-    /// missing may be one of any transaction that is remembered, so what lies before the watermark counts as
-    /// well. Looks at all keys, and counts them as touched.
+    /// that follow, none of them with a Kafka timestamp after `newest_timestamp_ms`. Every key and every
+    /// cohort may lack some from then on, as if the lane began here: see [`FeatureLane::begin_after`]. A
+    /// label that is missing may be that of any transaction that is remembered, so what lies before the
+    /// watermark counts as well. Looks at all keys, and counts them as touched.
     pub fn missed(&mut self, newest_timestamp_ms: i64) {
         let newest_ms = self.newest_accepted_ms(newest_timestamp_ms);
         let end_ms = self.end_of_gap_ms(newest_ms.max(self.watermark_ms));

@@ -7,8 +7,8 @@ use tillwatch_testkit::oracle::{self, Case, OracleAggregate, OracleFeature};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, START_MS};
 
+use super::cut_tests::Dump;
 use super::feature_lane::FeatureLane;
-use super::snapshot_tests::{restore, snapshots};
 use super::tests::{bits, engine, fold, fold_part, lane, sale};
 use crate::settings::EngineSettings;
 use crate::state::key_hash;
@@ -185,10 +185,10 @@ fn only_keys_whose_totals_need_tops_have_them() {
     ] {
         assert_eq!(has_tops(&through, key), expected, "{key}");
     }
-    let written = snapshots(&through);
+    let written = Dump::of(&mut through);
     let mut restored = new();
-    restore(&mut restored, &written);
-    assert!(snapshots(&restored) == written);
+    written.restore(&mut restored).unwrap();
+    assert!(Dump::of(&mut restored) == written);
     let next: Vec<_> = ["small", "sum", "late", "squares"]
         .iter()
         .enumerate()

@@ -9,8 +9,8 @@ use crate::part;
 use crate::state::Cohorts;
 
 impl FeatureLane {
-    /// Puts away what the lane held and takes over a part that [`FeatureLane::begin_cut`] gave. The entries of
-    /// keys and cohorts follow, each that is live at that cut once and in any order, then
+    /// Puts away what the lane held and takes over a part that [`FeatureLane::begin_cut`] gave. The entries
+    /// of keys and cohorts follow, each that is live at that cut once and in any order, then
     /// [`FeatureLane::end_restore`]; before that no record may come. What is restored counts as not touched,
     /// and as known to the store.
     ///

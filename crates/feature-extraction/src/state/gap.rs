@@ -82,10 +82,16 @@ impl Gap {
         let Some(gap) = slot else {
             return out.push(0);
         };
-        out.push(u32::from(gap.cause.bits()));
-        push64(out, gap.end_ms.cast_unsigned());
-        push64(out, gap.unknown);
-        push64(out, gap.whole_at_ms.cast_unsigned());
+        let Self {
+            end_ms,
+            unknown,
+            whole_at_ms,
+            cause,
+        } = &**gap;
+        out.push(u32::from(cause.bits()));
+        push64(out, end_ms.cast_unsigned());
+        push64(out, *unknown);
+        push64(out, whole_at_ms.cast_unsigned());
     }
 
     /// Takes what [`Gap::write`] appended from the front of `words`; nothing if it cannot have written it.

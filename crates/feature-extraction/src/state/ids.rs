@@ -171,8 +171,9 @@ impl Ids {
                 out.extend_from_slice(bytemuck::cast_slice(list));
             }
             Self::Tabled(table) => {
-                out.extend([TABLE, table.full_at as u32]);
-                table.kept.write(out);
+                let Tabled { kept, full_at } = &**table;
+                out.extend([TABLE, *full_at as u32]);
+                kept.write(out);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Cuts of a lane's keys: who was touched or evicted since the last one, and their images.
 
+use std::hint::black_box;
+
 use tillwatch_records::{Entries, Flags, Space};
 
 use super::bucket::Slot;
@@ -10,6 +12,9 @@ use super::key_hash::key_hash;
 use super::keys::{KeyIndex, Keys};
 use super::tracking::{Mark, Tracking};
 use crate::plan::Plan;
+
+/// Keys whose memory is fetched at once: more do not fit the nearest cache.
+const PREFETCHED_MAX: usize = 64;
 
 impl Keys {
     /// Follows what is touched from here on, as if every key had been and no store knew any. Entries are of
@@ -45,6 +50,9 @@ impl Keys {
         let mut looked_at = 0;
         while looked_at < most && self.write_gone(out) {
             looked_at += 1;
+        }
+        if !self.tracking.is_given_up() {
+            black_box(self.prefetch_frozen(plan, (most - looked_at).min(PREFETCHED_MAX)));
         }
         while looked_at < most && self.write_frozen(plan, out) {
             looked_at += 1;
@@ -117,6 +125,20 @@ impl Keys {
             let after = parts.bytes();
             self.settle(index, before, after);
         }
+    }
+
+    /// Reads a word of all that imaging the next frozen keys needs, one kind of access at a time, so that the
+    /// processor waits for many cache lines at once.
+    fn prefetch_frozen(&self, plan: &Plan, most: usize) -> u32 {
+        let upcoming = self.tracking.upcoming(most);
+        let held = || upcoming.iter().filter(|index| self.slot(**index).seen != 0);
+        let slots = held().fold(0, |seen, index| seen ^ self.history(*index).rows());
+        let parts = held().fold(slots, |seen, index| {
+            seen ^ self.prefetch_parts(plan, *index) ^ self.history(*index).first_word()
+        });
+        held().fold(parts, |seen, index| {
+            seen ^ self.prefetch_values(plan, *index, 0) ^ self.history(*index).prefetch(plan)
+        })
     }
 
     /// Writes the next tombstone, if there is one.

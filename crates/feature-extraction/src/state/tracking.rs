@@ -136,6 +136,11 @@ impl<T> Tracking<T> {
         self.frozen.pop()
     }
 
+    /// Those whose turn comes next, at most `most`, in any order.
+    pub(crate) fn upcoming(&self, most: usize) -> &[T] {
+        &self.frozen[self.frozen.len().saturating_sub(most)..]
+    }
+
     /// Gives the cut under way up.
     pub(crate) fn give_up(&mut self) {
         self.ahead = Entries::default();

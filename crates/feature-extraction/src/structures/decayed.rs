@@ -19,7 +19,7 @@
 
 use super::decay::{HalfLife, is_landmark};
 use super::histogram::{Bin, Middle, Ranked, bucket_of};
-use crate::words::{get_time, get64};
+use crate::words::{get_time, get64, push64};
 
 /// Most buckets of a key: those of all integers of 64 bits, or of numbers over 128 powers of two.
 pub(crate) const ENTRIES_MAX: usize = 8192;
@@ -236,10 +236,17 @@ impl Decayed {
 
     /// Appends the histogram as words.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        let landmark = self.landmark_ms.cast_unsigned();
-        out.extend([landmark as u32, (landmark >> 32) as u32]);
-        out.extend([self.entries.capacity() as u32, self.entries.len() as u32]);
-        for entry in &self.entries {
+        let Self {
+            entries,
+            landmark_ms,
+            // The sum of what is written.
+            total: _,
+            // Found again, wherever the search begins.
+            middle: _,
+        } = self;
+        push64(out, landmark_ms.cast_unsigned());
+        out.extend([entries.capacity() as u32, entries.len() as u32]);
+        for entry in entries {
             out.extend([
                 entry.bucket.cast_unsigned(),
                 entry.weight[0],

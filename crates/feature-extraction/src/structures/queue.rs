@@ -60,10 +60,9 @@ impl Queue {
 
     /// Appends everything as words: `capacity | entries | dead ones | entries`.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        let [capacity, entries, head] =
-            [self.entries.capacity(), self.entries.len(), self.head].map(|n| n as u32);
-        out.extend([capacity, entries, head]);
-        out.extend_from_slice(bytemuck::cast_slice(&self.entries));
+        let Self { entries, head } = self;
+        out.extend([entries.capacity(), entries.len(), *head].map(|n| n as u32));
+        out.extend_from_slice(bytemuck::cast_slice(entries));
     }
 
     /// What was written; nothing when it cannot have been.

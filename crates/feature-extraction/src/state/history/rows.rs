@@ -43,9 +43,10 @@ pub(crate) struct History {
     pub(super) stride: u16,
     /// Length of the name.
     pub(super) key_bytes: u16,
-    /// When the key was touched last, and whether a store may know the key: see
-    /// [`Tracking`](crate::state::tracking::Tracking). No part of the records; there is room here in the line of memory
-    /// that every record of the key reads.
+    /// When the key was touched last, and whether a store may know the key: see [`Tracking`]. No part of the
+    /// records; there is room here in the line of memory that every record of the key reads.
+    ///
+    /// [`Tracking`]: crate::state::tracking::Tracking
     pub(crate) mark: Mark,
     pub(crate) is_stored: bool,
 }

@@ -80,8 +80,13 @@ impl Histogram {
 
     /// Appends the histogram as words: how many buckets, space for how many, and the buckets.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        out.extend([self.bins.len() as u32, self.bins.capacity() as u32]);
-        out.extend_from_slice(self.bins.as_flattened());
+        let Self {
+            bins,
+            // The sum of what is written.
+            len: _,
+        } = self;
+        out.extend([bins.len() as u32, bins.capacity() as u32]);
+        out.extend_from_slice(bins.as_flattened());
     }
 
     /// Takes a written histogram from the front of `words`; `None` when it is not one.

@@ -91,7 +91,8 @@ impl Table {
 
     /// Appends the table as words, its slots as they are.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        self.0.write(out);
+        let Self(table) = self;
+        table.write(out);
     }
 
     /// Takes a written table from the front of `words`; `None` when it is not one.

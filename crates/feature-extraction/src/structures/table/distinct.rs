@@ -106,8 +106,14 @@ impl Distinct {
 
     /// Appends the state as words: the level, whether there are counters, and the table.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        out.extend([self.level, u32::from(!self.levels.is_empty())]);
-        self.table.write(out);
+        let Self {
+            table,
+            level,
+            // Counted again; always as many, or none.
+            levels,
+        } = self;
+        out.extend([*level, u32::from(!levels.is_empty())]);
+        table.write(out);
     }
 
     /// Takes a written state from the front of `words`; `None` when it is not one.

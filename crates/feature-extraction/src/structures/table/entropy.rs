@@ -76,7 +76,13 @@ impl Entropy {
 
     /// Appends the state as words: those of its table.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        self.table.write(out);
+        let Self {
+            table,
+            // Both are sums over the table.
+            sum: _,
+            len: _,
+        } = self;
+        table.write(out);
     }
 
     /// Takes a written state from the front of `words`; `None` when it is not one.

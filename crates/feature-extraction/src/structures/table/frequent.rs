@@ -77,8 +77,14 @@ impl Frequent {
 
     /// Appends the state as words: the room for counts, and the table.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        out.push(self.levels.capacity() as u32);
-        self.table.write(out);
+        let Self {
+            table,
+            // Counted again, in as much room.
+            levels,
+            len: _,
+        } = self;
+        out.push(levels.capacity() as u32);
+        table.write(out);
     }
 
     /// Takes a written state from the front of `words`; `None` when it is not one.

@@ -184,8 +184,15 @@ impl<V: Value> PodMap<V> {
 
     /// Appends the table as words: the logarithm of the number of slots, and the slots as they are.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        out.push(self.bits);
-        out.extend_from_slice(&self.words);
+        let Self {
+            words,
+            bits,
+            // Counted again.
+            len: _,
+            value: _,
+        } = self;
+        out.push(*bits);
+        out.extend_from_slice(words);
     }
 
     /// Takes a written table from the front of `words`; `None` when it is not one. Nothing is
