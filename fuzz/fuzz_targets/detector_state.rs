@@ -82,7 +82,8 @@ fn checksum(bytes: &[u8]) -> u64 {
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
     let rest = rest.iter().map(|byte| u64::from(*byte));
     let mut sum = 0_u64;
-    for word in std::iter::once(bytes.len() as u64).chain(words).chain(rest) {
+    let length = std::iter::once(bytes.len() as u64);
+    for word in words.chain(rest).chain(length) {
         let mut mixed = sum.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ word;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

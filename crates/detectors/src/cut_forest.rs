@@ -13,6 +13,7 @@ mod attribution;
 mod boxes;
 mod forest;
 mod room;
+mod sampled;
 mod sampler;
 mod tree;
 mod update;

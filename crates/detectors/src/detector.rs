@@ -35,8 +35,15 @@ pub trait Detector: std::fmt::Debug + Send {
     /// Whether it has seen enough rows for its scores to mean something.
     fn is_warm(&self) -> bool;
 
-    /// Appends all that was learnt. A row that was scored and not learnt is no part of it.
-    fn write(&self, out: &mut Vec<u8>);
+    /// All that was learnt so far, to be written while the detector goes on. A row that was scored and not
+    /// learnt is no part of it.
+    fn freeze(&self) -> Box<dyn Frozen>;
+
+    /// Appends all that was learnt so far.
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut frozen = self.freeze();
+        while !frozen.write_some(out, usize::MAX) {}
+    }
 
     /// Takes over what a detector with the same settings has written, and goes on from there bit for bit.
     ///
@@ -46,4 +53,13 @@ pub trait Detector: std::fmt::Debug + Send {
 
     /// Bytes that it takes up by itself, without what it shares with its copies.
     fn state_bytes(&self) -> usize;
+}
+
+/// What a detector had learnt when it was frozen.
+pub trait Frozen: std::fmt::Debug + Send {
+    /// Appends about `bytes` more of it to `out`, and gives whether that was all. The first call begins where
+    /// `out` ends, and nothing else is appended to it until all is written.
+    ///
+    /// A piece that is not divided, such as a tree, may be larger than `bytes`.
+    fn write_some(&mut self, out: &mut Vec<u8>, bytes: usize) -> bool;
 }

@@ -12,6 +12,7 @@
 //! tree; masses of inner nodes are sums over the leaves below. The row that ends a window pays for
 //! the turn, a pass over all leaves.
 
+mod leaves;
 mod planes;
 mod surprise;
 #[cfg(test)]
@@ -21,12 +22,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detector::Detector;
+use crate::detector::{Detector, Frozen};
 use crate::error::{DetectorError, at_most, within};
+use crate::frozen::{CopiedPayload, FrozenPieces};
 use crate::limits::{HEIGHT_MAX, LEAVES_MAX, TREES_MAX, WINDOW_MAX};
 use crate::random::Fingerprint;
 use crate::scaling::{Input, Scaling};
 use crate::snapshot::{self, Kind, damaged};
+use leaves::{Earned, Leaf, earn, sum_up};
 use planes::{Planes, Positions};
 use surprise::Surprise;
 
@@ -95,17 +98,6 @@ pub struct HalfSpaceTrees {
     row: Row,
     /// What identifies the meaning of a state: scaling, trees and window.
     fingerprint: u64,
-}
-
-/// A leaf in eight bytes, since every row touches one of every tree.
-#[derive(Debug, Clone, Copy, Default)]
-struct Leaf {
-    /// What a way that ends here earns.
-    points: u32,
-    /// Rows of the last whole window.
-    reference: u16,
-    /// Rows of this window so far.
-    count: u16,
 }
 
 /// The row that was scored last.
@@ -272,17 +264,31 @@ impl Detector for HalfSpaceTrees {
         self.has_reference
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        snapshot::write(out, Kind::HalfSpaceTrees, self.fingerprint, |out| {
-            out.extend(u16::from(self.has_reference).to_le_bytes());
-            // Below the window, which fits.
-            out.extend((self.counted as u16).to_le_bytes());
-            out.reserve(self.leaves.len() * 2 * size_of::<u16>());
-            for leaf in &self.leaves {
-                out.extend(leaf.reference.to_le_bytes());
-                out.extend(leaf.count.to_le_bytes());
-            }
-        });
+    /// Copies all masses: a row changes a leaf of every tree.
+    fn freeze(&self) -> Box<dyn Frozen> {
+        let Self {
+            leaves,
+            counted,
+            has_reference,
+            fingerprint,
+            // What they are drawn from is in the fingerprint.
+            scaling: _,
+            planes: _,
+            window: _,
+            // Derived from the others.
+            surprise: _,
+            masses: _,
+            // Not learnt yet.
+            row: _,
+        } = self;
+        let mut payload = Vec::with_capacity((1 + leaves.len()) * 2 * size_of::<u16>());
+        payload.extend(u16::from(*has_reference).to_le_bytes());
+        // Below the window, which fits.
+        payload.extend((*counted as u16).to_le_bytes());
+        payload.extend(leaves.iter().flat_map(Leaf::masses));
+        let payload = CopiedPayload::new(payload);
+        let kind = Kind::HalfSpaceTrees;
+        Box::new(FrozenPieces::new(kind, *fingerprint, payload))
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
@@ -327,55 +333,5 @@ impl Detector for HalfSpaceTrees {
             + self.leaves.capacity() * size_of::<Leaf>()
             + (self.masses.capacity() + self.row.leaves.capacity()) * size_of::<u16>()
             + size_of::<Positions>()
-    }
-}
-
-/// What a way has earned down to a node, itself included.
-#[derive(Debug, Clone, Copy, Default)]
-struct Earned {
-    points: u32,
-    /// 1 if the way goes on, 0 if it has ended: a factor of what comes, where a condition would be
-    /// guessed wrong.
-    goes_on: u32,
-}
-
-/// Masses of one tree's inner nodes from those of its leaves.
-fn sum_up(leaves: &[Leaf], masses: &mut [u16]) {
-    let width = leaves.len();
-    for node in (1..width).rev() {
-        // At most the window, which fits.
-        masses[node] = match (2 * node).checked_sub(width) {
-            Some(left) => leaves[left].reference + leaves[left + 1].reference,
-            None => masses[2 * node] + masses[2 * node + 1],
-        };
-    }
-}
-
-/// What the way to every leaf of one tree earns; `earned` is scratch with an entry per node.
-fn earn(leaves: &mut [Leaf], masses: &[u16], least: u16, earned: &mut [Earned]) {
-    let width = leaves.len();
-    earned[0] = Earned {
-        points: 0,
-        goes_on: 1,
-    };
-    for depth in 0..width.ilog2() {
-        for node in 1 << depth..2 << depth {
-            let above = earned[node / 2];
-            earned[node] = Earned {
-                points: above.points + above.goes_on * (u32::from(masses[node]) << depth),
-                goes_on: above.goes_on & u32::from(masses[node] >= least),
-            };
-        }
-    }
-    for (leaves, above) in leaves
-        .as_chunks_mut::<2>()
-        .0
-        .iter_mut()
-        .zip(&earned[width / 2..])
-    {
-        for leaf in leaves {
-            let mass = u32::from(leaf.reference);
-            leaf.points = above.points + above.goes_on * mass * width as u32;
-        }
     }
 }

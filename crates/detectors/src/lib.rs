@@ -14,6 +14,7 @@
 mod cut_forest;
 mod detector;
 mod error;
+mod frozen;
 mod half_space;
 pub mod limits;
 mod random;
@@ -23,7 +24,7 @@ mod snapshot;
 mod tests;
 
 pub use cut_forest::{CutForestSettings, RandomCutForest};
-pub use detector::Detector;
+pub use detector::{Detector, Frozen};
 pub use error::DetectorError;
 pub use half_space::{HalfSpaceSettings, HalfSpaceTrees};
 pub use scaling::{Input, Scale};

@@ -13,7 +13,7 @@ use crate::random::Fingerprint;
 const MAGIC: u32 = u32::from_le_bytes(*b"TWDT");
 
 /// Changes whenever the meaning of a byte does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of the checksum.
 const CHECKSUM: usize = size_of::<u64>();
@@ -25,21 +25,45 @@ pub(crate) enum Kind {
     RandomCutForest = 2,
 }
 
-/// Appends a snapshot to `out`; `payload` appends what is in it.
-pub(crate) fn write(
-    out: &mut Vec<u8>,
-    kind: Kind,
-    fingerprint: u64,
-    payload: impl FnOnce(&mut Vec<u8>),
-) {
-    let start = out.len();
-    out.extend(MAGIC.to_le_bytes());
-    out.extend(FORMAT.to_le_bytes());
-    out.extend((kind as u32).to_le_bytes());
-    out.extend(fingerprint.to_le_bytes());
-    payload(out);
-    let sum = checksum(&out[start..]);
-    out.extend(sum.to_le_bytes());
+/// A snapshot that is written piece by piece. Its checksum grows with it, so that no piece costs more than
+/// what it adds.
+#[derive(Debug)]
+pub(crate) struct Sealing {
+    /// Where the snapshot begins in its buffer.
+    start: usize,
+    /// How far its bytes are in `sum`: whole words of them.
+    summed: usize,
+    sum: Fingerprint,
+}
+
+impl Sealing {
+    /// Appends what comes before the payload to `out`, which takes the whole snapshot.
+    pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind, fingerprint: u64) -> Self {
+        let start = out.len();
+        out.extend(MAGIC.to_le_bytes());
+        out.extend(FORMAT.to_le_bytes());
+        out.extend((kind as u32).to_le_bytes());
+        out.extend(fingerprint.to_le_bytes());
+        Self {
+            start,
+            summed: start,
+            sum: Fingerprint::new(),
+        }
+    }
+
+    /// Takes in what was appended to `out` since.
+    pub(crate) fn note(&mut self, out: &[u8]) {
+        let (words, _) = out[self.summed..].as_chunks::<8>();
+        add_words(&mut self.sum, words);
+        self.summed += size_of_val(words);
+    }
+
+    /// Appends the checksum, which ends the snapshot.
+    pub(crate) fn end(mut self, out: &mut Vec<u8>) {
+        self.note(out);
+        let sum = finish(self.sum, &out[self.summed..], out.len() - self.start);
+        out.extend(sum.to_le_bytes());
+    }
 }
 
 /// The payload of a snapshot, once everything about it is as it should be.
@@ -78,12 +102,21 @@ pub(crate) fn damaged(reason: &'static str) -> DetectorError {
 /// Fingerprint of bytes and their number.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let mut sum = Fingerprint::new();
-    sum.add(bytes.len() as u64);
     let (words, rest) = bytes.as_chunks::<8>();
+    add_words(&mut sum, words);
+    finish(sum, rest, bytes.len())
+}
+
+fn add_words(sum: &mut Fingerprint, words: &[[u8; 8]]) {
     words
         .iter()
         .for_each(|word| sum.add(u64::from_le_bytes(*word)));
+}
+
+/// Takes in what is behind the last whole word, and how many bytes there are in all: that is known last.
+fn finish(mut sum: Fingerprint, rest: &[u8], bytes: usize) -> u64 {
     rest.iter().for_each(|byte| sum.add(u64::from(*byte)));
+    sum.add(bytes as u64);
     sum.finish()
 }
 

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::attribution::Side;
 use super::boxes::LANES;
-use super::sampler::{Sampler, weight};
-use super::tree::Tree;
-use crate::detector::Detector;
+use super::sampled::{FrozenTrees, Sampled};
+use crate::detector::{Detector, Frozen};
 use crate::error::{DetectorError, at_most, within};
+use crate::frozen::FrozenPieces;
 use crate::limits::{NUMBERS_MAX, SAMPLE_MAX, TIME_DECAY_MAX, TREES_MAX};
 use crate::random::{Fingerprint, SplitMix64};
 use crate::scaling::{Input, Scaling};
-use crate::snapshot::{self, Kind, Reader, damaged};
+use crate::snapshot::{self, Kind, damaged};
 
 /// The time decay is this divided by the size of a sample, unless it is set: AWS's default.
 const TIME_DECAY_BY_SAMPLE: f64 = 0.1;
@@ -79,14 +79,6 @@ pub struct RandomCutForest {
     path: Vec<u16>,
 }
 
-/// A tree, the rows it holds, and what it draws from.
-#[derive(Debug, Clone)]
-struct Sampled {
-    random: SplitMix64,
-    sampler: Sampler,
-    tree: Tree,
-}
-
 /// The row that was scored last.
 #[derive(Debug, Clone)]
 struct Row {
@@ -117,11 +109,7 @@ impl RandomCutForest {
         let lanes = scaling.inputs().next_multiple_of(LANES);
         at_most("numbers", trees * sample * lanes, NUMBERS_MAX)?;
         let mut seeds = SplitMix64::new(seed);
-        let empty = |_| Sampled {
-            random: SplitMix64::new(seeds.next()),
-            sampler: Sampler::new(sample),
-            tree: Tree::new(scaling.inputs(), sample),
-        };
+        let empty = |_| Sampled::new(seeds.next(), scaling.inputs(), sample);
         Ok(Self {
             seed,
             sample,
@@ -149,7 +137,8 @@ impl RandomCutForest {
         let factor = self.normalizer() / self.trees.len() as f64;
         let mut path = Vec::with_capacity(self.sample);
         let mut sides = vec![Side::default(); self.scaling.inputs()];
-        for Sampled { tree, .. } in &self.trees {
+        for sampled in &self.trees {
+            let tree = sampled.tree();
             tree.attribute(&self.row.point, &mut path, &mut sides);
             for ((side, below), above) in sides.iter().zip(&mut *below).zip(&mut *above) {
                 *below += factor * side.below;
@@ -193,8 +182,8 @@ impl Detector for RandomCutForest {
         }
         self.row.is_open = true;
         let mut sum = 0.0;
-        for Sampled { tree, .. } in &self.trees {
-            sum += tree.score(&self.row.point, &mut self.path);
+        for sampled in &self.trees {
+            sum += sampled.tree().score(&self.row.point, &mut self.path);
         }
         let score = sum / self.trees.len() as f64 * self.normalizer();
         1.0 - libm::exp2(-score)
@@ -223,11 +212,24 @@ impl Detector for RandomCutForest {
         self.rows_held() == self.sample
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        snapshot::write(out, Kind::RandomCutForest, self.fingerprint(), |out| {
-            out.extend(self.learnt.to_le_bytes());
-            self.trees.iter().for_each(|tree| tree.write(out));
-        });
+    /// Copies no tree: one that takes a row in before it is written is copied then.
+    fn freeze(&self) -> Box<dyn Frozen> {
+        let Self {
+            trees,
+            learnt,
+            // What identifies the forest is in the fingerprint.
+            scaling: _,
+            seed: _,
+            sample: _,
+            time_decay: _,
+            // Not learnt yet.
+            row: _,
+            // Scratch.
+            path: _,
+        } = self;
+        let trees = FrozenTrees::new(*learnt, trees);
+        let kind = Kind::RandomCutForest;
+        Box::new(FrozenPieces::new(kind, self.fingerprint(), trees))
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), DetectorError> {
@@ -251,51 +253,12 @@ impl Detector for RandomCutForest {
 
     fn state_bytes(&self) -> usize {
         let trees = self.trees.iter();
-        let trees = trees.map(|tree| tree.sampler.state_bytes() + tree.tree.state_bytes());
+        let trees = trees.map(Sampled::state_bytes);
         size_of::<Self>()
             + self.scaling.state_bytes()
             + self.trees.capacity() * size_of::<Sampled>()
             + trees.sum::<usize>()
             + self.row.point.capacity() * size_of::<f32>()
             + self.path.capacity() * size_of::<u16>()
-    }
-}
-
-impl Sampled {
-    /// Draws whether `point` is taken in, and gives up another if the sample is full.
-    fn learn(&mut self, point: &[f32], age: f64, path: &mut Vec<u16>) {
-        let weight = weight(self.random.unit(), age);
-        if !self.sampler.takes(weight) {
-            return;
-        }
-        if let Some(leaf) = self.sampler.evict() {
-            self.tree.remove(leaf, path);
-        }
-        let leaf = self.tree.insert(point, &mut self.random, path);
-        self.sampler.add(weight, leaf);
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.random.state.to_le_bytes());
-        let order = self.tree.leaf_order();
-        self.sampler.write(&order, out);
-        self.tree.write(out);
-    }
-
-    /// Reads a tree of `rows` rows.
-    fn read(
-        reader: &mut Reader<'_>,
-        inputs: usize,
-        sample: usize,
-        rows: usize,
-    ) -> Result<Self, DetectorError> {
-        let random = SplitMix64::new(reader.u64()?);
-        let (sampler, copies) = Sampler::read(reader, sample, rows)?;
-        let tree = Tree::read(reader, inputs, sample, &copies)?;
-        Ok(Self {
-            random,
-            sampler,
-            tree,
-        })
     }
 }

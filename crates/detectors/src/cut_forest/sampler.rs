@@ -92,9 +92,14 @@ impl Sampler {
 
     /// Writes the sample; `order` has the number of each leaf in the written tree.
     pub(super) fn write(&self, order: &[u16], out: &mut Vec<u8>) {
-        for kept in &self.heap {
-            out.extend(kept.weight.to_le_bytes());
-            out.extend(order[usize::from(kept.leaf)].to_le_bytes());
+        let Self {
+            heap,
+            // A setting.
+            capacity: _,
+        } = self;
+        for Kept { weight, leaf } in heap {
+            out.extend(weight.to_le_bytes());
+            out.extend(order[usize::from(*leaf)].to_le_bytes());
         }
     }
 

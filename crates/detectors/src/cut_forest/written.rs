@@ -14,9 +14,18 @@ impl Tree {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.visit(|place| match place {
             Place::Node(number) => {
-                let node = self.node(number);
-                out.extend(node.dimension.to_le_bytes());
-                out.extend(node.cut.to_le_bytes());
+                let Node {
+                    cut,
+                    dimension,
+                    // These follow from what is below.
+                    range: _,
+                    mass: _,
+                    // What is below is written behind.
+                    left: _,
+                    right: _,
+                } = self.node(number);
+                out.extend(dimension.to_le_bytes());
+                out.extend(cut.to_le_bytes());
             }
             Place::Leaf(_) => {
                 out.extend(LEAF.to_le_bytes());

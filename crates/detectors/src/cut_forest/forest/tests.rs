@@ -2,7 +2,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::cut_forest::boxes::range;
-use crate::cut_forest::tree::{Link, Place};
+use crate::cut_forest::sampler::{Sampler, weight};
+use crate::cut_forest::tree::{Link, Place, Tree};
+use crate::random::SplitMix64;
+use crate::snapshot::Reader;
 use crate::tests::{golden, inputs, positions, random_row};
 
 fn settings(trees: usize, sample: usize, dimensions: usize) -> CutForestSettings {
@@ -127,7 +130,7 @@ fn a_tree_is_what_its_rows_make_it() {
             let row = random_row(&mut random, dimensions);
             let score = forest.score(&row);
             let mut sum = 0.0;
-            for Sampled { tree, .. } in &forest.trees {
+            for tree in forest.trees.iter().map(Sampled::tree) {
                 if number > 0 {
                     sum += tree.naive_score(tree.root(), 0, &forest.row.point);
                 }
@@ -139,7 +142,8 @@ fn a_tree_is_what_its_rows_make_it() {
                 "row {number}: {score} {wanted}"
             );
             forest.learn();
-            for Sampled { tree, sampler, .. } in &forest.trees {
+            for sampled in &forest.trees {
+                let (tree, sampler) = (sampled.tree(), sampled.sampler());
                 tree.validate(tree.root());
                 let mut kept = vec![0; tree.leaves_ever()];
                 sampler
