@@ -101,13 +101,16 @@ pub enum ScoringError {
         source: Box<ScoringError>,
     },
     /// State of a learner that is not one of this model.
-    #[error("state of model `{model}`: {message}; the model starts anew")]
+    #[error("state of model `{model}`: {message}; restore an older snapshot, or none")]
     State {
         /// The model's name.
         model: String,
         /// What is wrong.
         message: String,
     },
+    /// State of alerts that is damaged, or of another version.
+    #[error("state of alerts: {0}; restore an older snapshot, or none")]
+    AlertState(String),
     /// Settings that contradict each other.
     #[error("scoring settings: {0}")]
     Settings(String),

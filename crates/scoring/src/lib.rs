@@ -9,6 +9,7 @@ mod alerts;
 mod backtest;
 mod calibration;
 mod column;
+mod cut;
 mod description;
 mod ensemble;
 mod error;
@@ -29,6 +30,7 @@ mod runner;
 mod scope;
 mod scorer;
 mod settings;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -49,13 +51,14 @@ pub use lineup::Lineup;
 pub use loaded::{LoadedModel, MemberKind};
 pub use math::score_of;
 pub use model::{
-    Attribution, Baseline, Contributions, Depth, Explain, InputReason, Learner, LearningModel,
-    Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Shedding, Signal,
+    Attribution, Baseline, Contributions, Depth, Explain, Frozen, InputReason, Learner,
+    LearningModel, Model, ModelInfo, ModelInput, ModelOutput, RuleInfo, Shedding, Signal,
 };
 pub use recent::{RECENT_BYTES, RECENT_ROWS, Recent};
 pub use runner::{Effort, Runner};
 pub use scope::{CatalogId, FeatureWords, InputScope};
 pub use scorer::{ScoreContext, Scorer};
 pub use settings::{AttributionPolicy, AttributionSettings, Below, Costs, ScoringSettings};
+pub use snapshot::RestoredLearners;
 pub use values::doubles;
 pub use workspace::Workspace;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+pub use tillwatch_detectors::Frozen;
 use tillwatch_records::units::DurationMs;
 use tillwatch_records::{Reason, ReasonDefinition};
 use tillwatch_trees::{ExplainScratch, Scratch};
@@ -91,7 +92,7 @@ pub trait LearningModel: fmt::Debug + Send + Sync {
 /// [`Flags::changes_state`]: tillwatch_records::Flags::changes_state
 ///
 /// `score_and_learn` is called with every batch of the lane, in order. Between batches the state may be
-/// written; a fresh learner that has read it goes on as this one would.
+/// frozen; a fresh learner that has read what was written of it goes on as this one would.
 pub trait Learner: fmt::Debug + Send {
     /// Scores each row by the rows before it, as [`Model::score`] does, then learns from it if it is one of
     /// the `lessons`, of which there are as many as rows. The probability is NaN as long as too little was
@@ -105,10 +106,11 @@ pub trait Learner: fmt::Debug + Send {
         output: &mut ModelOutput,
     );
 
-    /// Appends the state.
-    fn write(&self, out: &mut Vec<u8>);
+    /// The state as it is, to be written in pieces while the learner goes on. A lane waits for it, so what is
+    /// large is shared and copied piece by piece when it changes.
+    fn freeze(&self) -> Box<dyn Frozen>;
 
-    /// Replaces the state by one that [`Learner::write`] made.
+    /// Replaces the state by one that was frozen and written.
     ///
     /// # Errors
     /// Refuses bytes that are not such a state, and then is as it was.

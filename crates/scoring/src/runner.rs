@@ -11,7 +11,6 @@ use tillwatch_records::{Attribution, Cause, FeatureBatch};
 
 use self::member::{Instance, Member, members};
 use crate::column::{InputColumn, joined};
-use crate::error::ScoringError;
 use crate::learners::Learners;
 use crate::loaded::LoadedModel;
 use crate::math::log_odds;
@@ -379,32 +378,25 @@ impl Runner {
         }
     }
 
-    /// The learners, each with the model it belongs to.
+    /// The learners, each with the model it belongs to: all that a runner remembers.
     pub(crate) fn learners(&self) -> impl Iterator<Item = (&ModelInfo, &dyn Learner)> {
-        self.members
-            .iter()
-            .filter_map(|member| match &member.instance {
-                Instance::Learning { learner, model } => Some((model.info(), &**learner)),
-                Instance::Fixed(_) => None,
-            })
+        let Self {
+            members,
+            model: _,
+            // Found again with the next batch.
+            schema: _,
+            // Of the last batch.
+            rows: _,
+            room: _,
+            tools: _,
+        } = self;
+        members.iter().filter_map(Member::learner)
     }
 
-    /// Gives the learner of the model `name` with `hash` a state that was written; whether there is one.
-    pub(crate) fn read_learner(
+    /// As [`Runner::learners`], to be given what they knew.
+    pub(crate) fn learners_mut(
         &mut self,
-        name: &str,
-        hash: &str,
-        bytes: &[u8],
-    ) -> Result<bool, ScoringError> {
-        for member in &mut self.members {
-            if let Instance::Learning { learner, model } = &mut member.instance
-                && model.info().name == name
-                && model.info().hash == hash
-            {
-                learner.read(bytes)?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    ) -> impl Iterator<Item = (&ModelInfo, &mut Box<dyn Learner>)> {
+        self.members.iter_mut().filter_map(Member::learner_mut)
     }
 }

@@ -10,7 +10,7 @@ use tillwatch_records::{
 };
 
 use crate::alerts::Alerts;
-use crate::error::ScoringError;
+use crate::cut::ScorerCut;
 use crate::learners::Learners;
 use crate::lineup::{Entrant, Lineup};
 use crate::math::score_of;
@@ -25,15 +25,17 @@ use share::challenged;
 /// however the records were cut into batches.
 #[derive(Debug)]
 pub struct Scorer {
-    lineup: Arc<Lineup>,
-    champion: Runner,
-    challenger: Option<Runner>,
-    shadows: Vec<Runner>,
+    pub(crate) lineup: Arc<Lineup>,
+    pub(crate) champion: Runner,
+    pub(crate) challenger: Option<Runner>,
+    pub(crate) shadows: Vec<Runner>,
     /// What is on the champion's scores, and on the challenger's.
-    versions: [Arc<Versions>; 2],
-    alerts: Alerts,
+    pub(crate) versions: [Arc<Versions>; 2],
+    pub(crate) alerts: Alerts,
     /// For batches that are scored without another one.
-    own: Workspace,
+    pub(crate) own: Workspace,
+    /// The cut under way.
+    pub(crate) cut: Option<ScorerCut>,
 }
 
 /// What a batch does not say of itself, and its scoring depends on.
@@ -70,6 +72,7 @@ impl Scorer {
             versions: [&lineup.champion, second].map(|entrant| Arc::clone(&entrant.versions)),
             alerts: Alerts::new(&lineup.settings),
             own: Workspace::default(),
+            cut: None,
             lineup: Arc::clone(lineup),
         }
     }
@@ -91,6 +94,7 @@ impl Scorer {
         let mut next = Self::with(lineup, learners);
         next.alerts = std::mem::replace(&mut self.alerts, Alerts::new(&lineup.settings));
         next.alerts.set_settings(&lineup.settings);
+        next.cut = self.cut.take();
         *self = next;
         true
     }
@@ -336,51 +340,15 @@ impl Scorer {
             .collect()
     }
 
-    fn runners(&self) -> impl Iterator<Item = &Runner> {
+    pub(crate) fn runners(&self) -> impl Iterator<Item = &Runner> {
         [&self.champion]
             .into_iter()
             .chain(&self.challenger)
             .chain(&self.shadows)
     }
 
-    fn runners_mut(&mut self) -> impl Iterator<Item = &mut Runner> {
+    pub(crate) fn runners_mut(&mut self) -> impl Iterator<Item = &mut Runner> {
         let first = [&mut self.champion].into_iter();
         first.chain(&mut self.challenger).chain(&mut self.shadows)
-    }
-
-    /// Bytes that the learners' state and the cool-downs of alerts take.
-    pub fn state_bytes(&self) -> usize {
-        let learners = self.runners().flat_map(Runner::learners);
-        let learners = learners.map(|(_, learner)| learner.state_bytes());
-        learners.sum::<usize>() + self.alerts.bytes()
-    }
-
-    /// What the learners know: name and hash of each one's model, and its state.
-    pub fn learned(&self) -> Vec<(String, String, Vec<u8>)> {
-        let learners = self.runners().flat_map(Runner::learners);
-        let written = learners.map(|(info, learner)| {
-            let mut bytes = Vec::new();
-            learner.write(&mut bytes);
-            (info.name.clone(), info.hash.clone(), bytes)
-        });
-        written.collect()
-    }
-
-    /// Gives a learner what it knew, as [`Scorer::learned`] wrote it; whether a model here has that name and
-    /// hash.
-    ///
-    /// # Errors
-    /// Refuses a state that is not of this model; the learner stays as it was.
-    pub fn restore_learned(
-        &mut self,
-        name: &str,
-        hash: &str,
-        state: &[u8],
-    ) -> Result<bool, ScoringError> {
-        let mut any = false;
-        for runner in self.runners_mut() {
-            any |= runner.read_learner(name, hash, state)?;
-        }
-        Ok(any)
     }
 }

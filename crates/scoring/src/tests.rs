@@ -6,6 +6,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use expect_test::{Expect, expect};
+use tillwatch_records::cut::{Entries, Part, Space};
 use tillwatch_records::{
     Band, Column, Emissions, EventBatch, FeatureBatch, Flags, Projection, RecordKind, RecordKinds,
     ScoreBatch, Severity, TopicPartition, Typology,
@@ -23,6 +24,7 @@ mod property;
 mod recent;
 mod rules;
 mod scorer;
+mod snapshot;
 mod trees;
 
 /// Everything is asked, nothing is joined.

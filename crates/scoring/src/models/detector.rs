@@ -16,7 +16,7 @@ use crate::calibration::Calibration;
 use crate::error::ScoringError;
 use crate::factory::{LoadContext, ModelFactory};
 use crate::loaded::MemberKind;
-use crate::model::{Explain, Learner, LearningModel, ModelInfo, ModelInput, ModelOutput};
+use crate::model::{Explain, Frozen, Learner, LearningModel, ModelInfo, ModelInput, ModelOutput};
 use crate::reasons::push_contributions;
 use crate::text::{read_toml, utf8};
 use crate::values::{doubles, value_at};
@@ -151,8 +151,17 @@ impl Learner for Learning {
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        self.detector.write(out);
+    fn freeze(&self) -> Box<dyn Frozen> {
+        let Self {
+            detector,
+            // Of the model.
+            calibration: _,
+            info: _,
+            // Of one row at a time.
+            row: _,
+            shares: _,
+        } = self;
+        detector.freeze()
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), ScoringError> {

@@ -55,6 +55,30 @@ impl Member {
         }
     }
 
+    /// The learner, with the model it belongs to.
+    pub(super) fn learner(&self) -> Option<(&ModelInfo, &dyn Learner)> {
+        let Self {
+            instance,
+            // Of the model.
+            reads: _,
+            shedding: _,
+            // Of the schema, found again with the next batch.
+            positions: _,
+        } = self;
+        match instance {
+            Instance::Learning { learner, model } => Some((model.info(), &**learner)),
+            Instance::Fixed(_) => None,
+        }
+    }
+
+    /// As [`Member::learner`].
+    pub(super) fn learner_mut(&mut self) -> Option<(&ModelInfo, &mut Box<dyn Learner>)> {
+        match &mut self.instance {
+            Instance::Learning { learner, model } => Some((model.info(), learner)),
+            Instance::Fixed(_) => None,
+        }
+    }
+
     pub(super) fn learns(&self) -> bool {
         matches!(self.instance, Instance::Learning { .. })
     }

@@ -178,21 +178,35 @@ fn damaged_directories_are_refused_or_score() {
 }
 
 #[test]
-fn damaged_state_of_a_learner_is_refused_and_changes_nothing() {
+fn damaged_state_is_refused() {
     let mut rng = Rng(52);
-    let model = ModelKinds::standard().load(&learning::strange(), &scope());
-    let mut scorer = Scorer::new(&Arc::new(lineup(model.unwrap())));
-    scorer.score(batch(0, &learning::rows(50)), &FULL);
-    let before = scorer.learned();
-    let (name, hash, state) = before[0].clone();
-    for _ in 0..2_000 {
-        let mut damaged = state.clone();
-        damage(&mut rng, &mut damaged);
-        if damaged != state {
-            assert!(scorer.restore_learned(&name, &hash, &damaged).is_err());
+    let lineup = learning::with_rules("1");
+    let mut scorer = Scorer::new(&lineup);
+    scorer.score(batch(0, &snapshot::given(50)), &FULL);
+    let whole = snapshot::cut_of(&mut scorer);
+    let restored = |parts: &[Part], entries: &Entries| {
+        let mut scorer = Scorer::new(&lineup);
+        scorer.begin_restore(parts)?;
+        entries
+            .iter()
+            .try_for_each(|entry| scorer.restore(&entry))?;
+        scorer.end_restore()
+    };
+    restored(&whole.0, &whole.1).unwrap();
+    for (position, part) in whole.0.iter().enumerate() {
+        for _ in 0..1_000 {
+            let mut damaged = whole.0.clone();
+            damage(&mut rng, &mut damaged[position].bytes);
+            if damaged[position] != *part {
+                assert!(restored(&damaged, &whole.1).is_err(), "{}", part.name);
+            }
         }
+        let mut less = whole.0.clone();
+        less.remove(position);
+        // A learner that the snapshot lacks begins with nothing.
+        let is_learner = part.name.starts_with("learner/");
+        assert_eq!(restored(&less, &whole.1).is_ok(), is_learner);
     }
-    assert_eq!(scorer.learned(), before);
-    assert!(!scorer.restore_learned(&name, "another", &state).unwrap());
-    assert!(scorer.restore_learned(&name, &hash, &state).unwrap());
+    let nothing = Entries::default();
+    assert!(restored(&whole.0, &nothing).is_err(), "entries are missing");
 }

@@ -45,7 +45,7 @@ pub(super) fn strange() -> ModelFiles {
 }
 
 /// The learner beside the rules.
-fn with_rules(version: &str) -> Arc<Lineup> {
+pub(super) fn with_rules(version: &str) -> Arc<Lineup> {
     let description = BOTH_TOML
         .replace("../line", "../strange")
         .replace("version = \"3\"", &format!("version = \"{version}\""));
@@ -190,29 +190,6 @@ fn every_entrant_has_a_learner_of_its_own() {
         Scorer::new(&one).learned()[0],
         "the shadow begins"
     );
-}
-
-#[test]
-fn what_was_learnt_is_written_and_read() {
-    let given = rows(120);
-    let whole = show(&Scorer::new(&with_rules("1")).score(batch(0, &given), &FULL));
-    for cut in [0, 10, 16, 61] {
-        let mut before = Scorer::new(&with_rules("1"));
-        let mut parts = show(&before.score(batch(0, &given[..cut]), &FULL));
-        let mut after = Scorer::new(&with_rules("1"));
-        for (name, hash, state) in before.learned() {
-            assert!(after.restore_learned(&name, &hash, &state).unwrap());
-            assert!(!after.restore_learned(&name, "other", &state).unwrap());
-            assert!(after.restore_learned(&name, &hash, &state[..3]).is_err());
-        }
-        parts += &show(&after.score(batch(cut as i64, &given[cut..]), &FULL));
-        // Alerts cool down in the scorer, which is another one.
-        let scores = |text: &str| -> Vec<String> {
-            let lines = text.lines().filter(|line| !line.starts_with("  alert"));
-            lines.map(str::to_owned).collect()
-        };
-        assert_eq!(scores(&parts), scores(&whole), "cut at {cut}");
-    }
 }
 
 #[test]
