@@ -99,14 +99,13 @@ impl Alerts {
         score >= self.score_from
     }
 
-    /// Takes note of what changes from now on. Everything that is remembered counts as changed, and a cut
-    /// under way is given up.
+    /// Takes note of what changes from now on. Everything that is remembered counts as changed and unknown to
+    /// any store, and a cut under way is given up.
     pub(crate) fn track(&mut self) {
         self.changes.track(self.states.keys().map(|key| &**key));
     }
 
-    /// Whether what has changed since the last cut is known: not before [`Alerts::track`], and not where more
-    /// has changed than is noted.
+    /// Whether changes are noted: from [`Alerts::track`] or [`Alerts::end_restore`] on.
     pub(crate) fn is_tracked(&self) -> bool {
         self.changes.is_tracked()
     }
@@ -254,6 +253,9 @@ impl Alerts {
             self.count -= usize::from(make_way(list, typology));
         }
         self.make_room(row.time_ms);
+        // The key itself may have been forgotten.
+        let known = self.states.get(row.key).map(Vec::as_slice);
+        self.changes.touch(row.key, known);
         let list = self.states.entry(row.key.into()).or_default();
         list.push(sent);
         self.count += 1;

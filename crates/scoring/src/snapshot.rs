@@ -21,15 +21,14 @@ pub struct RestoredLearners {
 }
 
 impl Scorer {
-    /// Takes note of what changes from now on. Everything that is remembered counts as changed, and a cut
-    /// under way is given up.
+    /// Takes note of what changes from now on. Everything that is remembered counts as changed and unknown to
+    /// any store, and a cut under way is lost.
     pub fn track(&mut self) {
         self.cut = None;
         self.alerts.track();
     }
 
-    /// Whether a cut can hold what has changed since the one before: not before [`Scorer::track`] or
-    /// [`Scorer::end_restore`], and not where more has changed than is noted.
+    /// Whether changes are noted: from [`Scorer::track`] or [`Scorer::end_restore`] on.
     pub fn is_tracked(&self) -> bool {
         self.alerts.is_tracked()
     }

@@ -1,29 +1,31 @@
 //! Which keys' alerts have changed since the last cut.
 
 use foldhash::fast::FixedState;
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 use tillwatch_records::cut::Entries;
 
 use super::image::push_image;
 use super::sent::Sent;
-use crate::limits::ALERT_STATES_MAX;
 
-/// Keys that are noted as changed between two cuts. Those that are remembered are at most half of it, so it is
-/// full only where as many were forgotten meanwhile: then a cut of everything costs no more than one of what
-/// has changed.
-const TOUCHED_MAX: usize = 2 * ALERT_STATES_MAX;
+/// Keys by name, each with what a store may know of it.
+type Keys = IndexMap<Box<str>, InStore, FixedState>;
 
-/// Each once.
-type KeySet = IndexSet<Box<str>, FixedState>;
+/// What a store may know of a key that has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InStore {
+    /// It was never in a cut: where it is forgotten, no store is to be told.
+    Never,
+    Perhaps,
+}
 
-/// The keys whose alerts have changed since the last cut, and those of a cut that are not written yet.
+/// The keys whose alerts have changed since the last cut, and those of a cut that are not written yet. Each list
+/// has at most the keys that are remembered, and those that were when the cut before began.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Whether `touched` is complete.
     is_tracked: bool,
-    touched: KeySet,
+    touched: Keys,
     /// Keys of the cut under way whose alerts are as they were when it began.
-    frozen: KeySet,
+    frozen: Keys,
     /// Those that have changed since, as they were.
     saved: Entries,
 }
@@ -33,27 +35,39 @@ impl Changes {
         self.is_tracked
     }
 
-    /// From now on `touched` is what has changed. A cut under way is given up.
-    pub(super) fn track<'a>(&mut self, touched: impl Iterator<Item = &'a str>) {
+    /// Changes are noted from now on, and `unknown` are the keys that no store knows. A cut under way is given
+    /// up.
+    pub(super) fn track<'a>(&mut self, unknown: impl Iterator<Item = &'a str>) {
         self.frozen.clear();
         self.saved.clear();
-        self.touched = touched.map(Box::from).collect();
+        let never = |key: &'a str| (Box::from(key), InStore::Never);
+        self.touched = unknown.map(never).collect();
         self.is_tracked = true;
     }
 
     /// Takes note that the alerts of `key`, which are `known`, are about to change.
     pub(super) fn touch(&mut self, key: &str, known: Option<&[Sent]>) {
-        self.save(key, known);
-        if self.is_tracked && !self.touched.contains(key) {
-            self.note(key.into());
+        let was_frozen = self.save(key, known);
+        if self.is_tracked && !self.touched.contains_key(key) {
+            // What was in a cut and is gone is frozen or touched, until a cut has said so.
+            let in_store = match known {
+                None if !was_frozen => InStore::Never,
+                _ => InStore::Perhaps,
+            };
+            self.touched.insert(key.into(), in_store);
         }
     }
 
     /// As [`Changes::touch`], of a key that is forgotten.
     pub(super) fn forget(&mut self, key: Box<str>, known: &[Sent]) {
         self.save(&key, Some(known));
-        if self.is_tracked {
-            self.note(key);
+        if !self.is_tracked {
+            return;
+        }
+        if self.touched.get(&key) == Some(&InStore::Never) {
+            self.touched.swap_remove(&key);
+        } else {
+            self.touched.insert(key, InStore::Perhaps);
         }
     }
 
@@ -73,7 +87,7 @@ impl Changes {
     ) -> bool {
         out.append(&mut self.saved);
         for _ in 0..keys_max {
-            let Some(key) = self.frozen.pop() else {
+            let Some((key, _)) = self.frozen.pop() else {
                 break;
             };
             push_image(out, &key, known(&key));
@@ -87,12 +101,10 @@ impl Changes {
         // These have changed since, so the next cut holds them already.
         self.saved.clear();
         for _ in 0..keys_max {
-            let Some(key) = self.frozen.pop() else {
+            let Some((key, in_store)) = self.frozen.pop() else {
                 break;
             };
-            if self.is_tracked {
-                self.note(key);
-            }
+            self.touched.insert(key, in_store);
         }
         self.frozen.is_empty()
     }
@@ -105,25 +117,18 @@ impl Changes {
     /// Bytes allocated, about.
     pub(super) fn bytes(&self) -> usize {
         const KEY_BYTES: usize = 64;
-        let slot = size_of::<Box<str>>() + 2 * size_of::<usize>();
-        let sets = [&self.touched, &self.frozen];
-        let sets = sets.map(|set| set.capacity() * slot + set.len() * KEY_BYTES);
-        sets.iter().sum::<usize>() + self.saved.bytes()
+        let slot = size_of::<(Box<str>, InStore)>() + 2 * size_of::<usize>();
+        let lists = [&self.touched, &self.frozen];
+        let lists = lists.map(|keys| keys.capacity() * slot + keys.len() * KEY_BYTES);
+        lists.iter().sum::<usize>() + self.saved.bytes()
     }
 
-    /// Keeps what a cut under way is to say of `key`.
-    fn save(&mut self, key: &str, known: Option<&[Sent]>) {
-        if !self.frozen.is_empty() && self.frozen.swap_remove(key) {
+    /// Keeps what a cut under way is to say of `key`; whether it is to say anything.
+    fn save(&mut self, key: &str, known: Option<&[Sent]>) -> bool {
+        let was_frozen = !self.frozen.is_empty() && self.frozen.swap_remove(key).is_some();
+        if was_frozen {
             push_image(&mut self.saved, key, known);
         }
-    }
-
-    fn note(&mut self, key: Box<str>) {
-        if self.touched.len() >= TOUCHED_MAX {
-            self.is_tracked = false;
-            self.touched = KeySet::default();
-            return;
-        }
-        self.touched.insert(key);
+        was_frozen
     }
 }
