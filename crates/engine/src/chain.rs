@@ -9,7 +9,10 @@ mod tests;
 
 use arrow::datatypes::Schema;
 use tillwatch_feature_extraction::{FeatureLane, LaneStats, Workspace};
+use tillwatch_records::cut::{Entries, Entry, Part};
 use tillwatch_records::{EventBatch, FeatureBatch};
+
+use crate::restore_error::RestoreError;
 
 pub use error::ChainError;
 use stage::Stage;
@@ -80,9 +83,92 @@ impl Chain {
 
     /// Says what came before, to every stage: see [`FeatureLane::begin_after`].
     pub(crate) fn begin_after(&mut self, newest_timestamp_ms: i64) {
-        for stage in self.before.iter_mut().chain([&mut self.last]) {
-            stage.begin_after(newest_timestamp_ms);
+        self.lanes_mut()
+            .for_each(|lane| lane.begin_after(newest_timestamp_ms));
+    }
+
+    /// Says that records are missing, to every stage: see [`FeatureLane::missed`].
+    pub(crate) fn missed(&mut self, newest_timestamp_ms: i64) {
+        self.lanes_mut()
+            .for_each(|lane| lane.missed(newest_timestamp_ms));
+    }
+
+    /// How many stages.
+    pub(crate) fn len(&self) -> usize {
+        self.before.len() + 1
+    }
+
+    /// What decides the meaning of each stage's state.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = u64> {
+        self.stages().map(|stage| stage.lane().meaning())
+    }
+
+    /// See [`FeatureLane::track`].
+    pub(crate) fn track(&mut self) {
+        // Spaces are numbered by 16 bits, and no chain is that long.
+        (0..)
+            .zip(self.lanes_mut())
+            .for_each(|(stage, lane)| lane.track(stage));
+    }
+
+    /// Begins a cut of every stage: appends a part for each, called as `name` says; whether all did.
+    pub(crate) fn begin_cut(
+        &mut self,
+        parts: &mut Vec<Part>,
+        name: impl Fn(usize) -> String,
+    ) -> bool {
+        let mut is_begun = true;
+        for (stage, lane) in self.lanes_mut().enumerate() {
+            let mut bytes = Vec::new();
+            is_begun &= lane.begin_cut(&mut bytes);
+            let name = name(stage);
+            parts.push(Part { name, bytes });
         }
+        is_begun
+    }
+
+    /// Goes on with the cut of a stage; whether nothing of it is left. See [`FeatureLane::continue_cut`].
+    pub(crate) fn continue_cut(
+        &mut self,
+        stage: usize,
+        out: &mut Entries,
+        keys_max: usize,
+    ) -> bool {
+        self.stage_mut(stage).lane_mut().continue_cut(out, keys_max)
+    }
+
+    /// Gives the cut of every stage up.
+    pub(crate) fn abandon_cut(&mut self) {
+        self.lanes_mut().for_each(FeatureLane::abandon_cut);
+    }
+
+    /// Bytes of entries that wait to be taken.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let stages = self.stages().map(|stage| stage.lane().waiting_bytes());
+        stages.sum()
+    }
+
+    /// See [`FeatureLane::begin_restore`].
+    pub(crate) fn begin_restore(&mut self, stage: usize, part: &[u8]) -> Result<(), RestoreError> {
+        let stage = self.stage_mut(stage);
+        let begun = stage.lane_mut().begin_restore(part);
+        begun.map_err(|source| stage.refused(source))
+    }
+
+    /// See [`FeatureLane::restore`].
+    pub(crate) fn restore(&mut self, stage: usize, entry: &Entry<'_>) -> Result<(), RestoreError> {
+        let stage = self.stage_mut(stage);
+        let restored = stage.lane_mut().restore(entry);
+        restored.map_err(|source| stage.refused(source))
+    }
+
+    /// See [`FeatureLane::end_restore`], of every stage.
+    pub(crate) fn end_restore(&mut self) -> Result<(), RestoreError> {
+        for stage in self.before.iter_mut().chain([&mut self.last]) {
+            let ended = stage.lane_mut().end_restore();
+            ended.map_err(|source| stage.refused(source))?;
+        }
+        Ok(())
     }
 
     /// Newest event time that the first stage has accepted, in milliseconds since 1970.
@@ -91,6 +177,17 @@ impl Chain {
     }
 
     fn stages(&self) -> impl Iterator<Item = &Stage> {
-        self.before.iter().chain([&self.last])
+        let Self { before, last } = self;
+        before.iter().chain([last])
+    }
+
+    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut FeatureLane> {
+        let stages = self.before.iter_mut().chain([&mut self.last]);
+        stages.map(Stage::lane_mut)
+    }
+
+    /// The stage at this position; the last one past the end.
+    fn stage_mut(&mut self, position: usize) -> &mut Stage {
+        self.before.get_mut(position).unwrap_or(&mut self.last)
     }
 }

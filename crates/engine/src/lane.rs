@@ -12,8 +12,10 @@ use tillwatch_scoring::{Recent, ScoreContext, Scorer};
 
 use crate::active::{ActiveModels, Entered, SharedModels};
 use crate::chain::{Chain, ChainError};
+use crate::cut::LaneCut;
 use crate::joiner::Joiner;
 use crate::memory::LaneMemory;
+use crate::merge_order::MergeOrder;
 use crate::observer::{Observer, Step};
 use crate::recent_rows::RecentRows;
 use crate::workspace::Workspace;
@@ -23,21 +25,29 @@ use crate::workspace::Workspace;
 #[derive(Debug)]
 pub struct Lane {
     /// Joins reference data to what was decoded, if there is any.
-    joiner: Option<Joiner>,
-    chain: Chain,
-    scorer: Scorer,
-    shared: Arc<SharedModels>,
+    pub(crate) joiner: Option<Joiner>,
+    pub(crate) chain: Chain,
+    pub(crate) scorer: Scorer,
+    pub(crate) shared: Arc<SharedModels>,
     /// Makes it one of those that models are prepared for.
-    _entered: Entered,
+    pub(crate) _entered: Entered,
     /// What the last batch was scored by.
-    active: Arc<ActiveModels>,
+    pub(crate) active: Arc<ActiveModels>,
     /// Whether it was said from which record on that is.
-    is_told: bool,
+    pub(crate) is_told: bool,
     /// The last rows, for other models to be tried on, where that is wanted.
-    recent: Option<Arc<Mutex<Recent>>>,
+    pub(crate) recent: Option<Arc<Mutex<Recent>>>,
+    /// In which order the records of several topics were taken.
+    pub(crate) order: Option<MergeOrder>,
+    /// The cut under way.
+    pub(crate) cut: Option<LaneCut>,
     /// A batch failed half way: state is neither that before it nor that after it.
-    is_broken: bool,
+    pub(crate) is_broken: bool,
 }
+
+/// Bytes that a cut may hold of what changed before its turn. More is held only where nobody takes what it gives,
+/// as while a store is away: then it is given up, and a later one begins with what it was to say.
+const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What a lane takes.
 #[derive(Debug)]
@@ -117,6 +127,8 @@ impl Lane {
             _entered: shared.enter(),
             is_told: false,
             recent: shared.recent().map(RecentRows::lane),
+            order: None,
+            cut: None,
             active,
             is_broken: false,
         }
@@ -139,7 +151,17 @@ impl Lane {
         }
         let processed = self.step_by_step(input, &at, workspace, observer);
         self.is_broken = processed.is_err();
+        if self.cut.is_some() && self.waiting_bytes() > WAITING_BYTES_MAX {
+            self.abandon_cut();
+        }
         processed
+    }
+
+    /// Says, before the first record, that the lane takes records of several topics, and in which order
+    /// `docs/rfc/0004-merged-topics.md` puts topics where times are equal: that of the settings. So it knows a
+    /// record that comes behind one that it belongs before: see [`Lane::is_reordered`].
+    pub fn merge(&mut self, topics: &[Arc<str>]) {
+        self.order = Some(MergeOrder::new(topics));
     }
 
     /// Says, before the first record, that no record of the partition from before the start has a Kafka
@@ -147,6 +169,14 @@ impl Lane {
     /// that does not begin with the first record of its partition flags every score `WARMING`.
     pub fn begin_after(&mut self, newest_timestamp_ms: i64) {
         self.chain.begin_after(newest_timestamp_ms);
+    }
+
+    /// Says that records of the partition are missing from what the lane has seen, none of which has a Kafka
+    /// timestamp after `newest_timestamp_ms`, in milliseconds since 1970. Scores are flagged `WARMING` while
+    /// one of their features may lack some of them. What models have learnt and which alerts were sent may
+    /// lack them for ever.
+    pub fn missed(&mut self, newest_timestamp_ms: i64) {
+        self.chain.missed(newest_timestamp_ms);
     }
 
     /// What the feature state has counted and holds.
@@ -163,6 +193,7 @@ impl Lane {
         LaneMemory {
             features: self.chain.stats().state_bytes,
             models: self.scorer.state_bytes() as u64,
+            cut: self.chain.waiting_bytes() as u64,
             recent: recent as u64,
         }
     }
@@ -175,6 +206,12 @@ impl Lane {
     /// What the last batch was scored by; before the first, what was active when the lane was made.
     pub fn models(&self) -> &Arc<ActiveModels> {
         &self.active
+    }
+
+    /// Version of the reference table that was joined to the last batch, where there is one; before the first
+    /// batch, of the one that was active when the lane was made.
+    pub fn reference_version(&self) -> Option<&str> {
+        self.joiner.as_ref().map(Joiner::version)
     }
 
     /// What the learners know: name and hash of each one's model, and its state.
@@ -190,10 +227,7 @@ impl Lane {
         observer: &mut impl Observer,
     ) -> Result<Processed, LaneError> {
         self.take_models(at);
-        let marks = match &input {
-            Input::Raw(raw) => raw.flags(),
-            Input::Decoded(_) => Flags::empty(),
-        };
+        let marks = self.marks(&input);
         let Decoded {
             mut events,
             refusals,
@@ -233,6 +267,21 @@ impl Lane {
         let scores = scorer.score_in(&mut workspace.scoring, features, &context);
         observer.over(Step::Scoring);
         Ok(Processed { scores, refusals })
+    }
+
+    /// Marks of every score of a batch, for how its records came.
+    fn marks(&mut self, input: &Input<'_>) -> Flags {
+        let Input::Raw(raw) = input else {
+            return Flags::empty();
+        };
+        let Some(order) = &mut self.order else {
+            return raw.flags();
+        };
+        order.note(raw);
+        match order.is_reordered() {
+            true => raw.flags() | Flags::REORDERED,
+            false => raw.flags(),
+        }
     }
 
     /// Takes over the active models, if they have changed, and says from which record on.

@@ -6,3 +6,5 @@ mod models;
 mod place;
 mod reference;
 mod same;
+mod snapshot;
+mod stored;

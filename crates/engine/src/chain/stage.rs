@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use tillwatch_feature_extraction::{FeatureLane, Workspace};
+use tillwatch_feature_extraction::{FeatureLane, SnapshotError, Workspace};
 use tillwatch_records::{EventBatch, FeatureBatch, Flags};
 
 use super::error::ChainError;
 use super::spread::{batch_of, spread};
 use super::staged::Staged;
+use crate::restore_error::RestoreError;
 
 /// One stage of a lane: a fold over its records in their order, whatever the batches and threads.
 #[derive(Debug)]
@@ -52,9 +53,25 @@ impl Stage {
         &self.lane
     }
 
-    /// Says what came before.
-    pub(super) fn begin_after(&mut self, newest_timestamp_ms: i64) {
-        self.lane.begin_after(newest_timestamp_ms);
+    /// As [`Stage::lane`]: all that a stage remembers.
+    pub(super) fn lane_mut(&mut self) -> &mut FeatureLane {
+        let Self {
+            lane,
+            // Of the configuration.
+            name: _,
+            schema: _,
+            reads_features: _,
+            read_later: _,
+        } = self;
+        lane
+    }
+
+    /// A snapshot that the stage refuses.
+    pub(super) fn refused(&self, source: SnapshotError) -> RestoreError {
+        RestoreError::Stage {
+            stage: self.name.clone(),
+            source,
+        }
     }
 
     /// Lets a later stage read the feature called `name`, if this stage or one before it has it.
