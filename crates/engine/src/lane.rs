@@ -45,8 +45,8 @@ pub struct Lane {
     pub(crate) is_broken: bool,
 }
 
-/// Bytes that a cut may hold of what changed before its turn. More is held only where nobody takes what it gives,
-/// as while a store is away: then it is given up, and a later one begins with what it was to say.
+/// Bytes that a cut may hold of what changed before its turn. More is held only where nobody takes what it
+/// gives, as while a store is away: then it is given up, and a later one begins with what it was to say.
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What a lane takes.
@@ -157,8 +157,8 @@ impl Lane {
         processed
     }
 
-    /// Says, before the first record, that the lane takes records of several topics, and in which order
-    /// `docs/rfc/0004-merged-topics.md` puts topics where times are equal: that of the settings. So it knows a
+    /// Says, before the first record, that the lane takes records of several topics: `topics`, in the order of
+    /// the settings, which decides where times are equal (`docs/rfc/0004-merged-topics.md`). So it knows a
     /// record that comes behind one that it belongs before: see [`Lane::is_reordered`].
     pub fn merge(&mut self, topics: &[Arc<str>]) {
         self.order = Some(MergeOrder::new(topics));

@@ -7,9 +7,9 @@ use tillwatch_records::RawBatch;
 /// Changes whenever the meaning of a byte does.
 const FORMAT: u32 = 1;
 
-/// The order in which a lane takes the records of its topics, held against the one that follows from the logs
-/// alone: by time, then by the topic's place in the settings, then by offset. The time of a record is its Kafka
-/// timestamp, or that of an earlier record of its partition where that is higher.
+/// The order in which a lane takes the records of its topics, held against the one that follows from the
+/// logs alone: by time, then by the topic's place in the settings, then by offset. The time of a record is
+/// its Kafka timestamp, or that of an earlier record of its partition where that is higher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MergeOrder {
     /// In the order of the settings.
@@ -49,7 +49,8 @@ impl MergeOrder {
         self.is_reordered
     }
 
-    /// Takes note of a batch, which is of one topic. Within it times do not fall, so its first record decides.
+    /// Takes note of a batch, which is of one topic. Within it times do not fall, so its first record
+    /// decides.
     pub(crate) fn note(&mut self, batch: &RawBatch) {
         let named = |topic: &Topic| topic.name == batch.source().topic;
         let Some(at) = self.topics.iter().position(named) else {

@@ -23,8 +23,8 @@ pub struct Restored {
 }
 
 impl Lane {
-    /// What decides the meaning of its state, 16 hexadecimal digits: a snapshot of another meaning is refused.
-    /// Models are no part of it: a learner whose model scores goes on, others begin anew.
+    /// What decides the meaning of its state, 16 hexadecimal digits: a snapshot of another meaning is
+    /// refused. Models are no part of it: a learner whose model scores goes on, others begin anew.
     pub fn meaning(&self) -> String {
         let mut hasher = Sha256::new();
         for meaning in self.chain.meanings() {
@@ -35,9 +35,9 @@ impl Lane {
         digits.collect()
     }
 
-    /// Takes note of what changes from now on, so that cuts can be made. Everything that the lane holds counts
-    /// as changed and unknown to any store, so the next cut is one of everything; a cut under way is lost. Takes
-    /// longer the more keys there are. Scores do not depend on it.
+    /// Takes note of what changes from now on, so that cuts can be made. Everything that the lane holds
+    /// counts as changed and unknown to any store, so the next cut is one of everything; a cut under way is
+    /// lost. Takes longer the more keys there are. Scores do not depend on it.
     pub fn track(&mut self) {
         self.cut = None;
         self.chain.track();
@@ -49,18 +49,18 @@ impl Lane {
         self.scorer.is_tracked()
     }
 
-    /// Whether a record of one topic was taken behind one of another topic that it belongs before. Where it is
-    /// so, what the lane remembers is not what follows from the logs: its scores are marked and it makes no cut
-    /// any more, so that the next start begins at one that is right.
+    /// Whether a record of one topic was taken behind one of another topic that it belongs before. Then what
+    /// the lane remembers is not what follows from the logs: its scores are marked and it makes no cut any
+    /// more, so that the next start begins at one that is right.
     pub fn is_reordered(&self) -> bool {
         self.order
             .as_ref()
             .is_some_and(|order| order.is_reordered())
     }
 
-    /// Begins a cut: what the lane holds now is what the cut will say, whatever it takes meanwhile. Nothing is
-    /// copied, but for the masses of half-space trees. Gives whether it did: not while a cut is under way, not
-    /// where changes are not tracked, and not for a lane that is reordered or has failed.
+    /// Begins a cut: what the lane holds now is what the cut will say, whatever it takes meanwhile. Nothing
+    /// is copied, but for the masses of half-space trees. Gives whether it did: not while a cut is under way,
+    /// not where changes are not tracked, and not for a lane that is reordered or has failed.
     pub fn begin_cut(&mut self) -> bool {
         if self.is_broken || self.is_reordered() || self.cut.is_some() || !self.is_tracked() {
             return false;
@@ -101,11 +101,12 @@ impl Lane {
         is_begun
     }
 
-    /// Goes on with the cut under way: appends entries to `out`, looks at `keys_max` keys that have changed at
-    /// most, and gives all parts once the cut is whole. A KiB of what a learner knows counts as a key. Gives
-    /// nothing more of a cut that is given up, and nothing where none is under way: see [`Lane::is_cutting`].
+    /// Goes on with the cut under way: appends entries to `out`, looks at `keys_max` keys that have changed
+    /// at most, and gives all parts once the cut is whole. A KiB of what a learner knows counts as a key.
+    /// Gives nothing more of a cut that is given up, and nothing where none is under way: see
+    /// [`Lane::is_cutting`].
     ///
-    /// Entries of keys that changed before their turn come in any case, so it should be called after each batch.
+    /// Entries of keys that changed before their turn come in any case, so call it after each batch.
     pub fn continue_cut(&mut self, out: &mut Entries, keys_max: usize) -> Option<Vec<Part>> {
         let cut = self.cut.as_mut()?;
         if let Some(piece) = cut.next() {
@@ -131,9 +132,9 @@ impl Lane {
         self.cut.is_some()
     }
 
-    /// Gives the cut under way up, where nobody takes what it gives. It ends when [`Lane::continue_cut`] has put
-    /// back what it froze, and the next one holds what it was to say. Entries that it has given stay right: the
-    /// next cut has what is newer.
+    /// Gives the cut under way up, where nobody takes what it gives. It ends when [`Lane::continue_cut`] has
+    /// put back what it froze, and the next one holds what it was to say. Entries that it has given stay
+    /// right: the next cut has what is newer.
     pub fn abandon_cut(&mut self) {
         if let Some(cut) = &mut self.cut {
             cut.give_up();
@@ -196,8 +197,8 @@ impl Lane {
         }
     }
 
-    /// Says that all entries were taken over. From here on changes are tracked, and what was restored counts as
-    /// unchanged.
+    /// Says that all entries were taken over. From here on changes are tracked, and what was restored counts
+    /// as unchanged.
     ///
     /// # Errors
     /// See [`RestoreError`]: entries may be missing. The lane is of no use then.

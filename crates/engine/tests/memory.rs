@@ -5,16 +5,14 @@
     reason = "a test fails by panicking, in its helpers as well"
 )]
 
-use std::collections::BTreeMap;
+mod shipped;
+
 use std::sync::Mutex;
 
 use peak_alloc::PeakAlloc;
-use tillwatch_engine::{
-    Assembly, CatalogText, Input, LANE_BYTES, Lane, LaneMemory, LineupFiles, ModelOrigin, Parts,
-    StageText, Workspace,
-};
-use tillwatch_records::{KeySpec, RawBatch, TopicPartition};
-use tillwatch_scoring::{ModelFiles, ModelKinds};
+use tillwatch_engine::{Assembly, Input, LANE_BYTES, Lane, LaneMemory, Parts, Workspace};
+use tillwatch_records::{RawBatch, TopicPartition};
+use tillwatch_scoring::ModelKinds;
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -29,67 +27,13 @@ const LANES: i32 = 100;
 const BATCH_RECORDS: i64 = 128;
 const TERMINALS: i64 = 10;
 
-macro_rules! file {
-    ($path:literal) => {
-        include_str!(concat!("../../../models/", $path))
-    };
-}
-
-fn model(description: &str, files: &[(&str, &str)]) -> ModelFiles {
-    let files = files.iter();
-    let files = files.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-    ModelFiles {
-        description: description.to_owned(),
-        files: files.collect(),
-        members: BTreeMap::new(),
-    }
-}
-
 /// The shipped catalog with the shipped ensemble: rules, boosted trees and a detector that learns.
 fn assembly() -> Assembly {
-    let rules = [("rules.toml", file!("terminal-rules/rules.toml"))];
-    let trees = [
-        ("model.txt", file!("terminal-gbdt/model.txt")),
-        ("golden.json", file!("terminal-gbdt/golden.json")),
-    ];
-    let detector = [
-        ("trees.toml", file!("terminal-hst/trees.toml")),
-        ("golden.json", file!("terminal-hst/golden.json")),
-    ];
-    let mut ensemble = model(file!("terminal-ensemble/model.toml"), &[]);
-    for (path, member) in [
-        (
-            "../terminal-rules",
-            model(file!("terminal-rules/model.toml"), &rules),
-        ),
-        (
-            "../terminal-gbdt",
-            model(file!("terminal-gbdt/model.toml"), &trees),
-        ),
-        (
-            "../terminal-hst",
-            model(file!("terminal-hst/model.toml"), &detector),
-        ),
-    ] {
-        ensemble.members.insert(path.to_owned(), member);
-    }
-    let stage = StageText {
-        name: "terminal".to_owned(),
-        key: KeySpec::terminal(),
-        catalog: CatalogText {
-            origin: "card-present.toml".to_owned(),
-            text: file!("features/card-present.toml").to_owned(),
-        },
-    };
-    let champion = ModelOrigin {
-        origin: "terminal-ensemble".to_owned(),
-        files: ensemble,
-    };
-    let models = LineupFiles {
-        champion,
-        ..LineupFiles::default()
-    };
-    let mut parts = Parts::new(vec![stage], models, ModelKinds::standard());
+    let mut parts = Parts::new(
+        vec![shipped::stage()],
+        shipped::lineup("1"),
+        ModelKinds::standard(),
+    );
     parts.recent_rows = 10_000;
     Assembly::new(parts).expect("the shipped files fit together")
 }

@@ -142,8 +142,8 @@ impl Alerts {
         changes.continue_cut(out, keys_max, known)
     }
 
-    /// Lets the next cut hold at most `keys_max` keys of the one under way, which is given up; whether none is
-    /// left.
+    /// Lets the next cut hold at most `keys_max` keys of the one under way, which is given up; whether none
+    /// is left.
     pub(crate) fn put_back(&mut self, keys_max: usize) -> bool {
         self.changes.put_back(keys_max)
     }

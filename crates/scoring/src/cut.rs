@@ -91,8 +91,8 @@ impl ScorerCut {
     }
 }
 
-/// Names of learners' parts, one after the other: the same model may be there several times, each with a learner
-/// of its own.
+/// Names of learners' parts, one after the other: the same model may be there several times, each with a
+/// learner of its own.
 #[derive(Debug, Default)]
 pub(crate) struct LearnerNames(Vec<String>);
 

@@ -64,8 +64,8 @@ impl Scorer {
         true
     }
 
-    /// Goes on with a cut, by about what `keys_max` keys take: appends entries of what has changed under keys,
-    /// and gives all parts once the cut is whole. Of one that is given up it gives nothing more.
+    /// Goes on with a cut, by about what `keys_max` keys take: appends entries of what has changed under
+    /// keys, and gives all parts once the cut is whole. Of one that is given up it gives nothing more.
     pub fn continue_cut(&mut self, out: &mut Entries, keys_max: usize) -> Option<Vec<Part>> {
         let cut = self.cut.as_mut()?;
         if cut.is_given_up() {
@@ -81,8 +81,8 @@ impl Scorer {
         self.cut.take().map(ScorerCut::into_parts)
     }
 
-    /// Gives the cut under way up. It ends when [`Scorer::continue_cut`] has put back what it froze, and the next
-    /// one holds what it was to say. Entries that it has given stay true: the next cut has newer ones.
+    /// Gives the cut under way up. It ends when [`Scorer::continue_cut`] has put back what it froze, and the
+    /// next one holds what it was to say. Entries that it has given stay right: the next cut has newer ones.
     pub fn abandon_cut(&mut self) {
         if let Some(cut) = &mut self.cut {
             cut.give_up();

@@ -18,8 +18,8 @@ enum InStore {
     Perhaps,
 }
 
-/// The keys whose alerts have changed since the last cut, and those of a cut that are not written yet. Each list
-/// has at most the keys that are remembered, and those that were when the cut before began.
+/// The keys whose alerts have changed since the last cut, and those of a cut that are not written yet. Each
+/// list has at most the keys that are remembered, and those that were when the cut before began.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     is_tracked: bool,
@@ -35,8 +35,8 @@ impl Changes {
         self.is_tracked
     }
 
-    /// Changes are noted from now on, and `unknown` are the keys that no store knows. A cut under way is given
-    /// up.
+    /// Changes are noted from now on, and `unknown` are the keys that no store knows. A cut under way is
+    /// given up.
     pub(super) fn track<'a>(&mut self, unknown: impl Iterator<Item = &'a str>) {
         self.frozen.clear();
         self.saved.clear();
@@ -95,8 +95,8 @@ impl Changes {
         self.frozen.is_empty()
     }
 
-    /// Lets the next cut hold at most `keys_max` keys of the one under way, which is given up; whether none is
-    /// left.
+    /// Lets the next cut hold at most `keys_max` keys of the one under way, which is given up; whether none
+    /// is left.
     pub(super) fn put_back(&mut self, keys_max: usize) -> bool {
         // These have changed since, so the next cut holds them already.
         self.saved.clear();

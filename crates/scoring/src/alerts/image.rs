@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! for each alert, in the order in which they were sent:
-//!     length of the typology's name (1), 0 for none | name | sent (8) | until (8) | last (8) | suppressed (4)
+//!     length of the typology's name (1), 0 for none | name
+//!     sent (8) | until (8) | last (8) | suppressed (4)
 //! ```
 //!
 //! Numbers are little-endian, times in milliseconds since 1970.
