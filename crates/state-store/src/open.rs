@@ -1,0 +1,99 @@
+//! From a URL to a store.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use url::Url;
+
+use crate::error::StoreError;
+use crate::failure::without_secrets;
+use crate::io::{Io, Local};
+
+/// What URLs may begin with, for messages.
+const KNOWN: &str = "a directory, file:///…, s3://…, gs://… or az://…";
+
+pub(crate) fn open(url: &str, options: Vec<(String, String)>) -> Result<Io, StoreError> {
+    let wrong = |problem: String| settings(url, problem);
+    if !url.contains("://") {
+        refuse_options(url, &options)?;
+        return directory(url, PathBuf::from(url));
+    }
+    let parsed = Url::parse(url).map_err(|error| wrong(format!("{error}; write {KNOWN}")))?;
+    match parsed.scheme() {
+        "file" => {
+            refuse_options(url, &options)?;
+            let path = parsed.to_file_path();
+            let path = path.map_err(|()| {
+                wrong("a file URL has three slashes and an absolute path".to_owned())
+            })?;
+            directory(url, path)
+        }
+        "memory" => {
+            refuse_options(url, &options)?;
+            Io::new(Arc::new(InMemory::new()), Path::default(), None)
+        }
+        "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
+            let prefix = Path::from_url_path(parsed.path());
+            let prefix =
+                prefix.map_err(|error| wrong(format!("its path cannot be used: {error}")))?;
+            Io::new(cloud(url, &parsed, options)?, prefix, None)
+        }
+        other => Err(wrong(format!(
+            "`{other}` is no kind of store; write {KNOWN}"
+        ))),
+    }
+}
+
+fn directory(url: &str, path: PathBuf) -> Result<Io, StoreError> {
+    let wrong = |what: &str, error: &dyn std::fmt::Display| {
+        settings(
+            url,
+            format!("{what} ({error}); give the process a directory that it can write to"),
+        )
+    };
+    std::fs::create_dir_all(&path)
+        .map_err(|error| wrong("the directory cannot be made", &error))?;
+    let root = FilePath::canonicalize(&path)
+        .map_err(|error| wrong("the directory cannot be found", &error))?;
+    let files = LocalFileSystem::new_with_prefix(&root)
+        .map_err(|error| wrong("the directory cannot be used", &error))?;
+    let local = Local {
+        files: files.clone(),
+        root,
+    };
+    Io::new(Arc::new(files), Path::default(), Some(local))
+}
+
+fn refuse_options(url: &str, options: &[(String, String)]) -> Result<(), StoreError> {
+    match options.first() {
+        None => Ok(()),
+        Some((key, _)) => Err(settings(
+            url,
+            format!("it takes no options, and `{key}` is one; remove it"),
+        )),
+    }
+}
+
+fn cloud(
+    url: &str,
+    _parsed: &Url,
+    _options: Vec<(String, String)>,
+) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    Err(settings(
+        url,
+        "this build has no object stores; use one that was built with `--features cloud`, as the container \
+         image is, or a directory"
+            .to_owned(),
+    ))
+}
+
+fn settings(url: &str, problem: String) -> StoreError {
+    StoreError::Settings {
+        url: without_secrets(url),
+        problem,
+    }
+}
