@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(due(&runs(&[100, 50, 25])), None);
         assert_eq!(due(&runs(&[100, 50, 26])), Some(0..3));
         assert_eq!(due(&runs(&[100, 20, 5, 3])), Some(2..4));
-        assert_eq!(due(&runs(&[8; 200])), Some(0..INPUTS_MAX));
+        assert_eq!(due(&runs(&[8; 128])), Some(0..INPUTS_MAX));
     }
 
     proptest! {
