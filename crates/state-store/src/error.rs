@@ -27,8 +27,8 @@ pub enum StoreError {
     },
     /// The store knows us and does not allow it, or does not know us.
     #[error(
-        "may not {action} `{path}` in the state store ({detail}); give the credentials the right to read, write, \
-         list and delete there"
+        "may not {action} `{path}` in the state store ({detail}); give the credentials the right to read, \
+         write, list and delete there"
     )]
     Denied {
         /// What was tried, as a verb.

@@ -4,7 +4,6 @@
 //! thread may call, also one that belongs to another runtime.
 
 mod staged;
-mod upload;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -23,7 +22,6 @@ use crate::error::StoreError;
 use crate::failure::{self, Told};
 
 pub(crate) use staged::Staged;
-pub(crate) use upload::Upload;
 
 /// Most objects of one listing. A lane has a few hundred, unless nothing is ever cleaned up.
 const LISTED_MAX: usize = 1_000_000;
@@ -242,7 +240,7 @@ impl Io {
 
     /// Brings a file and its directory to the disk. A snapshot that a power cut left half written would
     /// be refused, but so might all that are kept, if they were written shortly before.
-    fn sync(&self, below: &str) -> Result<(), StoreError> {
+    pub(crate) fn sync(&self, below: &str) -> Result<(), StoreError> {
         let Some(local) = self.local() else {
             return Ok(());
         };
@@ -264,12 +262,13 @@ impl Io {
         Ok(())
     }
 
-    fn target(&self, below: &str) -> (Arc<dyn ObjectStore>, Path) {
+    /// The store, and where in it an object lies.
+    pub(crate) fn target(&self, below: &str) -> (Arc<dyn ObjectStore>, Path) {
         (Arc::clone(&self.shared.store), self.path(below))
     }
 
     /// Runs to its end on the runtime.
-    fn call<T: Send + 'static>(
+    pub(crate) fn call<T: Send + 'static>(
         &self,
         action: &'static str,
         below: &str,

@@ -11,6 +11,8 @@
 //! entries and parts mean. Calls wait for the store: they are made beside the lanes and the poll
 //! thread.
 
+#[cfg(feature = "cloud")]
+mod cloud;
 mod collect;
 mod error;
 mod failure;
@@ -26,6 +28,7 @@ mod open;
 mod read;
 mod run;
 mod store;
+mod upload;
 mod usable;
 mod writer;
 

@@ -78,6 +78,16 @@ fn refuse_options(url: &str, options: &[(String, String)]) -> Result<(), StoreEr
     }
 }
 
+#[cfg(feature = "cloud")]
+fn cloud(
+    url: &str,
+    parsed: &Url,
+    options: Vec<(String, String)>,
+) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    crate::cloud::open(parsed, options).map_err(|problem| settings(url, problem))
+}
+
+#[cfg(not(feature = "cloud"))]
 fn cloud(
     url: &str,
     _parsed: &Url,
@@ -85,8 +95,8 @@ fn cloud(
 ) -> Result<Arc<dyn ObjectStore>, StoreError> {
     Err(settings(
         url,
-        "this build has no object stores; use one that was built with `--features cloud`, as the container \
-         image is, or a directory"
+        "this build knows directories alone; build with `--features cloud`, as the container image is, or give \
+         a directory"
             .to_owned(),
     ))
 }

@@ -1,6 +1,10 @@
 //! A lane's cuts, written and read back.
 
+mod damage;
+mod faults;
+mod faulty;
 mod fixture;
+mod upkeep;
 
 use proptest::prelude::*;
 

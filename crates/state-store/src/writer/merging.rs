@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU64;
 
 use crate::error::StoreError;
 use crate::files::LaneFiles;
-use crate::io::Upload;
 use crate::merge::merge;
 use crate::run::{Run, RunEncoder, merged_name};
+use crate::upload::Upload;
 
 /// Bytes of the result that are handed on at once.
 const HANDED_BYTES: usize = 1 << 20;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 
-use super::Io;
 use crate::error::StoreError;
+use crate::io::Io;
 
 /// Bytes that are sent at once. S3 takes at most 10,000 pieces, so an object has at most 80 GB.
 const PIECE_BYTES: usize = 8 << 20;
