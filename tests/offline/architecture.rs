@@ -45,6 +45,9 @@ const ENGINE_DEPENDENCIES: [&str; 5] = [
 /// Who runs lanes: the binary.
 const RUNS_LANES: [&str; 1] = ["tillwatch"];
 
+/// Who keeps lanes' state between runs, by `tillwatch-state-store`: the binary.
+const KEEPS_STATE: [&str; 1] = ["tillwatch"];
+
 /// The crates that touch no clock, file or socket, with the directory of their source.
 const PURE: [(&str, &str); 9] = [
     ("tillwatch-records", "crates/records"),
@@ -147,6 +150,23 @@ fn only_the_edges_know_kafka() {
         BTreeSet::from(KNOWS_KAFKA),
         "who talks to a broker is decided here"
     );
+}
+
+#[test]
+fn only_the_binary_keeps_state() {
+    let graph = Graph::read();
+    let dependents = graph.dependents(|name| name == "tillwatch-state-store");
+    assert!(
+        dependents.is_subset(&BTreeSet::from(KEEPS_STATE)),
+        "{dependents:?} depend on the store: a step gives its state as bytes"
+    );
+    assert_eq!(
+        graph.members_below("tillwatch-state-store"),
+        BTreeSet::from(["tillwatch-records"]),
+        "the store does not know what it keeps"
+    );
+    let dependents = graph.dependents(|name| name == "object_store");
+    assert_eq!(dependents, BTreeSet::from(["tillwatch-state-store"]));
 }
 
 #[test]

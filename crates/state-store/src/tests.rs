@@ -1,6 +1,7 @@
 //! A lane's cuts, written and read back.
 
 mod damage;
+mod directory;
 mod faults;
 mod faulty;
 mod fixture;

@@ -1,12 +1,11 @@
 //! A store that fails loses nothing.
 
 use proptest::prelude::*;
-use tillwatch_records::cut::{Entries, Space};
 
 use super::faulty::{Fate, Faulty};
 use super::fixture::{
-    Changes, Keys, MEANING, any_changes, apply, changes, cut, entries, head, lane_id, mark, parts,
-    read,
+    Changes, Keys, MEANING, any_changes, apply, changes, cut, entries, head, heavy, lane_id, mark,
+    parts, read,
 };
 use crate::{LaneWriter, Manifest, StoreError};
 
@@ -132,21 +131,6 @@ fn a_full_disk_is_told_and_taken_up_again() {
     assert_eq!(read(&lane, &manifest).unwrap().len(), 5);
 }
 
-/// Entries of a mebibyte that do not compress.
-fn heavy(key: u64) -> Entries {
-    let mut entries = Entries::default();
-    entries.push(Space(0), key, &key.to_le_bytes(), |out| {
-        let mut state = key + 1;
-        out.extend((0..1 << 17).flat_map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()
-        }));
-    });
-    entries
-}
-
 #[test]
 fn a_store_that_takes_nothing_fills_no_memory() {
     let store = Faulty::default();
@@ -178,7 +162,7 @@ fn a_store_that_takes_nothing_fills_no_memory() {
         writer.merge().unwrap();
     }
     let merged = cut(&mut writer, 2, &Changes::new()).unwrap();
-    assert_eq!(merged.runs().len(), 1);
+    assert!(merged.runs().len() < manifest.runs().len());
     assert!(merged.bytes() > 32 << 20);
     assert_eq!(lane.verify(&merged).unwrap().live, taken + 1);
 }

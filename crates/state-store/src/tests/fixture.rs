@@ -104,6 +104,21 @@ pub(super) fn entries(changes: &Changes) -> Entries {
     entries
 }
 
+/// One entry of a mebibyte that does not compress.
+pub(super) fn heavy(key: u64) -> Entries {
+    let mut entries = Entries::default();
+    entries.push(Space(0), key, &key.to_le_bytes(), |out| {
+        let mut state = key + 1;
+        out.extend((0..1 << 17).flat_map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        }));
+    });
+    entries
+}
+
 /// One cut of these changes.
 pub(super) fn cut(
     writer: &mut LaneWriter,
