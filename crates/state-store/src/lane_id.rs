@@ -15,7 +15,7 @@ const NAME_BYTES_KEPT: usize = 160;
 const ESCAPE: char = '=';
 
 /// Stands before the hash of a name that was too long. It is no escape.
-const SHORTENED: &str = "=~";
+const SHORTENED: &str = "=-";
 
 /// A lane as its state is filed: a consumer group's share of a partition, or of the partitions of one
 /// number where several topics are merged.
