@@ -14,7 +14,7 @@ const NEWER_KEPT: usize = 3;
 
 /// The newest cut of other settings is kept so long after it was written, so that an edit can be taken
 /// back without losing state.
-const OTHER_MEANING_KEPT: Duration = Duration::from_hours(24);
+const OTHER_MEANING_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Most other meanings of which a cut is kept: edits of a day beyond these keep none.
 const OTHER_MEANINGS_MAX: usize = 3;
@@ -142,7 +142,7 @@ fn kept(filed: &[Filed], old: impl Fn(&Filed, Duration) -> bool, grace: Duration
                 .iter()
                 .filter(|other| other.usable && newer(other, manifest));
             let enough = newer.take(NEWER_KEPT).count() == NEWER_KEPT;
-            !enough && !(manifest.damaged && old(manifest, grace))
+            !(enough || manifest.damaged && old(manifest, grace))
         })
         .collect();
     let mut meanings: HashSet<&str> = filed

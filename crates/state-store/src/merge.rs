@@ -37,7 +37,7 @@ pub(crate) fn merge(
         std::thread::Builder::new()
             .name("state-read".to_owned())
             .spawn_scoped(scope, move || {
-                Ahead::new(runs, spare).load_all(&loaded, read)
+                Ahead::new(runs, spare).load_all(&loaded, read);
             })
             .map_err(|error| StoreError::Unavailable {
                 action: "start a thread for",

@@ -92,7 +92,7 @@ fn files_that_a_dead_process_left_are_cleaned_up() {
         .unwrap()
         .set_modified(hours_ago)
         .unwrap();
-    let collected = lane.collect(Duration::from_hours(1), |_| true).unwrap();
+    let collected = lane.collect(Duration::from_secs(3600), |_| true).unwrap();
     assert_eq!((collected.objects, collected.bytes), (1, 4));
     assert!(!old.exists() && young.exists());
 }

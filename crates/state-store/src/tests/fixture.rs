@@ -96,7 +96,7 @@ pub(super) fn entries(changes: &Changes) -> Entries {
     for ((space, hash, key), image) in changes.iter().rev() {
         match image {
             Some(image) => entries.push(Space(*space), *hash, key, |out| {
-                out.extend_from_slice(image)
+                out.extend_from_slice(image);
             }),
             None => entries.push_gone(Space(*space), *hash, key),
         }

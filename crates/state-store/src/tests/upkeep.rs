@@ -11,7 +11,7 @@ use super::fixture::{
 };
 use crate::{CutHead, LaneWriter, Manifest};
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Milliseconds of so many minutes.
 const fn minutes(minutes: u64) -> u64 {
