@@ -75,7 +75,7 @@ fn image(key: u64, version: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&time_ms.to_le_bytes());
         out.extend_from_slice(&(amount as u32).to_le_bytes());
         out.extend_from_slice(&total.to_le_bytes());
-        out.extend_from_slice(&(978_u16 + u16::from(random % 50 == 0)).to_le_bytes());
+        out.extend_from_slice(&(978_u16 + u16::from(random.is_multiple_of(50))).to_le_bytes());
         out.extend_from_slice(&(row as u32).to_le_bytes());
         out.extend_from_slice(&[(random % 4) as u8, 0, 1]);
     }

@@ -116,7 +116,12 @@ impl Manifest {
 
     /// Bytes of all that it names, compressed as they lie in the store.
     pub fn bytes(&self) -> u64 {
-        self.runs.iter().map(|run| run.bytes).sum::<u64>() + self.parts.bytes
+        self.objects().map(|object| object.bytes).sum()
+    }
+
+    /// Bytes of all that it names before they were compressed.
+    pub fn plain_bytes(&self) -> u64 {
+        self.objects().map(|object| object.plain_bytes).sum()
     }
 
     /// Entries in all runs: at least as many as there are keys.

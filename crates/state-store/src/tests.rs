@@ -49,3 +49,16 @@ proptest! {
         }
     }
 }
+
+/// A writer may go from thread to thread; what only reads may be used by several.
+#[test]
+fn what_is_handed_between_threads_may_be() {
+    const fn sent<T: Send>() {}
+    const fn shared<T: Send + Sync>() {}
+    sent::<crate::LaneWriter>();
+    sent::<crate::Merging>();
+    sent::<crate::Merged>();
+    shared::<crate::StateStore>();
+    shared::<crate::LaneStore>();
+    shared::<crate::Manifest>();
+}

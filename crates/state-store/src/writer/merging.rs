@@ -12,6 +12,9 @@ use crate::upload::Upload;
 /// Bytes of the result that are handed on at once.
 const HANDED_BYTES: usize = 1 << 20;
 
+/// Entries between two questions whether to go on: a few frames.
+const ENTRIES_BETWEEN: u64 = 1_000;
+
 /// A merge that can be run, on any thread.
 #[derive(Debug)]
 pub struct Merging {
@@ -44,8 +47,8 @@ impl Merging {
         self.inputs.iter().map(|run| run.bytes).sum()
     }
 
-    /// Reads and writes as a stream: one frame of each run is in memory. Asks `go_on` about once per
-    /// mebibyte; `None` if it said no.
+    /// Reads and writes as a stream: one frame of each run is in memory. Asks `go_on` every
+    /// few frames; `None` if it said no.
     ///
     /// # Errors
     /// The store cannot be read or written, or a run is missing or damaged.
@@ -54,20 +57,20 @@ impl Merging {
         let readers = self.lane.open_runs(&self.inputs);
         let mut upload = Upload::new(self.lane.io(), &self.lane.below(&object));
         let mut encoder = RunEncoder::new()?;
+        let mut seen: u64 = 0;
         let whole = merge(readers, &AtomicU64::new(0), |entry| {
+            seen += 1;
+            if seen.is_multiple_of(ENTRIES_BETWEEN) && !go_on() {
+                return Ok(ControlFlow::Break(()));
+            }
             if self.oldest && entry.image.is_none() {
                 return Ok(ControlFlow::Continue(()));
             }
             encoder.push(entry)?;
-            if encoder.ready() < HANDED_BYTES {
-                return Ok(ControlFlow::Continue(()));
+            if encoder.ready() >= HANDED_BYTES {
+                upload.write(&encoder.take())?;
             }
-            upload.write(&encoder.take())?;
-            Ok(if go_on() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            })
+            Ok(ControlFlow::Continue(()))
         })?;
         if !whole {
             return Ok(None);
