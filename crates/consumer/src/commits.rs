@@ -33,26 +33,18 @@ impl Commits {
 
     /// Asks for a commit of what has settled since the last one; see [`Commits::note_answers`].
     pub(crate) fn request_news(&mut self, inlets: &[Arc<Inlet>]) {
-        self.request(inlets, Inlet::request_commits);
-    }
-
-    /// Commits everything settled of `leaving` and waits for the answer for as long as there is time `left`.
-    /// Answers to earlier requests come first: they are noted for `all` lanes, those that stay among them.
-    pub(crate) fn commit_last(
-        &mut self,
-        leaving: &[Arc<Inlet>],
-        all: &[Arc<Inlet>],
-        left: impl Fn() -> Duration,
-    ) {
-        self.request(leaving, Inlet::unconfirmed);
-        while self.committer.outstanding() > 0 {
-            let Some(answer) = self.committer.answer(left()) else {
-                break;
-            };
-            self.note_answer(all, &answer);
+        let offsets = inlets.iter().flat_map(|inlet| inlet.request_commits());
+        let offsets: Vec<_> = offsets.collect();
+        if offsets.is_empty() {
+            return;
         }
-        for (source, offset) in leaving.iter().flat_map(|inlet| inlet.unconfirmed()) {
-            tracing::warn!(%source, offset, "not committed: records before this are read again");
+        if let Err(code) = self.committer.request(&offsets) {
+            for (source, _) in &offsets {
+                if let Some(inlet) = inlet_of(inlets, source) {
+                    inlet.note_refusal(source);
+                }
+            }
+            self.note_failure(code);
         }
     }
 
@@ -72,25 +64,6 @@ impl Commits {
         let sources = inlets.iter().flat_map(|inlet| inlet.sources());
         let sources: Vec<TopicPartition> = sources.cloned().collect();
         self.committer.abandon(&sources);
-    }
-
-    fn request(
-        &mut self,
-        inlets: &[Arc<Inlet>],
-        of: impl Fn(&Inlet) -> Vec<(TopicPartition, i64)>,
-    ) {
-        let offsets: Vec<_> = inlets.iter().flat_map(|inlet| of(inlet)).collect();
-        if offsets.is_empty() {
-            return;
-        }
-        if let Err(code) = self.committer.request(&offsets) {
-            for (source, _) in &offsets {
-                if let Some(inlet) = inlet_of(inlets, source) {
-                    inlet.note_refusal(source);
-                }
-            }
-            self.note_failure(code);
-        }
     }
 
     fn note_answer(&self, inlets: &[Arc<Inlet>], answer: &Answer) {

@@ -8,8 +8,9 @@ use tillwatch_records::TopicPartition;
 /// Stores how far partitions are done. Only the polling thread calls it.
 ///
 /// In order, any number of times: `request` with what has settled since the last one; `answer` while
-/// `has_news`, and, when partitions leave, until nothing is `outstanding` or time is over. A partition that
-/// is taken away without a last commit is `abandon`ed: its offsets must not be stored any more.
+/// `has_news`. Nobody waits for an answer: one that comes wakes the polling thread
+/// ([`tillwatch_kafka::GroupClient::waker`]). Partitions that leave are `abandon`ed at their end, after their
+/// last commit or without one: their offsets must not be stored any more.
 ///
 /// A group commit stores offsets by themselves, some time after the outputs were acknowledged. A
 /// transaction stores them together with the outputs: `request` adds the offsets to the transaction that

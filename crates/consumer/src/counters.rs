@@ -1,6 +1,6 @@
 //! What is counted of a partition and read without its lock; how far its commits are; errors by cause.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use tillwatch_kafka::{Trouble, now};
@@ -38,6 +38,12 @@ impl Counters {
             low_watermark: AtomicI64::new(UNKNOWN),
             high_watermark: AtomicI64::new(UNKNOWN),
         }
+    }
+
+    /// First offset that the broker still holds, where it is known.
+    pub(crate) fn low(&self) -> Option<i64> {
+        let low = self.low_watermark.load(Ordering::Relaxed);
+        (low != UNKNOWN).then_some(low)
     }
 }
 

@@ -86,14 +86,29 @@ pub enum ConsumerError {
         /// Each topic and its number of partitions.
         counts: Vec<(String, usize)>,
     },
-    /// The group gave and took partitions in a way that cannot be merged.
+    /// A topic was deleted and made anew while it was read.
     #[error(
-        "the group took {taken} from this instance and left other topics' partitions of that number; \
-         let all members of the group use partition.assignment.strategy = range"
+        "topic {topic} was deleted and made anew (its id was {before} and is {after}): its offsets are of \
+         other records; nothing more of it is committed; start again to read the new one from where its log \
+         begins"
     )]
-    Torn {
-        /// A partition that was taken.
-        taken: TopicPartition,
+    TopicRemade {
+        /// Its name.
+        topic: String,
+        /// The id of the one that was read.
+        before: String,
+        /// The id of the one that has the name.
+        after: String,
+    },
+    /// Another process has joined the group under our name.
+    #[error(
+        "another process has joined the group with the same group.instance.id{}: the group has given it this \
+         one's partitions; give every process an id of its own, and start this one again",
+        .instance.as_ref().map(|id| format!(" {id:?}")).unwrap_or_default()
+    )]
+    Fenced {
+        /// The id, where it is known.
+        instance: Option<String>,
     },
     /// librdkafka declared itself unable to go on.
     #[error("the kafka client cannot go on: {0}")]
@@ -105,14 +120,15 @@ impl ConsumerError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Kafka(error) => error.remedy(),
-            Self::Delivery { .. } | Self::Abandoned { .. } | Self::OffsetsFell { .. } => {
-                Remedy::Retry
-            }
+            Self::Delivery { .. }
+            | Self::Abandoned { .. }
+            | Self::OffsetsFell { .. }
+            | Self::TopicRemade { .. } => Remedy::Retry,
             Self::Setting { .. }
             | Self::UnknownTopic { .. }
             | Self::Authorization(_)
             | Self::NotCoPartitioned { .. }
-            | Self::Torn { .. }
+            | Self::Fenced { .. }
             | Self::Ledger { .. }
             | Self::Fatal(_) => Remedy::Fatal,
         }

@@ -2,19 +2,19 @@
 
 mod arrivals;
 mod failure;
+mod identities;
 mod merge;
+mod parts;
 mod state;
 mod strand;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use tillwatch_kafka::{Begin, Reach, Waker};
+use tillwatch_kafka::{Begin, Reach, TopicIdentity, Waker};
 use tillwatch_records::{RawBatch, Settled, Ticket, TopicPartition};
 
 use crate::counters::{Counters, UNKNOWN};
@@ -22,10 +22,14 @@ use crate::error::ConsumerError;
 use crate::incoming::Incoming;
 use crate::limits::Limits;
 use crate::moment::Moment;
+use crate::notice::{Bounds, Lost, Moved};
 use crate::position::{Position, Told};
-use state::State;
+use identities::Identities;
+pub(crate) use parts::{Look, Occupancy, Pushed, Source};
+use state::{HandedOut, State};
 
-/// Records that a lane takes. A batch is of one kind, and of one source.
+/// What a lane takes: records, a batch of which is of one kind and of one source, and what it must know
+/// before the next ones.
 #[derive(Debug)]
 pub enum Taken {
     /// Records to work on, and the ticket that settles them: clone it into every output, drop it when there
@@ -34,6 +38,10 @@ pub enum Taken {
     /// Records from before the partition goes live, to make state of again: whatever was made of them was
     /// delivered once, and nothing of them is committed.
     Replay(RawBatch),
+    /// Records are missing here.
+    Lost(Lost),
+    /// Keys may have come from other lanes, and gone to others, without what is known of them.
+    Moved(Moved),
 }
 
 /// What has arrived for one lane and was not taken yet, and what was taken and is not settled. It lives
@@ -49,50 +57,9 @@ pub struct Inlet {
     state: Mutex<State>,
     /// `State::failure` holds something: looked at in every turn of the poll thread, without the lock.
     failed: AtomicBool,
-}
-
-/// A partition and what is counted of it.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) partition: TopicPartition,
-    pub(crate) counters: Counters,
-}
-
-/// See [`crate::PartitionStats`].
-pub(crate) struct Occupancy {
-    pub(crate) pending_records: usize,
-    pub(crate) pending_bytes: usize,
-    /// Allocated for what waits and for spares.
-    pub(crate) held_bytes: usize,
-    pub(crate) unsettled_records: usize,
-    pub(crate) paused: bool,
-    pub(crate) committed: Option<i64>,
-    /// One past what is settled, or the first record that is not; nothing before the first record.
-    pub(crate) settled_to: Option<i64>,
-    /// Kafka timestamp of the first record that is not settled.
-    pub(crate) oldest_ms: Option<i64>,
-    /// Where the broker had nothing more to be read, if nothing has come since.
-    pub(crate) end: Option<i64>,
-    pub(crate) stalled_since: Option<Instant>,
-    pub(crate) committed_at: Option<Instant>,
-}
-
-/// What is to be done after records were appended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Pushed {
-    /// The host must be told that records wait.
-    pub(crate) tell: bool,
-    /// Offsets were passed over: see [`Inlet::judge_gaps`].
-    pub(crate) has_gaps: bool,
-}
-
-/// What a look at a lane of several sources gave.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// The host must be told that records wait.
-    pub(crate) tell: bool,
-    /// When to look again.
-    pub(crate) until: Option<Duration>,
+    /// `State` may hold something that is no record: looked at likewise.
+    has_notices: AtomicBool,
+    identities: Identities,
 }
 
 impl Inlet {
@@ -100,6 +67,7 @@ impl Inlet {
     /// settings.
     pub(crate) fn new(sources: Vec<TopicPartition>, limits: Limits, waker: Arc<Waker>) -> Self {
         let state = State::new(sources.iter(), limits);
+        let identities = Identities::new(sources.len());
         let sources = sources.into_iter().map(|partition| Source {
             partition,
             counters: Counters::new(),
@@ -109,6 +77,8 @@ impl Inlet {
             waker,
             state: Mutex::new(state),
             failed: AtomicBool::new(false),
+            has_notices: AtomicBool::new(false),
+            identities,
         }
     }
 
@@ -143,7 +113,8 @@ impl Inlet {
         is_taken
     }
 
-    /// Everything that has arrived and may go, at most one full batch. `None` also means that the lane is
+    /// What comes next: everything that has arrived and may go, at most one full batch, or what the lane must
+    /// know before. `None` also means that the lane is
     /// idle now: [`crate::LaneHost::ready`] is called again when there is something.
     ///
     /// A batch that is marked with `REORDERED` was handed out in an order that a replay may not
@@ -164,6 +135,11 @@ impl Inlet {
         if may_resume {
             self.waker.wake();
         }
+        let handed_out = match handed_out {
+            HandedOut::Batch(batch) => batch,
+            HandedOut::Lost(lost) => return Some(Taken::Lost(lost)),
+            HandedOut::Moved(moved) => return Some(Taken::Moved(moved)),
+        };
         let source = handed_out.source;
         if handed_out.reordered > 0 {
             let reordered = &self.sources[source].counters.reordered;
@@ -211,6 +187,65 @@ impl Inlet {
         self.sources().cloned().zip(state.firsts()).collect()
     }
 
+    /// How many partitions the topic of each source has, as far as that is known.
+    pub fn partitions(&self) -> Vec<Option<usize>> {
+        self.identities.partitions()
+    }
+
+    /// What tells the topic of each source from another one of the same name, as Kafka's tools print it.
+    /// `None` where it is not known, or the brokers give topics none.
+    pub fn topic_ids(&self) -> Vec<Option<String>> {
+        self.identities.ids()
+    }
+
+    /// One past the last offset that is done, for each of the lane's sources (`None` where nothing is), once
+    /// everything that was taken is delivered. `None` as long as something is not, or was given up. It can
+    /// be asked after the lane was lost as well: what was taken may settle late.
+    pub fn settled(&self) -> Option<Vec<Option<i64>>> {
+        let state = self.state.lock();
+        let ledger = &state.ledger;
+        let sources = 0..self.sources.len();
+        let is_delivered = ledger.is_delivered();
+        is_delivered.then(|| sources.map(|source| ledger.done_to(source)).collect())
+    }
+
+    /// Offsets that are still to be replayed, of all sources together; 0 when nothing is, or nothing more.
+    /// `None` until it is known where reading begins.
+    pub fn replay_left(&self) -> Option<u64> {
+        self.state.lock().replay_left()
+    }
+
+    /// Whether it is known of each source what topic it is of.
+    pub(crate) fn is_identified(&self) -> bool {
+        self.identities.are_known()
+    }
+
+    /// Takes note of what the topic called `topic` is. Another topic of the same name ends the lane.
+    pub(crate) fn note_identity(&self, topic: &str, identity: &TopicIdentity) {
+        let sources = self.sources().enumerate();
+        for (source, _) in sources.filter(|(_, source)| *source.topic == *topic) {
+            if let Some((before, after)) = self.identities.note(source, identity) {
+                let mut state = self.state.lock();
+                state.note_remade(source, before, after);
+                self.show_failure(state);
+            }
+        }
+    }
+
+    /// The lane is to be told that a topic of it has other partitions.
+    pub(crate) fn note_moved(&self, moved: Moved) {
+        self.state.lock().note_moved(moved);
+        self.has_notices.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the host must be told that something waits which is no record.
+    pub(crate) fn tell_notices(&self) -> bool {
+        self.has_notices.load(Ordering::Relaxed) && {
+            self.has_notices.store(false, Ordering::Relaxed);
+            self.state.lock().tell_notices()
+        }
+    }
+
     /// The partitions with what is counted of each.
     pub(crate) fn counted(&self) -> &[Source] {
         &self.sources
@@ -226,16 +261,12 @@ impl Inlet {
         self.state.lock().told(source)
     }
 
-    /// Where reading of a source goes on, once something is known of it.
-    pub(crate) fn next_offset(&self, source: usize) -> Option<i64> {
-        known(&self.sources[source].counters.position)
-    }
-
     /// Appends records of a source.
     pub(crate) fn push<R: Incoming>(
         &self,
         source: usize,
         records: impl Iterator<Item = R>,
+        bounds: &Bounds<'_>,
     ) -> Pushed {
         let counters = &self.sources[source].counters;
         let expected = counters.position.load(Ordering::Relaxed);
@@ -243,9 +274,8 @@ impl Inlet {
         if state.is_closed() {
             return Pushed::default();
         }
-        let (filled, tell) = state.push(source, records, expected);
-        let has_gaps = state.has_gaps(source);
-        self.show_failure(state);
+        let (filled, tell) = state.push(source, records, expected, bounds);
+        self.show_news(source, state);
         counters
             .records
             .fetch_add(filled.records as u64, Ordering::Relaxed);
@@ -255,12 +285,12 @@ impl Inlet {
         if let Some(next) = filled.next {
             counters.position.store(next, Ordering::Relaxed);
         }
-        Pushed { tell, has_gaps }
+        Pushed { tell }
     }
 
-    /// Takes note of how far the client has read a source of which it holds nothing more. Whether offsets
-    /// were passed over.
-    pub(crate) fn note_reach(&self, source: usize, reach: Reach) -> bool {
+    /// Takes note of how far the client has read a source of which it holds nothing more, at the time
+    /// `unix_ms`.
+    pub(crate) fn note_reach(&self, source: usize, reach: Reach, unix_ms: i64) {
         let position = match known(&self.sources[source].counters.position) {
             Some(received) => reach.position.max(Some(received)),
             // The client's position may be that of an earlier assignment.
@@ -268,7 +298,11 @@ impl Inlet {
         };
         // What lies below the log's beginning can be read no more.
         let position = position.map(|position| position.max(reach.low));
-        position == Some(reach.high) && self.note_end(source, reach.high)
+        if position == Some(reach.high) {
+            let low = || Some(reach.low);
+            let bounds = Bounds { low: &low, unix_ms };
+            self.note_end(source, reach.high, &bounds);
+        }
     }
 
     /// Whether a source was not read to the end that the broker tells, and nothing of it waits.
@@ -284,62 +318,35 @@ impl Inlet {
     /// What can be read of a source ends at `end`: whether that is where it was read to.
     pub(crate) fn note_readable(&self, source: usize, end: i64) {
         if known(&self.sources[source].counters.position) == Some(end) {
-            self.note_end(source, end);
+            // Nothing is passed over.
+            let bounds = Bounds {
+                low: &|| None,
+                unix_ms: i64::MAX,
+            };
+            self.note_end(source, end, &bounds);
         }
     }
 
     /// The source was at its end when it was last looked at: all that can be read below `offset` was
-    /// received, control records of transactions apart. Whether offsets were passed over.
-    fn note_end(&self, source: usize, offset: i64) -> bool {
+    /// received, control records of transactions apart.
+    fn note_end(&self, source: usize, offset: i64, bounds: &Bounds<'_>) {
         let position = &self.sources[source].counters.position;
         let expected = position.load(Ordering::Relaxed);
         let mut state = self.state.lock();
         if state.is_closed() {
-            return false;
+            return;
         }
-        if state.note_end(source, offset, expected) {
+        if state.note_end(source, offset, expected, bounds) {
             position.store(offset, Ordering::Relaxed);
         }
-        let has_gaps = state.has_gaps(source);
-        self.show_failure(state);
-        has_gaps
+        self.show_news(source, state);
     }
 
-    /// The group had committed `offset` of a source when reading of it began. Whether offsets turn out to
-    /// be passed over.
-    pub(crate) fn note_committed(&self, source: usize, offset: Option<i64>) -> bool {
+    /// The group had committed `offset` of a source when reading of it began.
+    pub(crate) fn note_committed(&self, source: usize, offset: Option<i64>, bounds: &Bounds<'_>) {
         let mut state = self.state.lock();
-        state.note_committed(source, offset);
-        state.has_gaps(source)
-    }
-
-    /// Counts, and says loudly, which of the offsets that were passed over are lost: the broker holds
-    /// offsets from `low` on, and they lay below. Others are what compaction and control records of
-    /// transactions leave.
-    pub(crate) fn judge_gaps(&self, source: usize, low: Option<i64>) {
-        let Source {
-            partition,
-            counters,
-        } = &self.sources[source];
-        let gaps = self.state.lock().take_gaps(source);
-        let Some(low) = low.or_else(|| known(&counters.low_watermark)) else {
-            return;
-        };
-        // At most one: the log has one beginning.
-        let is_lost = |gap: &&Range<i64>| gap.start < low && low <= gap.end;
-        if let Some(gap) = gaps.iter().find(is_lost) {
-            let lost = (gap.end - gap.start).unsigned_abs();
-            counters.lost.fetch_add(lost, Ordering::Relaxed);
-            tracing::error!(
-                topic = &*partition.topic,
-                partition = partition.partition,
-                first_offset = gap.start,
-                next_offset = gap.end,
-                lost,
-                "records were deleted before they were read: raise retention.ms of the topic, or add \
-                 instances until the lag falls"
-            );
-        }
+        state.note_committed(source, offset, bounds);
+        self.show_news(source, state);
     }
 
     /// Reading of a source began at `offset`, where nobody had committed anything: it is committed at once.
@@ -388,6 +395,12 @@ impl Inlet {
     /// Whether everything taken was settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.state.lock().ledger.unsettled_records() == 0
+    }
+
+    /// Whether the answer to a commit is waited for.
+    pub(crate) fn is_asking(&self) -> bool {
+        let state = self.state.lock();
+        (0..self.sources.len()).any(|source| state.ledger.is_asking(source))
     }
 
     /// Offsets to commit, when there is news.
@@ -478,6 +491,18 @@ impl Inlet {
     fn show_failure(&self, state: MutexGuard<'_, State>) {
         if state.failure.is_some() {
             self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts what is lost of a source, and says it loudly; shows a failure.
+    fn show_news(&self, source: usize, mut state: MutexGuard<'_, State>) {
+        let losses = state.take_uncounted(source);
+        self.show_failure(state);
+        if !losses.is_empty() {
+            self.has_notices.store(true, Ordering::Relaxed);
+        }
+        for gap in losses {
+            self.sources[source].count_loss(&gap);
         }
     }
 

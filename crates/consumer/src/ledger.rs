@@ -200,6 +200,22 @@ impl Ledger {
             .filter(|_| !self.is_broken && standing.committable != standing.committed)
     }
 
+    /// Whether an offset of `source` was asked for and is not answered yet.
+    pub(crate) fn is_asking(&self, source: usize) -> bool {
+        let standing = &self.sources[source];
+        standing.requested.is_some() && standing.requested != standing.committed
+    }
+
+    /// Whether everything that was taken is delivered, and nothing is wrong.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.entries.is_empty() && !self.is_broken
+    }
+
+    /// One past the last offset of `source` that is done; `None` where nothing is.
+    pub(crate) fn done_to(&self, source: usize) -> Option<i64> {
+        self.sources[source].committable
+    }
+
     /// The broker stored `offset` for `source`.
     pub(crate) fn confirm(&mut self, source: usize, offset: i64) {
         let standing = &mut self.sources[source];

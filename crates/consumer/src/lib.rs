@@ -17,8 +17,8 @@
 //! `docs/rfc/0004-merged-topics.md` how several topics are merged.
 //! [`memory`] keeps the same contract without Kafka, threads and a clock, for tests.
 
+mod announced;
 mod assignment;
-mod beginning;
 mod commits;
 mod committer;
 mod contact;
@@ -28,26 +28,33 @@ mod error;
 mod host;
 mod incoming;
 mod inlet;
+mod last_call;
 mod ledger;
 mod limits;
 pub mod memory;
 mod moment;
 mod monitor;
+mod notice;
 mod past;
 mod position;
 mod probe;
 mod pump;
+mod rebalance;
+mod roster;
 mod run;
 mod settings;
 mod shared;
 mod stop;
+mod topics;
 
 pub use committer::{Answer, Committer, Outcome};
 pub use counters::ErrorCause;
 pub use error::ConsumerError;
 pub use host::LaneHost;
 pub use inlet::{Inlet, Taken};
+pub use last_call::LastCall;
 pub use monitor::{ConsumerStats, Monitor, PartitionStats};
+pub use notice::{Lost, Moved};
 pub use past::Past;
 pub use position::Position;
 pub use probe::probe;

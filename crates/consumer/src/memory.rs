@@ -9,21 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Reach, Waker};
+use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Reach, TopicIdentity, Waker};
 use tillwatch_records::TopicPartition;
 
-use crate::beginning::begin_at_end;
 use crate::commits::Commits;
-use crate::departure;
+use crate::departure::{Departure, Progress, Turn, lose};
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Pushed};
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::position::Position;
-use crate::pump::{Fault, Feed, Located, Pump, Reaches, judge_gaps};
-use crate::settings::{ConsumerSettings, Start};
+use crate::notice::Bounds;
+use crate::pump::{Fault, Feed, Located, Pump, Reaches, low_of};
+use crate::roster::Roster;
+use crate::settings::ConsumerSettings;
 
 mod log;
 mod record;
@@ -44,7 +44,10 @@ pub struct MemorySource {
     pump: Pump<MemoryFeed>,
     storage: Arc<Mutex<Storage>>,
     commits: Commits,
-    start: Start,
+    /// Lanes that leave, as they were told to together.
+    departures: Vec<Departure>,
+    drain_timeout: Duration,
+    roster: Roster,
     /// The time, as the caller lets it pass.
     at: Moment,
 }
@@ -67,13 +70,15 @@ impl MemorySource {
         Self {
             host,
             limits: Limits::of(settings),
-            start: settings.start,
             waker: Arc::default(),
             commits: Commits::new(committer, Arc::clone(&monitor), Arc::<Notices>::default()),
             monitor,
             logs: Arc::default(),
-            pump: Pump::new(),
+            pump: Pump::new(settings.start),
             storage,
+            departures: Vec::new(),
+            drain_timeout: settings.drain_timeout(),
+            roster: Roster::default(),
             at: Moment {
                 elapsed: Duration::ZERO,
                 // No record lies in the future.
@@ -96,6 +101,13 @@ impl MemorySource {
     /// Begins the log of `source` anew at offset 0, as a topic that was deleted and made again.
     pub fn make_anew(&mut self, source: &TopicPartition) {
         self.change(source, |log| *log = Log::default());
+    }
+
+    /// What a broker tells of `topic` from here on: other partitions than before move keys, another id is
+    /// that of a topic that was deleted and made anew.
+    pub fn describe(&mut self, topic: &str, identity: TopicIdentity) {
+        let inlets = self.inlets();
+        self.roster.note(topic, identity, self.at.unix_ms, &inlets);
     }
 
     /// Whether the records of `source` that were not read come, or wait as those of a partition whose broker
@@ -131,100 +143,88 @@ impl MemorySource {
         };
         self.monitor.add(Arc::clone(&inlet));
         self.pump.add(&inlet, sources.iter().map(feed).collect());
+        self.roster.welcome(&inlet);
         let position = self.host.assigned(&inlet);
-        if position == Position::Committed && self.start == Start::Latest {
-            let end = |source: &TopicPartition| Some(self.logs.lock().entry(source).end());
-            begin_at_end(&inlet, |source| self.committed(source), end);
-        } else {
-            inlet.begin(position);
-        }
+        inlet.begin(position);
     }
 
     /// One turn of the poll loop: begins to read what was told where, tells what the group has committed to
-    /// those who wait, moves one burst of each partition into its inlet. Whether more may wait.
+    /// those who wait, moves one burst of each partition into its inlet, lets lanes that leave go on. Whether
+    /// more may wait.
     ///
     /// # Errors
     /// What would end a consumer's run.
     pub fn turn(&mut self) -> Result<bool, ConsumerError> {
-        for (source, begin) in self.pump.take_told() {
-            let next = match begin {
-                Begin::At(offset) => offset,
-                Begin::Committed => {
-                    let start = || self.logs.lock().entry(&source).start();
-                    self.committed(&source).unwrap_or_else(start)
-                }
-            };
-            if let Some(feed) = self.pump.feed_of(&source) {
-                feed.next = Some(next);
-            }
-        }
-        for source in self.pump.unlocated() {
-            let offset = self.committed(&source);
-            match (self.pump.locate(&source), offset) {
-                (Some(Located::Waiting(inlet)), _) => self.host.located(&inlet, &source, offset),
-                (Some(Located::Begun(inlet, index)), offset)
-                    if inlet.note_committed(index, offset) =>
-                {
-                    judge_gaps(&inlet, index, &*self.logs.lock());
-                }
-                _ => {}
-            }
-        }
+        self.begin_told();
+        self.locate();
+        // What begins where the group stands, if that had to be asked for.
+        self.begin_told();
         let marks = Marks(Arc::clone(&self.logs));
-        self.pump.note_reaches(&marks);
+        self.pump.note_reaches(&marks, self.at.unix_ms);
         let faults = &mut Vec::new();
         let turned = self.pump.run(self.at, &*self.host, &marks, faults);
-        self.pump.note_reaches(&marks);
-        let inlets: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
+        self.pump.note_reaches(&marks, self.at.unix_ms);
+        let inlets = self.inlets();
         self.commits.note_answers(|| inlets);
+        self.leave_on();
         self.pump.failure().map_or(Ok(turned.more), Err)
     }
 
     /// Asks for a commit of what has settled, as the consumer does at every interval. Its answer is taken
     /// note of in the next turn.
     pub fn commit(&mut self) {
-        let inlets: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
+        let inlets = self.inlets();
         self.commits.request_news(&inlets);
     }
 
-    /// Revokes `sources` in the consumer's order: closed → `drain`, where the caller lets settle what is to
-    /// settle → last call → last commit → revoked.
+    /// Revokes `sources`: their lanes begin to leave, and go on in each [`MemorySource::turn`].
+    pub fn begin_to_revoke(&mut self, sources: &[TopicPartition]) {
+        let inlets = self.inlets_of(sources);
+        let deadline = self.at.elapsed + self.drain_timeout;
+        let departure = Departure::begin(inlets, deadline, &*self.host);
+        self.departures.push(departure);
+        self.leave_on();
+    }
+
+    /// Revokes `sources` and lets them leave, without other partitions being read: in `drain` the caller lets
+    /// settle what is to settle, and whatever is still waited for then takes as long as it may.
     pub fn revoke(&mut self, sources: &[TopicPartition], drain: impl FnOnce()) {
         let inlets = self.inlets_of(sources);
-        let all: Vec<Arc<Inlet>> = self.pump.inlets().cloned().collect();
-        let Self {
-            host,
-            commits,
-            pump,
-            monitor,
-            ..
-        } = self;
-        let commit = || commits.commit_last(&inlets, &all, || Duration::ZERO);
-        departure::release(&inlets, &**host, drain, commit, |inlet| {
-            pump.remove(inlet);
-            monitor.remove(inlet);
-        });
+        let deadline = self.at.elapsed + self.drain_timeout;
+        let departure = Departure::begin(inlets, deadline, &*self.host);
+        self.departures.push(departure);
+        drain();
+        while let Some(next) = self.leave_on() {
+            self.at.elapsed = self.at.elapsed.max(next);
+        }
     }
 
     /// Takes `sources` away as a session that has timed out does: no last call, no commit.
     pub fn lose(&mut self, sources: &[TopicPartition]) {
         let inlets = self.inlets_of(sources);
+        let is_lost = |departure: &Departure| {
+            let mut leaving = departure.inlets();
+            leaving.any(|one| inlets.iter().any(|lost| Arc::ptr_eq(one, lost)))
+        };
         let Self {
             host,
             commits,
             pump,
             monitor,
+            departures,
             ..
         } = self;
-        departure::lose(
-            &inlets,
-            &**host,
-            || commits.abandon(&inlets),
-            |inlet| {
-                pump.remove(inlet);
-                monitor.remove(inlet);
-            },
-        );
+        let mut forget = |inlet: &Arc<Inlet>| {
+            pump.remove(inlet);
+            monitor.remove(inlet);
+        };
+        let mut left = inlets.clone();
+        for departure in departures.extract_if(.., |departure| is_lost(departure)) {
+            commits.abandon(&inlets);
+            left.retain(|inlet| !departure.inlets().any(|one| Arc::ptr_eq(one, inlet)));
+            departure.end(&**host, true, &mut forget);
+        }
+        lose(&left, &**host, Some(commits), forget);
     }
 
     /// What becomes of commits from here on.
@@ -251,6 +251,77 @@ impl MemorySource {
         change(self.logs.lock().entry(source));
     }
 
+    /// Begins to read what was told where.
+    fn begin_told(&mut self) {
+        for (source, begin) in self.pump.take_told() {
+            let next = match begin {
+                Begin::At(offset) => offset,
+                Begin::Committed => {
+                    let start = || self.logs.lock().entry(&source).start();
+                    self.committed(&source).unwrap_or_else(start)
+                }
+            };
+            if let Some(feed) = self.pump.feed_of(&source) {
+                feed.next = Some(next);
+            }
+        }
+    }
+
+    /// Takes note of what the group has committed.
+    fn locate(&mut self) {
+        for source in self.pump.unlocated() {
+            let end = || Some(self.logs.lock().entry(&source).end());
+            let committed = self.committed(&source);
+            let (offset, _) = self.pump.choose(&source, committed, end);
+            match self.pump.locate(&source) {
+                Some(Located::Waiting(inlet)) => self.host.located(&inlet, &source, offset),
+                Some(Located::Begun(inlet, index)) => {
+                    let marks = Marks(Arc::clone(&self.logs));
+                    let low = || low_of(&inlet, index, &marks);
+                    let unix_ms = self.at.unix_ms;
+                    let bounds = Bounds { low: &low, unix_ms };
+                    inlet.note_committed(index, offset, &bounds);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Lets lanes that leave go on. When they go on by themselves; `None` when none leaves.
+    fn leave_on(&mut self) -> Option<Duration> {
+        let mut next: Option<Duration> = None;
+        for mut departure in std::mem::take(&mut self.departures) {
+            let all = self.inlets();
+            let mut turn = Turn {
+                now: self.at.elapsed,
+                host: &*self.host,
+                waker: &self.waker,
+                commits: &mut self.commits,
+                all: &all,
+            };
+            match departure.go_on(&mut turn) {
+                Progress::Waits(at) => {
+                    next = next.into_iter().chain([at]).min();
+                    self.departures.push(departure);
+                }
+                Progress::IsOver => {
+                    let inlets: Vec<Arc<Inlet>> = departure.inlets().cloned().collect();
+                    self.commits.abandon(&inlets);
+                    let (pump, monitor) = (&mut self.pump, &self.monitor);
+                    departure.end(&*self.host, false, |inlet| {
+                        pump.remove(inlet);
+                        monitor.remove(inlet);
+                    });
+                }
+            }
+        }
+        next
+    }
+
+    fn inlets(&self) -> Vec<Arc<Inlet>> {
+        self.pump.inlets().cloned().collect()
+    }
+
     fn inlets_of(&self, sources: &[TopicPartition]) -> Vec<Arc<Inlet>> {
         let inlets = self.pump.inlets();
         let inlets = inlets.filter(|inlet| sources.contains(inlet.source()));
@@ -275,6 +346,7 @@ impl Feed for MemoryFeed {
         inlet: &Inlet,
         source: usize,
         buffer: &mut Self::Buffer,
+        bounds: &Bounds<'_>,
         _: &mut Vec<Fault>,
     ) -> Pushed {
         let Some(next) = self.next else {
@@ -290,7 +362,7 @@ impl Feed for MemoryFeed {
         let next = last.unwrap_or_else(|| log.end());
         self.next = Some(next);
         drop(logs);
-        inlet.push(source, buffer.iter().map(|record| &**record))
+        inlet.push(source, buffer.iter().map(|record| &**record), bounds)
     }
 }
 
@@ -304,11 +376,17 @@ impl Reaches for Marks {
 }
 
 #[cfg(test)]
+mod departure_tests;
+#[cfg(test)]
 mod loss_tests;
 #[cfg(test)]
 mod merged_tests;
 #[cfg(test)]
+mod notice_tests;
+#[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

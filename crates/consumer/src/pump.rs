@@ -11,6 +11,8 @@ use crate::error::ConsumerError;
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Pushed};
 use crate::moment::Moment;
+use crate::notice::Bounds;
+use crate::settings::Start;
 
 /// Where one partition's records wait.
 pub(crate) trait Feed {
@@ -27,6 +29,7 @@ pub(crate) trait Feed {
         inlet: &Inlet,
         source: usize,
         buffer: &mut Self::Buffer,
+        bounds: &Bounds<'_>,
         faults: &mut Vec<Fault>,
     ) -> Pushed;
 }
@@ -62,6 +65,10 @@ pub(crate) struct Pump<F: Feed> {
     waiting: usize,
     /// Where [`Pump::standing`] goes on.
     looked_at: usize,
+    /// What nobody has committed begins at its end, which is to be committed at once: else the next start
+    /// would begin at a later end, and what came between would never be read. So whoever begins where the
+    /// group has committed waits until it is known what that is.
+    begins_at_end: bool,
 }
 
 struct Source<F> {
@@ -70,7 +77,11 @@ struct Source<F> {
     index: usize,
     feed: F,
     /// The client was told where to read.
-    begun: Option<Begin>,
+    begun: bool,
+    /// It is known that it begins where the group has committed.
+    is_told: bool,
+    /// Where it begins, of those that begin where the group has committed, if that had to be asked for.
+    chosen: Option<Begin>,
     /// What the group has committed of it is known.
     located: bool,
 }
@@ -84,8 +95,10 @@ pub(crate) enum Located {
 }
 
 impl<F: Feed> Pump<F> {
-    pub(crate) fn new() -> Self {
+    /// What nobody has committed begins where `start` says.
+    pub(crate) fn new(start: Start) -> Self {
         Self {
+            begins_at_end: start == Start::Latest,
             sources: Vec::new(),
             merged: Vec::new(),
             buffer: F::Buffer::default(),
@@ -105,7 +118,9 @@ impl<F: Feed> Pump<F> {
             inlet: Arc::clone(inlet),
             index,
             feed,
-            begun: None,
+            begun: false,
+            is_told: false,
+            chosen: None,
             located: false,
         }));
     }
@@ -131,10 +146,20 @@ impl<F: Feed> Pump<F> {
         if self.waiting == 0 {
             return begins;
         }
-        let sources = self.sources.iter_mut();
-        for source in sources.filter(|source| source.begun.is_none()) {
-            if let Some(begin) = source.inlet.told(source.index) {
-                source.begun = Some(begin);
+        for source in self.sources.iter_mut().filter(|source| !source.begun) {
+            let mut told = source.inlet.told(source.index);
+            if told == Some(Begin::Committed) {
+                // It may have been asked for before, to be told to the host.
+                source.located &= source.is_told;
+                source.is_told = true;
+                told = if self.begins_at_end {
+                    source.chosen
+                } else {
+                    told
+                };
+            }
+            if let Some(begin) = told {
+                source.begun = true;
                 // Whoever says where to begin has passed over what lies before.
                 source.located |= begin != Begin::Committed;
                 begins.push((source.partition().clone(), begin));
@@ -144,16 +169,6 @@ impl<F: Feed> Pump<F> {
         begins
     }
 
-    /// Where the partitions stand that are being read.
-    pub(crate) fn reading(&self) -> Vec<(TopicPartition, Begin)> {
-        let standing = self.sources.iter().filter_map(|source| {
-            let next = source.inlet.next_offset(source.index);
-            let begin = next.map_or(source.begun?, Begin::At);
-            Some((source.partition().clone(), begin))
-        });
-        standing.collect()
-    }
-
     /// Partitions whose committed offset is to be asked for.
     pub(crate) fn unlocated(&self) -> Vec<TopicPartition> {
         if self.waiting == 0 {
@@ -161,6 +176,40 @@ impl<F: Feed> Pump<F> {
         }
         let sources = self.sources.iter().filter(|source| !source.located);
         sources.map(|source| source.partition().clone()).collect()
+    }
+
+    /// The lane of `partition`.
+    pub(crate) fn inlet_of(&self, partition: &TopicPartition) -> Option<&Arc<Inlet>> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|one| one.partition() == partition)?;
+        Some(&source.inlet)
+    }
+
+    /// Chooses where `partition` begins, of which the group has committed `offset`: there, or at the `end`,
+    /// which counts as committed from here on. What is committed now, and whether all is known.
+    pub(crate) fn choose(
+        &mut self,
+        partition: &TopicPartition,
+        offset: Option<i64>,
+        end: impl FnOnce() -> Option<i64>,
+    ) -> (Option<i64>, bool) {
+        let begins_at_end = self.begins_at_end;
+        let mut sources = self.sources.iter_mut();
+        let source = sources.find(|one| one.partition() == partition);
+        let asks = |one: &&mut Source<F>| one.inlet.told(one.index) == Some(Begin::Committed);
+        let Some(source) = source.filter(asks).filter(|_| begins_at_end) else {
+            return (offset, true);
+        };
+        if offset.is_some() {
+            source.chosen = Some(Begin::Committed);
+            return (offset, true);
+        }
+        let end = end();
+        if let Some(end) = end {
+            source.inlet.commit_beginning(source.index, end);
+            source.chosen = Some(Begin::At(end));
+        }
+        (end, end.is_some())
     }
 
     /// Whose committed offset is known now.
@@ -193,15 +242,20 @@ impl<F: Feed> Pump<F> {
             let Source {
                 inlet, index, feed, ..
             } = source;
+            if inlet.tell_notices() {
+                host.ready(inlet);
+            }
             if !feed.may_hold_more() || !inlet.accepts(*index) {
                 continue;
             }
-            let pushed = feed.pour(inlet, *index, &mut self.buffer, faults);
-            if pushed.tell {
+            let low = || low_of(inlet, *index, reaches);
+            let bounds = Bounds {
+                low: &low,
+                unix_ms: at.unix_ms,
+            };
+            let pushed = feed.pour(inlet, *index, &mut self.buffer, &bounds, faults);
+            if pushed.tell || inlet.tell_notices() {
                 host.ready(inlet);
-            }
-            if pushed.has_gaps {
-                judge_gaps(inlet, *index, reaches);
             }
             turned.more |= feed.may_hold_more();
         }
@@ -210,7 +264,7 @@ impl<F: Feed> Pump<F> {
             let sources = self.sources.iter();
             let sources = sources.filter(|source| Arc::ptr_eq(&source.inlet, inlet));
             for source in sources.filter(|source| awaited.contains(&source.index)) {
-                source.note_reach(reaches);
+                source.note_reach(reaches, at.unix_ms);
             }
             let look = inlet.look(at);
             if look.tell {
@@ -221,10 +275,11 @@ impl<F: Feed> Pump<F> {
         turned
     }
 
-    /// Takes note of which partitions were read to their end, and where logs begin and end.
-    pub(crate) fn note_reaches(&self, reaches: &dyn Reaches) {
+    /// Takes note of which partitions were read to their end by the time `unix_ms`, and where logs begin and
+    /// end.
+    pub(crate) fn note_reaches(&self, reaches: &dyn Reaches, unix_ms: i64) {
         for source in &self.sources {
-            source.note_reach(reaches);
+            source.note_reach(reaches, unix_ms);
         }
     }
 
@@ -260,16 +315,15 @@ impl<F: Feed> Pump<F> {
 
 impl<F: Feed> Source<F> {
     /// Takes note of how far the source was read, unless more may wait in its queue.
-    fn note_reach(&self, reaches: &dyn Reaches) {
+    fn note_reach(&self, reaches: &dyn Reaches, unix_ms: i64) {
         let Some(reach) = reaches.of(self.partition()) else {
             return;
         };
         let counters = &self.inlet.counted()[self.index].counters;
         counters.low_watermark.store(reach.low, Ordering::Relaxed);
         counters.high_watermark.store(reach.high, Ordering::Relaxed);
-        let is_empty = !self.feed.may_hold_more();
-        if is_empty && self.inlet.note_reach(self.index, reach) {
-            self.inlet.judge_gaps(self.index, Some(reach.low));
+        if !self.feed.may_hold_more() {
+            self.inlet.note_reach(self.index, reach, unix_ms);
         }
     }
 }
@@ -281,7 +335,7 @@ impl<F> Source<F> {
 
     /// Whether something is still to be told or asked before reading of it is plain.
     fn is_waiting(&self) -> bool {
-        self.begun.is_none() || !self.located
+        !self.begun || !self.located
     }
 }
 
@@ -310,6 +364,7 @@ impl Feed for PartitionQueue {
         inlet: &Inlet,
         source: usize,
         burst: &mut Burst,
+        bounds: &Bounds<'_>,
         faults: &mut Vec<Fault>,
     ) -> Pushed {
         self.read(burst);
@@ -322,15 +377,15 @@ impl Feed for PartitionQueue {
             faults.extend(fault.map(|(code, reason)| Fault { code, reason }));
             is_record
         });
-        let pushed = inlet.push(source, records);
+        let pushed = inlet.push(source, records, bounds);
         burst.clear();
         pushed
     }
 }
 
-/// Counts which of the offsets that were passed over are lost.
-pub(crate) fn judge_gaps(inlet: &Inlet, source: usize, reaches: &dyn Reaches) {
-    let partition = &inlet.counted()[source].partition;
-    let low = reaches.of(partition).map(|reach| reach.low);
-    inlet.judge_gaps(source, low);
+/// The first offset that the broker holds of a source, as it was last told.
+pub(crate) fn low_of(inlet: &Inlet, source: usize, reaches: &dyn Reaches) -> Option<i64> {
+    let counted = &inlet.counted()[source];
+    let reach = reaches.of(&counted.partition).map(|reach| reach.low);
+    reach.or_else(|| counted.counters.low())
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tillwatch_kafka::{GroupClient, TopicCount, now};
+use tillwatch_kafka::{ErrorCode, GroupClient, TopicCount, TopicQuestions, now};
 
 use crate::commits::Commits;
 use crate::committer::{Committer, GroupCommits};
@@ -16,6 +16,7 @@ use crate::monitor::Monitor;
 use crate::settings::ConsumerSettings;
 use crate::shared::Shared;
 use crate::stop::StopToken;
+use crate::topics::Topics;
 
 /// How often watermarks, readiness and missing topics are looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -38,6 +39,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(3);
 pub struct Consumer {
     client: GroupClient,
     committer: Box<dyn Committer>,
+    questions: TopicQuestions,
     shared: Arc<Shared>,
 }
 
@@ -70,9 +72,11 @@ impl Consumer {
             Arc::clone(&shared.waker),
         )?;
         let committer = open(&client)?;
+        let questions = client.topic_questions()?;
         Ok(Self {
             client,
             committer,
+            questions,
             shared,
         })
     }
@@ -95,6 +99,7 @@ impl Consumer {
         let Self {
             client,
             committer,
+            questions,
             shared,
         } = self;
         shared.waker.adopt_current_thread();
@@ -106,14 +111,17 @@ impl Consumer {
             Arc::clone(&shared.notices),
         );
         *shared.commits.lock() = Some(commits);
+        let topics = shared.settings.topics.clone();
+        *shared.topics.lock() = Some(Topics::new(questions, topics, now()));
         let run = Run {
             client: &client,
             shared: &shared,
         };
         run.read_until(stop);
         let result = run.finish();
-        // A committer may hold on to the client, and the client to what is shared.
+        // These hold on to the client, and the client to what is shared.
         *shared.commits.lock() = None;
+        *shared.topics.lock() = None;
         client.close(CLOSE_TIME);
         result
     }
@@ -140,6 +148,8 @@ impl Run<'_> {
             shared.begin_told(self.client);
             let again = shared.pump(self.client);
             self.note_answers();
+            let leaves = shared.leave_on(self.client);
+            let topics = shared.look_at_topics();
             let at = now();
             if at >= next_question {
                 // Before the first commit, which would be the answer.
@@ -157,7 +167,8 @@ impl Run<'_> {
                 self.tick(&mut contact);
                 next_tick = now() + TICK;
             }
-            let until = again.unwrap_or(next_commit).min(next_commit).min(next_tick);
+            let until = [again, leaves, topics].into_iter().flatten().min();
+            let until = until.unwrap_or(next_commit).min(next_commit).min(next_tick);
             let until = if is_answered {
                 until
             } else {
@@ -211,6 +222,7 @@ impl Run<'_> {
         if let Err(error) = self.client.serve() {
             self.shared.fail(error.into());
         }
+        self.shared.rebalance(self.client);
     }
 
     fn note_answers(&self) {
@@ -275,11 +287,33 @@ impl Run<'_> {
         }
     }
 
+    /// Gives all lanes up, in order.
     fn finish(&self) -> Result<(), ConsumerError> {
         let shared = self.shared;
         shared.close();
-        let deadline: Instant = now() + shared.settings.drain_timeout();
-        shared.release(&shared.inlets(), deadline);
-        shared.take_fatal().map_or(Ok(()), Err)
+        shared.leave_all(self.client);
+        while let Some(next) = shared.leave_on(self.client) {
+            shared.monitor.note_turn();
+            shared.pump(self.client);
+            shared.waker.wait_until(next.min(now() + TICK));
+        }
+        shared
+            .take_fatal()
+            .map_or(Ok(()), |error| Err(self.cause_of(error)))
+    }
+
+    /// The error behind one that ends the client.
+    fn cause_of(&self, error: ConsumerError) -> ConsumerError {
+        match (&error, self.client.fatal()) {
+            (
+                ConsumerError::Fatal(_) | ConsumerError::Kafka(_),
+                Some((ErrorCode::FencedInstanceId | ErrorCode::UnreleasedInstanceId, _)),
+            ) => {
+                let properties = &self.shared.settings.properties;
+                let instance = properties.get("group.instance.id").map(str::to_owned);
+                ConsumerError::Fenced { instance }
+            }
+            _ => error,
+        }
     }
 }

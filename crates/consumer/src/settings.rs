@@ -133,6 +133,20 @@ const CHOICES: [Choice; 4] = [
     Choice::new("topic.metadata.refresh.interval.ms", "30000"),
 ];
 
+/// How soon a member hears of a rebalance. Two of them pass before a partition that moves is read again: this
+/// is how long it is silent, where librdkafka's 3 s would be most of it. A heartbeat is one small request.
+const HEARTBEAT: Choice = Choice::new("heartbeat.interval.ms", "500");
+
+/// How long a member with a name of its own (`group.instance.id`) may be away. Whoever has a name gets its
+/// partitions back at once when it is started again, so this is not the wait after a crash; it is how long
+/// nobody reads them when it does not come back. Longer than brokers take to be back after a restart.
+const STATIC_SESSION: Choice = Choice::new("session.timeout.ms", "180000");
+
+/// How brokers share several topics' partitions, where they do: as [`STRATEGY_MERGED`].
+const ASSIGNOR_MERGED: Choice = Choice::new(ASSIGNOR_NAME, "range");
+
+const ASSIGNOR_NAME: &str = "group.remote.assignor";
+
 /// How several topics' partitions are shared: one member gets all partitions of a number.
 const STRATEGY_MERGED: Choice = Choice::new(STRATEGY_NAME, "range");
 
@@ -219,25 +233,36 @@ impl ConsumerSettings {
                 }));
             }
         }
-        let protocol = self.properties.get("group.protocol");
-        let members_decide = protocol.is_none_or(|name| !name.eq_ignore_ascii_case("consumer"));
-        let strategy = match self.topics.len() {
-            1 => STRATEGY,
-            _ => STRATEGY_MERGED,
-        };
         let mut choices = CHOICES.to_vec();
-        choices.extend(members_decide.then_some(strategy));
+        choices.extend(self.group_choices());
         let mut config = ClientConfig::new(&self.properties, &choices)?;
-        let start = match self.start {
-            Start::Earliest => "earliest",
-            Start::Latest => "latest",
-        };
         config
             .set("group.id", &self.group)
-            .set("auto.offset.reset", start)
+            // `start` is a matter of what nobody has committed. Whoever stands before the log's beginning
+            // goes on there, and misses no more than is gone.
+            .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false");
         Ok(config)
+    }
+
+    /// Our choices of how the group works. Where the brokers decide (`group.protocol=consumer`) most are
+    /// theirs, and the client refuses them.
+    fn group_choices(&self) -> Vec<Choice> {
+        let is_merged = self.topics.len() > 1;
+        if self.do_brokers_assign() {
+            return is_merged.then_some(ASSIGNOR_MERGED).into_iter().collect();
+        }
+        let strategy = if is_merged { STRATEGY_MERGED } else { STRATEGY };
+        let is_static = self.properties.get("group.instance.id").is_some();
+        let mut choices = vec![HEARTBEAT, strategy];
+        choices.extend(is_static.then_some(STATIC_SESSION));
+        choices
+    }
+
+    fn do_brokers_assign(&self) -> bool {
+        let protocol = self.properties.get("group.protocol");
+        protocol.is_some_and(|name| name.trim().eq_ignore_ascii_case("consumer"))
     }
 
     fn check(&self) -> Result<(), ConsumerError> {
@@ -329,20 +354,14 @@ impl ConsumerSettings {
             }))
         };
         let is_range = |strategy: &str| strategy.trim() == STRATEGY_MERGED.value;
-        if !self.properties.get(STRATEGY_NAME).is_none_or(is_range) {
-            return property(
-                STRATEGY_NAME,
-                "several topics are merged by partition number, and range alone gives one member all \
-                 partitions of a number; set range or remove it",
-            );
-        }
-        let is_classic = |protocol: &str| protocol.trim() == "classic";
-        if !self.properties.get("group.protocol").is_none_or(is_classic) {
-            return property(
-                "group.protocol",
-                "several topics are merged by partition number, which needs the classic protocol; \
-                 remove it, or read one topic",
-            );
+        for name in [STRATEGY_NAME, ASSIGNOR_NAME] {
+            if !self.properties.get(name).is_none_or(is_range) {
+                return property(
+                    name,
+                    "several topics are merged by partition number, and range alone gives one member all \
+                     partitions of a number; set range or remove it",
+                );
+            }
         }
         Ok(())
     }

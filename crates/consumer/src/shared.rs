@@ -6,32 +6,28 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tillwatch_kafka::{
-    Begin, ErrorCode, GroupClient, GroupEvents, KafkaError, Member, Notices, PartitionQueue,
-    Trouble, Waker, now,
+    ErrorCode, GroupClient, GroupEvents, KafkaError, Notices, PartitionQueue, Trouble, Waker, now,
 };
 use tillwatch_records::TopicPartition;
 
-use crate::assignment::{Assignment, lacking};
-use crate::beginning::begin_at_end;
+use crate::announced::Rebalances;
+use crate::assignment::lacking;
 use crate::commits::Commits;
 use crate::counters::ErrorCause;
-use crate::departure;
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
 use crate::inlet::Inlet;
-use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::monitor::Monitor;
-use crate::position::Position;
-use crate::pump::{Located, Pump, Reaches, judge_gaps};
-use crate::settings::{ConsumerSettings, Start};
+use crate::notice::Bounds;
+use crate::pump::{Located, Pump, Reaches, low_of};
+use crate::roster::Roster;
+use crate::settings::ConsumerSettings;
+use crate::topics::Topics;
 
-/// A commit gets this long even when draining used up the time: without it everything since the last
-/// commit is done again.
-const COMMIT_TIME_MIN: Duration = Duration::from_secs(1);
-
-/// A drain shows this often that the thread is not stuck.
-const DRAIN_TURN: Duration = Duration::from_secs(1);
+/// How long a lane that waits to be begun waits to be told of its topics. Brokers answer within milliseconds;
+/// whoever gets no answer decides without.
+const IDENTITY_TIME: Duration = Duration::from_secs(3);
 
 /// Partitions whose end is asked for at once: each takes a round trip on the poll thread.
 const ENDS_MAX: usize = 8;
@@ -42,18 +38,23 @@ pub(crate) struct Shared {
     pub(crate) waker: Arc<Waker>,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) notices: Arc<Notices>,
-    pump: Mutex<Pump<PartitionQueue>>,
-    host: Mutex<Option<Arc<dyn LaneHost>>>,
+    pub(crate) pump: Mutex<Pump<PartitionQueue>>,
+    pub(crate) host: Mutex<Option<Arc<dyn LaneHost>>>,
     /// Present while the consumer runs.
     pub(crate) commits: Mutex<Option<Commits>>,
     fatal: Mutex<Option<ConsumerError>>,
     /// Since when a subscribed topic is reported missing.
     pub(crate) topic_missing: Mutex<Option<Instant>>,
-    /// Lanes that begin where the group has committed, or else at the end: it is not known yet.
-    open: Mutex<Vec<Arc<Inlet>>>,
     /// Assigned partitions that are not read, since another topic's partition of the same number is not
     /// ours. At most as many as the topics have.
-    held: Mutex<Vec<TopicPartition>>,
+    pub(crate) held: Mutex<Vec<TopicPartition>>,
+    /// What the group has announced, and what leaves because of it.
+    pub(crate) rebalances: Rebalances,
+    /// Present while the consumer runs.
+    pub(crate) topics: Mutex<Option<Topics>>,
+    pub(crate) roster: Mutex<Roster>,
+    /// When a lane came last.
+    pub(crate) opened: Mutex<Instant>,
     /// When the consumer was made.
     started: Instant,
     /// No partition is taken on any more.
@@ -63,19 +64,22 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(settings: ConsumerSettings) -> Self {
         Self {
-            settings,
             waker: Arc::default(),
             monitor: Arc::default(),
             notices: Arc::default(),
-            pump: Mutex::new(Pump::new()),
+            pump: Mutex::new(Pump::new(settings.start)),
             host: Mutex::default(),
             commits: Mutex::default(),
             fatal: Mutex::default(),
             topic_missing: Mutex::default(),
-            open: Mutex::default(),
             held: Mutex::default(),
+            rebalances: Rebalances::default(),
+            topics: Mutex::default(),
+            roster: Mutex::default(),
+            opened: Mutex::new(now()),
             started: now(),
             closing: AtomicBool::new(false),
+            settings,
         }
     }
 
@@ -95,6 +99,16 @@ impl Shared {
 
     pub(crate) fn has_failed(&self) -> bool {
         self.fatal.lock().is_some()
+    }
+
+    /// Time elapsed since the consumer was made.
+    pub(crate) fn elapsed(&self) -> Duration {
+        now().saturating_duration_since(self.started)
+    }
+
+    /// The moment that is `elapsed` after the consumer was made.
+    pub(crate) fn moment_of(&self, elapsed: Duration) -> Instant {
+        self.started + elapsed
     }
 
     pub(crate) fn inlets(&self) -> Vec<Arc<Inlet>> {
@@ -119,12 +133,31 @@ impl Shared {
         if turned.more {
             return Some(now());
         }
-        turned.look_at.map(|elapsed| self.started + elapsed)
+        turned.look_at.map(|elapsed| self.moment_of(elapsed))
     }
 
     /// Takes note of which partitions were read to their end.
     pub(crate) fn note_reaches(&self, reaches: &dyn Reaches) {
-        self.pump.lock().note_reaches(reaches);
+        let unix_ms = Moment::since(self.started).unix_ms;
+        self.pump.lock().note_reaches(reaches, unix_ms);
+    }
+
+    /// Asks what the topics are when it is time to, and takes note of the answer. When to do it again.
+    pub(crate) fn look_at_topics(&self) -> Option<Instant> {
+        let mut topics = self.topics.lock();
+        let topics = topics.as_mut()?;
+        if let Some(answer) = topics.turn(now()) {
+            let unix_ms = Moment::since(self.started).unix_ms;
+            let inlets = self.inlets();
+            let mut roster = self.roster.lock();
+            for (topic, identity) in answer {
+                // One that is missing is looked after elsewhere.
+                if let Ok(identity) = identity {
+                    roster.note(&topic, identity, unix_ms, &inlets);
+                }
+            }
+        }
+        Some(topics.next())
     }
 
     /// Asks where some partitions end whose last records do not come, at most `timeout` for each: those of an
@@ -147,10 +180,8 @@ impl Shared {
         if begins.is_empty() {
             return;
         }
-        let mut reading = pump.reading();
         drop(pump);
-        reading.retain(|(source, _)| !begins.iter().any(|(begun, _)| begun == source));
-        if let Err(error) = client.begin(&begins, &reading) {
+        if let Err(error) = client.begin(&begins) {
             self.fail(error.into());
         }
     }
@@ -168,23 +199,14 @@ impl Shared {
         };
         match client.committed(&sources, timeout) {
             Ok(offsets) => {
-                let is_decided = self.begin_open(client, &offsets, timeout);
+                let mut is_decided = true;
                 for (source, offset) in offsets {
-                    if self.is_open(&source) {
+                    if self.must_wait_for_topics(&source) {
+                        is_decided = false;
                         continue;
                     }
-                    let located = self.pump.lock().locate(&source);
-                    match (located, offset) {
-                        (Some(Located::Waiting(inlet)), _) => {
-                            host.located(&inlet, &source, offset);
-                        }
-                        (Some(Located::Begun(inlet, index)), offset)
-                            if inlet.note_committed(index, offset) =>
-                        {
-                            judge_gaps(&inlet, index, client);
-                        }
-                        _ => {}
-                    }
+                    let end = || client.end(&source, timeout);
+                    is_decided &= self.note_located(&*host, client, &source, offset, end);
                 }
                 is_decided
             }
@@ -195,98 +217,47 @@ impl Shared {
         }
     }
 
-    /// Gives `inlets` up: see [`departure::release`]. What was taken is waited for until `deadline`; other
-    /// lanes go on meanwhile.
-    pub(crate) fn release(&self, inlets: &[Arc<Inlet>], deadline: Instant) {
-        let Some(host) = self.host.lock().clone() else {
-            return;
-        };
-        let drain = || {
-            while !inlets.iter().all(|inlet| inlet.is_settled()) && now() < deadline {
-                self.monitor.note_turn();
-                let again = self.pump(&()).unwrap_or(deadline);
-                let turn = now() + DRAIN_TURN;
-                self.waker.wait_until(again.min(deadline).min(turn));
-            }
-        };
-        let commit = || {
-            if let Some(commits) = &mut *self.commits.lock() {
-                let end = deadline.max(now() + COMMIT_TIME_MIN);
-                let left = || end.saturating_duration_since(now());
-                commits.commit_last(inlets, &self.inlets(), left);
-            }
-        };
-        departure::release(inlets, &*host, drain, commit, |inlet| self.forget(inlet));
+    /// Whether it is to be said where the lane of `source` begins, and it is not known yet what its topics
+    /// are.
+    fn must_wait_for_topics(&self, source: &TopicPartition) -> bool {
+        let pump = self.pump.lock();
+        let inlet = pump.inlet_of(source);
+        let is_early = || now() < *self.opened.lock() + IDENTITY_TIME;
+        inlet.is_some_and(|inlet| inlet.told(0).is_none() && !inlet.is_identified() && is_early())
     }
 
-    /// From here on no partition is taken on.
+    /// The group has committed `offset` of `source`, which ends at `end`. Whether that says where it begins.
+    fn note_located(
+        &self,
+        host: &dyn LaneHost,
+        reaches: &dyn Reaches,
+        source: &TopicPartition,
+        offset: Option<i64>,
+        end: impl FnOnce() -> Option<i64>,
+    ) -> bool {
+        let mut pump = self.pump.lock();
+        let (offset, is_known) = pump.choose(source, offset, end);
+        if !is_known {
+            return false;
+        }
+        let located = pump.locate(source);
+        drop(pump);
+        match located {
+            Some(Located::Waiting(inlet)) => host.located(&inlet, source, offset),
+            Some(Located::Begun(inlet, index)) => {
+                let low = || low_of(&inlet, index, reaches);
+                let unix_ms = Moment::since(self.started).unix_ms;
+                let bounds = Bounds { low: &low, unix_ms };
+                inlet.note_committed(index, offset, &bounds);
+            }
+            None => {}
+        }
+        true
+    }
+
+    /// From here on no partition is taken on, and one that the group wants back is given up at once.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-    }
-
-    fn lose(&self, inlets: &[Arc<Inlet>]) {
-        let Some(host) = self.host.lock().clone() else {
-            return;
-        };
-        let abandon = || {
-            if let Some(commits) = &mut *self.commits.lock() {
-                commits.abandon(inlets);
-            }
-        };
-        departure::lose(inlets, &*host, abandon, |inlet| self.forget(inlet));
-    }
-
-    /// Opens a lane of `sources`.
-    fn open(&self, member: &Member<'_>, sources: Vec<TopicPartition>) {
-        let queue_of = |source| member.queue_of(source, &self.waker);
-        let queues: Option<Vec<PartitionQueue>> = sources.iter().map(queue_of).collect();
-        let Some(queues) = queues else {
-            let what = format!("no queue for partition {}", sources[0].partition);
-            self.fail(ConsumerError::Fatal(what));
-            return;
-        };
-        let limits = Limits::of(&self.settings);
-        let inlet = Arc::new(Inlet::new(sources, limits, Arc::clone(&self.waker)));
-        self.monitor.add(Arc::clone(&inlet));
-        self.pump.lock().add(&inlet, queues);
-        let host = self.host.lock().clone();
-        let Some(host) = host else {
-            return;
-        };
-        let position = host.assigned(&inlet);
-        if position == Position::Committed && self.settings.start == Start::Latest {
-            self.open.lock().push(inlet);
-        } else {
-            inlet.begin(position);
-        }
-    }
-
-    /// Begins the lanes for which it is known now where, asking at most `timeout` for each partition that
-    /// the group has not committed. Whether there is none left.
-    fn begin_open(
-        &self,
-        client: &GroupClient,
-        offsets: &[(TopicPartition, Option<i64>)],
-        timeout: Duration,
-    ) -> bool {
-        let committed = |source: &TopicPartition| {
-            let found = offsets.iter().find(|(found, _)| found == source);
-            found.and_then(|(_, offset)| *offset)
-        };
-        let end = |source: &TopicPartition| client.end(source, timeout);
-        let is_asked = |inlet: &Inlet| {
-            let mut sources = inlet.sources();
-            sources.all(|source| offsets.iter().any(|(asked, _)| asked == source))
-        };
-        let mut open = self.open.lock();
-        open.retain(|inlet| !(is_asked(inlet) && begin_at_end(inlet, committed, end)));
-        open.is_empty()
-    }
-
-    /// Whether it is not known yet where `source` begins.
-    fn is_open(&self, source: &TopicPartition) -> bool {
-        let open = self.open.lock();
-        open.iter().any(|inlet| inlet.index_of(source).is_some())
     }
 
     /// Says which partitions are not read though they are ours, and why.
@@ -305,8 +276,8 @@ impl Shared {
         }
     }
 
-    fn forget(&self, inlet: &Arc<Inlet>) {
-        self.open.lock().retain(|open| !Arc::ptr_eq(open, inlet));
+    /// Takes a lane out of everything that knows it.
+    pub(crate) fn forget(&self, inlet: &Arc<Inlet>) {
         self.pump.lock().remove(inlet);
         self.monitor.remove(inlet);
     }
@@ -349,42 +320,12 @@ impl Shared {
 }
 
 impl GroupEvents for Shared {
-    fn assigned(
-        &self,
-        member: &Member<'_>,
-        sources: Vec<TopicPartition>,
-    ) -> Vec<(TopicPartition, Begin)> {
-        self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
-        self.monitor.broker_up.store(true, Ordering::Relaxed);
-        self.monitor.joined.store(true, Ordering::Relaxed);
-        let assignment = Assignment::of(&self.settings.topics, sources);
-        for sources in assignment.lanes {
-            self.open(member, sources);
-        }
-        self.held.lock().extend(assignment.held);
-        self.warn_of_held();
-        self.pump.lock().take_told()
+    fn assigned(&self, sources: Vec<TopicPartition>) {
+        self.rebalances.note_assigned(sources);
     }
 
-    fn revoked(&self, sources: &[TopicPartition], lost: bool) {
-        self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
-        self.held.lock().retain(|held| !sources.contains(held));
-        let mut inlets = self.inlets();
-        inlets.retain(|inlet| inlet.sources().any(|source| sources.contains(source)));
-        let is_torn = |inlet: &&Arc<Inlet>| !inlet.sources().all(|source| sources.contains(source));
-        if let Some(torn) = inlets.iter().find(is_torn) {
-            let taken = torn.source().clone();
-            self.fail(ConsumerError::Torn { taken });
-        }
-        if lost {
-            self.lose(&inlets);
-        } else {
-            self.release(&inlets, now() + self.settings.drain_timeout());
-        }
-        // Whoever has lost all of them waits for the next assignment, which may be one of none.
-        if lost || self.inlets().is_empty() {
-            self.monitor.joined.store(false, Ordering::Relaxed);
-        }
+    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool) {
+        self.rebalances.note_revoked(sources, lost);
     }
 
     fn trouble(&self, code: ErrorCode, reason: &str) {

@@ -55,6 +55,16 @@ pub struct TopicFacts {
     pub operations: Option<Operations>,
 }
 
+/// Which topic a name stands for at present, and how far its keys are spread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicIdentity {
+    /// Its partitions.
+    pub partitions: usize,
+    /// What tells it from another topic of the same name, as Kafka's tools print it; `None` from a broker
+    /// that gives topics none (before Kafka 2.8).
+    pub id: Option<String>,
+}
+
 /// A topic's settings by name, the broker's defaults included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicSettings(pub BTreeMap<String, String>);
@@ -73,7 +83,7 @@ pub struct Refusal {
 pub type Asked<T> = Result<T, Refusal>;
 
 /// What a question about several topics was answered, by topic.
-pub(crate) type ByTopic<T> = Vec<(String, Asked<T>)>;
+pub type ByTopic<T> = Vec<(String, Asked<T>)>;
 
 impl Operations {
     /// These operations.

@@ -1,27 +1,31 @@
-//! A member of a consumer group: joins, is given partitions and gives them back, says where reading
-//! begins.
+//! A member of a consumer group, and what reads the partitions that the group gives it.
+//!
+//! These are two clients. From the moment in which a rebalance is announced until the member has answered
+//! it, librdkafka fetches nothing of all that the member reads; and an answer may take seconds, when
+//! partitions leave in order. So the member reads nothing, and what reads is no member: partitions that stay
+//! are read on, whatever becomes of the others.
 
 mod membership;
+mod polled;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError as BindingError;
-use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
-use crate::native::{self, CommitQueue};
+use crate::native::{self, CommitQueue, PartitionQueue, TopicQuestions};
 use crate::notices::Notices;
 use crate::trouble::ErrorCode;
 use crate::waker::Waker;
-pub use membership::{Begin, GroupEvents, Member};
-use membership::{Context, is_cooperative, listed};
+pub use membership::{Begin, GroupEvents};
+use membership::{Context, give_up};
+use polled::Polled;
 
 /// How far a partition was read, and what the broker holds of it, as the client last saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +47,13 @@ pub struct TopicCount {
     pub partitions: Result<usize, ErrorCode>,
 }
 
-/// Events served at once, so that a flood of them cannot starve the records.
-const EVENTS_MAX: usize = 100;
-
-/// A member of a consumer group.
+/// A member of a consumer group that reads what it is given.
 pub struct GroupClient {
-    base: Arc<BaseConsumer<Context>>,
+    /// Joins, sends heartbeats, commits. It reads nothing.
+    member: Polled,
+    /// Reads, and joins nothing.
+    reader: Polled,
     waker: Arc<Waker>,
-    /// The common queue may hold an event.
-    has_events: Arc<AtomicBool>,
 }
 
 impl GroupClient {
@@ -66,21 +68,14 @@ impl GroupClient {
         notices: Arc<Notices>,
         waker: Arc<Waker>,
     ) -> Result<Self, KafkaError> {
+        let context = Context::new(Arc::clone(&events), Arc::clone(&notices));
+        let reader = Polled::reader(config, context, &waker)?;
         let context = Context::new(events, notices);
-        let mut base: BaseConsumer<Context> = config
-            .inner()
-            .create_with_context(context)
-            .map_err(|error| KafkaError::Client(error.to_string()))?;
-        let has_events = Arc::new(AtomicBool::new(true));
-        let (flag, sleeper) = (Arc::clone(&has_events), Arc::clone(&waker));
-        base.set_nonempty_callback(move || {
-            flag.store(true, Ordering::Release);
-            sleeper.wake();
-        });
+        let member = Polled::open(config.inner(), context, &waker)?;
         Ok(Self {
-            base: Arc::new(base),
+            member,
+            reader,
             waker,
-            has_events,
         })
     }
 
@@ -90,7 +85,7 @@ impl GroupClient {
     /// [`KafkaError::Client`] when librdkafka refuses a name.
     pub fn subscribe(&self, topics: &[String]) -> Result<(), KafkaError> {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let joined = self.base.subscribe(&topics);
+        let joined = self.member.base.subscribe(&topics);
         joined.map_err(|error| KafkaError::of("subscribe", &error))
     }
 
@@ -99,57 +94,69 @@ impl GroupClient {
     /// # Errors
     /// [`KafkaError::Missing`].
     pub fn commits(&self) -> Result<CommitQueue, KafkaError> {
-        CommitQueue::open(&self.base, Arc::clone(&self.waker))
+        CommitQueue::open(&self.member.base, Arc::clone(&self.waker))
             .ok_or(KafkaError::Missing("queue for commits"))
+    }
+
+    /// Questions about topics whose answers wake the polling thread.
+    ///
+    /// # Errors
+    /// [`KafkaError::Missing`].
+    pub fn topic_questions(&self) -> Result<TopicQuestions, KafkaError> {
+        TopicQuestions::open(&self.reader.base, Arc::clone(&self.waker))
+            .ok_or(KafkaError::Missing("queue for answers about topics"))
+    }
+
+    /// What wakes the polling thread.
+    pub fn waker(&self) -> &Arc<Waker> {
+        &self.waker
     }
 
     /// Serves rebalances, errors and logs that have come, without waiting.
     ///
     /// # Errors
-    /// [`KafkaError::Call`] when the client declares itself unable to go on, [`KafkaError::Stray`].
+    /// [`KafkaError::Call`] when a client declares itself unable to go on, [`KafkaError::Stray`].
     pub fn serve(&self) -> Result<(), KafkaError> {
-        if !self.has_events.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        for _ in 0..EVENTS_MAX {
-            let callbacks = self.callbacks();
-            match self.base.poll(Duration::ZERO) {
-                Some(Err(BindingError::MessageConsumptionFatal(code))) => {
-                    let action = "go on";
-                    return Err(KafkaError::Call { action, code });
-                }
-                // Told to the context already, with its reason.
-                Some(Err(_)) => {}
-                // Partition queues are split off before the assignment, so no record comes here.
-                Some(Ok(record)) => {
-                    let source = TopicPartition::new(record.topic(), record.partition());
-                    return Err(KafkaError::Stray(source));
-                }
-                None if self.callbacks() == callbacks => return Ok(()),
-                None => {}
-            }
-        }
-        self.look_again();
-        self.waker.wake();
-        Ok(())
+        self.member.serve(&self.waker)?;
+        self.reader.serve(&self.waker)
     }
 
     /// Makes the next [`GroupClient::serve`] poll though nothing was announced: that counts for
     /// `max.poll.interval.ms`.
     pub fn look_again(&self) {
-        self.has_events.store(true, Ordering::Release);
+        self.member.look_again();
+        self.reader.look_again();
     }
 
     /// Whether the group has us, perhaps without a partition.
     pub fn is_member(&self) -> bool {
         // Where the brokers assign, the protocol is known before the group is joined.
-        !matches!(self.base.rebalance_protocol(), RebalanceProtocol::None)
-            && native::generation(&self.base) > 0
+        !matches!(
+            self.member.base.rebalance_protocol(),
+            RebalanceProtocol::None
+        ) && native::generation(&self.member.base) > 0
+    }
+
+    /// The group's generation that we are in, or the epoch where brokers assign; 0 or less when the group
+    /// has us no more.
+    pub fn generation(&self) -> i32 {
+        native::generation(&self.member.base)
+    }
+
+    /// Why the member cannot go on, if it cannot.
+    pub fn fatal(&self) -> Option<(ErrorCode, String)> {
+        self.member.base.client().fatal_error()
+    }
+
+    /// The queue of a partition that is to be read: to be opened before [`GroupClient::begin`], given up
+    /// before [`GroupClient::stop`], and before this client.
+    pub fn queue_of(&self, source: &TopicPartition) -> Option<PartitionQueue> {
+        self.reader.queue_of(source, &self.waker)
     }
 
     /// (first offset held, one past the last) as the client last saw them, without asking a broker.
     pub fn watermarks(&self, source: &TopicPartition) -> Option<(i64, i64)> {
-        native::watermarks(&self.base, source)
+        native::watermarks(&self.reader.base, source)
     }
 
     /// How far `source` was read, without asking a broker; `None` before it was fetched from.
@@ -158,13 +165,14 @@ impl GroupClient {
         (low >= 0 && high >= 0).then(|| Reach {
             low,
             high,
-            position: native::position(&self.base, source),
+            position: native::position(&self.reader.base, source),
         })
     }
 
     /// One past the last record of `source` that can be read, asking a broker for at most `timeout`.
     pub fn end(&self, source: &TopicPartition, timeout: Duration) -> Option<i64> {
         let asked = self
+            .reader
             .base
             .fetch_watermarks(&source.topic, source.partition, timeout);
         asked.ok().map(|(_, end)| end)
@@ -172,14 +180,14 @@ impl GroupClient {
 
     /// Whether a broker answers a question about `topic` within `timeout`.
     pub fn is_answered(&self, topic: Option<&str>, timeout: Duration) -> bool {
-        self.base.fetch_metadata(topic, timeout).is_ok()
+        self.reader.base.fetch_metadata(topic, timeout).is_ok()
     }
 
     /// Those of `topics` that the cluster says it does not have, asking at most `timeout` for each. A
     /// broker that does not answer says nothing about its topics.
     pub fn missing(&self, topics: &[String], timeout: Duration) -> Vec<String> {
         let is_missing = |topic: &&String| {
-            let answer = self.base.fetch_metadata(Some(topic), timeout);
+            let answer = self.reader.base.fetch_metadata(Some(topic), timeout);
             answer.is_ok_and(|metadata| {
                 let mut found = metadata.topics().iter();
                 let found = found.find(|found| found.name() == topic.as_str());
@@ -200,7 +208,7 @@ impl GroupClient {
         timeout: Duration,
     ) -> Result<Vec<TopicCount>, ErrorCode> {
         let count = |topic: &String| {
-            let metadata = self.base.fetch_metadata(Some(topic), timeout);
+            let metadata = self.reader.base.fetch_metadata(Some(topic), timeout);
             let metadata = metadata.map_err(|error| code_of(&error))?;
             let mut found = metadata.topics().iter();
             let count = match found.find(|found| found.name() == topic.as_str()) {
@@ -231,7 +239,7 @@ impl GroupClient {
         for source in sources {
             asked.add_partition(&source.topic, source.partition);
         }
-        let answer = self.base.committed_offsets(asked, timeout);
+        let answer = self.reader.base.committed_offsets(asked, timeout);
         let answer = answer.map_err(|error| code_of(&error))?;
         let elements = answer.elements();
         let offsets = elements.iter().map(|element| {
@@ -248,28 +256,32 @@ impl GroupClient {
         offsets.collect()
     }
 
-    /// Begins to read partitions that are ours and were not begun when they were assigned. `reading` is
-    /// where the others stand: a group with an eager protocol knows no addition, so all of them are
-    /// assigned anew and what was fetched of them is fetched again.
+    /// Begins to read partitions, beside those that are read already.
     ///
     /// # Errors
     /// [`KafkaError::Call`] when the client refuses.
-    pub fn begin(
-        &self,
-        begins: &[(TopicPartition, Begin)],
-        reading: &[(TopicPartition, Begin)],
-    ) -> Result<(), KafkaError> {
-        // Beginning would make the client forget that it has lost its partitions; it says so next.
-        if self.base.assignment_lost() {
-            return Ok(());
-        }
-        let begun = if is_cooperative(&self.base) {
-            listed(begins).and_then(|list| self.base.incremental_assign(&list))
-        } else {
-            let all: Vec<_> = reading.iter().chain(begins).cloned().collect();
-            listed(&all).and_then(|list| self.base.assign(&list))
-        };
+    pub fn begin(&self, begins: &[(TopicPartition, Begin)]) -> Result<(), KafkaError> {
+        let begun = self.reader.begin(begins);
         begun.map_err(|error| KafkaError::of("begin to read a partition", &error))
+    }
+
+    /// Reads those of `sources` no more that are read.
+    ///
+    /// # Errors
+    /// [`KafkaError::Call`] when the client refuses.
+    pub fn stop(&self, sources: &[TopicPartition]) -> Result<(), KafkaError> {
+        let stopped = self.reader.stop(sources);
+        stopped.map_err(|error| KafkaError::of("stop to read a partition", &error))
+    }
+
+    /// Gives the partitions of a revocation up: once for each [`GroupEvents::revoked`]. The group waits for
+    /// it, at most `max.poll.interval.ms`.
+    ///
+    /// # Errors
+    /// [`KafkaError::Call`] when the client refuses.
+    pub fn release(&self) -> Result<(), KafkaError> {
+        let given_up = give_up(&self.member.base);
+        given_up.map_err(|error| KafkaError::of("give partitions up", &error))
     }
 
     /// Leaves the group and ends the client within `limit`; what is not done by then ends with the
@@ -279,7 +291,8 @@ impl GroupClient {
         let closer = std::thread::Builder::new()
             .name("kafka-close".to_owned())
             .spawn(move || {
-                drop(self.base);
+                drop(self.member);
+                drop(self.reader);
                 // Nobody listens any more when the time was over.
                 let _ = done.send(());
             });
@@ -293,10 +306,6 @@ impl GroupClient {
             }
             Err(error) => tracing::warn!(%error, "no thread to leave the consumer group with"),
         }
-    }
-
-    fn callbacks(&self) -> u64 {
-        self.base.context().callbacks()
     }
 }
 

@@ -35,12 +35,13 @@ pub use cluster::Cluster;
 pub use config::{Choice, ClientConfig, ClientKind};
 pub use error::KafkaError;
 pub use facts::{
-    Asked, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
+    Asked, ByTopic, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicIdentity,
+    TopicSettings,
 };
-pub use group::{Begin, GroupClient, GroupEvents, Member, Reach, TopicCount};
+pub use group::{Begin, GroupClient, GroupEvents, Reach, TopicCount};
 pub use native::{
     BURST_RECORDS_MAX, BulkMessage, Burst, BurstMessage, CommitAnswer, CommitQueue, Headers,
-    NotTaken, PartitionQueue,
+    NotTaken, PartitionQueue, TopicQuestions,
 };
 pub use notices::Notices;
 pub use past::Past;

@@ -6,7 +6,7 @@ use crate::error::ConsumerError;
 use crate::ledger::Ledger;
 
 /// Why a lane cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// An output was given up.
     Delivery,
@@ -19,6 +19,12 @@ pub(super) enum Failure {
         source: usize,
         expected: i64,
         found: i64,
+    },
+    /// The topic of a source was deleted and made anew.
+    Remade {
+        source: usize,
+        before: String,
+        after: String,
     },
 }
 
@@ -55,6 +61,15 @@ impl Failure {
                 source_partition: name(source).clone(),
                 expected,
                 found,
+            },
+            Self::Remade {
+                source,
+                before,
+                after,
+            } => ConsumerError::TopicRemade {
+                topic: name(source).topic.to_string(),
+                before,
+                after,
             },
         }
     }

@@ -85,15 +85,19 @@ impl Merge {
         }
     }
 
-    /// What may be handed out now.
+    /// What may be handed out now. As long as one source replays, records of those that do not have to wait:
+    /// what was committed is a cut through all sources, and live records lie behind it.
     pub(super) fn choose(&self, strands: &[Strand]) -> Option<Run> {
-        if let Some(run) = self.ahead(strands) {
+        let is_replaying = strands.iter().any(Strand::replays);
+        let has_turn = |strand: &Strand| strand.replays() || !is_replaying;
+        if let Some(run) = self.ahead(strands, has_turn) {
             return Some(run);
         }
         let mut first: Option<Place> = None;
         let mut rival: Option<Place> = None;
         let mut is_certain = true;
-        for (at, strand) in strands.iter().enumerate() {
+        let strands_in_turn = strands.iter().enumerate();
+        for (at, strand) in strands_in_turn.filter(|(_, strand)| has_turn(strand)) {
             let Some(timestamp_ms) = strand.timestamps_ms().next() else {
                 let is_over = strand.end.is_some() || self.sources[at].is_given_up;
                 if strand.paused || !is_over {
@@ -157,8 +161,11 @@ impl Merge {
     pub(super) fn look(&mut self, at: Moment, strands: &mut [Strand]) -> Waits {
         self.ahead_of_ms = at.unix_ms.saturating_add(AHEAD_MAX_MS);
         let now = at.elapsed;
+        let is_replaying = strands.iter().any(Strand::replays);
+        let is_in_turn = |strand: &Strand| strand.replays() || !is_replaying;
+        let mut in_turn = strands.iter().filter(|strand| is_in_turn(strand));
+        let is_complete = in_turn.all(|strand| !strand.is_empty());
         let is_waiting = strands.iter().any(|strand| !strand.is_empty());
-        let is_complete = strands.iter().all(|strand| !strand.is_empty());
         let mut waits = Waits::default();
         for (index, (strand, source)) in strands.iter_mut().zip(&mut self.sources).enumerate() {
             strand.arrivals.note(now, strand.records());
@@ -167,8 +174,8 @@ impl Merge {
             if !strand.is_empty() || strand.end.is_some() {
                 source.awaited_since = None;
                 source.is_given_up = false;
-            } else if !is_waiting || strand.paused {
-                // Nobody waits, or nothing of it is read since the lane is behind.
+            } else if !is_waiting || strand.paused || !is_in_turn(strand) {
+                // Nobody waits for it, or nothing of it is read since the lane is behind.
                 source.awaited_since = None;
             } else if !source.is_given_up {
                 let since = *source.awaited_since.get_or_insert(now);
@@ -187,9 +194,11 @@ impl Merge {
     }
 
     /// Records at the head of a source that are stamped too far in the future to wait.
-    fn ahead(&self, strands: &[Strand]) -> Option<Run> {
+    fn ahead(&self, strands: &[Strand], has_turn: impl Fn(&Strand) -> bool) -> Option<Run> {
         let is_ahead = |timestamp_ms: &i64| *timestamp_ms > self.ahead_of_ms;
-        let mut runs = strands.iter().enumerate().map(|(strand, records)| Run {
+        let in_turn = strands.iter().enumerate();
+        let in_turn = in_turn.filter(|(_, records)| has_turn(records));
+        let mut runs = in_turn.map(|(strand, records)| Run {
             strand,
             records: records.timestamps_ms().take_while(is_ahead).count(),
             is_certain: false,

@@ -12,6 +12,7 @@ use crate::incoming::Incoming;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::moment::Moment;
+use crate::notice::{Bounds, Lost, Moved};
 use crate::position::Told;
 
 /// What waits for a lane, and what it took and has not settled. Sources are counted from 0.
@@ -28,13 +29,22 @@ pub(super) struct State {
     scheduled: bool,
     /// Nothing is handed out any more.
     closed: bool,
+    /// Topics whose partitions have become others; the lane was not told yet. At most one for each topic.
+    moved: Vec<Moved>,
     pub(super) ledger: Ledger,
     /// Why the lane cannot go on; the run loop was not told yet.
     pub(super) failure: Option<Failure>,
 }
 
+/// What is handed out.
+pub(super) enum HandedOut {
+    Batch(Batch),
+    Lost(Lost),
+    Moved(Moved),
+}
+
 /// A batch that is handed out.
-pub(super) struct HandedOut {
+pub(super) struct Batch {
     pub(super) source: usize,
     pub(super) batch: RawBatch,
     /// Its number in the ledger; none when it is replayed.
@@ -56,6 +66,7 @@ impl State {
             told: None,
             scheduled: false,
             closed: false,
+            moved: Vec::new(),
             ledger: Ledger::new(count),
             failure: None,
         }
@@ -65,6 +76,9 @@ impl State {
     pub(super) fn begin(&mut self, told: Vec<Told>) -> bool {
         let is_taken = self.told.is_none() && !self.closed;
         if is_taken {
+            for (strand, told) in self.strands.iter_mut().zip(&told) {
+                strand.begin(*told);
+            }
             self.told = Some(told);
         }
         is_taken
@@ -84,8 +98,14 @@ impl State {
         self.strands.iter().any(|strand| !strand.is_empty())
     }
 
-    /// The next batch; the lane is idle when there is none.
+    /// What is next; the lane is idle when there is nothing.
     pub(super) fn take(&mut self) -> Option<HandedOut> {
+        if let Some(moved) = self.moved.pop() {
+            return Some(HandedOut::Moved(moved));
+        }
+        if let Some(lost) = self.strands.iter_mut().find_map(Strand::pop_loss) {
+            return Some(HandedOut::Lost(lost));
+        }
         let Some((source, batch, reordered)) = self.next() else {
             self.scheduled = false;
             self.strands.iter_mut().for_each(Strand::rest);
@@ -93,19 +113,46 @@ impl State {
         };
         let first = batch.get(0);
         let (first_offset, timestamp_ms) = (first.offset, first.timestamp_ms);
-        let is_live = first_offset >= self.live_from(source);
+        let is_live = first_offset >= self.strands[source].live();
         let sequence = is_live.then(|| {
             let next_offset = batch.next_offset().unwrap_or(first_offset + 1);
             let records = batch.len();
             let ledger = &mut self.ledger;
             ledger.take(source, first_offset, next_offset, records, timestamp_ms)
         });
-        Some(HandedOut {
+        Some(HandedOut::Batch(Batch {
             source,
             batch,
             sequence,
             reordered,
-        })
+        }))
+    }
+
+    /// Whether the host must be told that something waits which is no record.
+    pub(super) fn tell_notices(&mut self) -> bool {
+        let waits = !self.moved.is_empty() || self.strands.iter().any(Strand::has_loss);
+        self.tell(waits)
+    }
+
+    /// The lane is to be told that a topic of it has other partitions.
+    pub(super) fn note_moved(&mut self, moved: Moved) {
+        if self.closed {
+            return;
+        }
+        let mut waiting = self.moved.iter_mut();
+        match waiting.find(|waiting| waiting.topic == moved.topic) {
+            Some(waiting) => {
+                waiting.after = moved.after;
+                waiting.newest_ms = waiting.newest_ms.max(moved.newest_ms);
+            }
+            None => self.moved.push(moved),
+        }
+    }
+
+    /// Offsets that are still to be replayed, once it is known where reading begins.
+    pub(super) fn replay_left(&self) -> Option<u64> {
+        self.told.as_ref()?;
+        Some(self.strands.iter().map(Strand::replay_left).sum())
     }
 
     pub(super) fn recycle(&mut self, source: usize, batch: RawBatch) {
@@ -125,59 +172,66 @@ impl State {
         source: usize,
         records: impl Iterator<Item = R>,
         expected: i64,
+        bounds: &Bounds<'_>,
     ) -> (Filled, bool) {
-        let live = self.live_from(source);
         let most = self.limits.batch_records_max;
-        let filled = self.strands[source].fill(records, most, live, expected);
-        if let Some(first) = filled.first {
-            self.strands[source].note_first(first);
+        let strand = &mut self.strands[source];
+        let filled = strand.fill(records, most, expected, bounds);
+        if let Some((first, appended_ms)) = filled.first
+            && let Some(due) = strand.note_first(first, appended_ms, bounds)
+        {
+            // It is of another log: nothing of it is handed out.
+            strand.clear();
+            self.fall(source, due, first);
+            return (Filled::default(), false);
         }
         if let Some(found) = filled.fell_to {
             self.fall(source, filled.next.unwrap_or(expected), found);
         }
         // Where records wait for other sources, a look says when they may go.
-        let tell = filled.records > 0 && !self.scheduled && self.merge.is_none();
-        self.scheduled |= tell;
+        let tell = self.tell(filled.records > 0 && self.merge.is_none());
         (filled, tell)
     }
 
     /// A source whose next offset is `expected` ends at `offset`. Whether that can be.
-    pub(super) fn note_end(&mut self, source: usize, offset: i64, expected: i64) -> bool {
+    pub(super) fn note_end(
+        &mut self,
+        source: usize,
+        offset: i64,
+        expected: i64,
+        bounds: &Bounds<'_>,
+    ) -> bool {
+        let strand = &mut self.strands[source];
+        let due = strand.note_first(offset, None, bounds);
+        let expected = due.unwrap_or(expected);
         if offset < expected {
             self.fall(source, expected, offset);
             return false;
         }
-        let strand = &mut self.strands[source];
-        strand.note_first(offset);
-        if offset > expected {
-            strand.note_gap(expected, offset);
-        }
-        strand.end = Some(offset);
+        strand.note_end(offset, expected, bounds);
         true
     }
 
     /// The group had committed `offset` of a source when reading of it began.
-    pub(super) fn note_committed(&mut self, source: usize, offset: Option<i64>) {
-        self.strands[source].note_committed(offset);
+    pub(super) fn note_committed(
+        &mut self,
+        source: usize,
+        offset: Option<i64>,
+        bounds: &Bounds<'_>,
+    ) {
+        self.strands[source].note_committed(offset, bounds);
     }
 
-    /// Whether offsets were passed over since the last [`State::take_gaps`].
-    pub(super) fn has_gaps(&self, source: usize) -> bool {
-        self.strands[source].has_gaps()
-    }
-
-    /// Offsets that were passed over.
-    pub(super) fn take_gaps(&mut self, source: usize) -> Vec<Range<i64>> {
-        self.strands[source].take_gaps()
+    /// Losses of a source that were not counted yet.
+    pub(super) fn take_uncounted(&mut self, source: usize) -> Vec<Range<i64>> {
+        self.strands[source].take_uncounted()
     }
 
     /// Where reading of a source began, whose log begins at `low`, as far as that is known before a record
     /// has come.
     pub(super) fn begun_at(&self, source: usize, low: i64) -> Option<i64> {
-        match self.told(source)? {
-            Begin::At(offset) => Some(offset.max(low)),
-            Begin::Committed => self.strands[source].begun_at(low),
-        }
+        self.told(source)?;
+        self.strands[source].begun_at(low)
     }
 
     /// Sources that others wait for, and of which it is not known that they are at their end.
@@ -197,9 +251,7 @@ impl State {
         };
         let waits = merge.look(at, &mut self.strands);
         let may_go = merge.choose(&self.strands).is_some();
-        let tell = may_go && !self.scheduled && !self.closed;
-        self.scheduled |= tell;
-        (waits, tell)
+        (waits, self.tell(may_go))
     }
 
     /// Whether more of a source may be read, and whether reading it pauses from now on.
@@ -238,16 +290,16 @@ impl State {
     pub(super) fn close(&mut self) {
         self.skip_to_ends();
         self.closed = true;
+        self.moved.clear();
         self.strands.iter_mut().for_each(Strand::clear);
     }
 
     /// Lets sources of which nothing waits be committed up to where they end.
     pub(super) fn skip_to_ends(&mut self) {
         for source in 0..self.strands.len() {
-            let live = self.live_from(source);
             let strand = &self.strands[source];
             let end = strand.end.filter(|_| strand.is_empty() && !self.closed);
-            if let Some(end) = end.filter(|end| *end >= live) {
+            if let Some(end) = end.filter(|end| *end >= strand.live()) {
                 self.ledger.skip_to(source, end);
             }
         }
@@ -280,6 +332,16 @@ impl State {
         });
     }
 
+    /// The topic of a source was deleted and made anew.
+    pub(super) fn note_remade(&mut self, source: usize, before: String, after: String) {
+        self.ledger.break_off();
+        self.fail(Failure::Remade {
+            source,
+            before,
+            after,
+        });
+    }
+
     fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
     }
@@ -299,10 +361,11 @@ impl State {
         Some((run.strand, batch, order.reordered))
     }
 
-    /// First offset of a source that is not replayed.
-    fn live_from(&self, source: usize) -> i64 {
-        let told = self.told.as_ref();
-        told.map_or(i64::MIN, |told| told[source].live)
+    /// Whether the host must be told that something waits, if it `waits`.
+    fn tell(&mut self, waits: bool) -> bool {
+        let tell = waits && !self.scheduled && !self.closed;
+        self.scheduled |= tell;
+        tell
     }
 
     fn is_below(&self, source: usize, share: usize) -> bool {

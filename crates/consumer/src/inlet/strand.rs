@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use tillwatch_kafka::Begin;
 use tillwatch_records::{RawBatch, TopicPartition};
 
 use super::arrivals::Arrivals;
 use crate::counters::{Progress, UNKNOWN};
 use crate::incoming::Incoming;
+use crate::notice::{Bounds, Lost};
+use crate::position::Told;
 
 /// Batches kept for reuse: one that the lane works on, one that fills, one in between.
 const SPARES_MAX: usize = 3;
@@ -34,14 +37,27 @@ pub(super) struct Strand {
     pub(super) paused: bool,
     /// Offset of the first record that came, or where the source ended before one came.
     pub(super) first: Option<i64>,
-    /// What the group had committed when reading began, once that is known.
-    committed: Option<Option<i64>>,
-    /// That was compared with `first`.
+    /// Where reading was to begin, once that is known: what the group had committed, or what the host said.
+    due: Option<i64>,
+    /// The host has said it: it knows the log up to there.
+    is_told: bool,
+    /// What the group had committed is known.
+    is_located: bool,
+    /// `due` was compared with `first`.
     is_compared: bool,
+    /// First offset that is not replayed; below every offset when nothing is.
+    live: i64,
+    /// One past the last offset that is known to have been received.
+    next: Option<i64>,
     /// Where the source ended when it was last looked at, if nothing has come since.
     pub(super) end: Option<i64>,
-    /// Offsets that were passed over since they were last looked at: at most one per record of a burst.
-    gaps: Vec<Range<i64>>,
+    /// What the lane was not told yet, in order: at most one between two batches that wait, and one at each
+    /// end.
+    losses: VecDeque<Lost>,
+    /// No record has come since the last of `losses`: the next one begins a batch.
+    breaks: bool,
+    /// Losses that were not counted yet: at most one per record of a burst.
+    uncounted: Vec<Range<i64>>,
     /// Used where other sources wait for this one.
     pub(super) arrivals: Arrivals,
     pub(super) progress: Progress,
@@ -52,8 +68,8 @@ pub(super) struct Strand {
 pub(super) struct Filled {
     pub(super) records: usize,
     pub(super) bytes: usize,
-    /// The first offset, if there was a record.
-    pub(super) first: Option<i64>,
+    /// The first offset, and when the broker appended it where it says so, if there was a record.
+    pub(super) first: Option<(i64, Option<i64>)>,
     /// One past the last offset, if there was a record.
     pub(super) next: Option<i64>,
     /// An offset that was below the one expected: nothing from there on was taken.
@@ -71,25 +87,39 @@ impl Strand {
             spares: Vec::new(),
             paused: false,
             first: None,
-            committed: None,
+            due: None,
+            is_told: false,
+            is_located: false,
             is_compared: false,
+            live: i64::MIN,
+            next: None,
             end: None,
-            gaps: Vec::new(),
+            losses: VecDeque::new(),
+            breaks: false,
+            uncounted: Vec::new(),
             arrivals: Arrivals::default(),
             progress: Progress::default(),
         }
     }
 
-    /// Appends records of the source, whose next offset is `expected`. Offsets from `live` on are not
-    /// replayed.
+    /// Notes where reading begins.
+    pub(super) fn begin(&mut self, told: Told) {
+        self.live = told.live;
+        if let Begin::At(offset) = told.begin {
+            (self.due, self.is_told) = (Some(offset), true);
+            self.next = Some(offset);
+        }
+    }
+
+    /// Appends records of the source, whose next offset is `expected`.
     pub(super) fn fill<R: Incoming>(
         &mut self,
         records: impl Iterator<Item = R>,
         batch_records_max: usize,
-        live: i64,
         mut expected: i64,
+        bounds: &Bounds<'_>,
     ) -> Filled {
-        let (records_before, bytes_before) = (self.records, self.bytes);
+        let (records_before, bytes_before, live) = (self.records, self.bytes, self.live);
         let mut filled = Filled::default();
         // The batch that fills, out of the queue while it fills.
         let mut batch = self.pending.pop_back();
@@ -102,11 +132,12 @@ impl Strand {
                     filled.fell_to = Some(offset);
                     break;
                 }
-                self.note_gap(expected, offset);
+                self.note_gap(expected..offset, record.appended_ms(), bounds);
             }
-            if replaying && offset >= live {
-                // A batch never mixes replayed and live records.
-                replaying = false;
+            if self.breaks || (replaying && offset >= live) {
+                // A batch never mixes replayed and live records, nor those before and behind a loss.
+                replaying &= offset < live;
+                self.breaks = false;
                 self.pending.extend(batch.take());
             }
             let mut filling = match batch.take() {
@@ -122,11 +153,14 @@ impl Strand {
             self.records += 1;
             self.bytes += filling.bytes_len() - bytes;
             expected = offset + 1;
-            filled.first.get_or_insert(offset);
+            if filled.first.is_none() {
+                filled.first = Some((offset, record.appended_ms()));
+            }
             filled.next = Some(expected);
             batch = Some(filling);
         }
         self.pending.extend(batch);
+        self.next = filled.next.or(self.next);
         filled.records = self.records - records_before;
         filled.bytes = self.bytes - bytes_before;
         if filled.records > 0 {
@@ -210,45 +244,93 @@ impl Strand {
     }
 
     /// Notes what the group had committed when reading began.
-    pub(super) fn note_committed(&mut self, offset: Option<i64>) {
-        self.committed = Some(offset);
-        self.compare_beginning();
-    }
-
-    /// Where reading began that went on at what the group had committed, of a log that begins at `low`.
-    pub(super) fn begun_at(&self, low: i64) -> Option<i64> {
-        self.committed
-            .map(|committed| committed.map_or(low, |offset| offset.max(low)))
-    }
-
-    /// Notes where reading began, the first time.
-    pub(super) fn note_first(&mut self, offset: i64) {
-        if self.first.is_some() {
-            return;
+    pub(super) fn note_committed(&mut self, offset: Option<i64>, bounds: &Bounds<'_>) {
+        if !self.is_told {
+            (self.due, self.is_located) = (offset, true);
         }
-        let committed = self.committed.flatten();
-        if let Some(committed) = committed.filter(|committed| *committed > offset) {
+        self.compare_beginning(None, bounds);
+    }
+
+    /// Where reading began, of a log that begins at `low`, as far as that is known before a record has come.
+    pub(super) fn begun_at(&self, low: i64) -> Option<i64> {
+        let is_known = self.is_told || self.is_located;
+        is_known.then(|| self.due.map_or(low, |due| due.max(low)))
+    }
+
+    /// Notes where reading began, the first time. Gives where the host said that it begins, if that lies
+    /// behind it: then the log is another one.
+    pub(super) fn note_first(
+        &mut self,
+        offset: i64,
+        appended_ms: Option<i64>,
+        bounds: &Bounds<'_>,
+    ) -> Option<i64> {
+        if self.first.is_some() {
+            return None;
+        }
+        self.first = Some(offset);
+        if let Some(due) = self.due.filter(|due| *due > offset) {
+            if self.is_told {
+                return Some(due);
+            }
             tracing::warn!(
                 topic = &*self.source.topic,
                 partition = self.source.partition,
-                committed,
+                committed = due,
                 offset,
                 "the group had committed an offset past the end of the log: the topic was made anew or \
                  truncated; reading begins where the log allows"
             );
         }
-        self.first = Some(offset);
-        self.compare_beginning();
+        self.compare_beginning(appended_ms, bounds);
+        None
     }
 
-    /// Whether offsets were passed over since the last [`Strand::take_gaps`].
-    pub(super) fn has_gaps(&self) -> bool {
-        !self.gaps.is_empty()
+    /// All that can be read below `end` was received, of a source whose next offset was `expected`.
+    pub(super) fn note_end(&mut self, end: i64, expected: i64, bounds: &Bounds<'_>) {
+        if end > expected {
+            self.note_gap(expected..end, None, bounds);
+        }
+        self.end = Some(end);
+        self.next = Some(end);
     }
 
-    /// Offsets that were passed over.
-    pub(super) fn take_gaps(&mut self) -> Vec<Range<i64>> {
-        std::mem::take(&mut self.gaps)
+    /// Losses that were not counted yet.
+    pub(super) fn take_uncounted(&mut self) -> Vec<Range<i64>> {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    /// What the lane is to be told before the next record.
+    pub(super) fn has_loss(&self) -> bool {
+        self.losses.front().is_some_and(|loss| {
+            let waiting = self.first_waiting();
+            waiting.is_none_or(|(offset, _)| loss.to <= offset)
+        })
+    }
+
+    /// What the lane is told before the next record.
+    pub(super) fn pop_loss(&mut self) -> Option<Lost> {
+        if self.has_loss() {
+            self.losses.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Whether records are still to be replayed.
+    pub(super) fn replays(&self) -> bool {
+        self.position().is_none_or(|at| at < self.live) && self.live > i64::MIN
+    }
+
+    /// Offsets that are still to be replayed.
+    pub(super) fn replay_left(&self) -> u64 {
+        let left = self.position().map_or(0, |at| self.live.saturating_sub(at));
+        u64::try_from(left).unwrap_or(0)
+    }
+
+    /// First offset that is not replayed.
+    pub(super) fn live(&self) -> i64 {
+        self.live
     }
 
     /// Drops everything that waits.
@@ -257,6 +339,7 @@ impl Strand {
         self.spares = Vec::new();
         self.arrivals.clear();
         self.end = None;
+        self.losses.clear();
         (self.taken, self.records, self.bytes) = (0, 0, 0);
     }
 
@@ -281,25 +364,59 @@ impl Strand {
         self.records == 0
     }
 
-    /// Notes that offsets were passed over.
+    /// The next offset that the lane gets, as far as that is known.
+    fn position(&self) -> Option<i64> {
+        self.first_waiting().map(|(offset, _)| offset).or(self.next)
+    }
+
+    /// Notes that offsets were passed over; the record behind them was appended at `next_ms`.
     #[cold]
-    pub(super) fn note_gap(&mut self, expected: i64, offset: i64) {
-        if expected != UNKNOWN {
-            self.gaps.push(expected..offset);
+    fn note_gap(&mut self, gap: Range<i64>, next_ms: Option<i64>, bounds: &Bounds<'_>) {
+        if gap.start == UNKNOWN || !is_lost(&gap, bounds) {
+            return;
+        }
+        self.uncounted.push(gap.clone());
+        let newest_ms = next_ms.unwrap_or(bounds.unix_ms);
+        let open = self.losses.back_mut().filter(|_| self.breaks);
+        match open.filter(|loss| loss.to == gap.start) {
+            Some(loss) => {
+                loss.to = gap.end;
+                loss.newest_ms = loss.newest_ms.max(newest_ms);
+            }
+            None => self.losses.push_back(self.lost(gap, newest_ms)),
+        }
+        self.breaks = true;
+    }
+
+    /// Once both are known: what lies between where reading was to begin and where it began.
+    fn compare_beginning(&mut self, appended_ms: Option<i64>, bounds: &Bounds<'_>) {
+        let (Some(due), Some(first), false) = (self.due, self.first, self.is_compared) else {
+            return;
+        };
+        self.is_compared = true;
+        let gap = due..first;
+        if due < first && is_lost(&gap, bounds) {
+            self.uncounted.push(gap.clone());
+            let newest_ms = appended_ms.unwrap_or(bounds.unix_ms);
+            self.losses.push_front(self.lost(gap, newest_ms));
         }
     }
 
-    /// Once both are known: what lies between where the group had got to and where reading began.
-    fn compare_beginning(&mut self) {
-        if let (Some(committed), Some(first)) = (self.committed, self.first)
-            && !self.is_compared
-        {
-            self.is_compared = true;
-            let committed = committed.filter(|committed| *committed < first);
-            self.gaps
-                .extend(committed.map(|committed| committed..first));
+    fn lost(&self, gap: Range<i64>, newest_ms: i64) -> Lost {
+        Lost {
+            source: self.source.clone(),
+            from: gap.start,
+            to: gap.end,
+            newest_ms,
         }
     }
+}
+
+/// Whether records that `gap` passes over were deleted: the log begins behind its start. Other gaps are what
+/// compaction and control records of transactions leave. When the log has since come to begin behind the
+/// whole of it, nobody can tell any more, and it counts as lost.
+fn is_lost(gap: &Range<i64>, bounds: &Bounds<'_>) -> bool {
+    (bounds.low)().is_some_and(|low| gap.start < low)
 }
 
 /// Whether `batch` begins before `live`.

@@ -28,8 +28,16 @@ fn inlet(batch_records_max: usize, position: Position) -> Arc<Inlet> {
 }
 
 fn push(inlet: &Inlet, offsets: impl IntoIterator<Item = i64>) -> bool {
-    inlet.push(0, offsets.into_iter().map(Numbered)).tell
+    inlet
+        .push(0, offsets.into_iter().map(Numbered), &BOUNDS)
+        .tell
 }
+
+/// Nothing was deleted.
+const BOUNDS: Bounds<'static> = Bounds {
+    low: &|| Some(0),
+    unix_ms: 1_700_000_000_000,
+};
 
 fn to_commit(inlet: &Inlet) -> Option<i64> {
     let offsets = inlet.request_commits();
@@ -43,6 +51,7 @@ fn take_all(inlet: &Arc<Inlet>) -> Vec<(i64, usize, bool)> {
         let (batch, is_live) = match &taken {
             Taken::Live(batch, _) => (batch, true),
             Taken::Replay(batch) => (batch, false),
+            Taken::Lost(_) | Taken::Moved(_) => continue,
         };
         all.push((batch.get(0).offset, batch.len(), is_live));
     }
@@ -171,9 +180,9 @@ fn offsets_that_go_back_end_the_partition_and_nothing_more_is_committed() {
 fn an_end_that_goes_back_is_as_bad() {
     let inlet = inlet(4, Position::Committed);
     push(&inlet, 5..9);
-    inlet.note_end(0, 9);
+    inlet.note_end(0, 9, &BOUNDS);
     assert!(inlet.take_failure().is_none());
-    inlet.note_end(0, 0);
+    inlet.note_end(0, 0, &BOUNDS);
     assert!(matches!(
         inlet.take_failure(),
         Some(ConsumerError::OffsetsFell { found: 0, .. })
@@ -186,18 +195,19 @@ fn a_partition_of_control_records_is_committed_to_its_end() {
     push(&inlet, 0..3);
     let taken = inlet.take();
     // A transaction's end, which is no record.
-    inlet.note_end(0, 4);
+    inlet.note_end(0, 4, &BOUNDS);
     assert_eq!(to_commit(&inlet), None, "a record is under way");
     drop(taken);
     assert_eq!(to_commit(&inlet), Some(4));
-    assert_eq!(inlet.next_offset(0), Some(4), "nothing more is to be read");
+    let position = &inlet.counted()[0].counters.position;
+    assert_eq!(known(position), Some(4), "nothing more is to be read");
 }
 
 #[test]
 fn what_was_not_taken_when_it_closed_is_not_committed() {
     let inlet = inlet(10, Position::Committed);
     push(&inlet, 0..3);
-    inlet.note_end(0, 3);
+    inlet.note_end(0, 3, &BOUNDS);
     inlet.close();
     assert!(inlet.unconfirmed().is_empty());
     assert_eq!(to_commit(&inlet), None);
@@ -206,10 +216,10 @@ fn what_was_not_taken_when_it_closed_is_not_committed() {
 #[test]
 fn an_idle_partition_commits_where_it_stands_and_a_replay_does_not() {
     let idle = inlet(100, Position::Committed);
-    idle.note_end(0, 42);
+    idle.note_end(0, 42, &BOUNDS);
     assert_eq!(to_commit(&idle), Some(42));
     let replay = inlet(100, Position::Replay { from: 0, live: 50 });
-    replay.note_end(0, 42);
+    replay.note_end(0, 42, &BOUNDS);
     assert_eq!(to_commit(&replay), None, "the group has committed more");
 }
 

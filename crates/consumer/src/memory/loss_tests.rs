@@ -65,6 +65,24 @@ fn an_idle_partition_that_starts_at_its_end_commits_where_it_began() {
 }
 
 #[test]
+fn a_lane_that_is_begun_late_starts_at_the_end_likewise() {
+    let (mut source, host) = empty(|settings| settings.start = Start::Latest);
+    *host.positions.lock() = [(0, Position::NotYet)].into();
+    append(&mut source, 0, 0..20);
+    source.assign(&partition(0));
+    source.turn().unwrap();
+    assert_eq!(host.calls(), ["assigned 0", "located at None 0"]);
+    host.inlet(0).begin(Position::Committed);
+    source.turn().unwrap();
+    append(&mut source, 0, 20..21);
+    while source.turn().unwrap() {}
+    assert_eq!(host.calls(), ["ready 0", "live 20+1"]);
+    source.commit();
+    source.turn().unwrap();
+    assert_eq!(source.commits(), [(partition(0), 20)]);
+}
+
+#[test]
 fn where_it_began_is_committed_before_the_first_record_is_done() {
     let (mut source, host) = at_the_end();
     // The position is taken, then a record comes and is not done when the process dies.

@@ -171,7 +171,13 @@ fn a_replay_whose_beginning_is_gone_begins_at_what_is_left() {
     while source.turn().unwrap() {}
     assert_eq!(
         host.calls(),
-        ["assigned 0", "ready 0", "replay 8+2", "live 10+10"]
+        [
+            "assigned 0",
+            "ready 0",
+            "lost 0..8",
+            "replay 8+2",
+            "live 10+10"
+        ]
     );
 }
 
@@ -260,7 +266,12 @@ fn records_arrive_whole() {
     let feed = source.pump.feed_of(&partition(0)).unwrap();
     feed.next = Some(19);
     // Past the host, which would take the record.
-    assert!(feed.pour(&inlet, 0, &mut Vec::new(), &mut Vec::new()).tell);
+    let bounds = Bounds {
+        low: &|| Some(0),
+        unix_ms: 0,
+    };
+    let pushed = feed.pour(&inlet, 0, &mut Vec::new(), &bounds, &mut Vec::new());
+    assert!(pushed.tell);
     let Some(Taken::Live(batch, _ticket)) = inlet.take() else {
         panic!("a record waits");
     };

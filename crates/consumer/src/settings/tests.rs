@@ -30,7 +30,7 @@ fn reads_toml_with_numbers_and_flags_as_properties() {
     assert_eq!(settings.start, Start::Latest);
     let config = settings.client_config().unwrap();
     assert_eq!(config.get("check.crcs"), Some("true"));
-    assert_eq!(config.get("auto.offset.reset"), Some("latest"));
+    assert_eq!(config.get("auto.offset.reset"), Some("earliest"));
     assert_eq!(config.get("enable.auto.commit"), Some("false"));
     assert!(toml::from_str::<ConsumerSettings>("topics = []\ngroup = 'g'\ntopic = 1").is_err());
 }
@@ -65,6 +65,24 @@ fn a_group_that_the_brokers_assign_gets_no_strategy_of_ours() {
         ]));
         assert!(said.contains(property), "{said}");
     }
+}
+
+#[test]
+fn whoever_has_a_name_in_the_group_may_be_away_for_longer() {
+    let timeout = |properties: &[(&str, &str)]| {
+        let config = settings(properties).client_config().unwrap();
+        config.get("session.timeout.ms").map(str::to_owned)
+    };
+    let named = ("group.instance.id", "till-0");
+    assert_eq!(timeout(&[]), None);
+    assert_eq!(timeout(&[named]).as_deref(), Some("180000"));
+    let chosen = ("session.timeout.ms", "45000");
+    assert_eq!(timeout(&[named, chosen]).as_deref(), Some("45000"));
+    // It must not be set where the brokers decide.
+    let next = ("group.protocol", "consumer");
+    assert_eq!(timeout(&[named, next]), None);
+    settings(&[named, next]).validate().unwrap();
+    settings(&[named]).validate().unwrap();
 }
 
 #[test]
@@ -135,7 +153,17 @@ fn several_topics_are_shared_by_range_and_by_nothing_else() {
         assert!(refused.contains("range alone"), "{refused}");
     }
     assert!(merging(&[("group.protocol", "classic")]).validate().is_ok());
-    assert!(refusal(&merging(&[("group.protocol", "consumer")])).contains("group.protocol"));
+    // Where the brokers share, they are to do it likewise.
+    let remote = "group.remote.assignor";
+    let brokers = merging(&[("group.protocol", "consumer")]);
+    brokers.validate().unwrap();
+    let config = brokers.client_config().unwrap();
+    assert_eq!(
+        (config.get(remote), config.get(name)),
+        (Some("range"), None)
+    );
+    let uniform = merging(&[("group.protocol", "consumer"), (remote, "uniform")]);
+    assert!(refusal(&uniform).contains("range alone"));
     // One topic is shared as it was.
     let config = settings(&[]).client_config().unwrap();
     assert_eq!(config.get(name), Some("cooperative-sticky"));

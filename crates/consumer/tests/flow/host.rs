@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tillwatch_consumer::{
-    Consumer, ConsumerError, ConsumerSettings, Inlet, LaneHost, Monitor, Position, Properties,
-    StopToken, Taken,
+    Consumer, ConsumerError, ConsumerSettings, Inlet, LaneHost, LastCall, Lost, Monitor, Moved,
+    Position, Properties, StopToken, Taken,
 };
 use tillwatch_records::{Ticket, TopicPartition};
 
@@ -25,6 +25,8 @@ pub enum Treatment {
     Hold,
     /// Keep until the partition's last call.
     HoldUntilLastCall,
+    /// Settle at once; a last call takes so long.
+    SettleAndLinger(Duration),
     /// Fail batches from this offset on.
     FailFrom(i64),
 }
@@ -55,6 +57,10 @@ pub struct Seen {
     /// What the group had committed of partitions that were not begun.
     pub located: BTreeMap<i32, Option<i64>>,
     pub largest_batch: usize,
+    pub losses: Vec<Lost>,
+    pub moved: Vec<(i32, Moved)>,
+    /// Partitions that were lost.
+    pub lost: Vec<i32>,
 }
 
 impl Seen {
@@ -90,13 +96,21 @@ impl LaneHost for Host {
         self.changed.notify_all();
     }
 
-    /// Settles what is still held.
-    fn last_call(&self, inlet: &Arc<Inlet>) {
+    /// Settles what is still held, and perhaps takes its time.
+    fn last_call(&self, inlet: &Arc<Inlet>, done: LastCall) {
         let partition = inlet.source().partition;
         self.seen.lock().last_calls.push(partition);
-        if *self.treatment.lock() == Treatment::HoldUntilLastCall {
-            drop(self.release(partition));
+        match *self.treatment.lock() {
+            Treatment::HoldUntilLastCall => drop(self.release(partition)),
+            Treatment::SettleAndLinger(time) => {
+                std::thread::spawn(move || {
+                    std::thread::sleep(time);
+                    drop(done);
+                });
+            }
+            _ => {}
         }
+        self.changed.notify_all();
     }
 
     fn ready(&self, inlet: &Arc<Inlet>) {
@@ -106,6 +120,11 @@ impl LaneHost for Host {
     fn revoked(&self, inlet: &Arc<Inlet>) {
         self.seen.lock().revoked.push(inlet.source().partition);
         self.changed.notify_all();
+    }
+
+    fn lost(&self, inlet: &Arc<Inlet>) {
+        self.seen.lock().lost.push(inlet.source().partition);
+        self.revoked(inlet);
     }
 }
 
@@ -162,6 +181,16 @@ impl Host {
                         seen.replayed.entry(partition).or_default().extend(offsets);
                         drop(seen);
                         inlet.recycle(batch);
+                        self.changed.notify_all();
+                        continue;
+                    }
+                    Taken::Lost(lost) => {
+                        self.seen.lock().losses.push(lost);
+                        self.changed.notify_all();
+                        continue;
+                    }
+                    Taken::Moved(moved) => {
+                        self.seen.lock().moved.push((partition, moved));
                         self.changed.notify_all();
                         continue;
                     }

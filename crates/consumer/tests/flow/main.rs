@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod departure;
 mod host;
 mod merged;
 mod real;

@@ -7,14 +7,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::KafkaError as BindingError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
 use crate::log;
-use crate::native::PartitionQueue;
 use crate::notices::Notices;
 use crate::trouble::ErrorCode;
-use crate::waker::Waker;
 
 /// Where reading of a partition begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,26 +26,19 @@ pub enum Begin {
 /// What a group's member is told. Every method runs on the thread that calls
 /// [`crate::GroupClient::serve`] and must not call it.
 pub trait GroupEvents: Send + Sync {
-    /// `sources` are ours from now on. Gives where to begin in each that is to be read at once; the
-    /// others are read after [`crate::GroupClient::begin`].
-    fn assigned(
-        &self,
-        member: &Member<'_>,
-        sources: Vec<TopicPartition>,
-    ) -> Vec<(TopicPartition, Begin)>;
+    /// `sources` are ours from now on. Each is read after [`crate::GroupClient::begin`].
+    fn assigned(&self, sources: Vec<TopicPartition>);
 
-    /// `sources` are ours no more once this returns; when `lost`, another member may have them already.
-    fn revoked(&self, sources: &[TopicPartition], lost: bool);
+    /// `sources` are to be given up. They stay ours until [`crate::GroupClient::release`], which is owed once
+    /// for each of these calls; when `lost`, another member may have them already.
+    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool);
 
     /// Something is wrong; what it asks of us is [`crate::Trouble::of`] the code.
     fn trouble(&self, code: ErrorCode, reason: &str);
 
-    /// Whether partitions that are offered are to be given back at once.
+    /// Whether nothing is taken on any more, and whatever is revoked was given up.
     fn is_closing(&self) -> bool;
 }
-
-/// A member as seen from [`GroupEvents::assigned`].
-pub struct Member<'a>(&'a BaseConsumer<Context>);
 
 /// Receives the client's callbacks.
 pub(super) struct Context {
@@ -55,13 +46,6 @@ pub(super) struct Context {
     notices: Arc<Notices>,
     /// Callbacks so far: tells whether a poll that gave nothing did something.
     callbacks: AtomicU64,
-}
-
-impl Member<'_> {
-    /// Splits the records of `source` off the common queue; they wake `waker`.
-    pub fn queue_of(&self, source: &TopicPartition, waker: &Arc<Waker>) -> Option<PartitionQueue> {
-        PartitionQueue::open(self.0, source, Arc::clone(waker))
-    }
 }
 
 impl Context {
@@ -80,46 +64,6 @@ impl Context {
 
     fn note_callback(&self) {
         self.callbacks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Tells of `sources` and begins to read those that are to be read at once.
-    fn assign(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        sources: Vec<TopicPartition>,
-    ) -> Result<(), BindingError> {
-        let begins = self.events.assigned(&Member(consumer), sources);
-        let begins = listed(&begins)?;
-        if is_cooperative(consumer) {
-            consumer.incremental_assign(&begins)
-        } else {
-            consumer.assign(&begins)
-        }
-    }
-
-    /// Gives `sources` up; `all` when none is left after it.
-    fn revoke(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        sources: &[TopicPartition],
-        all: bool,
-    ) -> Result<(), BindingError> {
-        self.events.revoked(sources, consumer.assignment_lost());
-        if all || !is_cooperative(consumer) {
-            return consumer.unassign();
-        }
-        // The client refuses a partition that was given to us and not begun.
-        let reading = consumer.assignment()?;
-        let mut begun = TopicPartitionList::new();
-        for source in sources {
-            if reading
-                .find_partition(&source.topic, source.partition)
-                .is_some()
-            {
-                begun.add_partition(&source.topic, source.partition);
-            }
-        }
-        consumer.incremental_unassign(&begun)
     }
 }
 
@@ -155,17 +99,23 @@ impl ConsumerContext for Context {
             .map(|element| TopicPartition::new(element.topic(), element.partition()))
             .collect();
         let is_offer = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        let assigning = is_offer && !self.events.is_closing();
+        let is_closing = self.events.is_closing();
         tracing::info!(
-            assigned = assigning,
+            assigned = is_offer && !is_closing,
             cooperative = is_cooperative(consumer),
             partitions = %named(&sources),
             "rebalance"
         );
-        let result = if assigning {
-            self.assign(consumer, sources)
+        let result = if is_offer {
+            if !is_closing {
+                self.events.assigned(sources);
+            }
+            take_on(consumer)
+        } else if is_closing {
+            give_up(consumer)
         } else {
-            self.revoke(consumer, &sources, is_offer)
+            self.events.revoked(sources, consumer.assignment_lost());
+            Ok(())
         };
         if let Err(error) = result {
             let reason = format!("rebalance: {error}");
@@ -174,25 +124,30 @@ impl ConsumerContext for Context {
     }
 }
 
-pub(super) fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
+/// Answers an offer: the member itself reads nothing.
+fn take_on(consumer: &BaseConsumer<Context>) -> Result<(), BindingError> {
+    let nothing = TopicPartitionList::new();
+    if is_cooperative(consumer) {
+        consumer.incremental_assign(&nothing)
+    } else {
+        consumer.assign(&nothing)
+    }
+}
+
+/// Answers a revocation.
+pub(super) fn give_up(consumer: &BaseConsumer<Context>) -> Result<(), BindingError> {
+    if is_cooperative(consumer) {
+        consumer.incremental_unassign(&TopicPartitionList::new())
+    } else {
+        consumer.unassign()
+    }
+}
+
+fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
     matches!(
         consumer.rebalance_protocol(),
         RebalanceProtocol::Cooperative
     )
-}
-
-pub(super) fn listed(
-    begins: &[(TopicPartition, Begin)],
-) -> Result<TopicPartitionList, BindingError> {
-    let mut list = TopicPartitionList::with_capacity(begins.len());
-    for (source, begin) in begins {
-        let offset = match begin {
-            Begin::Committed => Offset::Invalid,
-            Begin::At(offset) => Offset::Offset(*offset),
-        };
-        list.add_partition_offset(&source.topic, source.partition, offset)?;
-    }
-    Ok(list)
 }
 
 /// `topic/0 topic/1 …`

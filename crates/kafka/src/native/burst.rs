@@ -131,6 +131,16 @@ impl<'a> BurstMessage<'a> {
             .then_some(timestamp)
     }
 
+    /// When the broker appended it, in milliseconds since 1970; `None` where producers stamp the topic's
+    /// records.
+    pub fn appended_ms(self) -> Option<i64> {
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is valid.
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.0, &mut kind) };
+        (kind == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
+            .then_some(timestamp)
+    }
+
     /// Its value; `None` for a tombstone.
     #[inline]
     pub fn payload(self) -> Option<&'a [u8]> {

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
+use super::handle::Handle;
 use super::signal::Signal;
 use crate::trouble::ErrorCode;
 use crate::waker::Waker;
@@ -24,7 +25,7 @@ pub struct CommitQueue {
     /// Requests without an answer yet.
     outstanding: usize,
     /// Keeps the client alive that `queue` belongs to; dropped after it.
-    client: Arc<dyn CommitClient>,
+    client: Arc<dyn Handle>,
 }
 
 /// The broker's answer to a commit.
@@ -33,11 +34,6 @@ pub struct CommitAnswer {
     pub result: Result<(), ErrorCode>,
     /// What became of each partition, when not all of it failed: offset and whether it is stored.
     pub offsets: Vec<(TopicPartition, i64, bool)>,
-}
-
-/// A consumer of whatever context.
-trait CommitClient: Send + Sync {
-    fn native(&self) -> *mut sys::rd_kafka_t;
 }
 
 // SAFETY: librdkafka's queues may be used from any thread.
@@ -49,7 +45,7 @@ impl CommitQueue {
         consumer: &Arc<BaseConsumer<C>>,
         waker: Arc<Waker>,
     ) -> Option<Self> {
-        let client: Arc<dyn CommitClient> = Arc::<BaseConsumer<C>>::clone(consumer);
+        let client: Arc<dyn Handle> = Arc::<BaseConsumer<C>>::clone(consumer);
         // SAFETY: the client is alive.
         let queue = unsafe { sys::rd_kafka_queue_new(client.native()) };
         let queue = NonNull::new(queue)?;
@@ -132,12 +128,6 @@ impl Drop for CommitQueue {
         Signal::detach(self.queue);
         // SAFETY: `queue` is ours to give back, once; its client is alive, being held by `client`.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
-    }
-}
-
-impl<C: ConsumerContext + 'static> CommitClient for BaseConsumer<C> {
-    fn native(&self) -> *mut sys::rd_kafka_t {
-        self.client().native_ptr()
     }
 }
 

@@ -7,7 +7,8 @@ use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::facts::{
-    Asked, ByTopic, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicSettings,
+    Asked, ByTopic, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicIdentity,
+    TopicSettings,
 };
 use crate::trouble::ErrorCode;
 
@@ -100,6 +101,20 @@ pub(super) fn topics(event: &Event) -> Asked<ByTopic<TopicFacts>> {
     }
 }
 
+pub(super) fn identities(event: &Event) -> Asked<ByTopic<TopicIdentity>> {
+    event.answered()?;
+    // SAFETY: the event is alive; the result is null for an answer of another kind, and what is read of it
+    // lives as long as the event does.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+        if result.is_null() {
+            return Ok(Vec::new());
+        }
+        let topics = elements(|count| sys::rd_kafka_DescribeTopics_result_topics(result, count));
+        Ok(topics.iter().map(|topic| topic_identity(*topic)).collect())
+    }
+}
+
 pub(super) fn settings(event: &Event) -> Asked<ByTopic<TopicSettings>> {
     event.answered()?;
     // SAFETY: the event is alive and an answer of this kind; what is read of it lives as long as it does.
@@ -162,6 +177,42 @@ unsafe fn topic_facts(
             }),
         };
         (name, Ok(facts))
+    }
+}
+
+/// # Safety
+/// `topic` points to a description that is alive.
+unsafe fn topic_identity(
+    topic: *const sys::rd_kafka_TopicDescription_t,
+) -> (String, Asked<TopicIdentity>) {
+    // SAFETY: what the caller promises; id and partitions live as long as their topic.
+    unsafe {
+        let name = owned(sys::rd_kafka_TopicDescription_name(topic));
+        if let Err(refusal) = object_error(sys::rd_kafka_TopicDescription_error(topic)) {
+            return (name, Err(refusal));
+        }
+        let partitions = elements(|count| sys::rd_kafka_TopicDescription_partitions(topic, count));
+        let identity = TopicIdentity {
+            partitions: partitions.len(),
+            id: topic_id(sys::rd_kafka_TopicDescription_topic_id(topic)),
+        };
+        (name, Ok(identity))
+    }
+}
+
+/// # Safety
+/// `id` is null or points to an id that is alive.
+unsafe fn topic_id(id: *const sys::rd_kafka_Uuid_t) -> Option<String> {
+    if id.is_null() {
+        return None;
+    }
+    // SAFETY: what the caller promises; the text lives as long as the id.
+    unsafe {
+        let is_zero = sys::rd_kafka_Uuid_most_significant_bits(id) == 0
+            && sys::rd_kafka_Uuid_least_significant_bits(id) == 0;
+        // Kafka's own tools use the alphabet that is safe in URLs and file names.
+        let text = || owned(sys::rd_kafka_Uuid_base64str(id));
+        (!is_zero).then(|| text().replace('+', "-").replace('/', "_"))
     }
 }
 

@@ -11,6 +11,7 @@ use rdkafka::types::RDKafkaType;
 
 use super::certificate;
 use super::described::{self, Event};
+use super::options::Options;
 use crate::error::KafkaError;
 use crate::facts::{Asked, ByTopic, ClusterFacts, Operations, TopicFacts, TopicSettings};
 use crate::trouble::ErrorCode;
@@ -78,7 +79,11 @@ impl Inquirer {
         let options = Options::new(&self.client, operation, timeout).to(broker);
         // SAFETY: client, options and queue are alive; the call copies what it needs of the options.
         unsafe {
-            sys::rd_kafka_DescribeCluster(self.client.native_ptr(), options.0, self.queue.as_ptr());
+            sys::rd_kafka_DescribeCluster(
+                self.client.native_ptr(),
+                options.pointer(),
+                self.queue.as_ptr(),
+            );
         }
     }
 
@@ -96,7 +101,7 @@ impl Inquirer {
             sys::rd_kafka_DescribeTopics(
                 self.client.native_ptr(),
                 collection,
-                options.0,
+                options.pointer(),
                 self.queue.as_ptr(),
             );
             sys::rd_kafka_TopicCollection_destroy(collection);
@@ -119,7 +124,7 @@ impl Inquirer {
                 self.client.native_ptr(),
                 resources.as_mut_ptr(),
                 resources.len(),
-                options.0,
+                options.pointer(),
                 self.queue.as_ptr(),
             );
             sys::rd_kafka_ConfigResource_destroy_array(resources.as_mut_ptr(), resources.len());
@@ -137,7 +142,7 @@ impl Inquirer {
                 self.client.native_ptr(),
                 names.as_mut_ptr(),
                 names.len(),
-                options.0,
+                options.pointer(),
                 self.queue.as_ptr(),
             );
         }
@@ -182,65 +187,3 @@ fn heard(event: &Event) -> Heard {
 fn pointers(names: &[CString]) -> Vec<*const c_char> {
     names.iter().map(|name| name.as_ptr()).collect()
 }
-
-/// Options of a question.
-struct Options(*mut sys::rd_kafka_AdminOptions_t);
-
-impl Options {
-    /// Options of `operation` with an answer within `timeout`.
-    fn new(
-        client: &Client<DefaultClientContext>,
-        operation: sys::rd_kafka_admin_op_t,
-        timeout: Duration,
-    ) -> Self {
-        let timeout_ms = i32::try_from(timeout.as_millis())
-            .unwrap_or(i32::MAX)
-            .max(1);
-        let mut words: [c_char; WORDS_BYTES_MAX] = [0; WORDS_BYTES_MAX];
-        // SAFETY: the client is alive and `words` has the room that is said. A time that is refused
-        // leaves the default, and the caller has a deadline of its own.
-        unsafe {
-            let options = sys::rd_kafka_AdminOptions_new(client.native_ptr(), operation);
-            sys::rd_kafka_AdminOptions_set_request_timeout(
-                options,
-                timeout_ms,
-                words.as_mut_ptr(),
-                words.len(),
-            );
-            Self(options)
-        }
-    }
-
-    /// The question goes to the broker with this number.
-    fn to(self, broker: i32) -> Self {
-        let mut words: [c_char; WORDS_BYTES_MAX] = [0; WORDS_BYTES_MAX];
-        // SAFETY: the options are alive and `words` has the room that is said. A number that is refused
-        // leaves the controller.
-        unsafe {
-            sys::rd_kafka_AdminOptions_set_broker(self.0, broker, words.as_mut_ptr(), words.len());
-        }
-        self
-    }
-
-    /// The answer is to say what we are allowed.
-    fn with_operations(self) -> Self {
-        // SAFETY: the options are alive; an error object, where there is one, is freed here, once.
-        unsafe {
-            let error = sys::rd_kafka_AdminOptions_set_include_authorized_operations(self.0, 1);
-            if !error.is_null() {
-                sys::rd_kafka_error_destroy(error);
-            }
-        }
-        self
-    }
-}
-
-impl Drop for Options {
-    fn drop(&mut self) {
-        // SAFETY: made in `new`, destroyed only here.
-        unsafe { sys::rd_kafka_AdminOptions_destroy(self.0) };
-    }
-}
-
-/// Room for librdkafka's words about an option.
-const WORDS_BYTES_MAX: usize = 256;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -176,6 +176,14 @@ impl RealBroker {
         self.create_topic_with(name, partitions, &[])
     }
 
+    /// Gives a topic more partitions, `partitions` in all.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn add_partitions(&self, name: &str, partitions: usize) -> Result<(), RealBrokerError> {
+        add_partitions(&self.brokers(), name, partitions).map_err(RealBrokerError::Kafka)
+    }
+
     /// As [`RealBroker::create_topic`], with settings of the topic.
     ///
     /// # Errors
@@ -211,6 +219,16 @@ pub(super) fn create_topic(
     let topic = settings.fold(topic, |topic, (key, value)| topic.set(key, value));
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let results = block_on(admin.create_topics([&topic], &options))?;
+    for result in results {
+        result.map_err(|(_, code)| KafkaError::AdminOp(code))?;
+    }
+    Ok(())
+}
+
+fn add_partitions(brokers: &str, name: &str, partitions: usize) -> Result<(), KafkaError> {
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let more = NewPartitions::new(name, partitions);
+    let results = block_on(admin(brokers)?.create_partitions([&more], &options))?;
     for result in results {
         result.map_err(|(_, code)| KafkaError::AdminOp(code))?;
     }

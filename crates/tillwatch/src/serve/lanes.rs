@@ -148,6 +148,8 @@ fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                     }
                     return;
                 }
+                // The consumer counts and says it.
+                Some(Taken::Lost(_) | Taken::Moved(_)) => continue,
                 Some(Taken::Replay(raw)) => (raw, None),
                 Some(Taken::Live(raw, ticket)) => (raw, Some(ticket)),
             };

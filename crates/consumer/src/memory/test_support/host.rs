@@ -9,7 +9,9 @@ use tillwatch_records::{Ticket, TopicPartition};
 
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Taken};
+use crate::last_call::LastCall;
 use crate::memory::{MemoryRecord, MemorySource};
+use crate::notice::Lost;
 use crate::position::Position;
 use crate::settings::ConsumerSettings;
 
@@ -26,8 +28,15 @@ pub(in crate::memory) struct Seen {
     pub(in crate::memory) calls: Vec<String>,
     pub(in crate::memory) inlets: BTreeMap<i32, Arc<Inlet>>,
     pub(in crate::memory) tickets: Vec<(i32, i64, Ticket)>,
+    /// Nothing is taken before the test does.
+    pub(in crate::memory) takes_late: bool,
+    /// What was lost.
+    pub(in crate::memory) losses: Vec<Lost>,
     /// The host settles these in their last call.
     pub(in crate::memory) settles_late: bool,
+    /// The host is not done with its last calls when they come.
+    pub(in crate::memory) keeps_calls: bool,
+    pub(in crate::memory) calls_kept: Vec<LastCall>,
 }
 
 impl Host {
@@ -58,6 +67,38 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Takes everything that may go.
+    pub(in crate::memory) fn take(&self, inlet: &Arc<Inlet>) {
+        let partition = inlet.source().partition;
+        while let Some(taken) = inlet.take() {
+            let mut seen = self.seen.lock();
+            let (kind, batch) = match taken {
+                Taken::Live(batch, ticket) => {
+                    let first = batch.get(0).offset;
+                    seen.tickets.push((partition, first, ticket));
+                    ("live", batch)
+                }
+                Taken::Replay(batch) => ("replay", batch),
+                Taken::Lost(lost) => {
+                    let (from, to) = (lost.from, lost.to);
+                    seen.calls.push(format!("lost {from}..{to}"));
+                    seen.losses.push(lost);
+                    continue;
+                }
+                Taken::Moved(moved) => {
+                    let (before, after) = (moved.before, moved.after);
+                    seen.calls
+                        .push(format!("moved {before}->{after} {partition}"));
+                    continue;
+                }
+            };
+            let (first, records) = (batch.get(0).offset, batch.len());
+            seen.calls.push(format!("{kind} {first}+{records}"));
+        }
+    }
+}
+
 impl LaneHost for Host {
     fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
         self.note("assigned", inlet);
@@ -73,19 +114,9 @@ impl LaneHost for Host {
 
     fn ready(&self, inlet: &Arc<Inlet>) {
         self.note("ready", inlet);
-        let partition = inlet.source().partition;
-        while let Some(taken) = inlet.take() {
-            let mut seen = self.seen.lock();
-            let (kind, batch) = match taken {
-                Taken::Live(batch, ticket) => {
-                    let first = batch.get(0).offset;
-                    seen.tickets.push((partition, first, ticket));
-                    ("live", batch)
-                }
-                Taken::Replay(batch) => ("replay", batch),
-            };
-            let (first, records) = (batch.get(0).offset, batch.len());
-            seen.calls.push(format!("{kind} {first}+{records}"));
+        let takes_late = self.seen.lock().takes_late;
+        if !takes_late {
+            self.take(inlet);
         }
     }
 
@@ -93,9 +124,14 @@ impl LaneHost for Host {
         inlets.iter().for_each(|inlet| self.note("leaving", inlet));
     }
 
-    fn last_call(&self, inlet: &Arc<Inlet>) {
+    fn last_call(&self, inlet: &Arc<Inlet>, done: LastCall) {
         self.note("last call", inlet);
-        let settles_late = self.seen.lock().settles_late;
+        let mut seen = self.seen.lock();
+        if seen.keeps_calls {
+            seen.calls_kept.push(done);
+        }
+        let settles_late = seen.settles_late;
+        drop(seen);
         if settles_late {
             drop(self.tickets(inlet.source().partition));
         }

@@ -11,6 +11,7 @@ use tillwatch_records::{Flags, Ticket, TopicPartition};
 use crate::host::LaneHost;
 use crate::inlet::{Inlet, Taken};
 use crate::memory::{MemoryRecord, MemorySource};
+use crate::notice::Lost;
 use crate::position::Position;
 use crate::settings::ConsumerSettings;
 
@@ -22,6 +23,8 @@ pub(in crate::memory) const TOPICS: [&str; 4] = ["transactions", "events", "labe
 pub(in crate::memory) struct Host {
     pub(in crate::memory) inlet: Mutex<Option<Arc<Inlet>>>,
     pub(in crate::memory) is_ready: AtomicBool,
+    /// Whoever tests says where to begin.
+    pub(in crate::memory) begins_late: AtomicBool,
 }
 
 /// A run that was handed out.
@@ -35,7 +38,11 @@ pub(in crate::memory) struct Run {
 impl LaneHost for Host {
     fn assigned(&self, inlet: &Arc<Inlet>) -> Position {
         *self.inlet.lock() = Some(Arc::clone(inlet));
-        Position::Committed
+        if self.begins_late.load(Ordering::Relaxed) {
+            Position::NotYet
+        } else {
+            Position::Committed
+        }
     }
 
     fn ready(&self, _: &Arc<Inlet>) {
@@ -54,6 +61,7 @@ pub(in crate::memory) struct Lane {
     pub(in crate::memory) source: MemorySource,
     pub(in crate::memory) host: Arc<Host>,
     pub(in crate::memory) runs: Vec<Run>,
+    pub(in crate::memory) losses: Vec<Lost>,
 }
 
 impl Lane {
@@ -70,12 +78,22 @@ impl Lane {
             source,
             host,
             runs: Vec::new(),
+            losses: Vec::new(),
         }
     }
 
     pub(in crate::memory) fn assign(&mut self, sources: usize) {
         let sources: Vec<_> = (0..sources).map(topic).collect();
         self.source.assign_merged(&sources);
+    }
+
+    /// Assigns one source for each of `positions`, and begins there.
+    pub(in crate::memory) fn assign_at(&mut self, positions: &[Position]) -> Arc<Inlet> {
+        self.host.begins_late.store(true, Ordering::Relaxed);
+        self.assign(positions.len());
+        let inlet = self.host.inlet.lock().clone().unwrap();
+        assert!(inlet.begin_each(positions));
+        inlet
     }
 
     pub(in crate::memory) fn append(
@@ -116,6 +134,11 @@ impl Lane {
             let (batch, ticket) = match taken {
                 Taken::Live(batch, ticket) => (batch, Some(ticket)),
                 Taken::Replay(batch) => (batch, None),
+                Taken::Lost(lost) => {
+                    self.losses.push(lost);
+                    continue;
+                }
+                Taken::Moved(_) => continue,
             };
             let source = (0..TOPICS.len()).find(|source| topic(*source) == *batch.source());
             let source = source.unwrap();

@@ -1,0 +1,68 @@
+//! What an inlet is made of, and what it says of itself.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tillwatch_records::TopicPartition;
+
+use crate::counters::Counters;
+
+/// A partition and what is counted of it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) partition: TopicPartition,
+    pub(crate) counters: Counters,
+}
+
+/// See [`crate::PartitionStats`].
+pub(crate) struct Occupancy {
+    pub(crate) pending_records: usize,
+    pub(crate) pending_bytes: usize,
+    /// Allocated for what waits and for spares.
+    pub(crate) held_bytes: usize,
+    pub(crate) unsettled_records: usize,
+    pub(crate) paused: bool,
+    pub(crate) committed: Option<i64>,
+    /// One past what is settled, or the first record that is not; nothing before the first record.
+    pub(crate) settled_to: Option<i64>,
+    /// Kafka timestamp of the first record that is not settled.
+    pub(crate) oldest_ms: Option<i64>,
+    /// Where the broker had nothing more to be read, if nothing has come since.
+    pub(crate) end: Option<i64>,
+    pub(crate) stalled_since: Option<Instant>,
+    pub(crate) committed_at: Option<Instant>,
+}
+
+/// What is to be done after records were appended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The host must be told that records wait.
+    pub(crate) tell: bool,
+}
+
+/// What a look at a lane of several sources gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The host must be told that records wait.
+    pub(crate) tell: bool,
+    /// When to look again.
+    pub(crate) until: Option<Duration>,
+}
+
+impl Source {
+    /// Counts records that were deleted before they were read, and says it loudly.
+    pub(super) fn count_loss(&self, gap: &Range<i64>) {
+        let lost = (gap.end - gap.start).unsigned_abs();
+        self.counters.lost.fetch_add(lost, Ordering::Relaxed);
+        tracing::error!(
+            topic = &*self.partition.topic,
+            partition = self.partition.partition,
+            first_offset = gap.start,
+            next_offset = gap.end,
+            lost,
+            "records were deleted before they were read: raise retention.ms of the topic, or add \
+             instances until the lag falls"
+        );
+    }
+}
