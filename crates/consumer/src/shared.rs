@@ -188,9 +188,10 @@ impl Shared {
 
     /// Finds out what the group has committed of partitions that came, asking at most `timeout`: the host is
     /// told of those that were not begun; of the others it says whether records were lost before they were
-    /// read. Whether all of it is known.
+    /// read. Whether all of it is known that can be asked for now.
     pub(crate) fn locate(&self, client: &GroupClient, timeout: Duration) -> bool {
-        let sources = self.pump.lock().unlocated();
+        let mut sources = self.pump.lock().unlocated();
+        sources.retain(|source| !self.must_wait_for_topics(source));
         if sources.is_empty() {
             return true;
         }
@@ -201,10 +202,6 @@ impl Shared {
             Ok(offsets) => {
                 let mut is_decided = true;
                 for (source, offset) in offsets {
-                    if self.must_wait_for_topics(&source) {
-                        is_decided = false;
-                        continue;
-                    }
                     let end = || client.end(&source, timeout);
                     is_decided &= self.note_located(&*host, client, &source, offset, end);
                 }

@@ -148,8 +148,8 @@ impl GroupClient {
         self.member.base.client().fatal_error()
     }
 
-    /// The queue of a partition that is to be read: to be opened before [`GroupClient::begin`], given up
-    /// before [`GroupClient::stop`], and before this client.
+    /// The queue of a partition that is to be read: to be opened before [`GroupClient::begin`], so that no
+    /// record goes elsewhere, and given up before this client.
     pub fn queue_of(&self, source: &TopicPartition) -> Option<PartitionQueue> {
         self.reader.queue_of(source, &self.waker)
     }
