@@ -150,7 +150,7 @@ fn explains_a_small_catalog() {
         keep     key          1      0  about ln n rows, at most one per pane                 old rows with the largest amount_minor of transactions, from 30d before, rounded down to 1d
         keep     key          1      0  a row per value, 1024 per doubling beyond 2048        newest old row of each (card_token, bin) of transactions, from 30d before, rounded down to 1d
         keep     key          1     72  12 to 18 per bucket, at most 96 KiB                   histogram of the logarithm of amount_minor of transactions, half-life 28d
-        keep     lane         1      0  56 to 112 per cohort, at most 65536 of them            share of transactions where ("response_code" <> '00') among transactions, per mcc, half-life 28d
+        keep     lane         1      0  56 to 112 per cohort, at most 65536 of them           share of transactions where ("response_code" <> '00') among transactions, per mcc, half-life 28d
 
         feature  name                window           cost                                                formula
         feature  declines_10m        10m              difference of two rows                              number of transactions where ("response_code" <> '00')
