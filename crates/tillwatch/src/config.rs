@@ -9,6 +9,7 @@ mod models;
 mod reference;
 mod settings;
 mod stages;
+mod state;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -26,6 +27,7 @@ pub use labels::LabelSettings;
 pub use models::{ChallengerTable, LineupPlace, LineupSettings, ModelSettings};
 pub use reference::{CsvType, ReferenceSettings};
 pub use settings::Config;
+pub use state::{StorePlace, StoreSettings};
 use written::Written;
 
 impl Config {

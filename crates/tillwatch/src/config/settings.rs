@@ -13,6 +13,7 @@ use super::labels::LabelSettings;
 use super::models::ModelSettings;
 use super::reference::ReferenceSettings;
 use super::stages::Stages;
+use super::state::StoreSettings;
 use crate::log::LogSettings;
 
 /// A configuration whose every value has been checked by itself. Whether catalog, models and topics
@@ -31,6 +32,8 @@ pub struct Config {
     /// Reference data that is joined to every record, if there is any.
     pub reference: Option<ReferenceSettings>,
     pub engine: EngineSettings,
+    /// Where snapshots of state are kept, for `run`; `None` when switched off.
+    pub store: Option<StoreSettings>,
     pub models: ModelSettings,
     pub scoring: ScoringSettings,
     /// Where scores go; only `run` needs it.

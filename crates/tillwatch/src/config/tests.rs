@@ -69,6 +69,8 @@ path = "here-5"
 champion = "here-6"
 shadows = ["here-7"]
 audit = "here-8"
+[state]
+store = "here-12"
 [models.challenger]
 model = "here-9"
 share = 0.5

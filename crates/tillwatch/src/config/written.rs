@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
-use tillwatch_feature_extraction::{EngineSettings, StateSettings, TimeSettings};
+use tillwatch_feature_extraction::{EngineSettings, TimeSettings};
 use tillwatch_records::RecordKind;
 use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
@@ -18,6 +18,7 @@ use super::models::ModelsTable;
 use super::reference::WrittenReference;
 use super::settings::Config;
 use super::stages::{EntityTable, FeaturesTable, StageTable, Stages};
+use super::state::StateTable;
 use super::{directives, topics};
 use crate::log::LogSettings;
 
@@ -41,7 +42,7 @@ pub struct Written {
     #[serde(default)]
     time: TimeSettings,
     #[serde(default)]
-    state: StateSettings,
+    state: StateTable,
     #[serde(default)]
     ids: IdsTable,
     models: ModelsTable,
@@ -131,6 +132,7 @@ impl Written {
             let reason = format!("`{found}` is not from 1ms to 1m");
             return Err(("[lanes] deadline", reason));
         }
+        let (state, store) = self.state.validate(base)?;
         let http = self.http.address()?;
         directives::check(&self.log.level).map_err(|reason| ("[log] level", reason))?;
         let mut kafka = self.kafka;
@@ -160,9 +162,10 @@ impl Written {
             reference,
             engine: EngineSettings {
                 time: self.time,
-                state: self.state,
+                state,
                 id_secret: self.ids.validate(base)?,
             },
+            store,
             models,
             scoring: self.scoring,
             sink,
