@@ -14,7 +14,8 @@ COPY . .
 # are left out; function names stay for backtraces.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin tillwatch \
+    cargo build --release --locked --bin tillwatch --features cloud \
+    && mkdir /state \
     && strip --strip-debug -o /usr/local/bin/tillwatch target/release/tillwatch
 
 # The C library, the certificates of public authorities, time zones, and nothing that could be run: no
@@ -22,10 +23,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # and `tillwatch check` do.
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 COPY --from=build /usr/local/bin/tillwatch /usr/local/bin/tillwatch
+# A volume that is mounted here belongs to the user below from the start.
+COPY --from=build --chown=10001:10001 /state /var/lib/tillwatch
 COPY models/ /usr/share/tillwatch/models/
 COPY LICENSE /usr/share/doc/tillwatch/copyright
 COPY NOTICE /usr/share/doc/tillwatch/NOTICE
-# A user without a name, home or right: the program writes nothing but to its sinks. The number is fixed,
+# A user without a name, home or right: the program writes nothing but to its sinks and /var/lib/tillwatch. The number is fixed,
 # so that `runAsNonRoot` can check it and the owner of a mounted directory can be set.
 USER 10001:10001
 # /metrics, /healthz and /readyz, when `[http] listen` is 0.0.0.0:9600.

@@ -31,6 +31,7 @@ mod shipped;
 mod shipped_deploy;
 mod site;
 mod stages;
+mod state;
 mod swap;
 mod trees;
 

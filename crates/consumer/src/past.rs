@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tillwatch_kafka::{ClientConfig, Past as Client};
+use tillwatch_kafka::{ClientConfig, KafkaError, Past as Client};
 use tillwatch_records::TopicPartition;
 
 use crate::error::ConsumerError;
@@ -41,11 +41,32 @@ impl Past {
         first_ms: i64,
         timeout: Duration,
     ) -> Result<i64, ConsumerError> {
+        self.ask(|client| client.newest_before(source, offset, first_ms, timeout))
+    }
+
+    /// The first offset of a record of `source` whose timestamp is `time_ms` (milliseconds since 1970) or later;
+    /// `None` where there is none. Waits at most `timeout`, and for others that ask.
+    ///
+    /// # Errors
+    /// As [`Past::newest_before`].
+    pub fn first_at(
+        &self,
+        source: &TopicPartition,
+        time_ms: i64,
+        timeout: Duration,
+    ) -> Result<Option<i64>, ConsumerError> {
+        self.ask(|client| client.first_at(source, time_ms, timeout))
+    }
+
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&Client) -> Result<T, KafkaError>,
+    ) -> Result<T, ConsumerError> {
         let mut client = self.client.lock();
         let client = match &mut *client {
             Some(client) => client,
             none => none.insert(Client::new(&self.config)?),
         };
-        Ok(client.newest_before(source, offset, first_ms, timeout)?)
+        Ok(question(client)?)
     }
 }

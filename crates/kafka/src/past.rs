@@ -64,6 +64,20 @@ impl Past {
         }
     }
 
+    /// The first offset of a record of `source` whose timestamp is `time_ms` (since 1970) or later; `None` where
+    /// there is none. What lies before it in the log is older. Waits at most `timeout`.
+    ///
+    /// # Errors
+    /// As [`Past::newest_before`].
+    pub fn first_at(
+        &self,
+        source: &TopicPartition,
+        time_ms: i64,
+        timeout: Duration,
+    ) -> Result<Option<i64>, KafkaError> {
+        self.first_after(source, time_ms.saturating_sub(1).max(-1), timeout)
+    }
+
     /// The first offset of a record with a timestamp after `time_ms`, if there is one.
     fn first_after(
         &self,

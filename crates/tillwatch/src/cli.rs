@@ -9,6 +9,7 @@ mod run;
 mod score;
 pub mod shared;
 mod simulate;
+pub mod snapshot;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +22,7 @@ pub use run::RunArgs;
 pub use score::ScoreArgs;
 pub use shared::RecordTimestamp;
 pub use simulate::SimulateArgs;
+pub use snapshot::SnapshotCommand;
 
 /// A streaming scorer for card-present payments: Kafka in, risk scores with reasons out.
 #[derive(Debug, Parser)]
@@ -98,6 +100,11 @@ Examples:
     Models {
         #[command(subcommand)]
         command: ModelsCommand,
+    },
+    /// List, check, look into and clean up the snapshots that `run` keeps of its state
+    Snapshot {
+        #[command(subcommand)]
+        command: SnapshotCommand,
     },
     /// Print a completion script for a shell
     #[command(after_long_help = "\

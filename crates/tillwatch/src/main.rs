@@ -14,6 +14,7 @@ mod log;
 mod reference;
 mod serve;
 mod setup;
+mod store;
 #[cfg(test)]
 mod test_support;
 mod watch;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
-use commands::{check, demo, health, models, publish, run, score, simulate};
+use commands::{check, demo, health, models, publish, run, score, simulate, snapshot};
 use serve::signals::SignalWatch;
 
 /// Lanes allocate and free many small arrays from several threads, which is what it is made for.
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => done(simulate::simulate(args)),
         Command::Publish(args) => done(publish::publish(args)),
         Command::Models { command } => models::models(command),
+        Command::Snapshot { command } => snapshot::snapshot(command),
         Command::Score(args) => done(score::score(args)),
         Command::Completions { shell } => {
             clap_complete::generate(

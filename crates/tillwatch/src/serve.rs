@@ -10,5 +10,7 @@ pub mod metrics;
 mod outputs;
 pub mod pipeline;
 pub mod signals;
+mod standing;
+mod state;
 mod usage;
 mod workspaces;

@@ -154,7 +154,7 @@ const NICENESS: i32 = 10;
 
 /// Lets lanes go first where there are fewer processors than work: what was found is read, checked and tried,
 /// and nobody waits for that. On Linux the value is the thread's own, elsewhere the whole process's.
-fn yield_to_others() {
+pub fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(%error, "files are looked at with the priority of all threads");

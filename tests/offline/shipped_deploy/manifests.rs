@@ -64,7 +64,7 @@ fn a_pod_can_do_no_more_than_it_must() {
     let container = set.pointer(CONTAINER).expect("a container");
     assert_eq!(list(&set, "/spec/template/spec/containers").len(), 1);
     let user = json!({
-        "runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001,
+        "runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
         "seccompProfile": { "type": "RuntimeDefault" },
     });
     assert_eq!(pod["securityContext"], user);
@@ -80,6 +80,41 @@ fn a_pod_can_do_no_more_than_it_must() {
     assert!(dockerfile.contains("\nUSER 10001:10001\n"), "another user");
     let policy = yaml("deploy/kubernetes/base/networkpolicy.yaml");
     assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress"]));
+}
+
+/// The configuration lies where nothing can be written; state goes to a place that outlives the process.
+#[test]
+fn state_goes_to_a_volume() {
+    let mounts = list(&yaml(STATEFUL_SET), &format!("{CONTAINER}/volumeMounts")).to_vec();
+    let claims = list(&yaml(STATEFUL_SET), "/spec/volumeClaimTemplates").to_vec();
+    let name = text(&claims[0], "/metadata/name");
+    let mount = mounts.iter().find(|mount| mount["name"] == name);
+    let mount = text(mount.expect("the volume is mounted"), "/mountPath").to_owned();
+    let store = |path: &str| {
+        let config: toml::Table = read(&root().join(path)).parse().expect("it is TOML");
+        config["state"]["store"]
+            .as_str()
+            .expect("a directory")
+            .to_owned()
+    };
+    assert!(store(CONFIG).starts_with(&format!("{mount}/")), "{mount}");
+    let compose = yaml("docker-compose.yml");
+    let volumes = list(&compose, "/services/tillwatch/volumes");
+    let place = store("examples/docker/tillwatch.toml");
+    let is_within = |volume: &Value| {
+        let (_, at) = volume
+            .as_str()
+            .unwrap_or_default()
+            .split_once(':')
+            .unwrap_or_default();
+        !at.ends_with(":ro") && place.starts_with(&format!("{at}/"))
+    };
+    assert!(volumes.iter().any(is_within), "{place}");
+    let of_unit = of_unit("Environment");
+    let unit = of_unit
+        .strip_prefix("TILLWATCH__STATE__STORE=")
+        .unwrap_or_default();
+    assert!(unit.starts_with("/var/lib/tillwatch/"), "{unit}");
 }
 
 #[test]

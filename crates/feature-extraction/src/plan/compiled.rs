@@ -204,7 +204,9 @@ impl Plan {
         setting.max(self.longest_ms + self.lateness_ms())
     }
 
-    pub(crate) fn lateness_ms(&self) -> i64 {
+    /// How much older than the newest record of its key a record may be and still be remembered, in
+    /// milliseconds.
+    pub fn lateness_ms(&self) -> i64 {
         self.settings.time.allowed_lateness.as_ms()
     }
 

@@ -8,6 +8,7 @@ mod limits;
 mod machine;
 mod plan;
 mod report;
+mod state;
 
 use std::process::ExitCode;
 
@@ -39,10 +40,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     if let Some(setup) = &setup {
         plan::report_setup(&config, setup, args, &report);
     }
+    state::report(&config, &report);
     let clusters = clients(&config, &mut report);
     let mut extent = None;
     if !args.offline {
         machine::check(&config, &mut report);
+        let assembly = setup.as_ref().map(|setup| &*setup.assembly);
+        state::check(&config, assembly, &mut report);
         extent = clusters.ask(args.timeout.as_std(), &mut report);
     }
     if let Some(setup) = &setup {

@@ -137,7 +137,7 @@ fn pipeline(broker: &EmbeddedBroker, observer: &Arc<Observer>) -> Result<Pipelin
         threads: config.threads,
         deadline: None,
     };
-    Pipeline::new(&consumer, setup, sink, &pace)
+    Pipeline::new(&consumer, setup, sink, &pace, None)
 }
 
 /// Shows how things are until everything that was sent came through, or the pipeline failed.

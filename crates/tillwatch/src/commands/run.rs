@@ -21,6 +21,7 @@ use crate::serve::metrics::Metrics;
 use crate::serve::pipeline::{Ended, LanePace, Pipeline};
 use crate::serve::signals::SignalWatch;
 use crate::setup::Setup;
+use crate::store;
 use crate::watch::Bell;
 
 /// Runs one stage of the configuration at `args.config`, in a process that started at `started_ms` (since
@@ -55,11 +56,15 @@ pub fn run(args: &RunArgs, signals: &SignalWatch, started_ms: i64) -> Result<Exi
         threads: config.threads,
         deadline: config.deadline,
     };
-    let pipeline = Pipeline::new(consumer, setup, Arc::clone(&sink), &pace)?;
+    let kept = config.store.map(|settings| {
+        let store = store::open(&settings).map_err(exit::misconfigured)?;
+        Ok::<_, anyhow::Error>((store, settings))
+    });
+    let pipeline = Pipeline::new(consumer, setup, Arc::clone(&sink), &pace, kept.transpose()?)?;
     let metrics = pipeline.metrics();
     metrics.set_started(started_ms);
     metrics.set_state_limit(config.engine.state.max_bytes.0);
-    let health = Arc::new(Health::new(pipeline.monitor(), sink));
+    let health = Arc::new(Health::new(pipeline.monitor(), sink, pipeline.standings()));
     let http = bound.map(|bound| serve(bound, &metrics, &health));
     let _http = http.transpose()?;
     let stop = StopToken::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tillwatch_consumer::{Inlet, Past};
-use tillwatch_engine::{Assembly, Lane};
+use tillwatch_engine::Lane;
 use tillwatch_records::{RawBatch, TopicPartition};
 
 use crate::clock;
@@ -11,9 +11,8 @@ use crate::clock;
 /// How long a lane without state waits to be told how new the records before its first are.
 const PAST_WAIT: Duration = Duration::from_secs(2);
 
-/// A lane without state whose first records are `raw`.
-pub fn begin(assembly: &Assembly, past: &Past, inlet: &Inlet, raw: &RawBatch) -> Lane {
-    let mut lane = assembly.lane(inlet.start_offset());
+/// Tells `lane`, which is new and whose first records are `raw`, what it does not know of.
+pub fn begin(mut lane: Lane, past: &Past, inlet: &Inlet, raw: &RawBatch) -> Lane {
     let first_ms = raw.get(0).timestamp_ms.unwrap_or(0);
     let starts = inlet.starts();
     let late_starts = starts.iter().filter(|(_, offset)| *offset != Some(0));

@@ -8,6 +8,7 @@ use tillwatch_consumer::Monitor;
 use tillwatch_sink::Sink;
 
 use super::outputs::Outputs;
+use super::standing::Standings;
 
 /// A poll thread that has not turned for this long is stuck: it turns about once a second whatever brokers,
 /// lanes and clients do, and librdkafka's `max.poll.interval.ms` would soon expel it from its group.
@@ -17,14 +18,17 @@ const POLL_SILENCE_MAX: Duration = Duration::from_secs(120);
 pub struct Health {
     monitor: Arc<Monitor>,
     sink: Arc<dyn Sink>,
+    standings: Arc<Standings>,
     stopping: AtomicBool,
 }
 
 impl Health {
-    pub fn new(monitor: Arc<Monitor>, sink: Arc<dyn Sink>) -> Self {
+    /// `standings` are the lanes that do not score yet.
+    pub fn new(monitor: Arc<Monitor>, sink: Arc<dyn Sink>, standings: Arc<Standings>) -> Self {
         Self {
             monitor,
             sink,
+            standings,
             stopping: AtomicBool::new(false),
         }
     }
@@ -65,6 +69,9 @@ impl Health {
         if !monitor.is_joined() {
             reasons.push("input: waiting for the consumer group to assign partitions".into());
         }
+        for (lane, standing) in self.standings.all() {
+            reasons.push(format!("partition {}: {standing}", lane.partition));
+        }
         let Outputs { status, counters } = self.outputs();
         for waiting in &status.waiting {
             // Without a topic it says itself that it is about outputs.
@@ -91,6 +98,11 @@ impl Health {
     /// The consumer seen from outside.
     pub fn monitor(&self) -> &Monitor {
         &self.monitor
+    }
+
+    /// The lanes that do not score yet.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// The sink seen from outside.
@@ -132,7 +144,7 @@ mod tests {
     #[test]
     fn is_alive_and_says_every_reason_why_it_is_not_ready() {
         let monitor = Arc::new(Monitor::default());
-        let health = Health::new(monitor, Arc::new(MemorySink::default()));
+        let health = Health::new(monitor, Arc::new(MemorySink::default()), Arc::default());
         assert!(health.alive().is_ok());
         let reasons = health.ready().unwrap_err();
         assert_eq!(reasons.len(), 2, "{reasons:?}");

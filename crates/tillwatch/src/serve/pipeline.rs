@@ -6,11 +6,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tillwatch_consumer::{Consumer, ConsumerSettings, Monitor, Past, StopToken};
 use tillwatch_sink::Sink;
+use tillwatch_state_store::StateStore;
 
-use super::lanes::{Lanes, Shared};
+use super::lanes::{LOOK_INTERVAL, Lanes, Shared};
 use super::metrics::Metrics;
+use super::standing::Standings;
+use super::state::Keeping;
 use super::usage::Usage;
 use super::workspaces::Workspaces;
+use crate::config::StoreSettings;
 use crate::exit;
 use crate::lineup::Reloader;
 use crate::reference::{self, ReferenceFile};
@@ -50,12 +54,14 @@ pub enum Ended {
 }
 
 impl Pipeline {
-    /// Fits a consumer, the lanes and a sink together. Does not need a broker yet.
+    /// Fits a consumer, the lanes and a sink together. Does not need a broker yet. State is kept in the store
+    /// that is given, if any.
     pub fn new(
         settings: &ConsumerSettings,
         setup: Setup,
         sink: Arc<dyn Sink>,
         pace: &LanePace,
+        kept: Option<(StateStore, StoreSettings)>,
     ) -> Result<Self> {
         let settings = ConsumerSettings {
             outputs_hold_records_max: sink.holds_records_max(),
@@ -82,7 +88,23 @@ impl Pipeline {
         metrics.set_workspaces(&workspaces);
         // Everything is loaded, and no record is read yet.
         metrics.set_loaded_bytes(Usage::now().resident_bytes.unwrap_or(0));
+        let keeping = kept.map(|(store, kept)| {
+            let group = settings.group.clone();
+            let assembly = &setup.assembly;
+            let counts = metrics.state();
+            Keeping::start(
+                store,
+                kept,
+                group,
+                assembly,
+                pace.threads,
+                &counts,
+                &monitor,
+            )
+        });
         let shared = Arc::new(Shared {
+            keeping: keeping.transpose()?,
+            standings: Arc::new(Standings::default()),
             workspaces,
             assembly: setup.assembly,
             sink,
@@ -111,6 +133,11 @@ impl Pipeline {
         Arc::clone(&self.shared.metrics)
     }
 
+    /// The lanes that do not score yet.
+    pub fn standings(&self) -> Arc<Standings> {
+        Arc::clone(&self.shared.standings)
+    }
+
     /// The consumer seen from outside.
     pub fn monitor(&self) -> Arc<Monitor> {
         Arc::clone(&self.monitor)
@@ -131,6 +158,18 @@ impl Pipeline {
             .context("cannot start the thread that watches the reference table")
     }
 
+    /// Looks after lanes that no records come for, where that matters.
+    fn look_after(&self, lanes: &Arc<Lanes>) -> Result<Option<Watch>> {
+        if self.shared.keeping.is_none() {
+            return Ok(None);
+        }
+        let lanes = Arc::clone(lanes);
+        let watch = Prepared::new().start("cuts", Some(LOOK_INTERVAL), move |_| lanes.look());
+        watch
+            .map(Some)
+            .context("cannot start the thread that looks after lanes")
+    }
+
     /// Reads, scores and delivers until `stop`; then drains, flushes and commits.
     pub fn run(mut self, stop: &StopToken) -> Result<Ended> {
         let _reference = self.watch_reference()?;
@@ -140,6 +179,7 @@ impl Pipeline {
             .transpose()
             .context("cannot start the thread that watches the models")?;
         let lanes = Arc::new(Lanes::new(Arc::clone(&self.shared)));
+        let _look = self.look_after(&lanes)?;
         let outcome = self.consumer.run(lanes, stop);
         let flushed = self.shared.sink.flush(FLUSH_TIMEOUT);
         self.shared.sink.close();

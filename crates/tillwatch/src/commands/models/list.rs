@@ -1,6 +1,6 @@
 //! `tillwatch models list`: what lies in directories of models.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use tillwatch_scoring::{ModelFiles, ModelInfo};
 
 use super::ground::{Ground, GroundError};
 use crate::cli::models::{GroundArgs, ListArgs};
+use crate::commands::rows;
 use crate::exit;
 use crate::lineup::directory::{self, DESCRIPTION};
 use crate::setup::SetupError;
@@ -180,29 +181,9 @@ fn print(lines: &[Line], json: bool) -> Result<()> {
         writeln!(out)?;
         return Ok(());
     }
-    let is_terminal = out.is_terminal();
+    drop(out);
     let rows: Vec<Vec<String>> = lines.iter().map(fields).collect();
-    if is_terminal {
-        let headings = HEADINGS.map(str::to_owned).to_vec();
-        let whole = || [&headings].into_iter().chain(&rows);
-        let width = |column: usize| {
-            let cells = whole().filter_map(|row| row.get(column).filter(|_| row.len() > 2));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
-        for row in whole() {
-            let cells = row.iter().zip(&widths);
-            let cells: Vec<String> = cells
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
-            writeln!(out, "{}", cells.join("  ").trim_end())?;
-        }
-    } else {
-        for row in &rows {
-            writeln!(out, "{}", row.join("\t"))?;
-        }
-    }
-    Ok(())
+    rows::print(&HEADINGS, &rows)
 }
 
 /// One field per heading; of a model that was not loaded the directory and why.

@@ -97,7 +97,7 @@ fn a_late_batch_is_scored_by_rules_alone_and_says_so() {
     assert_eq!(at_age(51, 8), (600, true, 0));
     assert_eq!(at_age(0, 12), (999, false, 4));
     let mut registry = Registry::default();
-    let health = Health::new(Arc::default(), Arc::new(MemorySink::new()));
+    let health = Health::new(Arc::default(), Arc::new(MemorySink::new()), Arc::default());
     let exporter = Exporter::new(Arc::clone(&running.metrics), Arc::new(health));
     registry.register_collector(Box::new(exporter));
     let mut text = String::new();

@@ -22,7 +22,11 @@ struct Served {
 impl Served {
     fn start() -> Self {
         let metrics = Arc::new(Metrics::default());
-        let health = Health::new(Arc::new(Monitor::default()), Arc::new(MemorySink::new()));
+        let health = Health::new(
+            Arc::new(Monitor::default()),
+            Arc::new(MemorySink::new()),
+            Arc::default(),
+        );
         let pages = Pages::new(Arc::clone(&metrics), Arc::new(health));
         let bound = BoundAddress::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let server = HttpServer::start(bound, Arc::new(pages)).unwrap();

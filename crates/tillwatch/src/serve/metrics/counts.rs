@@ -1,7 +1,7 @@
 //! What is counted.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -12,6 +12,7 @@ use tillwatch_reference::ReferenceTable;
 use tillwatch_scoring::{Effort, Lineup};
 
 use super::cut::Cut;
+use super::kept::{CutGauges, StateCounts};
 use super::outcome::Outcome;
 use super::shadows::{Comparison, Shadows};
 use super::step::Step;
@@ -32,11 +33,30 @@ pub struct LaneGauges {
     pub watermark_ms: AtomicI64,
     /// From when on windows are whole; [`LaneGauges::NO_TIME`] where they are, or where nobody knows.
     pub warm_at_ms: AtomicI64,
+    /// Whether snapshots of the lane are made, and what is known of them.
+    is_cut: AtomicBool,
+    pub cuts: Arc<CutGauges>,
 }
 
 impl LaneGauges {
     /// Stands for a time that there is none of.
     pub const NO_TIME: i64 = i64::MIN;
+
+    /// Snapshots of the lane are made.
+    pub fn set_cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the lane takes, as of its last batch.
+    pub fn bytes(&self) -> u64 {
+        let gauges = [&self.state_bytes, &self.models_bytes, &self.recent_bytes];
+        let each = gauges.map(|gauge| gauge.load(Ordering::Relaxed));
+        each.iter().sum()
+    }
 
     /// Takes note of what the lane takes.
     pub fn set_memory(&self, memory: LaneMemory) {
@@ -59,6 +79,8 @@ impl Default for LaneGauges {
             recent_bytes: AtomicU64::new(0),
             watermark_ms: AtomicI64::new(Self::NO_TIME),
             warm_at_ms: AtomicI64::new(Self::NO_TIME),
+            is_cut: AtomicBool::new(false),
+            cuts: Arc::default(),
         }
     }
 }
@@ -112,6 +134,8 @@ pub struct Metrics {
     loaded_bytes: AtomicU64,
     /// What the lanes' threads work in, once there are threads.
     workspaces: OnceLock<Arc<Workspaces>>,
+    /// State on its way to the store and back.
+    state: Arc<StateCounts>,
 }
 
 /// The active reference table and how it came.
@@ -151,6 +175,11 @@ impl Metrics {
         self.loaded_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// What is counted of state on its way to the store and back.
+    pub fn state(&self) -> Arc<StateCounts> {
+        Arc::clone(&self.state)
+    }
+
     /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
     pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 8] {
         let lanes = self.lanes.lock();
@@ -166,6 +195,7 @@ impl Metrics {
             ("features", sum(|lane| &lane.state_bytes)),
             ("models", sum(|lane| &lane.models_bytes)),
             ("recent_rows", sum(|lane| &lane.recent_bytes)),
+            ("kept", self.state.kept_bytes.load(Ordering::Relaxed)),
             ("lanes", LANE_BYTES * lanes.len() as u64),
             ("workspaces", workspaces.map_or(0, |all| all.bytes())),
             ("threads", used * THREAD_BYTES + others),

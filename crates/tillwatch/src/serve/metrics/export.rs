@@ -2,6 +2,7 @@
 
 mod flow;
 mod input;
+mod kept;
 mod models;
 mod output;
 mod process;
@@ -36,6 +37,7 @@ impl Collector for Exporter {
         let stats = self.health.monitor().stats();
         flow::encode(&mut scrape, &self.metrics)?;
         state::encode(&mut scrape, &self.metrics, &stats.partitions)?;
+        kept::encode(&mut scrape, &self.metrics, &self.health.standings().all())?;
         input::encode(&mut scrape, &stats)?;
         output::encode(&mut scrape, &self.health.outputs())?;
         models::encode(&mut scrape, &self.metrics)?;

@@ -49,8 +49,9 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
     scrape.gauges(
         "tillwatch_memory",
         "Bytes of memory that is accounted for, by what it holds: the program with what it has loaded, state \
-         of features, what models have learnt, rows kept to try models on, the lanes themselves, what threads \
-         work in, what the allocator keeps for threads (an estimate), records that wait for a lane",
+         of features, what models have learnt, rows kept to try models on, lanes kept whose partitions were \
+         lost, the lanes themselves, what threads work in, what the allocator keeps for threads (an \
+         estimate), records that wait for a lane",
         Some(&Unit::Bytes),
         metrics
             .memory(partitions)

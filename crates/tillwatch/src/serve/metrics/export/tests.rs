@@ -13,7 +13,11 @@ use crate::serve::workspaces::Workspaces;
 
 fn scraped(metrics: &Arc<Metrics>, format: Format) -> String {
     let monitor = Arc::new(Monitor::default());
-    let health = Arc::new(Health::new(monitor, Arc::new(MemorySink::new())));
+    let health = Arc::new(Health::new(
+        monitor,
+        Arc::new(MemorySink::new()),
+        Arc::default(),
+    ));
     let mut registry = Registry::default();
     let exporter = Exporter::new(Arc::clone(metrics), health);
     registry.register_collector(Box::new(exporter));

@@ -1,0 +1,47 @@
+//! What every lane shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::ThreadPool;
+use tillwatch_consumer::{Inlet, Past};
+use tillwatch_engine::{Assembly, Lane};
+use tillwatch_sink::Sink;
+
+use crate::serve::metrics::Metrics;
+use crate::serve::standing::Standings;
+use crate::serve::state::Keeping;
+use crate::serve::workspaces::Workspaces;
+
+/// What every lane shares.
+pub struct Shared {
+    pub assembly: Arc<Assembly>,
+    pub sink: Arc<dyn Sink>,
+    pub metrics: Arc<Metrics>,
+    /// Says how new the records are that a lane without state has not read.
+    pub past: Past,
+    pub pool: ThreadPool,
+    /// One for each thread of the pool.
+    pub workspaces: Arc<Workspaces>,
+    /// How old a batch may be before less is asked of it; `None` for no limit.
+    pub deadline: Option<Duration>,
+    /// Where state is kept; `None` where it is not.
+    pub keeping: Option<Keeping>,
+    /// The lanes that do not score yet.
+    pub standings: Arc<Standings>,
+}
+
+impl Shared {
+    /// A lane without state for the records of `inlet`, the first of which is at `start_offset`.
+    pub fn lane(&self, inlet: &Inlet, start_offset: i64) -> Lane {
+        let mut lane = self.assembly.lane(start_offset);
+        if inlet.sources().len() > 1 {
+            let topics: Vec<Arc<str>> = inlet
+                .sources()
+                .map(|source| Arc::clone(&source.topic))
+                .collect();
+            lane.merge(&topics);
+        }
+        lane
+    }
+}

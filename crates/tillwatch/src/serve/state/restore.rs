@@ -1,0 +1,69 @@
+//! A lane made of a snapshot.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tillwatch_engine::{Lane, RestoreError, Restored};
+use tillwatch_state_store::{LaneStore, Manifest, StoreError};
+
+/// What reading a snapshot has come to.
+pub enum Attempt {
+    /// The lane stands where the snapshot was made.
+    Whole {
+        restored: Restored,
+        /// Keys that were put into it.
+        entries: u64,
+    },
+    /// Nobody needs it any more.
+    Stopped,
+}
+
+/// Why a snapshot is passed over.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreFailure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Lane(#[from] RestoreError),
+}
+
+/// Entries between two looks at whether the lane is still wanted.
+const LOOK_ENTRIES: u64 = 1024;
+
+/// Puts what `manifest` names into `lane`, which is new. `go_on` is told how many bytes were read, and says
+/// whether to go on. After an error the lane is of no use.
+pub fn restore(
+    lane: &mut Lane,
+    store: &LaneStore,
+    manifest: &Manifest,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Result<Attempt, RestoreFailure> {
+    let restored = lane.begin_restore(&store.parts(manifest)?)?;
+    let mut put = 0;
+    let mut failed = None;
+    let mut is_stopped = false;
+    let read = AtomicU64::new(0);
+    store.entries(manifest, &read, |entry| {
+        if let Err(error) = lane.restore(entry) {
+            failed = Some(error);
+            return ControlFlow::Break(());
+        }
+        put += 1;
+        if put % LOOK_ENTRIES == 0 && !go_on(read.load(Ordering::Relaxed)) {
+            is_stopped = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if is_stopped {
+        return Ok(Attempt::Stopped);
+    }
+    lane.end_restore()?;
+    Ok(Attempt::Whole {
+        restored,
+        entries: put,
+    })
+}
