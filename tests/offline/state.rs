@@ -1,14 +1,12 @@
-//! State that outlives the process: what is scored after a stop, a crash or a lost store is what an
-//! uninterrupted run scores.
+//! State that outlives the process: what is scored after a stop or a crash is what an uninterrupted run scores.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tillwatch_testkit::broker::Mock;
 
-use crate::support::{Instance, Setup, json, wait_for};
+use crate::support::scores::{compare, config};
+use crate::support::{Instance, Setup, json, tillwatch, wait_for};
 
 const PARTITIONS: i32 = 2;
 
@@ -23,89 +21,10 @@ fn setup(topic: &str) -> (Mock, Setup) {
     (mock, setup)
 }
 
-/// A configuration with features in the scores and `state` appended; its store is beside it.
-fn config(setup: &Setup, state: &str) -> PathBuf {
-    let path = setup.config("tillwatch.toml", state);
-    let text = fs::read_to_string(&path).expect("it was written");
-    let text = text.replace("kind = \"kafka\"", "kind = \"kafka\"\nfeatures = true");
-    fs::write(&path, text).expect("it can be written again");
-    path
-}
-
-/// The scores of the topic, by position. A position that came twice must have said the same.
-fn live(setup: &Setup) -> BTreeMap<String, Value> {
-    let mut scores = BTreeMap::new();
-    for score in setup.scores().iter().map(json) {
-        let id = score["score_id"].as_str().expect("it has an id").to_owned();
-        let before = scores.insert(id.clone(), score.clone());
-        assert!(
-            before.is_none_or(|before| before == score),
-            "{id} has two scores"
-        );
-    }
-    scores
-}
-
-/// The scores that one uninterrupted run over the whole input gives, by position.
-fn uninterrupted(setup: &Setup) -> BTreeMap<String, Value> {
-    let out = setup.directory.path().join("again");
-    let text = fs::read_to_string(setup.config("tillwatch.toml", "")).expect("it was written");
-    let (before, _) = text.split_once("[sink]").expect("it has a sink");
-    let again = format!(
-        "{}[state]\nstore = \"off\"\n[sink]\nkind = \"jsonl\"\nfeatures = true\n[sink.file]\ndirectory = {out:?}\n\
-         [http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n",
-        before.replace("-group\"", "-again\"")
-    );
-    let config = setup.directory.path().join("again.toml");
-    fs::write(&config, again).expect("a configuration can be written");
-    let wanted = setup.expected_ids().len();
-    let instance = Instance::start(&config);
-    wait_for("every record to be scored again", || {
-        instance.metric("tillwatch_delivered_scores_total") == Some(wanted as f64)
-    });
-    assert!(instance.stop().0.success());
-    let mut scores = BTreeMap::new();
-    for entry in fs::read_dir(&out).expect("there are scores") {
-        let path = entry.expect("an entry").path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if name.starts_with("scores") {
-            for line in fs::read_to_string(&path).expect("a file").lines() {
-                let score: Value = serde_json::from_str(line).expect("a score is JSON");
-                let id = score["score_id"].as_str().expect("it has an id").to_owned();
-                scores.insert(id, score);
-            }
-        }
-    }
-    scores
-}
-
-/// What was scored in pieces is what is scored at once.
-fn compare(setup: &Setup) {
-    let (live, whole) = (live(setup), uninterrupted(setup));
-    assert_eq!(live.len(), whole.len());
-    let differing: Vec<&String> = whole
-        .keys()
-        .filter(|id| live.get(*id) != whole.get(*id))
-        .collect();
-    if let Some(first) = differing.first() {
-        panic!(
-            "{} of {} scores differ, first {first}:\n{:#}\n{:#}",
-            differing.len(),
-            whole.len(),
-            live[*first],
-            whole[*first]
-        );
-    }
-}
-
 #[test]
 fn a_stop_and_a_start_forget_nothing() {
     let (_mock, setup) = setup("stopped");
-    let config = config(&setup, OFTEN);
+    let config = config(&setup, "tillwatch.toml", OFTEN);
     for seed in 1..4 {
         setup.simulate(2_000, seed);
         let instance = Instance::start(&config);
@@ -118,7 +37,7 @@ fn a_stop_and_a_start_forget_nothing() {
 #[test]
 fn a_crash_forgets_nothing_and_scores_nothing_otherwise() {
     let (_mock, setup) = setup("crashed");
-    let config = config(&setup, OFTEN);
+    let config = config(&setup, "tillwatch.toml", OFTEN);
     for seed in 1..4 {
         let instance = Instance::start(&config);
         setup.simulate(2_000, seed);
@@ -132,4 +51,135 @@ fn a_crash_forgets_nothing_and_scores_nothing_otherwise() {
     setup.wait_until_scored();
     assert!(last.stop().0.success());
     compare(&setup);
+}
+
+#[test]
+fn what_lies_in_the_store_can_be_listed_verified_shown_and_cleaned_up() {
+    let (_mock, setup) = setup("looked");
+    let config = config(&setup, "tillwatch.toml", OFTEN);
+    setup.simulate(2_000, 1);
+    let instance = Instance::start(&config);
+    setup.wait_until_scored();
+    assert!(instance.stop().0.success());
+    let run = |arguments: &[&str]| {
+        let mut command = tillwatch();
+        let output = command
+            .arg("snapshot")
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output();
+        let output = output.expect("the binary runs");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (code, listed) = run(&["list", "--json"]);
+    assert_eq!(code, Some(0), "{listed}");
+    let listed: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
+    let of = |partition: i32| {
+        let mut found = listed
+            .iter()
+            .filter(move |line| line["partition"] == partition);
+        found.next().expect("a snapshot of each partition").clone()
+    };
+    let offsets: i64 = (0..PARTITIONS)
+        .filter_map(|n| of(n)["offsets"][0].as_i64())
+        .sum();
+    assert_eq!(
+        offsets, 2_000,
+        "the last snapshot holds everything: {listed:#?}"
+    );
+    let (code, verified) = run(&["verify", "--all"]);
+    assert_eq!(code, Some(0), "{verified}");
+    assert_eq!(verified.lines().count(), listed.len());
+    let key = json(&setup.scores()[0])["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
+    let (code, shown) = run(&["show", &key]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("history of stage"), "{shown}");
+    assert_eq!(run(&["show", "nobody/has/this"]).0, Some(1));
+    assert_eq!(run(&["gc"]).0, Some(0));
+
+    let store = setup.directory.path().join("state");
+    let mut damaged = 0;
+    for run in files(&store)
+        .iter()
+        .filter(|path| path.to_string_lossy().contains("/runs/"))
+    {
+        let mut bytes = std::fs::read(run).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(run, bytes).expect("it can be written");
+        damaged += 1;
+    }
+    assert!(damaged > 0);
+    let (code, said) = run(&["verify"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("damaged"), "{said}");
+}
+
+#[test]
+fn check_says_what_a_start_restores_and_what_it_does_not() {
+    let (_mock, setup) = setup("checked");
+    let config = config(&setup, "tillwatch.toml", OFTEN);
+    let check = || {
+        let output = tillwatch()
+            .args(["check", "--config"])
+            .arg(&config)
+            .output();
+        String::from_utf8_lossy(&output.expect("the binary runs").stdout).into_owned()
+    };
+    let store = setup.directory.path().join("state");
+    let said = check();
+    assert!(
+        said.contains("state is kept in") && said.contains("no snapshots yet"),
+        "{said}"
+    );
+    assert!(!store.exists(), "trying it leaves nothing");
+    setup.simulate(500, 1);
+    let instance = Instance::start(&config);
+    setup.wait_until_scored();
+    assert!(instance.stop().0.success());
+    let said = check();
+    assert!(
+        said.contains("snapshots that a start restores: of partitions 0, 1"),
+        "{said}"
+    );
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    std::fs::write(
+        &config,
+        format!("{text}[time]\nallowed_lateness = \"1m\"\n"),
+    )
+    .expect("written");
+    let said = check();
+    assert!(
+        said.contains("of partitions 0, 1 were made under another catalog"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(&store).expect("it was there");
+    std::fs::write(&store, "in the way").expect("written");
+    let output = tillwatch()
+        .args(["check", "--config"])
+        .arg(&config)
+        .output();
+    let output = output.expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("[state] store"), "{said}");
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
 }

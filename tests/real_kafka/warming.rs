@@ -56,7 +56,8 @@ fn configure(setup: &Setup) -> PathBuf {
     ] {
         std::fs::write(path, text).expect("a file can be written");
     }
-    let key = "[entity]\nkey = [\"terminal_id\"]\n";
+    // Without state, so that a second start lacks what came before it.
+    let key = "[entity]\nkey = [\"terminal_id\"]\n[state]\nstore = \"off\"\n";
     setup.config_of("tillwatch.toml", &scoring, key)
 }
 

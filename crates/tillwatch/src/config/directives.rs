@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// What a directive may begin with: our crates, `audit`, and the libraries that log.
-const TARGETS: [&str; 21] = [
+const TARGETS: [&str; 23] = [
     "tillwatch",
     "tillwatch_consumer",
     "tillwatch_decode",
@@ -20,10 +20,12 @@ const TARGETS: [&str; 21] = [
     "tillwatch_scoring",
     "tillwatch_simulator",
     "tillwatch_sink",
+    "tillwatch_state_store",
     "tillwatch_trees",
     "audit",
     "hyper",
     "librdkafka",
+    "object_store",
     "rdkafka",
     "tokio",
     "tower",

@@ -160,7 +160,7 @@ mod tests {
     fn an_output_that_no_broker_takes_is_no_reason_but_one_given_up_is() {
         let reasons = |counters| {
             let sink = Arc::new(Counted(counters));
-            let health = Health::new(Arc::new(Monitor::default()), sink);
+            let health = Health::new(Arc::default(), sink, Arc::default());
             health.ready().unwrap_err()
         };
         let dropped = reasons(CountersSnapshot {

@@ -183,3 +183,6 @@ impl LaneHost for Lanes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,7 +181,7 @@ impl Metrics {
     }
 
     /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
-    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 8] {
+    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 9] {
         let lanes = self.lanes.lock();
         let sum = |of: fn(&LaneGauges) -> &AtomicU64| {
             let each = lanes.values().map(|lane| of(lane).load(Ordering::Relaxed));

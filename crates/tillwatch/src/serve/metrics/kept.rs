@@ -106,6 +106,24 @@ impl StateCounts {
         observe(&self.duration, took);
     }
 
+    /// Cuts that are in the store.
+    #[cfg(test)]
+    pub fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// Failures to write, whatever their cause.
+    #[cfg(test)]
+    pub fn failures(&self) -> u64 {
+        self.failures.lock().values().sum()
+    }
+
+    /// Records that lanes were shown again.
+    #[cfg(test)]
+    pub fn replayed(&self) -> u64 {
+        self.replayed.load(Ordering::Relaxed)
+    }
+
     /// Counts a time for which a lane stood still.
     pub fn observe_pause(&self, pause: Duration) {
         observe(&self.pause, pause);
@@ -126,7 +144,8 @@ impl StateCounts {
         self.origins[origin as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn origin(&self, origin: Origin) -> u64 {
+    /// Lanes that were made of `origin`.
+    pub fn origin(&self, origin: Origin) -> u64 {
         self.origins[origin as usize].load(Ordering::Relaxed)
     }
 

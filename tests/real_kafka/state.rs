@@ -1,0 +1,95 @@
+//! State that outlives the process, on a real Kafka.
+
+use std::time::Duration;
+
+use tillwatch_testkit::broker::RealBroker;
+
+use crate::support::scores::{compare, config};
+use crate::support::{Instance, wait_for};
+use crate::{PARTITIONS, setup};
+
+/// Cuts as often as is allowed, so that a test waits for none.
+const OFTEN: &str = "[state]\ninterval = \"100ms\"\n";
+
+/// Lanes of `instance` whose state came from `origin`.
+fn restored(instance: &Instance, origin: &str) -> Option<f64> {
+    instance.metric(&format!("tillwatch_restores_total{{origin=\"{origin}\"}}"))
+}
+
+fn wait_for_scores(instance: &Instance) {
+    wait_for("some scores", || {
+        let scored = instance.metric("tillwatch_delivered_scores_total");
+        scored.is_some_and(|scored| scored > 500.0)
+    });
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn a_planned_restart_replays_nothing_and_flags_nothing() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "planned");
+    let config = config(&setup, "tillwatch.toml", "");
+    setup.simulate(20_000, 1);
+    let first = Instance::start(&config);
+    setup.wait_until_scored();
+    assert!(first.stop().0.success());
+    setup.simulate(5_000, 2);
+    let second = Instance::start(&config);
+    setup.wait_until_scored();
+    assert_eq!(restored(&second, "snapshot"), Some(f64::from(PARTITIONS)));
+    let replayed = second.metric("tillwatch_restore_replayed_records_total");
+    assert_eq!(replayed, Some(0.0));
+    let warming = second.metric("tillwatch_flagged_scores_total{flag=\"WARMING\"}");
+    assert_eq!(warming, Some(0.0));
+    assert!(second.stop().0.success());
+    compare(&setup);
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn a_process_that_is_killed_under_load_scores_what_an_uninterrupted_one_scores() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "killed");
+    let static_member = "[consumer.properties]";
+    let config = config(&setup, "tillwatch.toml", OFTEN);
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    // The group gives its partitions back at once.
+    let text = text.replace(
+        static_member,
+        &format!("{static_member}\n\"group.instance.id\" = \"a\""),
+    );
+    std::fs::write(&config, text).expect("it can be written");
+    for seed in 1..4 {
+        let instance = Instance::start(&config);
+        setup.simulate(8_000, seed);
+        wait_for_scores(&instance);
+        instance.kill();
+    }
+    let last = Instance::start(&config);
+    setup.wait_until_scored();
+    assert_eq!(restored(&last, "nothing"), Some(0.0), "{}", last.log());
+    assert!(last.stop().0.success());
+    compare(&setup);
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn an_outage_longer_than_the_session_forgets_nothing() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "dark");
+    let config = config(&setup, "tillwatch.toml", "");
+    setup.simulate(10_000, 1);
+    let instance = Instance::start(&config);
+    setup.wait_until_scored();
+    broker.stop().expect("the broker stops");
+    // The session lasts for 6 s.
+    std::thread::sleep(Duration::from_secs(9));
+    broker.resume().expect("the broker comes back");
+    setup.simulate(10_000, 2);
+    setup.wait_until_scored();
+    let warming = instance.metric("tillwatch_flagged_scores_total{flag=\"WARMING\"}");
+    assert_eq!(warming, Some(0.0), "{}", instance.log());
+    assert_eq!(restored(&instance, "replay"), Some(0.0));
+    assert!(instance.stop().0.success());
+    compare(&setup);
+}
