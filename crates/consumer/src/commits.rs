@@ -46,6 +46,7 @@ impl Commits {
             }
             self.note_failure(code);
         }
+        self.abandon(leaving);
     }
 
     /// Takes note of the answers that have come.

@@ -13,9 +13,9 @@ use tillwatch_records::TopicPartition;
 /// last commit or without one: their offsets must not be stored any more.
 ///
 /// A group commit stores offsets by themselves, some time after the outputs were acknowledged. A
-/// transaction stores them together with the outputs: `request` adds the offsets to the transaction that
-/// holds the outputs and ends it, and the answer comes when it has committed ([`Outcome::Stored`]) or was
-/// aborted ([`Outcome::Abandoned`]: the outputs are gone too, so the records must be read again).
+/// transaction stores them together with the outputs, and batches settle when it has committed. So the
+/// offsets of batches with outputs are stored before anybody asks, and told unasked. What is asked for and not
+/// stored yet had no outputs: it joins the next transaction.
 pub trait Committer: Send {
     /// Asks for `offsets` to be stored, each one past the last record that is done.
     ///
@@ -26,14 +26,14 @@ pub trait Committer: Send {
     /// Whether an answer may be there; asking takes note of it.
     fn has_news(&mut self) -> bool;
 
-    /// The next answer, waiting at most `timeout`.
+    /// The next answer, waiting at most `timeout`. It may tell of offsets that were stored unasked.
     fn answer(&mut self, timeout: Duration) -> Option<Answer>;
 
     /// Requests without an answer yet.
     fn outstanding(&self) -> usize;
 
-    /// `sources` are not ours any more and nothing may be stored for them. What was asked for may or may
-    /// not be stored.
+    /// `sources` are not ours any more and nothing may be stored for them: once this returns, nothing is sent
+    /// to the group that could. What was asked for, and not answered, may or may not be stored.
     fn abandon(&mut self, sources: &[TopicPartition]);
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tillwatch_kafka::{Begin, Reach, TopicIdentity, Waker};
-use tillwatch_records::{RawBatch, Settled, Ticket, TopicPartition};
+use tillwatch_records::{Batch, RawBatch, Settled, Ticket, TopicPartition};
 
 use crate::counters::{Counters, UNKNOWN};
 use crate::error::ConsumerError;
@@ -149,8 +149,11 @@ impl Inlet {
         let Some(sequence) = handed_out.sequence else {
             return Some(Taken::Replay(batch));
         };
-        let inlet = Arc::clone(self);
-        let ticket = Ticket::new(move |settled| inlet.settle(source, sequence, settled));
+        let ticket = Ticket::of(UnderWay {
+            inlet: Arc::clone(self),
+            source,
+            sequence,
+        });
         Some(Taken::Live(batch, ticket))
     }
 
@@ -513,6 +516,26 @@ impl Inlet {
             Some((source.partition.clone(), offset))
         });
         offsets.collect()
+    }
+}
+
+/// A batch that was handed out.
+struct UnderWay {
+    inlet: Arc<Inlet>,
+    source: usize,
+    /// Its number in the lane's ledger.
+    sequence: u64,
+}
+
+impl Batch for UnderWay {
+    fn settle(&self, settled: Settled) {
+        self.inlet.settle(self.source, self.sequence, settled);
+    }
+
+    fn stage(&self) -> Option<(TopicPartition, i64)> {
+        let staged = self.inlet.state.lock().ledger.stage(self.sequence);
+        let (source, offset) = staged?;
+        Some((self.inlet.sources[source].partition.clone(), offset))
     }
 }
 

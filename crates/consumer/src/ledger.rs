@@ -14,6 +14,8 @@ pub(crate) struct Ledger {
     /// Sequence number of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
+    /// Sequence number of the first entry that is neither staged nor delivered, as far as was looked.
+    unstaged: u64,
     /// Records in entries that are not settled.
     unsettled_records: usize,
     /// Source and first offset of the first batch that failed: nothing from there on may be committed.
@@ -50,6 +52,8 @@ struct Entry {
     records: usize,
     /// Kafka timestamp of the first record, if it has one.
     timestamp_ms: Option<i64>,
+    /// What was made of it is in a transaction that is about to end.
+    is_staged: bool,
     settled: Option<Settled>,
 }
 
@@ -60,6 +64,7 @@ impl Ledger {
             sources: vec![Standing::default(); sources],
             first: 0,
             entries: VecDeque::new(),
+            unstaged: 0,
             unsettled_records: 0,
             failed_at: None,
             is_broken: false,
@@ -86,6 +91,7 @@ impl Ledger {
             next_offset,
             records,
             timestamp_ms,
+            is_staged: false,
             settled: None,
         });
         self.first + self.entries.len() as u64 - 1
@@ -98,6 +104,9 @@ impl Ledger {
         let entry = entry.filter(|entry| entry.settled.is_none());
         let entry = entry.ok_or(NotUnderWay)?;
         entry.settled = Some(settled);
+        if settled == Settled::Failed {
+            self.unstaged = self.unstaged.min(sequence);
+        }
         self.unsettled_records -= entry.records;
         self.sources[entry.source].unsettled_records -= entry.records;
         while let Some(entry) = self.entries.front() {
@@ -116,6 +125,27 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Notes that what was made of a batch is in a transaction that is about to end. Source and offset to store
+    /// in it, when every batch before it is delivered or staged, too.
+    pub(crate) fn stage(&mut self, sequence: u64) -> Option<(usize, i64)> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(index)?.is_staged = true;
+        if self.is_broken {
+            return None;
+        }
+        self.unstaged = self.unstaged.max(self.first);
+        while let Some(entry) = self.entries.get((self.unstaged - self.first) as usize) {
+            let is_delivered = entry.settled == Some(Settled::Delivered);
+            let is_failed = entry.settled == Some(Settled::Failed);
+            if is_failed || !(entry.is_staged || is_delivered) {
+                break;
+            }
+            self.unstaged += 1;
+        }
+        let entry = &self.entries[index];
+        (sequence < self.unstaged).then_some((entry.source, entry.next_offset))
     }
 
     /// Reading of `source` began at `offset`: it may be committed, since nothing of it was taken yet.
@@ -185,7 +215,10 @@ impl Ledger {
     /// Offset of `source` to commit now, when there is news since the last request.
     pub(crate) fn request(&mut self, source: usize) -> Option<i64> {
         let standing = &mut self.sources[source];
-        if self.is_broken || standing.committable == standing.requested {
+        let is_asked = standing.committable == standing.requested;
+        // A transaction stores offsets without being asked to.
+        let is_stored = standing.committable == standing.committed;
+        if self.is_broken || is_asked || is_stored {
             return None;
         }
         standing.requested = standing.committable;
@@ -305,6 +338,50 @@ mod tests {
         ledger.break_off();
         assert_eq!(ledger.request(0), None);
         assert_eq!(ledger.unconfirmed(0), None);
+    }
+
+    #[test]
+    fn a_staged_batch_has_an_offset_when_all_before_it_are_staged_or_delivered() {
+        let mut ledger = Ledger::new(2);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(1, 70, 71, 1, None);
+        let c = ledger.take(0, 10, 20, 10, None);
+        let d = ledger.take(0, 20, 30, 10, None);
+        assert_eq!(ledger.stage(c), None, "two before it are under way");
+        assert_eq!(ledger.stage(a), Some((0, 10)));
+        // It made no output.
+        ledger.settle(b, Settled::Delivered).unwrap();
+        assert_eq!(ledger.stage(c), Some((0, 20)));
+        // Another attempt of the same transaction.
+        assert_eq!(ledger.stage(a), Some((0, 10)));
+        assert_eq!((ledger.request(0), ledger.request(1)), (None, None));
+        ledger.settle(a, Settled::Delivered).unwrap();
+        ledger.settle(c, Settled::Failed).unwrap();
+        assert_eq!(ledger.stage(a), None, "it is over");
+        assert_eq!(ledger.stage(d), None, "the one before it was given up");
+    }
+
+    #[test]
+    fn nothing_behind_a_failed_batch_is_staged() {
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10, None);
+        let b = ledger.take(0, 10, 20, 10, None);
+        ledger.settle(a, Settled::Failed).unwrap();
+        assert_eq!(ledger.stage(b), None);
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10, None);
+        assert_eq!(ledger.stage(a), Some((0, 10)));
+        ledger.break_off();
+        assert_eq!(ledger.stage(a), None);
+    }
+
+    #[test]
+    fn what_is_stored_unasked_is_not_asked_for() {
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 0, 10, 10, None);
+        ledger.confirm(0, 10);
+        ledger.settle(a, Settled::Delivered).unwrap();
+        assert_eq!((ledger.request(0), ledger.unconfirmed(0)), (None, None));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tillwatch_records::TopicPartition;
 
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
+use crate::identity::GroupIdentity;
 use crate::native::{self, CommitQueue, PartitionQueue, TopicQuestions};
 use crate::notices::Notices;
 use crate::trouble::ErrorCode;
@@ -96,6 +97,11 @@ impl GroupClient {
     pub fn commits(&self) -> Result<CommitQueue, KafkaError> {
         CommitQueue::open(&self.member.base, Arc::clone(&self.waker))
             .ok_or(KafkaError::Missing("queue for commits"))
+    }
+
+    /// Who we are in the group, for another thread.
+    pub fn identity(&self) -> GroupIdentity {
+        GroupIdentity::of(&self.member.base)
     }
 
     /// Questions about topics whose answers wake the polling thread.

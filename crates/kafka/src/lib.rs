@@ -6,6 +6,7 @@
 //! - [`GroupClient`]: a member of a consumer group, whose partitions are read in bursts
 //!   ([`PartitionQueue`]) and whose commits have answers ([`CommitQueue`]).
 //! - [`Producer`]: records in bulk ([`Topic::produce`]), each with what it owes.
+//! - [`GroupIdentity`]: who we are in a group, for transactions of a [`Producer`] that hold offsets.
 //! - [`Trouble`]: what an error code asks of us. Decisions are made by codes, never by the words of a
 //!   message.
 //! - [`ask`]: what brokers, topics and a group answer, what we are allowed, and why a broker cannot be
@@ -18,6 +19,7 @@ mod config;
 mod error;
 mod facts;
 mod group;
+mod identity;
 mod log;
 mod native;
 mod notices;
@@ -28,6 +30,7 @@ mod producer;
 mod properties;
 mod refused;
 mod topic_name;
+mod transaction;
 mod trouble;
 mod waker;
 
@@ -39,6 +42,7 @@ pub use facts::{
     TopicSettings,
 };
 pub use group::{Begin, GroupClient, GroupEvents, Reach, TopicCount};
+pub use identity::{GroupIdentity, GroupStamp};
 pub use native::{
     BURST_RECORDS_MAX, BulkMessage, Burst, BurstMessage, CommitAnswer, CommitQueue, Headers,
     NotTaken, PartitionQueue, TopicQuestions,
@@ -49,5 +53,6 @@ pub use probe::{BrokerTrouble, Findings, Question, TopicFindings, ask};
 pub use producer::{Deliveries, OutRecord, Producer, Topic, Undelivered};
 pub use properties::Properties;
 pub use topic_name::check_topic_name;
+pub use transaction::{Then, TransactionError};
 pub use trouble::{ErrorCode, Trouble};
 pub use waker::{Waker, now};

@@ -74,7 +74,7 @@ pub struct OutRecord<'a> {
 }
 
 /// Receives the client's callbacks.
-struct Context<D> {
+pub(crate) struct Context<D> {
     deliveries: Arc<D>,
     notices: Notices,
 }
@@ -157,6 +157,10 @@ impl<D: Deliveries> Producer<D> {
     /// Sends at once what is still collected, and waits until nothing is left or `timeout` is over.
     pub fn flush(&self, timeout: Duration) {
         native::flush(&self.client, timeout);
+    }
+
+    pub(crate) fn client(&self) -> &BaseProducer<Context<D>> {
+        &self.client
     }
 
     /// Whether nothing is on its way.

@@ -17,7 +17,7 @@ const REFUSED: [Refused; 3] = [
     Refused {
         names: &["transactional.id"],
         values: &[],
-        remedy: "records are not written in transactions; remove it",
+        remedy: "[sink.kafka] decides about transactions: set delivery and transactional_id there; remove it",
     },
     Refused {
         names: &["delivery.report.only.error"],

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::position::TopicPartition;
+
 /// Held by whoever still owes the delivery of something made from one batch of input. When the last
 /// clone is dropped the batch is settled: its offsets may be committed if nothing failed.
 ///
@@ -13,7 +15,18 @@ pub struct Ticket(Arc<Pending>);
 
 struct Pending {
     failed: AtomicBool,
-    settle: Box<dyn Fn(Settled) + Send + Sync>,
+    batch: Box<dyn Batch>,
+}
+
+/// What a ticket does for its batch.
+pub trait Batch: Send + Sync {
+    /// The last clone of the ticket was dropped, on this thread.
+    fn settle(&self, settled: Settled);
+
+    /// See [`Ticket::stage`].
+    fn stage(&self) -> Option<(TopicPartition, i64)> {
+        None
+    }
 }
 
 /// The end of a batch.
@@ -28,10 +41,23 @@ pub enum Settled {
 impl Ticket {
     /// A ticket that calls `settle` once, on the thread that drops the last clone.
     pub fn new(settle: impl Fn(Settled) + Send + Sync + 'static) -> Self {
+        Self::of(settle)
+    }
+
+    /// A ticket of `batch`.
+    pub fn of(batch: impl Batch + 'static) -> Self {
         Self(Arc::new(Pending {
             failed: AtomicBool::new(false),
-            settle: Box::new(settle),
+            batch: Box::new(batch),
         }))
+    }
+
+    /// Says that everything made from the batch is in a transaction that is about to end. Gives the offset to
+    /// store in it, as partition and one past the last record of the batch. `None` while an earlier batch of
+    /// the lane is neither delivered nor staged, and for a batch that has no offset: then nothing made from
+    /// this one may be committed. May be called again, for the next attempt.
+    pub fn stage(&self) -> Option<(TopicPartition, i64)> {
+        self.0.batch.stage()
     }
 
     /// Records that an output was given up.
@@ -43,11 +69,17 @@ impl Ticket {
 impl Drop for Pending {
     fn drop(&mut self) {
         let failed = self.failed.load(Ordering::Acquire);
-        (self.settle)(if failed {
+        self.batch.settle(if failed {
             Settled::Failed
         } else {
             Settled::Delivered
         });
+    }
+}
+
+impl<F: Fn(Settled) + Send + Sync> Batch for F {
+    fn settle(&self, settled: Settled) {
+        self(settled);
     }
 }
 

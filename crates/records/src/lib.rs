@@ -24,7 +24,7 @@ pub mod suggest;
 pub mod typology;
 pub mod units;
 
-pub use ack::{Settled, Ticket};
+pub use ack::{Batch, Settled, Ticket};
 pub use column::{Column, Projection};
 pub use cut::{Entries, Entry, Part, Space};
 pub use emission::{Cause, Emissions};
