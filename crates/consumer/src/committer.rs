@@ -14,8 +14,8 @@ use tillwatch_records::TopicPartition;
 ///
 /// A group commit stores offsets by themselves, some time after the outputs were acknowledged. A
 /// transaction stores them together with the outputs, and batches settle when it has committed. So the
-/// offsets of batches with outputs are stored before anybody asks, and told unasked. What is asked for and not
-/// stored yet had no outputs: it joins the next transaction.
+/// offsets of batches with outputs are stored before anybody asks, and told unasked. What is asked for and
+/// not stored yet had no outputs: it joins the next transaction.
 pub trait Committer: Send {
     /// Asks for `offsets` to be stored, each one past the last record that is done.
     ///

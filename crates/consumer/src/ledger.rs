@@ -127,8 +127,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes that what was made of a batch is in a transaction that is about to end. Source and offset to store
-    /// in it, when every batch before it is delivered or staged, too.
+    /// Notes that what was made of a batch is in a transaction that is about to end. Source and offset to
+    /// store in it, when every batch before it is delivered or staged, too.
     pub(crate) fn stage(&mut self, sequence: u64) -> Option<(usize, i64)> {
         let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         self.entries.get_mut(index)?.is_staged = true;

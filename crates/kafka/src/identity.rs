@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError as BindingError;
 use rdkafka::{Offset, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
+use crate::native;
 use crate::trouble::ErrorCode;
 
 /// A member of a group, as seen from another thread. It does not keep the client alive.
@@ -28,18 +29,19 @@ trait MemberClient: Send + Sync {
 }
 
 impl GroupIdentity {
-    pub(crate) fn of<C: ConsumerContext + 'static>(client: &Arc<BaseConsumer<C>>) -> Self {
+    /// The member that `client` is.
+    pub fn of<C: ConsumerContext + 'static>(client: &Arc<BaseConsumer<C>>) -> Self {
         let client: Arc<dyn MemberClient> = Arc::<BaseConsumer<C>>::clone(client);
         Self(Arc::downgrade(&client))
     }
 
-    /// Member and generation now; `None` when the client has ended.
+    /// Member and generation now; `None` while the client is in no group, and when it has ended.
     pub fn stamp(&self) -> Option<GroupStamp> {
         self.0.upgrade()?.metadata().map(GroupStamp)
     }
 
-    /// What the group has committed of `sources`, `None` for a source of which it has committed nothing. Waits
-    /// for open transactions to end, at most `timeout`.
+    /// What the group has committed of `sources`, `None` for a source of which it has committed nothing.
+    /// Waits for open transactions to end, at most `timeout`.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -71,7 +73,11 @@ impl GroupIdentity {
 
 impl<C: ConsumerContext + 'static> MemberClient for BaseConsumer<C> {
     fn metadata(&self) -> Option<ConsumerGroupMetadata> {
-        self.group_metadata()
+        // A broker does not fence offsets without a generation, so it must be known that this has one.
+        let before = native::generation(self);
+        let metadata = self.group_metadata();
+        let is_member = before > 0 && native::generation(self) == before;
+        metadata.filter(|_| is_member)
     }
 
     fn committed(
