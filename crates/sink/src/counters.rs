@@ -1,7 +1,9 @@
 //! What went out, counted for export as metrics.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -38,6 +40,10 @@ pub struct Counters {
     errors: [AtomicU64; Cause::ALL.len()],
     reduced: AtomicU64,
     dropped: AtomicU64,
+    transactions_committed: AtomicU64,
+    transactions_aborted: [AtomicU64; AbortCause::ALL.len()],
+    /// Microseconds from the beginning of transactions to their commit.
+    transactions_us: AtomicU64,
     dead_letters: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -67,6 +73,36 @@ pub struct CountersSnapshot {
     pub reduced: u64,
     /// Records refused in every form. Their input counts as done, so they are not among `failed`.
     pub dropped: u64,
+    /// Transactions, of a sink that writes in them.
+    pub transactions: TransactionCounts,
+}
+
+/// Transactions that were ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransactionCounts {
+    /// Those that committed.
+    pub committed: u64,
+    /// From their beginning to their commit, all together.
+    pub took: Duration,
+    /// Attempts that were aborted and made again, by the number of their [`AbortCause`].
+    pub aborted: [u64; AbortCause::ALL.len()],
+}
+
+/// Why a transaction was aborted: one of few, fit for a metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbortCause {
+    /// A broker refused a record for its own sake.
+    Refused,
+    /// A topic, a right or a broker was missing.
+    Cluster,
+    /// The group did not take the offsets: it was sharing partitions out, or it has removed us.
+    Group,
+    /// A partition left while the transaction held something of it.
+    Left,
+    /// The transaction was open for longer than its time-out, or another process has our transactional id.
+    Fenced,
+    /// Anything else.
+    Other,
 }
 
 impl Counters {
@@ -86,6 +122,14 @@ impl Counters {
             errors: self.errors.each_ref().map(|count| count.load(Relaxed)),
             reduced: self.reduced.load(Relaxed),
             dropped,
+            transactions: TransactionCounts {
+                committed: self.transactions_committed.load(Relaxed),
+                took: Duration::from_micros(self.transactions_us.load(Relaxed)),
+                aborted: self
+                    .transactions_aborted
+                    .each_ref()
+                    .map(|count| count.load(Relaxed)),
+            },
         }
     }
 
@@ -95,6 +139,17 @@ impl Counters {
 
     pub(crate) fn reduced(&self) {
         self.reduced.fetch_add(1, Relaxed);
+    }
+
+    /// A transaction has committed, so long after its beginning.
+    pub(crate) fn committed(&self, took: Duration) {
+        self.transactions_committed.fetch_add(1, Relaxed);
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.transactions_us.fetch_add(us, Relaxed);
+    }
+
+    pub(crate) fn aborted(&self, cause: AbortCause) {
+        self.transactions_aborted[cause as usize].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn dead_letter(&self, reason: &str) {
@@ -173,5 +228,41 @@ impl CountersSnapshot {
         }
         self.reduced += other.reduced;
         self.dropped += other.dropped;
+        let (total, added) = (&mut self.transactions, &other.transactions);
+        total.committed += added.committed;
+        total.took += added.took;
+        for (total, count) in total.aborted.iter_mut().zip(added.aborted) {
+            *total += count;
+        }
+    }
+}
+
+impl AbortCause {
+    /// Every cause, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Refused,
+        Self::Cluster,
+        Self::Group,
+        Self::Left,
+        Self::Fenced,
+        Self::Other,
+    ];
+
+    /// The name as a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Cluster => "cluster",
+            Self::Group => "group",
+            Self::Left => "partition_left",
+            Self::Fenced => "fenced",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for AbortCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

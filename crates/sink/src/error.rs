@@ -59,6 +59,15 @@ pub enum SinkError {
     /// The sink was closed, or gave up after an earlier error that it has already reported.
     #[error("the sink is closed; start again to write more")]
     Closed,
+    /// Another process writes in transactions with our id.
+    #[error(
+        "the transactional id `{id}` is used by another process; give each instance its own \
+         [sink.kafka] transactional_id and start again"
+    )]
+    Fenced {
+        /// The transactional id.
+        id: String,
+    },
     /// Output was still on its way when the time for flushing was over.
     #[error(
         "{in_flight} records were not acknowledged within {waited:?}; they will be made again \
@@ -83,6 +92,7 @@ impl SinkError {
             | Self::File { .. }
             | Self::Table { .. }
             | Self::OutputClosed
+            | Self::Fenced { .. }
             | Self::Closed => Remedy::Fatal,
         }
     }

@@ -22,21 +22,26 @@ mod stdout;
 mod surroundings;
 #[cfg(test)]
 mod test_support;
+mod transactions;
 mod worker;
 
-pub use counters::{Counters, CountersSnapshot, REASONS_COUNTED_MAX};
+pub use counters::{
+    AbortCause, Counters, CountersSnapshot, REASONS_COUNTED_MAX, TransactionCounts,
+};
 pub use encode::{ScoreEncoder, dead_letter_json, scores_to_record_batch};
 pub use error::SinkError;
 pub use fan_out::FanOut;
 pub use file::ParquetSink;
-pub use kafka::{KafkaFindings, KafkaSink, RecordWriter};
+pub use kafka::{KafkaFindings, KafkaSink, OnceSink, RecordWriter};
 pub use lines::LineSink;
 pub use memory::MemorySink;
 pub use open::{check, open, probe};
 pub use settings::{
-    Compression, FileSettings, Output, SinkKind, SinkSettings, SinksSettings, Topics,
+    Compression, Delivering, FileSettings, KafkaSettings, Output, SinkKind, SinkSettings,
+    SinksSettings, Topics,
 };
-pub use sink::{DeadLetter, Sink};
+pub use sink::{DeadLetter, Delivery, Sink};
 pub use status::{Cause, SinkStatus, Waiting};
 pub use surroundings::{Clock, Surroundings};
 pub use tillwatch_kafka::{OutRecord, Properties};
+pub use transactions::Transactions;

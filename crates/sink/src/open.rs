@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::SinkError;
 use crate::fan_out::FanOut;
 use crate::file::{self, ParquetSink};
-use crate::kafka::{self, KafkaFindings, KafkaSink};
+use crate::kafka::{self, KafkaFindings, KafkaSink, OnceSink};
 use crate::lines::LineSink;
 use crate::settings::{SinkKind, SinkSettings, SinksSettings};
 use crate::sink::Sink;
@@ -18,6 +18,7 @@ use crate::surroundings::Surroundings;
 /// [`SinkError::Settings`], [`SinkError::Kafka`] or [`SinkError::File`]. Brokers that are away are
 /// no error: writers wait for them.
 pub fn open(settings: &SinksSettings, around: &Surroundings) -> Result<Arc<dyn Sink>, SinkError> {
+    settings.check_together()?;
     let mut sinks = Vec::with_capacity(settings.0.len());
     for one in &settings.0 {
         sinks.push(open_one(one, around)?);
@@ -31,6 +32,9 @@ pub fn open(settings: &SinksSettings, around: &Surroundings) -> Result<Arc<dyn S
 fn open_one(settings: &SinkSettings, around: &Surroundings) -> Result<Arc<dyn Sink>, SinkError> {
     check_one(settings, around)?;
     Ok(match settings.kind {
+        SinkKind::Kafka if settings.is_exactly_once() => {
+            Arc::new(OnceSink::open(settings, around)?)
+        }
         SinkKind::Kafka => Arc::new(KafkaSink::open(settings, around)?),
         SinkKind::Parquet => Arc::new(ParquetSink::open(settings, around)?),
         SinkKind::Jsonl => Arc::new(LineSink::in_directory(settings, around)?),
@@ -41,8 +45,9 @@ fn open_one(settings: &SinkSettings, around: &Surroundings) -> Result<Arc<dyn Si
 /// Whether [`open`] would refuse the sinks of a configuration, as far as that can be told without a
 /// broker and without touching a directory. Gives a problem of each sink that has one.
 pub fn check(settings: &SinksSettings, around: &Surroundings) -> Vec<SinkError> {
+    let together = std::iter::once_with(|| settings.check_together());
     let checked = settings.0.iter().map(|one| check_one(one, around));
-    checked.filter_map(Result::err).collect()
+    checked.chain(together).filter_map(Result::err).collect()
 }
 
 fn check_one(settings: &SinkSettings, around: &Surroundings) -> Result<(), SinkError> {

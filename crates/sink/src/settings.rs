@@ -9,6 +9,7 @@ use tillwatch_kafka::Properties;
 use tillwatch_records::units::{ByteSize, DurationMs};
 
 use crate::error::SinkError;
+use crate::surroundings::Surroundings;
 
 /// One sink as `[sink]`, or several as `[[sink]]`: each gets everything that its `outputs` name, and
 /// an input counts as done when all of them have acknowledged.
@@ -34,8 +35,35 @@ pub struct SinkSettings {
     /// `KafkaSink`), and `bootstrap.servers` may be given here.
     #[serde(default)]
     pub properties: Properties,
+    /// How Kafka is written to; `kafka` only.
+    pub kafka: Option<KafkaSettings>,
     /// Where and how to write files; `parquet` and `jsonl` only, and needed there.
     pub file: Option<FileSettings>,
+}
+
+/// How Kafka is written to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaSettings {
+    /// What is promised of each output. Default: `at_least_once`.
+    pub delivery: Delivering,
+    /// How long a transaction is open: so much later outputs may be read. `exactly_once` only. Default:
+    /// `100ms`.
+    pub commit_interval: DurationMs,
+    /// The id under which an instance writes in transactions: its own, and the same after a restart.
+    /// `exactly_once` only. Default: the group, a full stop, and `group.instance.id` or the host's name.
+    pub transactional_id: Option<String>,
+}
+
+/// What is promised of each output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivering {
+    /// It is there, perhaps more than once after a crash.
+    #[default]
+    AtLeastOnce,
+    /// It is there once, for readers of committed records.
+    ExactlyOnce,
 }
 
 /// A kind of sink.
@@ -114,6 +142,22 @@ pub enum Compression {
 }
 
 impl SinksSettings {
+    /// Checks what concerns several sinks: outputs that are written exactly once are written to one place,
+    /// since a transaction holds nothing else.
+    ///
+    /// # Errors
+    /// [`SinkError::Settings`].
+    pub(crate) fn check_together(&self) -> Result<(), SinkError> {
+        let once = self.0.iter().find(|sink| sink.is_exactly_once());
+        match once {
+            Some(once) if self.0.len() > 1 => Err(once.wrong(
+                "delivery = \"exactly_once\" needs to be the only sink, since no other can take part in a \
+                 transaction; remove the others, or write at least once",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes every file and directory that they name start at `directory`, unless it is written from the root
     /// on.
     pub fn start_paths_at(&mut self, directory: &Path) {
@@ -135,6 +179,7 @@ impl SinkSettings {
             features: false,
             topics: None,
             properties: Properties::default(),
+            kafka: None,
             file: None,
         }
     }
@@ -164,6 +209,32 @@ impl SinkSettings {
         taken.collect()
     }
 
+    /// How Kafka is written to, with defaults.
+    pub fn kafka(&self) -> KafkaSettings {
+        self.kafka.clone().unwrap_or_default()
+    }
+
+    /// Whether outputs are written in transactions.
+    pub fn is_exactly_once(&self) -> bool {
+        let settings = self.kafka.as_ref();
+        settings.is_some_and(|kafka| kafka.delivery == Delivering::ExactlyOnce)
+    }
+
+    /// The id under which outputs are written in transactions.
+    pub(crate) fn transactional_id(&self, around: &Surroundings) -> Result<String, SinkError> {
+        let own = self
+            .kafka
+            .as_ref()
+            .and_then(|kafka| kafka.transactional_id.clone());
+        let id = own.or_else(|| around.transactional_id.clone());
+        id.filter(|id| !id.is_empty()).ok_or_else(|| {
+            self.wrong(
+                "delivery = \"exactly_once\" needs a transactional id; set transactional_id in [sink.kafka] \
+                 to one that no other instance has",
+            )
+        })
+    }
+
     /// Checks what serde cannot: that each key belongs to the kind.
     ///
     /// # Errors
@@ -181,6 +252,7 @@ impl SinkSettings {
                 self.wrong("`topics` and `properties` belong to kind = \"kafka\"; remove them")
             );
         }
+        self.validate_kafka()?;
         match &self.file {
             Some(_) if !files => {
                 Err(self.wrong("`file` belongs to kind = \"parquet\" or \"jsonl\"; remove it"))
@@ -203,6 +275,27 @@ impl SinkSettings {
         }
     }
 
+    fn validate_kafka(&self) -> Result<(), SinkError> {
+        let Some(kafka) = &self.kafka else {
+            return Ok(());
+        };
+        if self.kind != SinkKind::Kafka {
+            return Err(self.wrong("`kafka` belongs to kind = \"kafka\"; remove it"));
+        }
+        let default = KafkaSettings::default();
+        if kafka.delivery == Delivering::AtLeastOnce && *kafka != default {
+            return Err(self.wrong(
+                "`commit_interval` and `transactional_id` belong to delivery = \"exactly_once\"; remove them",
+            ));
+        }
+        let interval_ms = kafka.commit_interval.as_ms();
+        if !(1..=KafkaSettings::COMMIT_INTERVAL_MS_MAX).contains(&interval_ms) {
+            let most = KafkaSettings::COMMIT_INTERVAL_MS_MAX;
+            return Err(self.wrong(&format!("`commit_interval` must be from 1 to {most} ms")));
+        }
+        Ok(())
+    }
+
     /// The `file` table, after [`SinkSettings::validate`].
     pub(crate) fn file(&self) -> Result<&FileSettings, SinkError> {
         let missing = || self.wrong("`file` is missing; add file = { directory = \"...\" }");
@@ -213,6 +306,22 @@ impl SinkSettings {
         SinkError::Settings {
             kind: self.kind.as_str(),
             problem: problem.to_owned(),
+        }
+    }
+}
+
+impl KafkaSettings {
+    /// The longest that a transaction may be open: well below `transaction.timeout.ms`, after which the
+    /// brokers end it.
+    pub const COMMIT_INTERVAL_MS_MAX: i64 = 5_000;
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        Self {
+            delivery: Delivering::default(),
+            commit_interval: DurationMs::from_ms(100),
+            transactional_id: None,
         }
     }
 }
@@ -360,6 +469,15 @@ mod tests {
                 "rotate_records",
             ),
             ("kind = \"stdout\"\noutputs = []", "outputs"),
+            ("kind = \"stdout\"\nkafka = {}", "`kafka`"),
+            (
+                "kind = \"kafka\"\nkafka = { commit_interval = \"1s\" }",
+                "exactly_once",
+            ),
+            (
+                "kind = \"kafka\"\nkafka = { delivery = \"exactly_once\", commit_interval = \"6s\" }",
+                "5000 ms",
+            ),
         ] {
             let settings = read(&format!("[sink]\n{text}")).unwrap();
             let error = settings.0[0].validate().unwrap_err().to_string();

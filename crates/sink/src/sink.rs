@@ -1,5 +1,6 @@
 //! What a sink is to whoever has something for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicPartition};
@@ -7,6 +8,7 @@ use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicPartition};
 use crate::counters::CountersSnapshot;
 use crate::error::SinkError;
 use crate::status::SinkStatus;
+use crate::transactions::Transactions;
 
 /// Where scores go. Called by several lanes at once; what one lane writes for one key stays in order.
 ///
@@ -28,6 +30,20 @@ pub trait Sink: Send + Sync {
     /// As [`Sink::write`].
     fn dead_letter(&self, letter: &DeadLetter<'_>, ticket: &Ticket) -> Result<(), SinkError>;
 
+    /// Takes over everything that was made from a batch. Blocks while the sink is full.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        for letter in delivery.letters {
+            self.dead_letter(letter, delivery.ticket)?;
+        }
+        match delivery.scores {
+            Some(scores) => self.write(scores, delivery.scores_ticket),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until everything taken over is durable or given up.
     ///
     /// # Errors
@@ -46,6 +62,11 @@ pub trait Sink: Send + Sync {
         0
     }
 
+    /// What stores offsets together with outputs, for a sink that does.
+    fn transactions(&self) -> Option<Arc<dyn Transactions>> {
+        None
+    }
+
     /// Ends waiting: writers that are blocked, and all that come later, get [`SinkError::Closed`].
     /// What is not durable when the sink is dropped fails its tickets.
     fn close(&self);
@@ -60,6 +81,19 @@ pub trait Sink: Send + Sync {
             ..SinkStatus::default()
         }
     }
+}
+
+/// Everything made from one batch of input, which is of one partition.
+#[derive(Clone, Copy)]
+pub struct Delivery<'a> {
+    /// Records that could not be decoded.
+    pub letters: &'a [DeadLetter<'a>],
+    /// The others' scores, with their alerts; `None` when there are none.
+    pub scores: Option<&'a ScoreBatch>,
+    /// The batch's.
+    pub ticket: &'a Ticket,
+    /// The scores': the batch's, or one that holds it and is told when the scores are delivered.
+    pub scores_ticket: &'a Ticket,
 }
 
 /// A record that could not be decoded, with everything needed to repair it and send it again.

@@ -12,5 +12,6 @@ pub mod pipeline;
 pub mod signals;
 mod standing;
 mod state;
+mod transactions;
 mod usage;
 mod workspaces;

@@ -23,6 +23,19 @@ const CHOICES: [Choice; 9] = [
     Choice::new("topic.metadata.propagation.max.ms", "5000"),
 ];
 
+/// What a client chooses that writes in transactions, over the choices of every sink.
+const TRANSACTIONAL: [Choice; 2] = [
+    // A transaction is open for some 100 ms. What a process leaves open that does not come back holds up
+    // readers for so long, and the next owner of its partitions.
+    Choice::new("transaction.timeout.ms", "10000"),
+    // The interval of commits decides about latency; larger batches cost less.
+    Choice::new("linger.ms", "5").also_named(&["queue.buffering.max.ms"]),
+];
+
+/// Choices that transactions do without: a record that is not delivered within the time-out of its
+/// transaction is sent again in the next one.
+const NOT_TRANSACTIONAL: [&str; 2] = ["message.timeout.ms", "linger.ms"];
+
 /// What is different for the client that sends each record in a batch of its own.
 const ALONE: [(&str, &str); 2] = [("batch.num.messages", "1"), ("linger.ms", "0")];
 
@@ -43,4 +56,18 @@ pub(crate) fn producers(
 /// The configuration of the producer for batches.
 pub(crate) fn producer(own: &Properties, shared: &Properties) -> Result<ClientConfig, KafkaError> {
     ClientConfig::new(&own.over(shared), &CHOICES)
+}
+
+/// The configuration of the producer that writes in transactions as `id`.
+pub(crate) fn transactional(
+    own: &Properties,
+    shared: &Properties,
+    id: &str,
+) -> Result<ClientConfig, KafkaError> {
+    let common = CHOICES.into_iter();
+    let common = common.filter(|choice| !NOT_TRANSACTIONAL.contains(&choice.name));
+    let choices: Vec<Choice> = common.chain(TRANSACTIONAL).collect();
+    let mut config = ClientConfig::new(&own.over(shared), &choices)?;
+    config.set("transactional.id", id);
+    Ok(config)
 }

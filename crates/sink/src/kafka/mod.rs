@@ -3,8 +3,10 @@
 mod blame;
 mod clients;
 mod config;
+mod forms;
 mod kept;
 mod letter;
+mod once;
 mod outbox;
 mod owed;
 mod probe;
@@ -27,6 +29,7 @@ use crate::{
     SinkStatus, Surroundings,
 };
 use letter::{Header, Note};
+pub use once::OnceSink;
 use outbox::Outbox;
 use owed::{Group, What};
 pub use probe::KafkaFindings;

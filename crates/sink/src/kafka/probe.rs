@@ -38,7 +38,13 @@ pub(crate) fn check(settings: &SinkSettings, around: &Surroundings) -> Result<()
             });
         }
     }
-    let config = config::producer(&settings.properties, &around.properties)?;
+    let config = match settings.is_exactly_once() {
+        true => {
+            let id = settings.transactional_id(around)?;
+            config::transactional(&settings.properties, &around.properties, &id)?
+        }
+        false => config::producer(&settings.properties, &around.properties)?,
+    };
     check_room(&config)?;
     Ok(config.try_out(ClientKind::Producer)?)
 }

@@ -9,8 +9,8 @@ use tillwatch_kafka::{ErrorCode, KafkaError, OutRecord, now};
 
 use super::blame::Blame;
 use super::clients::{Clients, Lot};
+use super::forms::next_form;
 use super::kept::{Due, Kept, OUTPUTS};
-use super::letter::{self, Parts};
 use super::owed::{Owed, Stage, What};
 use super::reduced_score;
 use super::state::{SPACE_WAIT, State};
@@ -295,83 +295,5 @@ impl Run {
                 let cause = Blame::of(code).cause();
                 matches!(cause, Cause::TopicMissing | Cause::NotAuthorized)
             })
-    }
-}
-
-/// A refused record in the form to be tried next; `None` when there is none left.
-fn next_form(refused: &Kept) -> Option<Kept> {
-    let with = |parts: Parts, what: What, stage: Stage| {
-        Some(Kept {
-            parts,
-            what,
-            stage,
-            topic: Arc::clone(&refused.topic),
-            ticket: refused.ticket.clone(),
-            ..*refused
-        })
-    };
-    let form = match refused.stage {
-        Stage::Whole => {
-            return with(refused.parts.clone(), refused.what.clone(), Stage::Alone);
-        }
-        Stage::Alone => 0,
-        Stage::Reduced(form) => form + 1,
-    };
-    match &refused.what {
-        What::Plain(_) => None,
-        What::Score | What::Alert => {
-            let parts = reduced_score::reduce(&refused.parts, form)?;
-            with(parts, refused.what.clone(), Stage::Reduced(form))
-        }
-        What::Letter { note, weight } => {
-            let form = letter_form(form, refused.code, refused.parts.wire_bytes())?;
-            let size = letter::SIZES[form];
-            let (note, parts) = note.reduce(&refused.parts, size, refused.code);
-            let note = Arc::new(note);
-            let weight = *weight;
-            let stage = Stage::Reduced(u8::try_from(form).ok()?);
-            with(parts, What::Letter { note, weight }, stage)
-        }
-    }
-}
-
-/// Which reduced form of a letter follows, from `first` on, when one of `bytes` was refused.
-fn letter_form(first: u8, code: ErrorCode, bytes: usize) -> Option<usize> {
-    let last = letter::SIZES.len() - 1;
-    let first = usize::from(first);
-    if Blame::of(code).cause() == Cause::TooLarge {
-        // What is hardly smaller would be refused as well.
-        return (first..=last).find(|form| letter::SIZES[*form] <= bytes / 4 * 3);
-    }
-    // Not its size is wrong: it is tried with a key, then with next to nothing of the record.
-    match first {
-        0 => Some(0),
-        first if first <= last => Some(last),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_letter_that_is_too_large_gets_smaller_until_no_form_is_left() {
-        let next = |first, bytes| letter_form(first, ErrorCode::MessageSizeTooLarge, bytes);
-        assert_eq!(next(0, 3_000_000), Some(0));
-        assert_eq!(next(0, 1_048_700), Some(0));
-        assert_eq!(next(0, 1_000_000), Some(1));
-        assert_eq!(next(1, 768 * 1024), Some(1));
-        assert_eq!(next(0, 5_000), Some(3));
-        assert_eq!(next(0, 1_900), None);
-        assert_eq!(next(4, 1_536), None);
-    }
-
-    #[test]
-    fn a_letter_that_is_not_taken_for_its_content_is_tried_twice_more() {
-        let next = |first| letter_form(first, ErrorCode::InvalidRecord, 300);
-        assert_eq!(next(0), Some(0));
-        assert_eq!(next(1), Some(3));
-        assert_eq!(next(4), None);
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use tillwatch_sink::{Output, Surroundings};
 
 use crate::cli::CheckArgs;
-use crate::config::Config;
+use crate::config::{Config, transactional_id};
 use crate::estimate::{Estimate, Extent};
 use crate::exit;
 use crate::setup::Setup;
@@ -80,6 +80,10 @@ fn clients<'a>(config: &'a Config, report: &mut Report) -> Clusters<'a> {
         consumer.filter(|consumer| report.look("[consumer]", consumer.validate()).is_some());
     let surroundings = Surroundings {
         properties: config.kafka.clone(),
+        // Without [consumer] there is nothing to run.
+        transactional_id: Some(consumer.map_or_else(String::new, |consumer| {
+            transactional_id(consumer, &config.kafka)
+        })),
         clock: None,
     };
     let Some(sinks) = &config.sink else {

@@ -118,6 +118,7 @@ fn pipeline(broker: &EmbeddedBroker, observer: &Arc<Observer>) -> Result<Pipelin
     let config = defaults::config(broker.bootstrap())?;
     let surroundings = Surroundings {
         properties: config.kafka.clone(),
+        transactional_id: None,
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let kafka = SinksSettings(vec![SinkSettings::new(SinkKind::Kafka)]);

@@ -11,7 +11,7 @@ use tillwatch_sink::Surroundings;
 
 use crate::cli::RunArgs;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, transactional_id};
 use crate::exit;
 use crate::lineup::AuditLog;
 use crate::log;
@@ -49,6 +49,7 @@ pub fn run(args: &RunArgs, signals: &SignalWatch, started_ms: i64) -> Result<Exi
     let setup = Setup::load_to_follow(&config, Arc::new(audit))?;
     let surroundings = Surroundings {
         properties: config.kafka.clone(),
+        transactional_id: Some(transactional_id(consumer, &config.kafka)),
         clock: Some(Arc::new(clock::unix_ms)),
     };
     let sink = tillwatch_sink::open(sinks, &surroundings).map_err(exit::misconfigured)?;

@@ -48,7 +48,7 @@ pub fn check(
 }
 
 /// The addresses that `properties` name, each as `host:port`.
-fn brokers(properties: &Properties) -> BTreeSet<String> {
+pub(super) fn brokers(properties: &Properties) -> BTreeSet<String> {
     let addresses = properties.brokers().split(',').map(str::trim);
     let addresses = addresses
         .filter(|address| !address.is_empty())

@@ -19,7 +19,7 @@ use super::reference::WrittenReference;
 use super::settings::Config;
 use super::stages::{EntityTable, FeaturesTable, StageTable, Stages};
 use super::state::StateTable;
-use super::{directives, topics};
+use super::{directives, once, topics};
 use crate::log::LogSettings;
 
 /// Every table of the file.
@@ -141,6 +141,7 @@ impl Written {
         if let Some(sink) = &mut sink {
             sink.start_paths_at(base);
             topics::check(self.consumer.as_ref(), sink, &kafka)?;
+            once::check(self.consumer.as_ref(), sink, &kafka)?;
         }
         let consumer = self.consumer.map(|mut consumer| {
             consumer.properties.start_paths_at(base);

@@ -12,6 +12,7 @@ use super::lanes::{LOOK_INTERVAL, Lanes, Shared};
 use super::metrics::Metrics;
 use super::standing::Standings;
 use super::state::Keeping;
+use super::transactions::TransactionCommits;
 use super::usage::Usage;
 use super::workspaces::Workspaces;
 use crate::config::StoreSettings;
@@ -67,7 +68,12 @@ impl Pipeline {
             outputs_hold_records_max: sink.holds_records_max(),
             ..settings.clone()
         };
-        let consumer = Consumer::new(&settings)?;
+        let consumer = match sink.transactions() {
+            None => Consumer::new(&settings)?,
+            Some(transactions) => Consumer::with_committer(&settings, |client| {
+                Ok(Box::new(TransactionCommits::new(transactions, client)))
+            })?,
+        };
         let monitor = consumer.monitor();
         let metrics = Arc::new(Metrics::default());
         metrics.set_models(&setup.assembly.models().current());

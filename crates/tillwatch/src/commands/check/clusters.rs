@@ -60,11 +60,27 @@ impl<'a> Clusters<'a> {
             findings.extend(access::outputs(&sink.topics, &sink.findings));
         }
         findings.extend(found.rounds());
+        findings.extend(self.apart(&found));
         findings.extend(self.limits(&found));
         for finding in &findings {
             report.say(finding);
         }
         found.extent()
+    }
+
+    /// Outputs in transactions on another cluster than the input, whose offsets these cannot hold.
+    fn apart(&self, found: &Found) -> Option<Finding> {
+        self.sinks.iter().find(|sink| sink.is_exactly_once())?;
+        let read = found.source.as_ref()?.cluster.as_ref().ok()?;
+        let written = found.sinks.first()?.findings.cluster.as_ref().ok()?;
+        let differ = !read.id.is_empty() && !written.id.is_empty() && read.id != written.id;
+        differ.then(|| {
+            Finding::Wrong(format!(
+                "[consumer] reads from cluster {} and [sink] writes to cluster {}: delivery = \
+                 \"exactly_once\" needs both on one; write at least once",
+                read.id, written.id
+            ))
+        })
     }
 
     /// Asks each on a thread of its own, so that all together take no longer than one.

@@ -8,7 +8,7 @@ use tillwatch_consumer::Taken;
 use tillwatch_engine::{Input, LaneError, Processed, Workspace};
 use tillwatch_records::{RawBatch, Ticket};
 use tillwatch_scoring::Effort;
-use tillwatch_sink::{DeadLetter, SinkError};
+use tillwatch_sink::{DeadLetter, Delivery, SinkError};
 
 use super::counting::{BatchWatch, StepClock, count_records, watch_delivery};
 use super::cutting;
@@ -207,41 +207,44 @@ fn give_up(error: &LaneError, ticket: &Ticket) {
 }
 
 /// Hands everything made from a batch to the sink.
-fn deliver(
+fn deliver<'a>(
     shared: &Shared,
-    raw: &RawBatch,
-    processed: &Processed,
+    raw: &'a RawBatch,
+    processed: &'a Processed,
     ticket: &Ticket,
 ) -> Result<(), SinkError> {
-    for refusal in &processed.refusals {
+    let letters = processed.refusals.iter().map(|refusal| DeadLetter {
+        source: raw.source(),
+        record: raw.get(refusal.index),
+        reason: refusal.reason.code(),
+        detail: &refusal.detail,
+    });
+    let letters: Vec<DeadLetter<'a>> = letters.collect();
+    let scores = Some(&processed.scores).filter(|scores| !scores.is_empty());
+    let watched = scores.map(|_| watch_delivery(shared, processed, ticket));
+    shared.sink.deliver(&Delivery {
+        letters: &letters,
+        scores,
+        ticket,
+        scores_ticket: watched.as_ref().unwrap_or(ticket),
+    })?;
+    for (refusal, letter) in processed.refusals.iter().zip(&letters) {
         let reason = refusal.reason.code();
-        let letter = DeadLetter {
-            source: raw.source(),
-            record: raw.get(refusal.index),
-            reason,
-            detail: &refusal.detail,
-        };
-        shared.sink.dead_letter(&letter, ticket)?;
         let count = shared.metrics.count_dead_letter(reason);
         // The 1st, 2nd, 4th, 8th … of a reason: a flood stays readable, and none goes unnoticed.
         if count.is_power_of_two() {
-            let source = raw.source();
             tracing::warn!(
                 reason,
                 detail = refusal.detail,
-                topic = &*source.topic,
-                partition = source.partition,
+                topic = &*letter.source.topic,
+                partition = letter.source.partition,
                 offset = letter.record.offset,
                 count,
                 "record refused and dead-lettered"
             );
         }
     }
-    if processed.scores.is_empty() {
-        return Ok(());
-    }
-    let watched = watch_delivery(shared, processed, ticket);
-    shared.sink.write(&processed.scores, &watched)
+    Ok(())
 }
 
 impl Seat {

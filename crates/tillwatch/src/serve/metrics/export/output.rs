@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Result;
 use std::time::Duration;
 
+use prometheus_client::encoding::NoLabelSet;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use tillwatch_sink::Cause;
+use tillwatch_sink::{AbortCause, Cause, TransactionCounts};
 
 use super::scrape::{Scrape, truth};
 use crate::serve::outputs::Outputs;
@@ -72,5 +74,27 @@ pub fn encode(scrape: &mut Scrape<'_>, outputs: &Outputs) -> Result {
     ] {
         scrape.counter(name, help, value)?;
     }
-    Ok(())
+    transactions(scrape, &counters.transactions)
+}
+
+/// Transactions, of a sink that writes in them.
+fn transactions(scrape: &mut Scrape<'_>, transactions: &TransactionCounts) -> Result {
+    scrape.counter(
+        "tillwatch_transactions_committed",
+        "Transactions that committed, with delivery = \"exactly_once\"",
+        transactions.committed,
+    )?;
+    let help = "Time from the beginning of transactions to their commit, all together";
+    let name = "tillwatch_transactions_open";
+    scrape
+        .family(name, help, Some(&Unit::Seconds), MetricType::Counter)?
+        .encode_counter::<NoLabelSet, _, u64>(&transactions.took.as_secs_f64(), None)?;
+    scrape.counters(
+        "tillwatch_transactions_aborted",
+        "Transactions that were aborted and sent again, by cause",
+        AbortCause::ALL.map(|cause| {
+            let count = transactions.aborted[cause as usize];
+            ([("cause", cause.as_str())], count)
+        }),
+    )
 }
