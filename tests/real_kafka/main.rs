@@ -15,6 +15,7 @@ mod group;
 mod handbook;
 mod http;
 mod merge;
+mod once;
 mod publish;
 mod state;
 mod swap;

@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::plain::{PATIENCE, send};
 pub use mock::Mock;
@@ -132,12 +133,51 @@ pub fn read_all(
     while left > 0 {
         let Some(message) = consumer.poll(PATIENCE) else {
             return Err(KafkaError::MessageConsumption(
-                rdkafka::types::RDKafkaErrorCode::OperationTimedOut,
+                RDKafkaErrorCode::OperationTimedOut,
             ));
         };
         let message = message?;
         left -= usize::from(message.offset() + 1 == ends[message.partition() as usize]);
         records.push(test_record(&message));
+    }
+    records.sort_by_key(|record| record.partition);
+    Ok(records)
+}
+
+/// Everything that a reader with `isolation.level=read_committed` sees of `topic` now, partition by
+/// partition, each in order: up to the first transaction that is open.
+///
+/// # Errors
+/// What librdkafka reports, a broker that does not answer for long included.
+pub fn read_committed(
+    brokers: &str,
+    topic: &str,
+    partitions: i32,
+) -> Result<Vec<TestRecord>, KafkaError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "testkit-read-committed")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..partitions {
+        assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    consumer.assign(&assignment)?;
+    let mut left = partitions;
+    let mut records = Vec::new();
+    while left > 0 {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(message)) => records.push(test_record(&message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+            Some(Err(error)) => return Err(error),
+            None => {
+                let code = RDKafkaErrorCode::OperationTimedOut;
+                return Err(KafkaError::MessageConsumption(code));
+            }
+        }
     }
     records.sort_by_key(|record| record.partition);
     Ok(records)

@@ -1,0 +1,119 @@
+//! Exactly once: a reader of committed records sees each score once, whatever dies when.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tillwatch_testkit::broker::{RealBroker, committed, read_committed};
+
+use crate::support::{Instance, Setup, json, wait_for};
+use crate::{PARTITIONS, poison, setup};
+
+fn configure(setup: &Setup, name: &str, properties: &str) -> PathBuf {
+    let extra = format!(
+        r#"
+[sink.kafka]
+delivery = "exactly_once"
+transactional_id = "{name}"
+[sink.properties]
+"linger.ms" = 5
+{properties}
+"#
+    );
+    setup.config(&format!("{name}.toml"), &extra)
+}
+
+fn committed_transactions(instance: &Instance) -> f64 {
+    let count = instance.metric("tillwatch_transactions_committed_total");
+    count.unwrap_or(0.0)
+}
+
+/// The ids of the scores that can be read, in order.
+fn ids(setup: &Setup) -> Vec<String> {
+    let scores = read_committed(&setup.brokers, &setup.scores_topic(), PARTITIONS);
+    let scores = scores.expect("scores can be read");
+    let id = |score| json(score)["score_id"].as_str().expect("an id").to_owned();
+    scores.iter().map(id).collect()
+}
+
+/// Waits until `count` records are scored, and looks that each score, and each dead letter, is there once and
+/// that all offsets are stored.
+fn expect_each_once(setup: &Setup, scores: usize, letters: usize) {
+    wait_for("every record to be scored", || ids(setup).len() >= scores);
+    let found = ids(setup);
+    let distinct: BTreeSet<&String> = found.iter().collect();
+    assert_eq!((found.len(), distinct.len()), (scores, scores));
+    let topic = setup.dead_letters_topic();
+    let read = || read_committed(&setup.brokers, &topic, 1).expect("letters can be read");
+    wait_for("every dead letter", || read().len() >= letters);
+    assert_eq!(read().len(), letters);
+}
+
+fn expect_all_committed(setup: &Setup, records: i64) {
+    let group = format!("{}-group", setup.topic);
+    let offsets = committed(&setup.brokers, &group, &setup.topic, PARTITIONS).expect("offsets");
+    assert_eq!(
+        offsets.iter().flatten().sum::<i64>(),
+        records,
+        "{offsets:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn each_score_is_there_once_after_crashes_and_a_restart_of_the_broker() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "once");
+    let config = configure(&setup, "once", "");
+    poison(&setup, 7);
+    for round in 0..3 {
+        setup.simulate(6_000, round);
+        let instance = Instance::start(&config);
+        wait_for("a transaction", || committed_transactions(&instance) >= 1.0);
+        if round == 1 {
+            broker.stop().expect("the broker stops");
+            broker.resume().expect("the broker comes back");
+        }
+        // It ends in the middle of these.
+        setup.simulate(3_000, 10 + round);
+        instance.kill();
+    }
+    let last = Instance::start(&config);
+    expect_each_once(&setup, 27_000, 7);
+    assert!(last.stop().0.success());
+    expect_each_once(&setup, 27_000, 7);
+    expect_all_committed(&setup, 27_007);
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn two_instances_share_the_work_and_one_that_hangs_harms_nobody() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = setup(&broker, "hang");
+    let timeout = "\"transaction.timeout.ms\" = 2000";
+    setup.simulate(5_000, 1);
+    let first = Instance::start(&configure(&setup, "first", timeout));
+    wait_for("the first transactions", || {
+        committed_transactions(&first) >= 1.0
+    });
+    let second = Instance::start(&configure(&setup, "second", timeout));
+    second.wait_until_ready();
+    setup.simulate(10_000, 2);
+    wait_for("both to work", || committed_transactions(&second) >= 1.0);
+    // Most likely in the middle of a transaction. Its session ends, and so does what it left open.
+    first.signal("STOP");
+    let hangs = Instant::now();
+    expect_each_once(&setup, 15_000, 0);
+    setup.simulate(5_000, 3);
+    while hangs.elapsed() < Duration::from_secs(8) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    first.signal("CONT");
+    expect_each_once(&setup, 20_000, 0);
+    setup.simulate(2_000, 4);
+    expect_each_once(&setup, 22_000, 0);
+    assert!(second.stop().0.success());
+    assert!(first.stop().0.success());
+    expect_each_once(&setup, 22_000, 0);
+    expect_all_committed(&setup, 22_000);
+}
