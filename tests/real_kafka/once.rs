@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tillwatch_testkit::broker::{RealBroker, committed, read_committed};
+use tillwatch_testkit::broker::{RealBroker, TestRecord, committed, produce, read_committed};
 
-use crate::support::{Instance, Setup, json, wait_for};
+use crate::support::{Instance, Setup, header, json, wait_for};
 use crate::{PARTITIONS, poison, setup};
 
 fn configure(setup: &Setup, name: &str, properties: &str) -> PathBuf {
@@ -116,4 +116,53 @@ fn two_instances_share_the_work_and_one_that_hangs_harms_nobody() {
     assert!(first.stop().0.success());
     expect_each_once(&setup, 22_000, 0);
     expect_all_committed(&setup, 22_000);
+}
+
+/// Bytes that no codec makes smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(next).collect()
+}
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn a_dead_letter_that_its_topic_refuses_is_reduced_and_holds_nothing_up() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = Setup::new(&broker.brokers(), "large", PARTITIONS);
+    for (name, partitions) in setup.topics() {
+        let bytes = match name == setup.topic {
+            true => "8000000",
+            false => "1000000",
+        };
+        let settings = [("max.message.bytes", bytes)];
+        let made = broker.create_topic_with(&name, partitions, &settings);
+        made.expect("topics can be created");
+    }
+    let large = (0..8).map(|n| TestRecord {
+        partition: n % PARTITIONS,
+        payload: Some(noise(2_000_000)),
+        ..TestRecord::default()
+    });
+    produce(&setup.brokers, &setup.topic, large).expect("records can be sent");
+    setup.simulate(2_000, 1);
+    let instance = Instance::start(&configure(&setup, "large", ""));
+    expect_each_once(&setup, 2_000, 8);
+    let letters = read_committed(&setup.brokers, &setup.dead_letters_topic(), 1);
+    for letter in letters.expect("letters can be read") {
+        assert_eq!(header(&letter, "tillwatch.reduced"), "MessageSizeTooLarge");
+        assert_eq!(header(&letter, "tillwatch.payload.bytes"), "2000000");
+    }
+    let refused = instance.metric("tillwatch_transactions_aborted_total{cause=\"refused\"}");
+    assert!(
+        refused.is_some_and(|count| (1.0..=4.0).contains(&count)),
+        "{refused:?}"
+    );
+    assert!(instance.stop().0.success());
+    expect_all_committed(&setup, 2_008);
 }

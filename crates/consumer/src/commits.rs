@@ -46,7 +46,6 @@ impl Commits {
             }
             self.note_failure(code);
         }
-        self.abandon(leaving);
     }
 
     /// Takes note of the answers that have come.

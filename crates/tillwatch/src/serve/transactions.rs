@@ -13,7 +13,7 @@ pub struct TransactionCommits(Arc<dyn Transactions>);
 impl TransactionCommits {
     /// Stores offsets in the name of `client`'s member.
     pub fn new(transactions: Arc<dyn Transactions>, client: &GroupClient) -> Self {
-        transactions.attach(client.identity(), client.waker());
+        transactions.attach(client.identity(), Arc::clone(client.waker()));
         Self(transactions)
     }
 }

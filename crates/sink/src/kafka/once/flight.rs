@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tillwatch_kafka::{Deliveries, ErrorCode, Undelivered};
 
 use super::parcel::Parcel;
-use crate::counters::Counters;
+use crate::counters::{Counters, Outcome};
 use crate::kafka::blame::Blame;
 use crate::kafka::troubles::Troubles;
 use crate::settings::Output;
@@ -71,7 +71,7 @@ impl Flight {
         let (records, bytes) = (parcel.len(), parcel.bytes());
         drop(parcel);
         self.counters.unqueue(bytes);
-        self.counters.settled(records, false);
+        self.counters.settled(records, Outcome::Failed);
     }
 
     pub(crate) fn take_refused(&self) -> Vec<Refused> {

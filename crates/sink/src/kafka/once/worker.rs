@@ -12,6 +12,7 @@ use super::flight::Flight;
 use super::held::Held;
 use super::intake::{Intake, Offsets, Over, TRANSACTION_BYTES_MAX};
 use super::setbacks::{End, Setbacks};
+use crate::counters::Outcome;
 use crate::kafka::blame::Blame;
 use crate::kafka::clients::TopicNames;
 use crate::kafka::forms::Learnt;
@@ -273,11 +274,10 @@ impl Worker {
             let (records, record_bytes) = (held.parcel.len(), held.parcel.bytes());
             drop(held);
             let counters = &flight.counters;
-            (0..dropped).for_each(|_| counters.dropped());
             (0..reduced).for_each(|_| counters.reduced());
             counters.unqueue(record_bytes);
-            counters.settled(dropped, false);
-            counters.settled(records - dropped, true);
+            counters.settled(dropped, Outcome::Dropped);
+            counters.settled(records - dropped, Outcome::Delivered);
         }
         intake.released(bytes);
         flight.counters.committed(now().duration_since(began));
@@ -292,6 +292,7 @@ impl Worker {
     /// The transaction has not committed, or it is not known: aborts it, and prepares the next attempt.
     fn failed(&mut self, end: End) {
         let cause = self.setbacks.note(&end, &self.job.flight);
+        let has_gap = self.is_open && self.job.flight.has_failed();
         if self.is_open {
             self.job.flight.counters.aborted(cause);
         }
@@ -312,6 +313,10 @@ impl Worker {
         }
         if let Some(error) = fatal {
             self.replace(&error);
+        } else if has_gap {
+            // A record that was given up leaves a gap in the numbers of its partition, which a broker takes for
+            // a loss: a new client numbers anew.
+            self.client = None;
         }
         if !self.is_in_doubt {
             self.take_back();
