@@ -15,7 +15,8 @@ pub enum StoreError {
     },
     /// The store did not do what it was asked for.
     #[error(
-        "cannot {action} `{path}` in the state store ({detail}); check that the store is up and can be reached"
+        "cannot {action} `{path}` in the state store ({detail}); check that the store is up and can be \
+         reached"
     )]
     Unavailable {
         /// What was tried, as a verb.
@@ -98,17 +99,33 @@ pub enum StoreError {
         /// How many may wait.
         most: u64,
     },
-    /// What a writer has written, and counts on, is no longer there.
+    /// What a writer has written, and counts on, is no longer there as it was written.
     #[error(
-        "`{path}`, which the next snapshot needs, was deleted from the state store; the lane is written whole"
+        "`{path}`, which the next snapshot needs, is lost from the state store ({problem}); the lane is \
+         written whole"
     )]
     Gone {
         /// The object.
         path: String,
+        /// How that shows.
+        problem: String,
     },
 }
 
 impl StoreError {
+    /// The same error when it is about what a writer counts on: such damage is not passed over by taking
+    /// an older snapshot, but mended by writing the lane whole.
+    pub(crate) fn of_own(self) -> Self {
+        match self {
+            Self::Missing { path } => Self::Gone {
+                path,
+                problem: "it was deleted".to_owned(),
+            },
+            Self::Damaged { path, problem } => Self::Gone { path, problem },
+            other => other,
+        }
+    }
+
     /// What a caller may do about it. `Skip` is about one snapshot: another one may do.
     pub fn remedy(&self) -> Remedy {
         match self {

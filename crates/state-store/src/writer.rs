@@ -31,7 +31,7 @@ const HELD_BYTES_MAX: u64 = 64 << 20;
 /// that was not finished has brought stays here, in the store or in memory, and belongs to the next
 /// manifest. After an error the same call can be made again. Two errors end the writer, as
 /// [`StoreError::ends_writer`] says: the store took nothing for so long that memory would not do, or
-/// somebody deleted what was written. Then the lane is cut whole, with a new writer.
+/// what was written is not there any more. Then the lane is cut whole, with a new writer.
 pub struct LaneWriter {
     lane: LaneFiles,
     /// In the store, from old to new: those of the cut that was gone on from, and what came since.
@@ -85,7 +85,7 @@ impl LaneWriter {
     ///
     /// # Errors
     /// The store did not take all of it: the same call can be made again, or the cut be given up.
-    /// [`StoreError::Gone`]: what the manifest would name was deleted.
+    /// [`StoreError::Gone`]: what the manifest would name was deleted or cut off.
     pub fn finish(&mut self, head: &CutHead, parts: &[Part]) -> Result<Manifest, StoreError> {
         self.seal()?;
         self.send()?;
@@ -96,7 +96,7 @@ impl LaneWriter {
         let id = self.lane.id().clone();
         let manifest = Manifest::new(id, head.clone(), self.runs.clone(), parts)?;
         let inventory = self.lane.inventory()?;
-        inventory.whole(&manifest).map_err(gone)?;
+        inventory.whole(&manifest).map_err(StoreError::of_own)?;
         let name = manifest.name();
         let path = self.lane.below(&format!("cuts/{name}"));
         let bytes = Bytes::from(manifest.to_bytes()?);
@@ -159,7 +159,7 @@ impl LaneWriter {
     /// Merges runs once, if it is due, and waits for it.
     ///
     /// # Errors
-    /// The store cannot be read or written, or a run is missing or damaged. Nothing has changed then.
+    /// As of [`Merging::run`]. Nothing has changed then.
     pub fn merge(&mut self) -> Result<(), StoreError> {
         if let Some(merging) = self.merging()
             && let Some(merged) = merging.run(|| true)?
@@ -223,15 +223,5 @@ impl LaneWriter {
             .io()
             .put(&self.lane.below(&object), Bytes::from(bytes))?;
         Ok(Run { object, ..run })
-    }
-}
-
-/// What a writer has put into the store and does not find there.
-fn gone(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Missing { path } | StoreError::Damaged { path, .. } => {
-            StoreError::Gone { path }
-        }
-        other => other,
     }
 }

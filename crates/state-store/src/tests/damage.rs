@@ -185,6 +185,32 @@ fn a_damaged_run_is_mended_when_it_is_written_again() {
 }
 
 #[test]
+fn a_merge_that_meets_damage_ends_the_writer() {
+    let store = Faulty::default();
+    let lane = store.store().lane(&lane_id());
+    let mut writer = lane.writer(None);
+    for position in 1..3 {
+        cut(
+            &mut writer,
+            position,
+            &changes(0..40, &format!("cut {position}")),
+        )
+        .unwrap();
+    }
+    let run = Path::from(format!("below/fraud/auth/3/{}", writer.runs()[0].object));
+    let mut bytes = store.bytes(&run);
+    bytes[40] ^= 1;
+    store.replace(&run, bytes);
+    let error = writer.merge().unwrap_err();
+    assert!(
+        error.ends_writer() && error.to_string().contains("checksum differs"),
+        "{error}"
+    );
+    let whole = cut(&mut lane.writer(None), 3, &changes(0..40, "whole")).unwrap();
+    assert_eq!(read(&lane, &whole).unwrap().len(), 40);
+}
+
+#[test]
 fn formats_of_later_releases_are_told_apart_from_damage() {
     let two = Two::new();
     let [_, _, manifest] = two.own();

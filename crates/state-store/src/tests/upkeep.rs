@@ -68,8 +68,9 @@ proptest! {
         }).collect();
         named.sort();
         named.dedup();
-        let there: Vec<_> = store.paths().iter().map(|path| path.as_ref().replace("below/fraud/auth/3/", "")).collect();
-        prop_assert_eq!(there, named);
+        let paths = store.paths();
+        let there = paths.iter().map(|path| path.as_ref().replace("below/fraud/auth/3/", ""));
+        prop_assert_eq!(there.collect::<Vec<_>>(), named);
     }
 
     /// Two instances that both believe that the lane is theirs spoil nothing.

@@ -51,7 +51,8 @@ impl Merging {
     /// few frames; `None` if it said no.
     ///
     /// # Errors
-    /// The store cannot be read or written, or a run is missing or damaged.
+    /// The store cannot be read or written. [`StoreError::Gone`]: a run is missing or damaged, and with it
+    /// every snapshot that would name it.
     pub fn run(self, mut go_on: impl FnMut() -> bool) -> Result<Option<Merged>, StoreError> {
         let object = merged_name(&self.inputs, self.oldest);
         let readers = self.lane.open_runs(&self.inputs);
@@ -71,7 +72,8 @@ impl Merging {
                 upload.write(&encoder.take())?;
             }
             Ok(ControlFlow::Continue(()))
-        })?;
+        });
+        let whole = whole.map_err(StoreError::of_own)?;
         if !whole {
             return Ok(None);
         }
