@@ -1,4 +1,5 @@
-//! State that outlives the process: what is scored after a stop or a crash is what an uninterrupted run scores.
+//! State that outlives the process: what is scored after a stop or a crash is what an uninterrupted run
+//! scores.
 
 use std::path::{Path, PathBuf};
 

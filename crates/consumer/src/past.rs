@@ -44,8 +44,8 @@ impl Past {
         self.ask(|client| client.newest_before(source, offset, first_ms, timeout))
     }
 
-    /// The first offset of a record of `source` whose timestamp is `time_ms` (milliseconds since 1970) or later;
-    /// `None` where there is none. Waits at most `timeout`, and for others that ask.
+    /// The first offset of a record of `source` whose timestamp is `time_ms` (milliseconds since 1970) or
+    /// later; `None` where there is none. Waits at most `timeout`, and for others that ask.
     ///
     /// # Errors
     /// As [`Past::newest_before`].

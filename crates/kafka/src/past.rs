@@ -64,8 +64,8 @@ impl Past {
         }
     }
 
-    /// The first offset of a record of `source` whose timestamp is `time_ms` (since 1970) or later; `None` where
-    /// there is none. What lies before it in the log is older. Waits at most `timeout`.
+    /// The first offset of a record of `source` whose timestamp is `time_ms` (since 1970) or later; `None`
+    /// where there is none. What lies before it in the log is older. Waits at most `timeout`.
     ///
     /// # Errors
     /// As [`Past::newest_before`].

@@ -110,6 +110,7 @@ impl LaneHost for Lanes {
         if is_kept {
             slot.gauges.set_cut();
             self.shared.standings.begin(source);
+            *slot.kept.lock() = self.kept.take(source);
         }
         self.slots.lock().insert(source.clone(), Arc::new(slot));
         match is_kept {
@@ -128,7 +129,7 @@ impl LaneHost for Lanes {
         let Some(keeping) = &self.shared.keeping else {
             return;
         };
-        let kept = self.kept.take(inlet.source());
+        let kept = slot.kept.lock().take();
         let shared = Arc::clone(&self.shared);
         keeping
             .restores
@@ -178,8 +179,13 @@ impl LaneHost for Lanes {
         let slot = self.remove(inlet, Change::Lost);
         let keeping = self.shared.keeping.as_ref();
         let keep = keeping.filter(|keeping| !keeping.settings.keep_lost.is_zero());
-        if let Some(slot) = slot.filter(|slot| keep.is_some() && !slot.is_broken()) {
-            self.kept.keep(slot, clock::now());
+        if let Some(slot) = slot.filter(|_| keep.is_some()) {
+            // One that was lost again before it went on is still where it was before.
+            let before = slot.kept.lock().take();
+            let slot = before.unwrap_or(slot);
+            if !slot.is_broken() {
+                self.kept.keep(slot, clock::now());
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Slot {
     pub cut_turns: CutTurns,
     /// What the thread that writes knows of the lane, once there is a lane.
     pub cuts: Mutex<Option<Arc<LaneCuts>>>,
+    /// The place that the lane had before its partition was lost, until it is known whether it can go on.
+    pub kept: Mutex<Option<Arc<Slot>>>,
     /// When the lane began to leave.
     pub leaving_since: Mutex<Option<Instant>>,
 }
@@ -87,6 +89,7 @@ impl Slot {
                 leaving: Mutex::default(),
             },
             cuts: Mutex::default(),
+            kept: Mutex::default(),
             leaving_since: Mutex::default(),
         }
     }

@@ -221,6 +221,12 @@ fn a_lane_whose_partition_was_lost_goes_on_from_memory() {
     rig.lanes.look();
     rig.append(20..25);
     rig.source.assign(&partition());
+    // Taken away again before it went on.
+    rig.lanes.look();
+    rig.source.lose(&[partition()]);
+    rig.lanes.look();
+    rig.source.assign(&partition());
+    rig.lanes.look();
     rig.go_on_until_scored(25);
     rig.check_history();
     assert_eq!(rig.origins(), [0, 1, 0, 1]);

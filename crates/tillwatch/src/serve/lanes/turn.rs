@@ -248,8 +248,8 @@ fn deliver<'a>(
 }
 
 impl Seat {
-    /// Tells the lane, as soon as there is one, that records with timestamps up to `newest_ms` may be missing;
-    /// where they are of one source, it goes on at an offset.
+    /// Tells the lane, as soon as there is one, that records with timestamps up to `newest_ms` may be
+    /// missing; where they are of one source, it goes on at an offset.
     fn note_missed(&mut self, newest_ms: i64, next: Option<(usize, i64)>) {
         let Some(worker) = &mut self.worker else {
             self.missed_ms = self.missed_ms.max(Some(newest_ms));

@@ -20,8 +20,8 @@ const CLEAN_INTERVAL: Duration = Duration::from_secs(600);
 /// Objects that no manifest names are left alone for so long: an upload may be under way.
 const CLEAN_GRACE: Duration = Duration::from_secs(3600);
 
-/// Keeps the objects of lanes in order, one lane after the other, until dropped. Cuts are written meanwhile: a
-/// merge of a large lane takes seconds.
+/// Keeps the objects of lanes in order, one lane after the other, until dropped. Cuts are written meanwhile:
+/// a merge of a large lane takes seconds.
 pub struct Upkeep {
     /// A lane is in it once at most, so that it is bounded by their number.
     lanes: Sender<Option<Arc<LaneCuts>>>,

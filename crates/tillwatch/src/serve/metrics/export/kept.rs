@@ -156,7 +156,8 @@ fn restores(
         .collect();
     scrape.gauges(
         "tillwatch_restore_progress",
-        "Which part of the snapshot is read, or of the replay done, from 0 to 1; absent for a lane that scores",
+        "Which part of the snapshot is read, or of the replay done, from 0 to 1; absent for a lane that \
+         scores",
         None,
         standings
             .iter()
