@@ -157,9 +157,9 @@ impl Lane {
         processed
     }
 
-    /// Says, before the first record, that the lane takes records of several topics: `topics`, in the order of
-    /// the settings, which decides where times are equal (`docs/rfc/0004-merged-topics.md`). So it knows a
-    /// record that comes behind one that it belongs before: see [`Lane::is_reordered`].
+    /// Says, before the first record, that the lane takes records of several topics: `topics`, in the order
+    /// of the settings, which decides where times are equal (`docs/rfc/0004-merged-topics.md`). So it knows
+    /// a record that comes behind one that it belongs before: see [`Lane::is_reordered`].
     pub fn merge(&mut self, topics: &[Arc<str>]) {
         self.order = Some(MergeOrder::new(topics));
     }

@@ -199,6 +199,17 @@ impl Stored {
     }
 }
 
+/// Batches of all sizes.
+fn batches(draw: &mut Draw) -> Vec<RawBatch> {
+    let mut first = 1;
+    let mut next = || {
+        let batch = first..first + 1 + draw.below(16);
+        first = batch.end;
+        records(batch)
+    };
+    (0..BATCHES).map(|_| next()).collect()
+}
+
 /// Goes on with a cut until it is whole.
 fn finish(lane: &mut Lane, entries: &mut Entries) -> Vec<Part> {
     loop {
@@ -221,12 +232,7 @@ fn swap(assembly: &Assembly, batch: usize) -> bool {
 #[test]
 fn a_lane_that_stops_anywhere_says_what_one_says_that_never_stops() {
     let mut draw = Draw(14);
-    let (mut batches, mut first) = (Vec::new(), 1);
-    for _ in 0..BATCHES {
-        let next = first + 1 + draw.below(16);
-        batches.push(records(first..next));
-        first = next;
-    }
+    let batches = batches(&mut draw);
     let mut workspace = Workspace::default();
     let reference = assembly();
     let mut lane = reference.lane(0);

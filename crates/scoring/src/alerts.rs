@@ -289,7 +289,7 @@ impl Alerts {
             states, changes, ..
         } = self;
         let mut count = 0;
-        let is_over = |key: &Box<str>, list: &mut Vec<Sent>| {
+        let over = states.extract_if(|key, list| {
             let kept = list.iter().filter(|state| wanted(state)).count();
             if kept > 0 && kept < list.len() {
                 changes.touch(key, Some(list));
@@ -297,8 +297,8 @@ impl Alerts {
             }
             count += kept;
             kept == 0
-        };
-        let over: Vec<(Box<str>, Vec<Sent>)> = states.extract_if(is_over).collect();
+        });
+        let over: Vec<(Box<str>, Vec<Sent>)> = over.collect();
         for (key, list) in over {
             changes.forget(key, &list);
         }
