@@ -6,6 +6,7 @@ use tillwatch_scoring::RestoredLearners;
 
 use crate::cut::LaneCut;
 use crate::lane::Lane;
+use crate::merge_order::MergeOrder;
 use crate::restore_error::RestoreError;
 
 /// Names of parts: with the number of the stage, of scoring, and of the order of several topics.
@@ -53,9 +54,7 @@ impl Lane {
     /// the lane remembers is not what follows from the logs: its scores are marked and it makes no cut any
     /// more, so that the next start begins at one that is right.
     pub fn is_reordered(&self) -> bool {
-        self.order
-            .as_ref()
-            .is_some_and(|order| order.is_reordered())
+        self.order.as_ref().is_some_and(MergeOrder::is_reordered)
     }
 
     /// Begins a cut: what the lane holds now is what the cut will say, whatever it takes meanwhile. Nothing
