@@ -61,6 +61,8 @@ impl Commits {
 
     /// Nothing may be stored for `inlets` any more.
     pub(crate) fn abandon(&mut self, inlets: &[Arc<Inlet>]) {
+        // A lane that is still at a batch may hand outputs over after this.
+        inlets.iter().for_each(|inlet| inlet.end_commits());
         let sources = inlets.iter().flat_map(|inlet| inlet.sources());
         let sources: Vec<TopicPartition> = sources.cloned().collect();
         self.committer.abandon(&sources);

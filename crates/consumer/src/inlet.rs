@@ -419,6 +419,11 @@ impl Inlet {
         self.offsets(|source| state.ledger.unconfirmed(source))
     }
 
+    /// Nothing is committed from here on, by whomever: another member may own the partitions.
+    pub(crate) fn end_commits(&self) {
+        self.state.lock().ledger.break_off();
+    }
+
     /// A commit of `source` up to `offset` is stored.
     pub(crate) fn note_stored(&self, source: &TopicPartition, offset: i64) {
         if let Some(source) = self.index_of(source) {

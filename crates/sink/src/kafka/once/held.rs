@@ -106,11 +106,14 @@ impl Held {
                 Output::Scores | Output::Alerts => self.parcel.lines(output).len(),
             };
             for index in 0..count {
-                if self.form(output, index).is_some() {
-                    continue;
-                }
-                let parts = self.parcel.parts(output, index);
-                if let Some(code) = learnt.refuses(output, &parts, at) {
+                let refused = match self.form(output, index) {
+                    None => learnt.refuses(output, &self.parcel.parts(output, index), at),
+                    Some(Form::As(kept)) if kept.stage == Stage::Alone => {
+                        learnt.refuses(output, &kept.parts, at)
+                    }
+                    Some(Form::As(_) | Form::Dropped) => None,
+                };
+                if let Some(code) = refused {
                     self.refuse_alone((output, index), code, names, learnt, at);
                 }
             }

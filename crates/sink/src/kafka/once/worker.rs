@@ -265,6 +265,13 @@ impl Worker {
             names,
             ..
         } = &self.job;
+        flight.counters.committed(now().duration_since(began));
+        self.setbacks.over();
+        let troubles = &flight.troubles;
+        while troubles.end(None, |_, _| true) {}
+        for topic in names.iter().flatten() {
+            while troubles.end(Some(topic), |_, _| true) {}
+        }
         let taken = intake.committed();
         debug_assert_eq!(taken.len(), self.held.len());
         let bytes = taken.iter().map(|parcel| parcel.weight()).sum();
@@ -279,14 +286,8 @@ impl Worker {
             counters.settled(dropped, Outcome::Dropped);
             counters.settled(records - dropped, Outcome::Delivered);
         }
+        // Whoever waits for room, or for everything to be out, finds all of the above done.
         intake.released(bytes);
-        flight.counters.committed(now().duration_since(began));
-        self.setbacks.over();
-        let troubles = &flight.troubles;
-        while troubles.end(None, |_, _| true) {}
-        for topic in names.iter().flatten() {
-            while troubles.end(Some(topic), |_, _| true) {}
-        }
     }
 
     /// The transaction has not committed, or it is not known: aborts it, and prepares the next attempt.
