@@ -315,8 +315,8 @@ impl Worker {
         if let Some(error) = fatal {
             self.replace(&error);
         } else if has_gap {
-            // A record that was given up leaves a gap in the numbers of its partition, which a broker takes for
-            // a loss: a new client numbers anew.
+            // A record that was given up leaves a gap in the numbers of its partition, which a broker takes
+            // for a loss: a new client numbers anew.
             self.client = None;
         }
         if !self.is_in_doubt {
