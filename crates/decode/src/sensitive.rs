@@ -83,7 +83,7 @@ pub(crate) fn is_sensitive_name(name: &str) -> bool {
 }
 
 /// Digits of a PAN: ISO/IEC 7812-1 allows up to 19; shorter than 13 is no longer issued.
-const PAN_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+pub(crate) const PAN_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
 /// Whether `text` looks like a card number in clear: 13 to 19 digits of which the first is not zero
 /// and that pass the Luhn check, grouped by blanks or hyphens or not, alone or as the start of track
@@ -122,7 +122,7 @@ fn starts_with_date(text: &[u8]) -> bool {
 }
 
 /// ISO/IEC 7812-1 annex B.
-fn passes_luhn(digits: &[u8]) -> bool {
+pub(crate) fn passes_luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .rev()

@@ -12,6 +12,7 @@
 //! - [`ask`]: what brokers, topics and a group answer, what we are allowed, and why a broker cannot be
 //!   reached.
 //! - [`Past`]: how new the records before an offset are.
+//! - [`TopicReader`]: a topic from its beginning to its end, for whoever looks at what was written.
 //! - [`Cluster`]: a Kafka inside the process, for demonstrations and tests.
 
 mod cluster;
@@ -30,6 +31,7 @@ mod producer;
 mod properties;
 mod refused;
 mod topic_name;
+mod topic_reader;
 mod transaction;
 mod trouble;
 mod waker;
@@ -53,6 +55,7 @@ pub use probe::{BrokerTrouble, Findings, Question, TopicFindings, ask};
 pub use producer::{Deliveries, OutRecord, Producer, Topic, Undelivered};
 pub use properties::Properties;
 pub use topic_name::check_topic_name;
+pub use topic_reader::{Span, TopicReader, TopicRecord};
 pub use transaction::{Then, TransactionError};
 pub use trouble::{ErrorCode, Trouble};
 pub use waker::{Waker, now};

@@ -184,14 +184,22 @@ impl<D: Deliveries> Producer<D> {
     /// # Errors
     /// What the brokers say of the topic, or why there was no answer.
     pub fn look_up(&self, topic: &str, timeout: Duration) -> Result<(), ErrorCode> {
+        self.partitions(topic, timeout).map(|_| ())
+    }
+
+    /// As [`Producer::look_up`]; gives how many partitions the topic has.
+    ///
+    /// # Errors
+    /// As [`Producer::look_up`].
+    pub fn partitions(&self, topic: &str, timeout: Duration) -> Result<usize, ErrorCode> {
         let client = self.client.client();
         let answer = client.fetch_metadata(Some(topic), timeout);
         let answer = answer.map_err(|error| code_of(&error))?;
         let found = answer.topics().iter().find(|found| found.name() == topic);
-        match found.map(|found| (found.error(), found.partitions().is_empty())) {
-            Some((None, false)) => Ok(()),
+        match found.map(|found| (found.error(), found.partitions().len())) {
             Some((Some(error), _)) => Err(error.into()),
-            Some((None, true)) | None => Err(ErrorCode::UnknownTopicOrPartition),
+            Some((None, 0)) | None => Err(ErrorCode::UnknownTopicOrPartition),
+            Some((None, partitions)) => Ok(partitions),
         }
     }
 }
