@@ -53,6 +53,15 @@ pub enum SinkError {
         /// Arrow's or Parquet's words.
         detail: String,
     },
+    /// Letters that are done with and letters that are not take turns too often.
+    #[error(
+        "the dead-letter topic says of more than {ranges_max} ranges of letters that they are done \
+         with; send the letters between them, or discard them, one reason after another"
+    )]
+    Letters {
+        /// Ranges that there is room for.
+        ranges_max: usize,
+    },
     /// The reader of standard output went away.
     #[error("standard output was closed by its reader; nothing more can be written there")]
     OutputClosed,
@@ -91,6 +100,7 @@ impl SinkError {
             | Self::Refused { .. }
             | Self::File { .. }
             | Self::Table { .. }
+            | Self::Letters { .. }
             | Self::OutputClosed
             | Self::Fenced { .. }
             | Self::Closed => Remedy::Fatal,

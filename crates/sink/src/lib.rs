@@ -7,11 +7,14 @@
 //! blocks its callers.
 
 mod counters;
+mod digest;
 mod encode;
 mod error;
 mod fan_out;
 mod file;
+mod headers;
 mod kafka;
+mod letters;
 mod lines;
 mod memory;
 mod open;
@@ -33,6 +36,9 @@ pub use error::SinkError;
 pub use fan_out::FanOut;
 pub use file::ParquetSink;
 pub use kafka::{KafkaFindings, KafkaSink, OnceSink, RecordWriter};
+pub use letters::{
+    DoneLetters, Entry, Fate, Header, Letter, LetterReader, LetterSender, Outcome, Reduced, Resent,
+};
 pub use lines::LineSink;
 pub use memory::MemorySink;
 pub use open::{check, open, probe};

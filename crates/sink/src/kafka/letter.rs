@@ -1,12 +1,11 @@
 //! Dead letters as Kafka records: the whole one, and what is sent where that is refused.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
 use tillwatch_kafka::ErrorCode;
 use tillwatch_records::limits::KEY_BYTES_MAX;
 use tillwatch_records::{RawRecord, TopicPartition};
 
+use crate::digest::sha256;
+use crate::headers;
 use crate::sink::DeadLetter;
 
 /// Sizes that a reduced dead letter is made for, each an eighth of the one before: below Kafka's default
@@ -78,27 +77,27 @@ impl Note {
     /// Our headers.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
-            ("tillwatch.reason", self.reason.clone()),
-            ("tillwatch.detail", self.detail.clone()),
-            ("tillwatch.topic", self.source.topic.to_string()),
-            ("tillwatch.partition", self.source.partition.to_string()),
-            ("tillwatch.offset", self.offset.to_string()),
+            (headers::REASON, self.reason.clone()),
+            (headers::DETAIL, self.detail.clone()),
+            (headers::TOPIC, self.source.topic.to_string()),
+            (headers::PARTITION, self.source.partition.to_string()),
+            (headers::OFFSET, self.offset.to_string()),
         ];
         let mut add = |name, value: Option<String>| {
             headers.extend(value.map(|value| (name, value)));
         };
         add(
-            "tillwatch.timestamp",
+            headers::TIMESTAMP,
             self.timestamp_ms.map(|time| time.to_string()),
         );
         if let Some(whole) = &self.whole {
             let bytes = |bytes: Option<usize>| bytes.map(|bytes| bytes.to_string());
-            add("tillwatch.reduced", Some(whole.why.clone()));
-            add("tillwatch.key.bytes", bytes(whole.key_bytes));
-            add("tillwatch.payload.bytes", bytes(whole.payload_bytes));
-            add("tillwatch.payload.sha256", whole.sha256.clone());
-            add("tillwatch.headers", bytes(Some(whole.headers)));
-            add("tillwatch.headers.bytes", bytes(Some(whole.headers_bytes)));
+            add(headers::REDUCED, Some(whole.why.clone()));
+            add(headers::KEY_BYTES, bytes(whole.key_bytes));
+            add(headers::PAYLOAD_BYTES, bytes(whole.payload_bytes));
+            add(headers::PAYLOAD_SHA256, whole.sha256.clone());
+            add(headers::HEADERS, bytes(Some(whole.headers)));
+            add(headers::HEADERS_BYTES, bytes(Some(whole.headers_bytes)));
         }
         headers
     }
@@ -183,15 +182,6 @@ pub(crate) fn wire_bytes(record: &RawRecord<'_>, headers: &[Header<'_>]) -> usiz
 
 fn header_bytes((name, value): &(String, Option<Vec<u8>>)) -> usize {
     HEADER_OVERHEAD + name.len() + value.as_ref().map_or(0, Vec::len)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 /// The first whole characters of `text` in at most `bytes`.
@@ -303,14 +293,5 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-    }
-
-    #[test]
-    fn the_digest_is_sha_256() {
-        // FIPS 180-2, appendix B.1.
-        assert_eq!(
-            sha256(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
     }
 }

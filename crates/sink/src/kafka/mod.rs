@@ -28,6 +28,7 @@ use crate::{
     Clock, CountersSnapshot, DeadLetter, Output, ScoreEncoder, Sink, SinkError, SinkSettings,
     SinkStatus, Surroundings,
 };
+pub(crate) use config::producer;
 use letter::{Header, Note};
 pub use once::OnceSink;
 use outbox::Outbox;
