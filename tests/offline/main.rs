@@ -14,6 +14,7 @@ mod architecture;
 mod check;
 mod commands;
 mod detectors;
+mod dlq;
 mod documents;
 mod emissions;
 mod ends;

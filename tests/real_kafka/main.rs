@@ -11,6 +11,7 @@ mod support;
 
 mod check;
 mod dead_letters;
+mod dlq;
 mod group;
 mod handbook;
 mod http;

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+pub mod dlq;
 mod health;
 pub mod models;
 mod publish;
@@ -15,6 +16,9 @@ use clap::{Parser, Subcommand};
 
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use dlq::{
+    ChoiceArgs, DlqCommand, ListArgs as DlqListArgs, RedriveArgs, ShowArgs as DlqShowArgs,
+};
 pub use health::HealthArgs;
 pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
 pub use publish::PublishArgs;
@@ -38,8 +42,8 @@ Exit codes:
   1  failed while working: broker, disk, input, or a port in use; what was not committed is read again
   2  wrong command line
   3  wrong configuration, catalog or model: nothing was started
-  4  stopped before everything was delivered (drain timeout or a second signal)
-  130, 143  ended by SIGINT or SIGTERM; `run` ends with 0 or 4 instead, `demo` in order";
+  4  stopped before everything was delivered (drain timeout or a second signal; `dlq redrive`: a signal)
+  130, 143  ended by SIGINT or SIGTERM; `run` and `dlq redrive` end with 0 or 4 instead, `demo` in order";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -100,6 +104,11 @@ Examples:
     Models {
         #[command(subcommand)]
         command: ModelsCommand,
+    },
+    /// List, show and send again what was refused: dead letters
+    Dlq {
+        #[command(subcommand)]
+        command: DlqCommand,
     },
     /// List, check, look into and clean up the snapshots that `run` keeps of its state
     Snapshot {

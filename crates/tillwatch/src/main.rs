@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
-use commands::{check, demo, health, models, publish, run, score, simulate, snapshot};
+use commands::{check, demo, dlq, health, models, publish, run, score, simulate, snapshot};
 use serve::signals::SignalWatch;
 
 /// Lanes allocate and free many small arrays from several threads, which is what it is made for.
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => done(simulate::simulate(args)),
         Command::Publish(args) => done(publish::publish(args)),
         Command::Models { command } => models::models(command),
+        Command::Dlq { command } => dlq::dlq(command, &signals),
         Command::Snapshot { command } => snapshot::snapshot(command),
         Command::Score(args) => done(score::score(args)),
         Command::Completions { shell } => {

@@ -14,8 +14,9 @@ pub struct LetterReader {
 }
 
 impl LetterReader {
-    /// A reader of `topic` with the client `properties` of whoever writes it. `group` is a consumer group that
-    /// the user may read with; it gets no member and no offset. `timeout` is for each answer of a broker.
+    /// A reader of `topic` with the client `properties` of whoever writes it. `group` is a consumer group
+    /// that the user may read with; it gets no member and no offset. `timeout` is for each answer of a
+    /// broker.
     ///
     /// # Errors
     /// [`SinkError::Kafka`] with what the client or the brokers say.
