@@ -157,3 +157,56 @@ fn check_letters(setup: &Setup, config: &std::path::Path) {
     let total = redrive(config, &["--attempts-max", "1"]);
     assert_eq!(total["sent"], 0, "{total}");
 }
+
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn a_record_that_the_broker_refuses_is_named_and_its_letter_stays_open() {
+    let broker = RealBroker::start().expect("a broker");
+    let setup = Setup::new(&broker.brokers(), "old", 1);
+    let hour = [("message.timestamp.before.max.ms", "3600000")];
+    broker.create_topic_with("old", 1, &hour).expect("a topic");
+    let letters_topic = setup.dead_letters_topic();
+    broker.create_topic(&letters_topic, 1).expect("a topic");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now_ms = i64::try_from(now.expect("a clock").as_millis()).expect("it fits");
+    // Records 3, 7 and 9 are two hours old.
+    let letters = (0..10).map(|n| {
+        let age_ms = if [3, 7, 9].contains(&n) {
+            7_200_000
+        } else {
+            60_000
+        };
+        let headers = [
+            ("tillwatch.reason", "bad_json".to_owned()),
+            ("tillwatch.topic", "old".to_owned()),
+            ("tillwatch.partition", "0".to_owned()),
+            ("tillwatch.offset", n.to_string()),
+            ("tillwatch.timestamp", (now_ms - age_ms).to_string()),
+        ];
+        let headers = headers.into_iter();
+        TestRecord {
+            payload: Some(n.to_string().into_bytes()),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), Some(value.into_bytes())))
+                .collect(),
+            ..TestRecord::default()
+        }
+    });
+    produce(&setup.brokers, &letters_topic, letters).expect("letters can be sent");
+    let config = setup.config("tillwatch.toml", "");
+    for sent in [7, 0] {
+        let mut command = tillwatch();
+        let command = command.args(["dlq", "redrive", "--json", "--config"]);
+        let output = command.arg(&config).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let total: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        assert_eq!(total["sent"], sent, "{total}");
+        let refused = total["refused"].to_string();
+        assert!(
+            refused.contains("[\"old/0/3\",\"old/0/7\",\"old/0/9\"]"),
+            "{total}"
+        );
+    }
+    let records = read_all(&setup.brokers, "old", 1).expect("the input");
+    assert_eq!(records.len(), 7);
+}

@@ -143,7 +143,7 @@ impl TopicReader {
     ///
     /// # Errors
     /// [`KafkaError::Call`] when the brokers refuse, or send nothing for half a minute.
-    pub fn next(&mut self) -> Result<Option<TopicRecord<'_>>, KafkaError> {
+    pub fn read_next(&mut self) -> Result<Option<TopicRecord<'_>>, KafkaError> {
         let stopped = |code| KafkaError::Call {
             action: "read a topic",
             code,
@@ -339,7 +339,7 @@ mod tests {
 
     fn all(reader: &mut TopicReader) -> Vec<u32> {
         let mut found = Vec::new();
-        while let Some(record) = reader.next().unwrap() {
+        while let Some(record) = reader.read_next().unwrap() {
             let bytes: [u8; 4] = record.payload().unwrap().try_into().unwrap();
             let n = u32::from_le_bytes(bytes);
             assert_eq!(record.timestamp_ms(), Some(1_000 + i64::from(n)));

@@ -37,7 +37,8 @@ pub use fan_out::FanOut;
 pub use file::ParquetSink;
 pub use kafka::{KafkaFindings, KafkaSink, OnceSink, RecordWriter};
 pub use letters::{
-    DoneLetters, Entry, Fate, Header, Letter, LetterReader, LetterSender, Outcome, Reduced, Resent,
+    DoneLetters, Entry, Fate, Found, Header, Letter, LetterReader, LetterSender, Outcome, Place,
+    Reduced, Resent,
 };
 pub use lines::LineSink;
 pub use memory::MemorySink;

@@ -88,11 +88,8 @@ fn its_commands_exist() {
         let words = line.split_whitespace().skip(1);
         let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase());
         let mut path: Vec<&str> = words.clone().take_while(is_name).collect();
-        path.truncate(if path.first() == Some(&"models") {
-            2
-        } else {
-            1
-        });
+        let has_own_commands = matches!(path.first(), Some(&"models" | &"dlq"));
+        path.truncate(if has_own_commands { 2 } else { 1 });
         let help = helps.entry(path.clone()).or_insert_with(|| {
             let output = tillwatch().args(&path).arg("--help").output();
             let output = output.expect("the binary runs");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::letter::Fate;
+use super::letter::{Fate, Place};
 use super::offsets::Offsets;
 use super::sender::Resent;
 use crate::headers;
@@ -23,7 +23,7 @@ impl DoneLetters {
     pub const RANGES_MAX: usize = 1_000_000;
 
     /// What became of the letter at `offset` of `partition`, if it is done with.
-    pub fn fate(&self, (partition, offset): (i32, i64)) -> Option<Fate> {
+    pub fn fate(&self, (partition, offset): Place) -> Option<Fate> {
         let has = |of: &BTreeMap<i32, Offsets>| {
             let offsets = of.get(&partition);
             offsets.is_some_and(|offsets| offsets.contains(offset))

@@ -10,6 +10,9 @@ use crate::headers;
 /// Longest origin that is believed, in bytes: the longest topic name with two numbers.
 const ORIGIN_BYTES_MAX: usize = 300;
 
+/// Partition and offset of a record in the dead-letter topic.
+pub type Place = (i32, i64);
+
 /// A record of the dead-letter topic.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -39,7 +42,7 @@ pub enum Fate {
 #[derive(Debug, Clone)]
 pub struct Letter {
     /// Partition and offset of the letter itself.
-    pub place: (i32, i64),
+    pub place: Place,
     /// When it was written, in milliseconds since 1970.
     pub written_ms: Option<i64>,
     /// The partition that its record came from.

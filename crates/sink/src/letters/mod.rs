@@ -12,6 +12,6 @@ mod reader;
 mod sender;
 
 pub use done::DoneLetters;
-pub use letter::{Entry, Fate, Letter, Reduced};
-pub use reader::LetterReader;
+pub use letter::{Entry, Fate, Letter, Place, Reduced};
+pub use reader::{Found, LetterReader};
 pub use sender::{Header, LetterSender, Outcome, Resent};

@@ -5,8 +5,11 @@ use std::time::Duration;
 use tillwatch_kafka::{ClientConfig, Properties, TopicReader};
 
 use super::done::DoneLetters;
-use super::letter::Entry;
+use super::letter::{Entry, Place};
 use crate::SinkError;
+
+/// A record with its place.
+pub type Found = (Place, Entry);
 
 /// Reads a dead-letter topic up to where it ended when the reader was opened.
 pub struct LetterReader {
@@ -40,8 +43,8 @@ impl LetterReader {
     ///
     /// # Errors
     /// [`SinkError::Kafka`] when the brokers refuse, or send nothing for half a minute.
-    pub fn next(&mut self) -> Result<Option<((i32, i64), Entry)>, SinkError> {
-        let record = self.reader.next()?;
+    pub fn read_next(&mut self) -> Result<Option<Found>, SinkError> {
+        let record = self.reader.read_next()?;
         Ok(record.map(|record| {
             let place = (record.partition(), record.offset());
             (place, Entry::of(&record))
@@ -52,11 +55,11 @@ impl LetterReader {
     /// record.
     ///
     /// # Errors
-    /// As [`LetterReader::next`], and [`SinkError::Letters`] where there are more than
+    /// As [`LetterReader::read_next`], and [`SinkError::Letters`] where there are more than
     /// [`DoneLetters::RANGES_MAX`] ranges.
     pub fn done(mut self, mut each: impl FnMut()) -> Result<(Self, DoneLetters), SinkError> {
         let mut done = DoneLetters::default();
-        while let Some(((partition, _), entry)) = self.next()? {
+        while let Some(((partition, _), entry)) = self.read_next()? {
             each();
             if let Entry::Note { fate, offsets } = entry
                 && !done.read(fate, partition, &offsets)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tillwatch_sink::{DoneLetters, Entry, LetterReader, Output, Properties, SinkSettings};
+use tillwatch_sink::{DoneLetters, Entry, LetterReader, Output, Place, Properties, SinkSettings};
 
 use crate::commands::progress::Progress;
 use crate::config::Config;
@@ -58,8 +58,8 @@ impl LetterTopic {
     }
 
     /// The next record with its partition and offset; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<((i32, i64), Entry)>> {
-        let next = self.reader.next();
+    pub fn read_next(&mut self) -> Result<Option<(Place, Entry)>> {
+        let next = self.reader.read_next();
         let next = next.with_context(|| format!("dead-letter topic {}", self.name))?;
         self.read += 1;
         match (&next, &mut self.progress) {

@@ -61,7 +61,7 @@ pub fn list(args: &DlqListArgs) -> Result<ExitCode> {
     let mut letters = LetterTopic::open(&config)?;
     let mut lines = BTreeMap::new();
     let mut foreign = 0_u64;
-    while let Some((place, entry)) = letters.next()? {
+    while let Some((place, entry)) = letters.read_next()? {
         match entry {
             Entry::Letter(letter) if choice.takes(&letter) => {
                 count(&mut lines, &letter, letters.done.fate(place));

@@ -100,9 +100,13 @@ impl Redrive<'_> {
     }
 
     fn all(&mut self, letters: &mut LetterTopic) -> Result<()> {
+        if self.args.dry_run {
+            // What is printed takes its place.
+            letters.finish();
+        }
         while !self.is_stopped()
             && !self.is_enough()
-            && let Some((place, entry)) = letters.next()?
+            && let Some((place, entry)) = letters.read_next()?
         {
             match entry {
                 Entry::Letter(letter) => {
@@ -117,13 +121,14 @@ impl Redrive<'_> {
         self.send_chunk()
     }
 
+    /// Whether as many are sent as were asked for.
     fn is_enough(&self) -> bool {
-        let waiting = self
-            .chunk
-            .iter()
-            .filter(|p| p.resent.is_some() || self.args.discard);
-        let taken = self.totals.sent + self.totals.discarded + waiting.count() as u64;
-        self.args.limit.is_some_and(|limit| taken >= limit)
+        let Some(limit) = self.args.limit else {
+            return false;
+        };
+        let waiting = self.chunk.iter();
+        let waiting = waiting.filter(|p| p.resent.is_some() || self.args.discard);
+        self.totals.sent + self.totals.discarded + waiting.count() as u64 >= limit
     }
 
     /// Deals with a letter that is done with by `fate`, or open.

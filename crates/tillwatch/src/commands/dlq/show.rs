@@ -59,7 +59,7 @@ pub fn show(args: &DlqShowArgs) -> Result<ExitCode> {
     let mut left = args.limit;
     let mut out = std::io::stdout().lock();
     while left > 0
-        && let Some((place, entry)) = letters.next()?
+        && let Some((place, entry)) = letters.read_next()?
     {
         let fate = letters.done.fate(place);
         let Entry::Letter(letter) = entry else {
@@ -69,6 +69,8 @@ pub fn show(args: &DlqShowArgs) -> Result<ExitCode> {
             continue;
         }
         left -= 1;
+        // What is printed takes the place of the progress.
+        letters.finish();
         let mut shown = Shown::of(&letter, fate, &letters.name);
         if let Some(directory) = &args.raw {
             shown.file = files::write(directory, &letter)?;
