@@ -115,7 +115,7 @@ fn what_the_reference_writes_out_is_the_default() {
     assert_eq!(time, TimeSettings::default());
     let mut state = part("state", "").as_table().expect("a table").clone();
     // What the engine keeps; where it is stored is compared where it is read.
-    state.retain(|key, _| ["max_bytes", "idle_ttl"].iter().any(|kept| key == *kept));
+    state.retain(|key, _| ["max_bytes", "idle_ttl"].contains(&key));
     let state: StateSettings = state.try_into().expect("[state]");
     assert_eq!(state, StateSettings::default());
     let scoring: ScoringSettings = part("scoring", "").try_into().expect("[scoring]");

@@ -21,7 +21,7 @@ fn wait_for_scores(instance: &Instance) {
     wait_for("some scores and snapshots", || {
         is_above("tillwatch_delivered_scores_total", 500.0)
             && is_above("tillwatch_snapshot_cuts_total", f64::from(PARTITIONS) - 1.0)
-            && is_above("tillwatch_consumer_commits_total", 2.0)
+            && is_above("tillwatch_consumer_commits_total", 0.0)
     });
 }
 

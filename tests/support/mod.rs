@@ -62,6 +62,18 @@ pub struct Scoring {
     pub with_features: bool,
 }
 
+impl Scoring {
+    /// The shipped rules, without features in the scores.
+    pub fn shipped() -> Self {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        Self {
+            catalog: models.join("features/card-present.toml"),
+            champion: models.join("terminal-rules"),
+            with_features: false,
+        }
+    }
+}
+
 impl Setup {
     pub fn new(brokers: &str, topic: &str, partitions: i32) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -93,13 +105,7 @@ impl Setup {
 
     /// A configuration with the shipped rules, written to a file. `extra` is appended.
     pub fn config(&self, name: &str, extra: &str) -> PathBuf {
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-        let scoring = Scoring {
-            catalog: models.join("features/card-present.toml"),
-            champion: models.join("terminal-rules"),
-            with_features: false,
-        };
-        self.config_of(name, &scoring, extra)
+        self.config_of(name, &Scoring::shipped(), extra)
     }
 
     /// A configuration that scores so, written to a file. `extra` is appended.

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Instance, Setup, json, wait_for};
+use super::{Instance, Scoring, Setup, json, wait_for};
 
 /// A configuration with features in the scores and `extra` appended. Snapshots are kept beside it.
 pub fn config(setup: &Setup, name: &str, extra: &str) -> PathBuf {
-    let path = setup.config(name, extra);
-    let text = fs::read_to_string(&path).expect("it was written");
-    let text = text.replace("kind = \"kafka\"", "kind = \"kafka\"\nfeatures = true");
-    fs::write(&path, text).expect("it can be written again");
-    path
+    let scoring = Scoring {
+        with_features: true,
+        ..Scoring::shipped()
+    };
+    setup.config_of(name, &scoring, extra)
 }
 
 /// The scores of the topic, by position. A position that came twice must have said the same.
@@ -76,13 +76,11 @@ pub fn compare(setup: &Setup) {
         .keys()
         .filter(|id| live.get(*id) != whole.get(*id))
         .collect();
-    if let Some(first) = differing.first() {
-        panic!(
-            "{} of {} scores differ, first {first}:\n{:#}\n{:#}",
-            differing.len(),
-            whole.len(),
-            live[*first],
-            whole[*first]
-        );
-    }
+    let first = differing.first().map(|id| (id, &live[*id], &whole[*id]));
+    assert!(
+        first.is_none(),
+        "{} of {} scores differ, the first is {first:#?}",
+        differing.len(),
+        whole.len()
+    );
 }

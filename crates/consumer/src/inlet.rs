@@ -22,27 +22,12 @@ use crate::error::ConsumerError;
 use crate::incoming::Incoming;
 use crate::limits::Limits;
 use crate::moment::Moment;
-use crate::notice::{Bounds, Lost, Moved};
+use crate::notice::{Bounds, Moved};
 use crate::position::{Position, Told};
 use identities::Identities;
+pub use parts::Taken;
 pub(crate) use parts::{Look, Occupancy, Pushed, Source};
 use state::{HandedOut, State};
-
-/// What a lane takes: records, a batch of which is of one kind and of one source, and what it must know
-/// before the next ones.
-#[derive(Debug)]
-pub enum Taken {
-    /// Records to work on, and the ticket that settles them: clone it into every output, drop it when there
-    /// is none.
-    Live(RawBatch, Ticket),
-    /// Records from before the partition goes live, to make state of again: whatever was made of them was
-    /// delivered once, and nothing of them is committed.
-    Replay(RawBatch),
-    /// Records are missing here.
-    Lost(Lost),
-    /// Keys may have come from other lanes, and gone to others, without what is known of them.
-    Moved(Moved),
-}
 
 /// What has arrived for one lane and was not taken yet, and what was taken and is not settled. It lives
 /// from an assignment to its revocation.
@@ -421,7 +406,7 @@ impl Inlet {
 
     /// Nothing is committed from here on, by whomever: another member may own the partitions.
     pub(crate) fn end_commits(&self) {
-        self.state.lock().ledger.break_off();
+        self.state.lock().ledger.end();
     }
 
     /// A commit of `source` up to `offset` is stored.
@@ -464,9 +449,9 @@ impl Inlet {
         let state = self.state.lock();
         let (strand, ledger) = (state.strand(source), &state.ledger);
         let first = strand.first_waiting();
-        let is_settled = ledger.unsettled_of(source) == 0;
+        let waits_at = first.map(|(offset, _)| offset);
         let oldest_ms = match first {
-            Some((_, timestamp_ms)) if is_settled => timestamp_ms,
+            Some((_, timestamp_ms)) if ledger.unsettled_of(source) == 0 => timestamp_ms,
             _ => ledger.oldest_ms(source),
         };
         Occupancy {
@@ -476,9 +461,7 @@ impl Inlet {
             unsettled_records: ledger.unsettled_of(source),
             paused: strand.paused,
             committed: ledger.committed(source),
-            settled_to: ledger
-                .settled_to(source)
-                .or(first.map(|(offset, _)| offset)),
+            settled_to: ledger.settled_to(source).or(waits_at),
             oldest_ms,
             end: strand.end,
             stalled_since: strand.progress.stalled_since,

@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     failed_at: Option<(usize, i64)>,
     /// Nothing is committed any more, settled or not.
     is_broken: bool,
+    /// The partitions are another member's, perhaps: nothing is committed, but what settles is noted.
+    is_over: bool,
 }
 
 /// A batch was settled that is not under way: twice, or never taken. What the ledger says is worth nothing
@@ -68,6 +70,7 @@ impl Ledger {
             unsettled_records: 0,
             failed_at: None,
             is_broken: false,
+            is_over: false,
         }
     }
 
@@ -132,7 +135,7 @@ impl Ledger {
     pub(crate) fn stage(&mut self, sequence: u64) -> Option<(usize, i64)> {
         let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         self.entries.get_mut(index)?.is_staged = true;
-        if self.is_broken {
+        if self.is_broken || self.is_over {
             return None;
         }
         self.unstaged = self.unstaged.max(self.first);
@@ -170,6 +173,11 @@ impl Ledger {
     /// Nothing is committed from here on, not even what has settled.
     pub(crate) fn break_off(&mut self) {
         self.is_broken = true;
+    }
+
+    /// Nothing is committed from here on. What was taken may still be delivered, which is noted.
+    pub(crate) fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// First offset of `source` that is not safe: the end of what was committed, or where the first batch
@@ -218,7 +226,7 @@ impl Ledger {
         let is_asked = standing.committable == standing.requested;
         // A transaction stores offsets without being asked to.
         let is_stored = standing.committable == standing.committed;
-        if self.is_broken || is_asked || is_stored {
+        if self.is_broken || self.is_over || is_asked || is_stored {
             return None;
         }
         standing.requested = standing.committable;
@@ -338,6 +346,19 @@ mod tests {
         ledger.break_off();
         assert_eq!(ledger.request(0), None);
         assert_eq!(ledger.unconfirmed(0), None);
+    }
+
+    #[test]
+    fn what_settles_after_the_end_is_noted_and_not_committed() {
+        let mut ledger = Ledger::new(1);
+        let a = ledger.take(0, 7, 10, 3, None);
+        ledger.end();
+        assert_eq!(ledger.stage(a), None);
+        assert!(!ledger.is_delivered());
+        ledger.settle(a, Settled::Delivered).unwrap();
+        assert_eq!(ledger.request(0), None);
+        assert!(ledger.is_delivered());
+        assert_eq!(ledger.done_to(0), Some(10));
     }
 
     #[test]

@@ -4,9 +4,26 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tillwatch_records::TopicPartition;
+use tillwatch_records::{RawBatch, Ticket, TopicPartition};
 
 use crate::counters::Counters;
+use crate::notice::{Lost, Moved};
+
+/// What a lane takes: records, a batch of which is of one kind and of one source, and what it must know
+/// before the next ones.
+#[derive(Debug)]
+pub enum Taken {
+    /// Records to work on, and the ticket that settles them: clone it into every output, drop it when there
+    /// is none.
+    Live(RawBatch, Ticket),
+    /// Records from before the partition goes live, to make state of again: whatever was made of them was
+    /// delivered once, and nothing of them is committed.
+    Replay(RawBatch),
+    /// Records are missing here.
+    Lost(Lost),
+    /// Keys may have come from other lanes, and gone to others, without what is known of them.
+    Moved(Moved),
+}
 
 /// A partition and what is counted of it.
 #[derive(Debug)]

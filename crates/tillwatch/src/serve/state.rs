@@ -1,6 +1,6 @@
 //! State that outlives the process: `docs/rfc/0005-state.md`.
 //!
-//! A lane that is assigned is brought back by [`restore`]. While it scores, its [`Cutter`] lets a cut of it
+//! A lane that is assigned is brought back by [`restore()`]. While it scores, its [`Cutter`] lets a cut of it
 //! leave in short slices. One thread, [`uploads`], writes them to the store, another one, [`upkeep`], keeps
 //! that in order.
 

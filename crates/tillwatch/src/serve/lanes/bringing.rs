@@ -409,7 +409,7 @@ impl Bringing<'_> {
         let Some(newest_ms) = newest_ms else {
             return Ok(vec![Position::Committed; sources.len()]);
         };
-        let from_ms = look_back.from_ms(newest_ms);
+        let from_ms = look_back.begin_ms(newest_ms);
         let mut positions = Vec::new();
         let mut begun = Vec::new();
         for (source, committed) in sources {

@@ -22,7 +22,7 @@ pub trait Log {
 
 impl LookBack {
     /// The timestamp from which on records are read again, where the newest has one of `newest_ms` or later.
-    pub fn from_ms(self, newest_ms: i64) -> i64 {
+    pub fn begin_ms(self, newest_ms: i64) -> i64 {
         newest_ms
             .saturating_sub(self.needed_ms.min(self.most_ms))
             .max(0)
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn no_more_is_read_than_is_needed_and_allowed() {
-        let back = |needed_ms, most_ms| LookBack { needed_ms, most_ms }.from_ms(1_000);
+        let back = |needed_ms, most_ms| LookBack { needed_ms, most_ms }.begin_ms(1_000);
         assert_eq!(back(300, 500), 700);
         assert_eq!(back(600, 500), 500);
         assert_eq!(back(600, 5_000), 400);
