@@ -63,5 +63,5 @@ pub use settings::{ConsumerSettings, Start};
 pub use stop::StopToken;
 pub use tillwatch_kafka::{
     Asked, BrokerTrouble, ClusterFacts, ErrorCode, Findings, GroupClient, KafkaError, Operation,
-    Operations, Properties, Refusal, TopicFacts, TopicFindings, TopicSettings,
+    Operations, Properties, Refusal, TopicFacts, TopicFindings, TopicIdentity, TopicSettings,
 };

@@ -13,6 +13,7 @@ use tillwatch_kafka::{BURST_RECORDS_MAX, Begin, Notices, Reach, TopicIdentity, W
 use tillwatch_records::TopicPartition;
 
 use crate::commits::Commits;
+use crate::committer::Committer;
 use crate::departure::{Departure, Progress, Turn, lose};
 use crate::error::ConsumerError;
 use crate::host::LaneHost;
@@ -25,10 +26,12 @@ use crate::pump::{Fault, Feed, Located, Pump, Reaches, low_of};
 use crate::roster::Roster;
 use crate::settings::ConsumerSettings;
 
+mod broker;
 mod log;
 mod record;
 mod storage;
 
+pub use broker::MemoryBroker;
 use log::{Log, Logs};
 pub use record::MemoryRecord;
 pub use storage::Answering;
@@ -64,16 +67,28 @@ impl MemorySource {
     /// A source without partitions that hands records to `host`, within the limits of `settings`; what they
     /// say of Kafka is not used.
     pub fn new(settings: &ConsumerSettings, host: Arc<dyn LaneHost>) -> Self {
-        let storage = Arc::<Mutex<Storage>>::default();
+        let broker = MemoryBroker::default();
+        let committer = Box::new(MemoryCommits::new(Arc::clone(&broker.storage)));
+        Self::on(&broker, committer, settings, host)
+    }
+
+    /// As [`MemorySource::new`], over logs and committed offsets that it shares with others. `committer` stores
+    /// what settles: it decides what becomes of commits, in place of [`MemorySource::answer_commits`].
+    pub fn on(
+        broker: &MemoryBroker,
+        committer: Box<dyn Committer>,
+        settings: &ConsumerSettings,
+        host: Arc<dyn LaneHost>,
+    ) -> Self {
+        let MemoryBroker { logs, storage } = broker.clone();
         let monitor = Arc::<Monitor>::default();
-        let committer = Box::new(MemoryCommits::new(Arc::clone(&storage)));
         Self {
             host,
             limits: Limits::of(settings),
             waker: Arc::default(),
             commits: Commits::new(committer, Arc::clone(&monitor), Arc::<Notices>::default()),
             monitor,
-            logs: Arc::default(),
+            logs,
             pump: Pump::new(settings.start),
             storage,
             departures: Vec::new(),

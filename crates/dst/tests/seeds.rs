@@ -1,0 +1,93 @@
+//! Runs of whole sites by seed.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tillwatch_dst::{Failure, Mutant, Simulator, Summary, steps_of};
+use tillwatch_testkit::seeds;
+
+/// Runs `seeds` on two threads, up to the first failure. `None`: none has failed.
+fn first_failure(
+    simulator: &Simulator,
+    seeds: Range<u64>,
+    mutant: Option<Mutant>,
+) -> (Option<Failure>, Summary) {
+    let steps = std::env::var("TILLWATCH_STEPS").ok();
+    let steps = steps.map(|text| steps_of(&text).unwrap());
+    let next = AtomicU64::new(seeds.start);
+    let found = Mutex::new(None);
+    let total = Mutex::new(Summary::default());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while found.lock().is_none() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    match simulator.run(seed, steps.as_deref(), mutant) {
+                        Ok(summary) => {
+                            let mut total = total.lock();
+                            for (what, times) in summary.counts {
+                                *total.counts.entry(what).or_default() += times;
+                            }
+                        }
+                        Err(failure) => *found.lock() = Some(failure),
+                    }
+                }
+            });
+        }
+    });
+    (found.into_inner(), total.into_inner())
+}
+
+#[test]
+fn whatever_happens_nothing_is_lost_or_forgotten() {
+    let simulator = Simulator::new().unwrap();
+    let (failure, total) = first_failure(&simulator, seeds(0..500), None);
+    if let Some(failure) = failure {
+        panic!("{}", simulator.shrink(failure, None));
+    }
+    println!("{total:#?}");
+}
+
+/// Seeds within which a bug on purpose must be found.
+const MUTANT_SEEDS: u64 = 200;
+
+macro_rules! finds {
+    ($($name:ident $mutant:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let simulator = Simulator::new().unwrap();
+                let (failure, _) = first_failure(&simulator, 0..MUTANT_SEEDS, Some(Mutant::$mutant));
+                let failure = failure.expect("no seed has found it");
+                println!("{}", failure.violation);
+            }
+        )*
+
+        #[test]
+        fn every_bug_has_its_test() {
+            assert_eq!(Mutant::ALL, [$(Mutant::$mutant),*]);
+        }
+    };
+}
+
+finds! {
+    finds_skipped_tombstones SkipTombstones;
+    finds_a_snapshot_used_too_early UseAhead;
+    finds_a_batch_that_settles_early SettleEarly;
+    finds_a_skipped_replay SkipReplay;
+    finds_a_forgotten_base ForgetBase;
+    finds_swapped_sources SwapSources;
+    finds_a_position_taken_late LateHead;
+    finds_a_cut_begun_late LateCut;
+    finds_a_dropped_chunk DropChunk;
+    finds_a_replay_that_is_delivered DeliverReplay;
+    finds_a_kept_lane_with_outputs_lost KeepUnsettled;
+    finds_a_kept_lane_that_is_behind KeepBehind;
+    finds_unheard_losses IgnoreLost;
+    finds_a_missing_fence NoFence;
+    finds_aborted_outputs_that_settle SettleAborted;
+}
