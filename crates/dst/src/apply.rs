@@ -28,20 +28,36 @@ impl World {
             Step::Widen => self.widen(),
             Step::Damage { at, how } => self.common.objects.damage(at, how),
             Step::Retain { lane, records } => self.retain(lane, records),
-            Step::Heartbeat { at }
-            | Step::Turn { at }
-            | Step::Work { at }
-            | Step::Show { at }
-            | Step::Deliver { at, .. }
-            | Step::Commit { at }
-            | Step::Answer { at, .. }
+            Step::Work { at }
             | Step::Bring { at }
             | Step::Cut { at }
             | Step::Slice { at, .. }
             | Step::Upload { at }
             | Step::GiveUp { at }
             | Step::Merge { at }
-            | Step::Collect { at, .. }
+            | Step::Collect { at, .. } => {
+                let places = self.places();
+                if let Some((at, lane)) = places.get(at % places.len().max(1)) {
+                    self.apply_to_lane(step, *at, *lane)?;
+                }
+            }
+            Step::Flow {
+                at: 0,
+                rounds,
+                cuts,
+            } => {
+                for _ in 0..rounds {
+                    for at in 0..self.instances.len() {
+                        self.flow(at, cuts)?;
+                    }
+                }
+            }
+            Step::Heartbeat { at }
+            | Step::Turn { at }
+            | Step::Show { at }
+            | Step::Deliver { at, .. }
+            | Step::Commit { at }
+            | Step::Answer { at, .. }
             | Step::Flow { at, .. }
             | Step::Crash { at, .. }
             | Step::Doom { at, .. }
@@ -56,10 +72,8 @@ impl World {
         self.look()
     }
 
-    /// A step of the instance `at`; `pick` says which of its lanes.
+    /// A step of the instance `at`; `pick` says of which of several things there.
     fn apply_to(&mut self, step: Step, at: usize, pick: usize) -> Result<(), Violation> {
-        let lanes = self.instances[at].lanes();
-        let lane = lanes.get(pick % lanes.len().max(1)).copied();
         let common = &self.common;
         let instance = &mut self.instances[at];
         match step {
@@ -83,13 +97,17 @@ impl World {
             Step::Doom { calls, .. } => instance.door.die_after(calls),
             Step::Expire { .. } => common.shared.lock().group.remove(instance.member),
             Step::Store { mood, .. } => self.set_mood(at, mood),
-            _ => {
-                if let Some(lane) = lane {
-                    self.apply_to_lane(step, at, lane)?;
-                }
-            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// All lanes, each with the instance that has it.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let instances = self.instances.iter().enumerate();
+        let places = instances
+            .flat_map(|(at, instance)| instance.lanes().into_iter().map(move |lane| (at, lane)));
+        places.collect()
     }
 
     fn apply_to_lane(&mut self, step: Step, at: usize, lane: usize) -> Result<(), Violation> {

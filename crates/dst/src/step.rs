@@ -122,8 +122,9 @@ impl Step {
             88..92 => Self::Tick {
                 ms: dice.below(12_000),
             },
+            // Every other time all instances.
             _ => Self::Flow {
-                at,
+                at: at % 2 * at,
                 rounds: dice.between(1, 5) as usize,
                 cuts: dice.percent(50),
             },

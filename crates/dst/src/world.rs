@@ -24,7 +24,10 @@ use crate::traffic;
 use crate::violation::Violation;
 
 /// Instances at one time.
-const INSTANCES_MAX: usize = 4;
+const INSTANCES_MAX: usize = 3;
+
+/// How long a member may be silent, in milliseconds.
+const SESSION_MS: i64 = 45_000;
 
 /// Partitions of a topic.
 const LANES_MAX: usize = 5;
@@ -41,6 +44,8 @@ pub(crate) struct World {
     pub(crate) witness: StateStore,
     started: Member,
     cuts: u64,
+    /// Members that died, and when: the group waits for them until their sessions are over.
+    dead: Vec<(Member, i64)>,
 }
 
 impl World {
@@ -75,6 +80,7 @@ impl World {
             witness,
             started: 0,
             cuts: 0,
+            dead: Vec::new(),
         };
         for _ in 0..partitions {
             world.widen();
@@ -152,6 +158,13 @@ impl World {
         self.common
             .objects
             .set_clock((self.now_ms - BEGIN_MS) as u64);
+        let now_ms = self.now_ms;
+        for (member, _) in self
+            .dead
+            .extract_if(.., |(_, at_ms)| now_ms - *at_ms > SESSION_MS)
+        {
+            self.common.shared.lock().group.remove(member);
+        }
         let keep_ms = self.common.setting.keep_lost_ms;
         for instance in &mut self.instances {
             instance.pass(Duration::from_millis(ms), self.now_ms);
@@ -330,6 +343,7 @@ impl World {
     /// An instance dies.
     pub(crate) fn crash(&mut self, at: usize, lands: bool) {
         let mut instance = self.instances.remove(at);
+        self.dead.push((instance.member, self.now_ms));
         self.count("instances died");
         if lands && !self.common.setting.is_exactly_once {
             while instance.deliver(&self.common, 0, true) {}
