@@ -42,11 +42,11 @@ const ENGINE_DEPENDENCIES: [&str; 5] = [
     "tillwatch-scoring",
 ];
 
-/// Who runs lanes: the binary.
-const RUNS_LANES: [&str; 1] = ["tillwatch"];
+/// Who runs lanes: the binary, and the simulation of whole sites.
+const RUNS_LANES: [&str; 2] = ["tillwatch", "tillwatch-dst"];
 
-/// Who keeps lanes' state between runs, by `tillwatch-state-store`: the binary.
-const KEEPS_STATE: [&str; 1] = ["tillwatch"];
+/// Who keeps lanes' state between runs, by `tillwatch-state-store`: the same.
+const KEEPS_STATE: [&str; 2] = RUNS_LANES;
 
 /// The crates that touch no clock, file or socket, with the directory of their source.
 const PURE: [(&str, &str); 9] = [
@@ -212,13 +212,15 @@ fn only_the_engine_joins_stages() {
 }
 
 #[test]
-fn testkit_is_for_tests_only() {
+fn testkit_and_simulation_are_for_tests_only() {
     let graph = Graph::read();
-    let dependents = graph.dependents(|name| name == "tillwatch-testkit");
-    assert!(
-        dependents.is_empty(),
-        "{dependents:?} would ship testkit: make it a dev-dependency"
-    );
+    for development in ["tillwatch-testkit", "tillwatch-dst"] {
+        let dependents = graph.dependents(|name| name == development);
+        assert!(
+            dependents.is_empty(),
+            "{dependents:?} would ship {development}: make it a dev-dependency"
+        );
+    }
 }
 
 #[test]

@@ -72,8 +72,8 @@ impl MemorySource {
         Self::on(&broker, committer, settings, host)
     }
 
-    /// As [`MemorySource::new`], over logs and committed offsets that it shares with others. `committer` stores
-    /// what settles: it decides what becomes of commits, in place of [`MemorySource::answer_commits`].
+    /// As [`MemorySource::new`], over logs and committed offsets that it shares with others. `committer`
+    /// stores what settles, in place of what [`MemorySource::answer_commits`] says.
     pub fn on(
         broker: &MemoryBroker,
         committer: Box<dyn Committer>,

@@ -157,8 +157,8 @@ impl Job<'_> {
             _ => Position::Committed,
         });
         let positions: Vec<Position> = positions.collect();
-        let replays = |position: &Position| matches!(position, Position::Replay { from, live } if from < live);
-        self.count(match positions.iter().any(replays) {
+        let mut sources = worker.next.iter().zip(&committed);
+        self.count(match sources.any(|(next, committed)| next < committed) {
             true => "lanes restored and replayed",
             false => "lanes restored",
         });

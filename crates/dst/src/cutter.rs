@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tillwatch_consumer::LastCall;
 use tillwatch_engine::Lane;
 use tillwatch_records::{Entries, Part};
-use tillwatch_state_store::{CutHead, LaneStore, LaneWriter, Manifest, StoreError};
+use tillwatch_state_store::{CutHead, LaneStore, LaneWriter, Manifest};
 
 use crate::mutant::Mutant;
 
@@ -128,8 +128,8 @@ impl Cutter {
         }
     }
 
-    /// One slice of the cut under way: images `keys` keys, and lets them leave if `leaves`. `now` is where the
-    /// lane stands by now.
+    /// One slice of the cut under way: images `keys` keys, and lets them leave if `leaves`. `now` is where
+    /// the lane stands.
     pub(crate) fn slice(&mut self, lane: &mut Lane, keys: usize, leaves: bool, now: &CutHead) {
         self.drop_what_is_refused();
         let Some(under_way) = &mut self.under_way else {
@@ -204,14 +204,7 @@ impl Cutter {
             return Written::Nothing;
         };
         let failed = match job {
-            Job::Chunk(mut entries) => {
-                let before = entries.clone();
-                let taken = self.writer.chunk(&mut entries);
-                if taken.is_err() && self.mutant == Some(Mutant::DropChunk) && !before.is_empty() {
-                    self.writer = self.store.writer(self.stored.clone());
-                }
-                taken.err()
-            }
+            Job::Chunk(mut entries) => self.writer.chunk(&mut entries).err(),
             Job::Abandoned => self.writer.abandon().err(),
             Job::Waited(_) => None,
             Job::Whole {
@@ -224,6 +217,9 @@ impl Cutter {
                     return Written::Stored(manifest);
                 }
                 Err(error) => {
+                    if self.mutant == Some(Mutant::DropEntries) {
+                        self.writer = self.store.writer(self.stored.clone());
+                    }
                     if !error.ends_writer() {
                         self.jobs.push_front(Job::Whole {
                             head,
@@ -244,9 +240,11 @@ impl Cutter {
         Written::Failed
     }
 
-    /// Merges runs once, if that is due.
-    pub(crate) fn merge(&mut self) -> Result<(), StoreError> {
-        self.writer.merge()
+    /// Merges runs once, if that is due. What fails is tried again.
+    pub(crate) fn merge(&mut self) {
+        if let Err(error) = self.writer.merge() {
+            self.must_begin_anew |= error.ends_writer();
+        }
     }
 
     pub(crate) fn writer(&self) -> &LaneWriter {

@@ -19,8 +19,8 @@ pub enum Mutant {
     LateHead,
     /// A snapshot is begun after the batch that follows its position.
     LateCut,
-    /// A chunk that the store did not take is dropped.
-    DropChunk,
+    /// Entries that the store did not take are dropped.
+    DropEntries,
     /// What is replayed is delivered again.
     DeliverReplay,
     /// A lane that was kept goes on though some of its outputs were not delivered.
@@ -46,7 +46,7 @@ impl Mutant {
         Self::SwapSources,
         Self::LateHead,
         Self::LateCut,
-        Self::DropChunk,
+        Self::DropEntries,
         Self::DeliverReplay,
         Self::KeepUnsettled,
         Self::KeepBehind,

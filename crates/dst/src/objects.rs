@@ -28,6 +28,8 @@ pub(crate) struct Objects {
 #[derive(Debug, Clone)]
 struct Object {
     bytes: Bytes,
+    /// It is not what was written.
+    is_damaged: bool,
     modified_ms: u64,
 }
 
@@ -104,7 +106,15 @@ impl Objects {
         };
         if let Some(object) = held.get_mut(&path) {
             object.bytes = changed;
+            object.is_damaged = true;
         }
+    }
+
+    /// Whether an object whose path ends like this was damaged as it lay there.
+    pub(crate) fn is_damaged(&self, end: &str) -> bool {
+        let held = self.held.lock();
+        let mut damaged = held.iter().filter(|(_, object)| object.is_damaged);
+        damaged.any(|(path, _)| path.as_ref().ends_with(end))
     }
 
     fn meta(path: &Path, object: &Object) -> ObjectMeta {
@@ -205,6 +215,7 @@ impl ObjectStore for Door {
         }
         let object = Object {
             bytes: Bytes::from(payload),
+            is_damaged: false,
             modified_ms: now_ms,
         };
         held.insert(location.clone(), object);

@@ -55,6 +55,11 @@ impl Oracle {
             .collect()
     }
 
+    /// Keys that were evicted to keep the budget of bytes.
+    pub(crate) fn evicted_keys(&self) -> u64 {
+        self.scoring.stats().evicted_keys
+    }
+
     pub(crate) fn log(&self, topic: usize) -> &[MemoryRecord] {
         &self.logs[topic]
     }
@@ -93,7 +98,10 @@ impl Oracle {
 
     /// What a cut at these offsets, one per topic, should hold.
     pub(crate) fn fold(&mut self, offsets: &[i64]) -> Result<Held, LaneError> {
-        let to: Vec<usize> = offsets.iter().map(|offset| *offset as usize).collect();
+        let logs = offsets.iter().zip(&self.logs);
+        let to: Vec<usize> = logs
+            .map(|(offset, log)| log.len().min(*offset as usize))
+            .collect();
         let is_behind = self.folded.iter().zip(&to).any(|(at, to)| at > to);
         if is_behind {
             self.folding = place::lane(&self.assembly, &self.topics, 0);

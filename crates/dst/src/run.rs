@@ -11,6 +11,7 @@ use tillwatch_engine::Assembly;
 
 use crate::dice::Dice;
 use crate::mutant::Mutant;
+use crate::oracle::Oracle;
 use crate::place;
 use crate::setting::Setting;
 use crate::shrink::shrink;
@@ -19,7 +20,7 @@ use crate::violation::Violation;
 use crate::world::World;
 
 /// Steps of a run.
-const STEPS: usize = 800;
+const STEPS: usize = 600;
 
 /// How long a run that failed is shortened.
 const SHRINK_TIME: Duration = Duration::from_secs(20);
@@ -124,7 +125,10 @@ impl Simulator {
                 world.apply(*step)?;
             }
             world.rest()?;
-            let shared = world.common.shared.lock();
+            let evicted = world.oracles.iter().map(Oracle::evicted_keys).sum();
+            let mut shared = world.common.shared.lock();
+            shared.counts.insert("keys evicted", evicted);
+            shared.counts.retain(|_, times| *times > 0);
             Ok(Summary {
                 counts: shared.counts(),
             })

@@ -56,6 +56,7 @@ pub(crate) enum Step {
         at: usize,
         rounds: usize,
         cuts: bool,
+        delivers: bool,
     },
     /// An instance dies; what it had sent arrives or not.
     Crash { at: usize, lands: bool },
@@ -127,6 +128,7 @@ impl Step {
                 at: at % 2 * at,
                 rounds: dice.between(1, 5) as usize,
                 cuts: dice.percent(50),
+                delivers: dice.percent(70),
             },
         }
     }

@@ -311,8 +311,7 @@ impl World {
         let mut lanes = self.instances[at].host.lanes.lock();
         let slot = lanes.slots.get_mut(&lane);
         if let Some(worker) = slot.and_then(|slot| slot.worker.as_mut()) {
-            // What fails is tried again.
-            let _ = worker.cutter.merge();
+            worker.cutter.merge();
         }
     }
 
