@@ -126,8 +126,10 @@ format = "json"
         self.scores(name)
     }
 
+    /// `None` as well while the coordinator does not answer: whoever asks waits for an offset.
     fn committed(&self, topic: &str) -> Option<i64> {
-        committed(&self.broker.brokers(), "g", topic, 1).expect("offsets can be read")[0]
+        let offsets = committed(&self.broker.brokers(), "g", topic, 1);
+        offsets.ok().and_then(|offsets| offsets[0])
     }
 }
 

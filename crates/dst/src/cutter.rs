@@ -52,7 +52,7 @@ enum Job {
 /// What became of a job.
 pub(crate) enum Written {
     Nothing,
-    Stored(Manifest),
+    Stored(Box<Manifest>),
     Failed,
 }
 
@@ -214,7 +214,7 @@ impl Cutter {
             } => match self.writer.finish(&head, &parts) {
                 Ok(manifest) => {
                     self.stored = Some(manifest.clone());
-                    return Written::Stored(manifest);
+                    return Written::Stored(Box::new(manifest));
                 }
                 Err(error) => {
                     if self.mutant == Some(Mutant::DropEntries) {

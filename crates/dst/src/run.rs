@@ -74,17 +74,19 @@ impl Simulator {
         seed: u64,
         steps: Option<&[usize]>,
         mutant: Option<Mutant>,
-    ) -> Result<Summary, Failure> {
+    ) -> Result<Summary, Box<Failure>> {
         let plan = Plan::of(seed);
         let all: Vec<usize> = (0..plan.steps.len()).collect();
         let steps = steps.unwrap_or(&all);
         self.follow(seed, &plan, steps, mutant)
-            .map_err(|violation| Failure {
-                violation,
-                seed,
-                setting: plan.setting.clone(),
-                steps: steps.to_vec(),
-                all: plan.steps.clone(),
+            .map_err(|violation| {
+                Box::new(Failure {
+                    violation,
+                    seed,
+                    setting: plan.setting.clone(),
+                    steps: steps.to_vec(),
+                    all: plan.steps.clone(),
+                })
             })
     }
 

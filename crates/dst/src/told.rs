@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use arrow::array::{Array as _, AsArray as _, Float64Array};
+use arrow::array::{Array as _, AsArray, Float64Array};
 use arrow::datatypes::Float64Type;
 use tillwatch_engine::Processed;
 use tillwatch_records::{Flags, RawBatch, ScoreBatch};
@@ -36,7 +36,7 @@ pub(crate) fn told(raw: &RawBatch, processed: &Processed) -> Vec<(i64, Told)> {
         .features
         .columns()
         .iter()
-        .map(|column| column.as_primitive::<Float64Type>())
+        .map(AsArray::as_primitive::<Float64Type>)
         .collect();
     let rows = 0..scores.len();
     let scored = rows.map(|row| {

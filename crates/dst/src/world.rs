@@ -380,14 +380,16 @@ impl World {
 
     /// Comparing takes long: some of the snapshots are compared.
     fn is_sample(&self) -> bool {
-        mix(self.seed, self.cuts) % 3 == 0
+        mix(self.seed, self.cuts).is_multiple_of(3)
     }
 }
 
 /// All that a snapshot says; `None` if it cannot be read.
 pub(crate) fn read(store: &LaneStore, manifest: &Manifest) -> Option<Held> {
-    let mut held = Held::default();
-    held.parts = store.parts(manifest).ok()?;
+    let mut held = Held {
+        parts: store.parts(manifest).ok()?,
+        ..Held::default()
+    };
     held.parts.sort_by(|one, other| one.name.cmp(&other.name));
     let entries = store.entries(manifest, &AtomicU64::new(0), |entry| {
         if let Some(image) = entry.image {
