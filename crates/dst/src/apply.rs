@@ -1,7 +1,10 @@
 //! Steps as they happen, and how everything comes to rest at the end.
 
+use tillwatch_state_store::{Refused, StoreError, Why};
+
 use crate::cutter::offsets;
 use crate::instance::lane_id;
+use crate::objects::Objects;
 use crate::step::Step;
 use crate::violation::Violation;
 use crate::world::{World, read};
@@ -293,7 +296,17 @@ impl World {
             .into_iter()
             .find(|manifest| offsets(manifest.head()) == standing);
         let Some(newest) = newest else {
-            if is_reordered || standing.iter().all(|offset| *offset == 0) {
+            // A lane that took nothing since it was cut is not cut again, though somebody damages the cut.
+            let places: Vec<String> = standing.iter().map(|at| format!("{at:012}")).collect();
+            let name = format!("{}.", places.join("-"));
+            let objects = &self.common.objects;
+            let mut refused = found
+                .1
+                .iter()
+                .filter(|refused| refused.name.starts_with(&name));
+            let is_lost = objects.is_lost(&format!("/{lane}/cuts/{name}"))
+                || refused.any(|refused| is_damage(refused, objects));
+            if is_reordered || is_lost || standing.iter().all(|offset| *offset == 0) {
                 return Ok(());
             }
             return Err(Violation::Restless {
@@ -316,5 +329,15 @@ impl World {
             });
         }
         self.compare(lane, &newest)
+    }
+}
+
+/// Whether a snapshot is refused for what was done to an object as it lay in the store.
+fn is_damage(refused: &Refused, objects: &Objects) -> bool {
+    match &refused.why {
+        Why::Unreadable(StoreError::Missing { path } | StoreError::Damaged { path, .. }) => {
+            objects.is_lost(path) || objects.is_damaged(path)
+        }
+        _ => false,
     }
 }

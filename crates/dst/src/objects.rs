@@ -23,6 +23,8 @@ use tillwatch_state_store::object_store::{
 pub(crate) struct Objects {
     held: Mutex<BTreeMap<Path, Object>>,
     now_ms: Mutex<u64>,
+    /// Paths of objects that were lost as they lay there.
+    lost: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -92,6 +94,7 @@ impl Objects {
         let changed = match how {
             Damage::Lose => {
                 held.remove(&path);
+                self.lost.lock().insert(path.to_string());
                 return;
             }
             Damage::Tear => bytes.slice(..bytes.len() / 2),
@@ -115,6 +118,11 @@ impl Objects {
         let held = self.held.lock();
         let mut damaged = held.iter().filter(|(_, object)| object.is_damaged);
         damaged.any(|(path, _)| path.as_ref().ends_with(end))
+    }
+
+    /// Whether an object whose path has this in it was lost as it lay there.
+    pub(crate) fn is_lost(&self, piece: &str) -> bool {
+        self.lost.lock().iter().any(|path| path.contains(piece))
     }
 
     fn meta(path: &Path, object: &Object) -> ObjectMeta {

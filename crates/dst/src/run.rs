@@ -23,7 +23,7 @@ use crate::world::World;
 const STEPS: usize = 600;
 
 /// How long a run that failed is shortened.
-const SHRINK_TIME: Duration = Duration::from_secs(20);
+const SHRINK_TIME: Duration = Duration::from_secs(60);
 
 /// Makes runs.
 #[derive(Debug, Clone)]
