@@ -7,6 +7,7 @@ use tillwatch_consumer::{ConsumerError, Past, Position};
 use tillwatch_records::TopicPartition;
 use tillwatch_state_store::{LaneId, LaneStore, Manifest, SourceMark, StoreError};
 
+use super::kept::positions_of_kept;
 use super::shared::Shared;
 use super::slot::{Slot, Worker};
 use crate::clock;
@@ -147,16 +148,10 @@ impl Bringing<'_> {
             .worker
             .take()
             .filter(|_| !kept.is_broken())?;
-        let sources = worker.next.iter().zip(&self.committed);
-        let positions = sources.map(|(next, committed)| match (*next, *committed) {
-            (Some(next), Some(committed)) if committed > next => Position::Replay {
-                from: next,
-                live: committed,
-            },
-            (Some(next), _) => Position::From(next),
-            (None, _) => Position::Committed,
-        });
-        let positions = positions.collect();
+        let Some(positions) = positions_of_kept(&worker.next, &self.committed) else {
+            give_up("others have read of a topic that it has taken nothing of");
+            return None;
+        };
         if let Some(cutter) = &mut worker.cutter {
             cutter.go_on_after(self.newest_stored().as_ref());
         }

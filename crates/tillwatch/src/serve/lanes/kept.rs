@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tillwatch_consumer::Position;
 use tillwatch_records::TopicPartition;
 
 use super::slot::Slot;
@@ -75,6 +76,44 @@ impl KeptLanes {
                 "a lane that was kept is forgotten: its partition did not come back in time, or others took \
                  its room"
             );
+        }
+    }
+}
+
+/// Where a lane that was kept and stands at `next` goes on in each source, of which the group has `committed`
+/// so much. `None`: it has taken nothing of a source that others have read since, so it does not know where
+/// what it lacks begins.
+pub fn positions_of_kept(next: &[Option<i64>], committed: &[Option<i64>]) -> Option<Vec<Position>> {
+    let sources = next.iter().zip(committed);
+    let positions = sources.map(|(next, committed)| match (*next, *committed) {
+        (Some(next), Some(committed)) if committed > next => Some(Position::Replay {
+            from: next,
+            live: committed,
+        }),
+        (Some(next), _) => Some(Position::From(next)),
+        (None, None) => Some(Position::Committed),
+        (None, Some(_)) => None,
+    });
+    positions.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_was_kept_passes_over_nothing_that_others_have_read() {
+        let replay = Position::Replay { from: 3, live: 5 };
+        for (next, committed, expected) in [
+            (Some(3), Some(5), Some(replay)),
+            (Some(3), Some(3), Some(Position::From(3))),
+            (Some(3), Some(2), Some(Position::From(3))),
+            (Some(3), None, Some(Position::From(3))),
+            (None, None, Some(Position::Committed)),
+            (None, Some(5), None),
+        ] {
+            let positions = positions_of_kept(&[next, Some(1)], &[committed, Some(1)]);
+            assert_eq!(positions.map(|positions| positions[0]), expected);
         }
     }
 }
