@@ -22,7 +22,7 @@ test-kafka: kafka-fetch
 
 # Simulates whole sites, crashes and all: so many seeds from SEED on. One that fails says how to run it again
 simulate CASES="5000" SEED="1000":
-    TILLWATCH_SEED={{SEED}} TILLWATCH_CASES={{CASES}} cargo test --locked -p tillwatch-dst --test seeds whatever -- --ignored
+    TILLWATCH_SEED={{SEED}} TILLWATCH_CASES={{CASES}} cargo test --locked -p tillwatch-dst --test seeds whatever
 
 # Checks format and lints, as CI does
 lint:

@@ -89,8 +89,11 @@ impl Job<'_> {
                 slot.bringing = again;
                 return Some((held, since));
             }
-            if has_settled && let Some(worker) = held.worker.take() {
-                self.keep_on(slot, worker);
+            if has_settled
+                && let Some(worker) = held.worker.take()
+                && let Some(positions) = self.positions_of_kept(&worker, &slot.committed())
+            {
+                self.keep_on(slot, worker, &positions);
                 return None;
             }
         }
@@ -114,25 +117,37 @@ impl Job<'_> {
     }
 
     /// A lane that was kept goes on.
-    fn keep_on(&self, slot: &mut Slot, mut worker: Worker) {
-        let sources = worker.next.iter().zip(slot.committed());
-        let keeps_behind = self.common.mutant == Some(Mutant::KeepBehind);
-        let positions = sources.map(|(next, committed)| match (*next, committed) {
-            (Some(_), Some(committed)) if keeps_behind => Position::From(committed),
-            (Some(next), Some(committed)) if committed > next => Position::Replay {
-                from: next,
-                live: committed,
-            },
-            (Some(next), _) => Position::From(next),
-            (None, _) => Position::Committed,
-        });
-        let positions: Vec<Position> = positions.collect();
+    fn keep_on(&self, slot: &mut Slot, mut worker: Worker, positions: &[Position]) {
         let newest = self.store.manifests().ok();
         let newest = newest.and_then(|(manifests, _)| manifests.into_iter().next());
         worker.cutter.go_on_after(newest.as_ref());
         self.count("lanes kept on");
         slot.worker = Some(worker);
-        slot.inlet.begin_each(&positions);
+        slot.inlet.begin_each(positions);
+    }
+
+    /// Where a lane that was kept goes on; `None` where it has taken nothing of a source that others have
+    /// read since.
+    fn positions_of_kept(
+        &self,
+        worker: &Worker,
+        committed: &[Option<i64>],
+    ) -> Option<Vec<Position>> {
+        let mutant = self.common.mutant;
+        let sources = worker.next.iter().zip(committed);
+        let positions = sources.map(|(next, committed)| match (*next, *committed) {
+            (Some(_), Some(committed)) if mutant == Some(Mutant::KeepBehind) => {
+                Some(Position::From(committed))
+            }
+            (Some(next), Some(committed)) if committed > next => Some(Position::Replay {
+                from: next,
+                live: committed,
+            }),
+            (Some(next), _) => Some(Position::From(next)),
+            (None, Some(_)) if mutant != Some(Mutant::KeepUnread) => None,
+            (None, _) => Some(Position::Committed),
+        });
+        positions.collect()
     }
 
     /// Tries the next snapshot; where none is left, the log is read again.

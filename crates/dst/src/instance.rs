@@ -284,11 +284,14 @@ impl Instance {
             .topic_ids()
             .into_iter()
             .zip(slot.inlet.partitions());
-        let sources = slot.inlet.sources().zip(next).zip(known);
-        let committed = |source: &TopicPartition| common.shared.lock().broker.committed(source);
-        let marks = sources.map(|((source, next), (topic_id, partitions))| SourceMark {
+        // Where nothing was taken, what the group had committed when the lane came.
+        let stands = next
+            .zip(slot.committed())
+            .map(|(next, committed)| next.or(committed));
+        let sources = slot.inlet.sources().zip(stands).zip(known);
+        let marks = sources.map(|((source, stands), (topic_id, partitions))| SourceMark {
             topic: source.topic.to_string(),
-            offset: next.or_else(|| committed(source)).unwrap_or(0),
+            offset: stands.unwrap_or(0),
             topic_id,
             partitions: partitions.and_then(|count| i32::try_from(count).ok()),
         });

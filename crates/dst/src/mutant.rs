@@ -27,6 +27,8 @@ pub enum Mutant {
     KeepUnsettled,
     /// A lane that was kept goes on at the committed offset without what others did meanwhile.
     KeepBehind,
+    /// A lane that was kept passes over what others have read of a topic that it has taken nothing of.
+    KeepUnread,
     /// Nobody tells a lane that records are missing.
     IgnoreLost,
     /// Offsets and transactions of an instance that was declared dead are taken.
@@ -37,7 +39,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SkipTombstones,
         Self::UseAhead,
         Self::SettleEarly,
@@ -50,6 +52,7 @@ impl Mutant {
         Self::DeliverReplay,
         Self::KeepUnsettled,
         Self::KeepBehind,
+        Self::KeepUnread,
         Self::IgnoreLost,
         Self::NoFence,
         Self::SettleAborted,

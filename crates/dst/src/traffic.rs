@@ -8,23 +8,25 @@ use crate::dice::{Dice, mix};
 /// Records so far back may be sent once more.
 const AGAIN_MAX: u64 = 12;
 
-/// A record's payload is a function of the seed, its position and its time, so that a run from which steps
-/// were taken out sends the same records at the same positions.
+/// The record that follows those `before`, which were sent, and the `new` ones. Its payload is a function of
+/// the seed, its position and its time, so that a run from which steps were taken out sends the same records
+/// at the same positions.
 pub(crate) fn record(
     seed: u64,
     source: &TopicPartition,
     before: &[MemoryRecord],
+    new: &[MemoryRecord],
     timestamp_ms: i64,
 ) -> MemoryRecord {
-    let offset = before.len() as i64;
+    let offset = (before.len() + new.len()) as i64;
     let named = source.topic.bytes().map(u64::from).sum::<u64>() << 8;
     let place = mix(named + source.partition as u64, offset as u64);
     let mut dice = Dice::new(mix(seed, place));
     let again = 1 + dice.below(AGAIN_MAX) as usize;
-    let payload = if dice.percent(6) && again <= before.len() {
-        before[before.len() - again].payload.clone()
-    } else {
-        Some(payload(&mut dice, source, offset, timestamp_ms))
+    let earlier = new.iter().rev().chain(before.iter().rev()).nth(again - 1);
+    let payload = match earlier.filter(|_| dice.percent(6)) {
+        Some(earlier) => earlier.payload.clone(),
+        None => Some(payload(&mut dice, source, offset, timestamp_ms)),
     };
     MemoryRecord {
         offset,

@@ -185,15 +185,19 @@ impl World {
         let sources = oracle.sources();
         let topic = topic % sources.len();
         let source = &sources[topic];
-        let mut log = oracle.log(topic).to_vec();
-        let before = log.len();
+        let mut new = Vec::with_capacity(records);
         // Times differ, so that the order of merged topics is that in which records were sent.
         self.now_ms += 1;
         for record in 0..records {
             let at_ms = self.now_ms + (ms as i64 * record as i64 / records as i64) + record as i64;
-            log.push(traffic::record(self.seed, source, &log, at_ms));
+            new.push(traffic::record(
+                self.seed,
+                source,
+                oracle.log(topic),
+                &new,
+                at_ms,
+            ));
         }
-        let new = log.split_off(before);
         let expected = oracle.append(topic, new.clone());
         let expected = expected.map_err(|error| Violation::Failed {
             what: format!("the uninterrupted lane: {error}"),
