@@ -7,15 +7,16 @@ use std::time::Instant;
 use serde_json::Value;
 use tillwatch_consumer::memory::{MemoryRecord, MemorySource};
 use tillwatch_consumer::{ConsumerSettings, Monitor, Past, Properties};
-use tillwatch_records::Flags;
+use tillwatch_engine::{Input, Workspace};
+use tillwatch_records::{Flags, RawBatch};
 use tillwatch_sink::MemorySink;
-use tillwatch_state_store::StateStore;
+use tillwatch_state_store::{CutHead, LaneId, SourceMark, StateStore};
 
 use super::*;
 use crate::config::{Config, StorePlace, StoreSettings};
 use crate::serve::metrics::{Metrics, Origin};
 use crate::serve::standing::Standings;
-use crate::serve::state::Keeping;
+use crate::serve::state::{Advance, Cutter, Keeping, LaneCuts, Slice};
 use crate::serve::workspaces::Workspaces;
 use crate::setup::Setup;
 use crate::test_support::{self, Place};
@@ -286,6 +287,63 @@ fn a_store_that_fails_is_tried_again_and_holds_up_nothing() {
     rig.source.assign(&partition());
     rig.go_on_until_scored(30);
     rig.check_history();
+}
+
+#[test]
+fn a_cut_that_the_lane_gives_up_is_made_anew() {
+    let rig = Rig::new();
+    let shared = &rig.lanes.shared;
+    let keeping = shared.keeping.as_ref().unwrap();
+    let mut lane = shared.assembly.lane(0);
+    lane.track();
+    let mut raw = RawBatch::new(partition());
+    let json = br#"{"event_id":"e","event_time":1700000000000,"acquirer_id":"a","merchant_id":"m",
+        "terminal_id":"1","amount_minor":5,"currency":"EUR"}"#;
+    raw.push(0, None, None, Some(json), []);
+    let mut workspace = Workspace::default();
+    lane.process(Input::Raw(&raw), &mut workspace, &mut ())
+        .unwrap();
+    let id = LaneId {
+        group: "g".to_owned(),
+        topics: vec!["t".to_owned()],
+        partition: 7,
+    };
+    let store = keeping.lane_store(&id);
+    let gauges = shared.metrics.lane(&partition());
+    let cuts = LaneCuts::new(id, store.clone(), None, Arc::clone(&gauges.cuts));
+    let interval = Duration::from_millis(1);
+    let mut cutter = Cutter::new(Arc::new(cuts), &lane, interval, Duration::ZERO);
+    let head = || CutHead {
+        sources: vec![SourceMark {
+            topic: "t".to_owned(),
+            offset: 1,
+            topic_id: None,
+            partitions: None,
+        }],
+        meaning: keeping.meaning.clone(),
+        models: "rules".to_owned(),
+        made_by: "a test".to_owned(),
+        made_at_ms: 0,
+    };
+    let slice = Slice {
+        uploads: &keeping.uploads,
+        counts: &keeping.counts,
+        limit: Duration::ZERO,
+        head: &head,
+    };
+    assert_eq!(cutter.advance(&mut lane, &slice), Advance::More);
+    // As a lane does whose cut holds too much that nobody takes.
+    assert!(lane.is_cutting());
+    lane.abandon_cut();
+    let end = clock::now() + PATIENCE;
+    while rig.cuts() == 0 {
+        assert!(clock::now() < end, "waited in vain for a cut");
+        cutter.advance(&mut lane, &slice);
+        clock::wait(Duration::from_millis(1));
+    }
+    let (manifests, refused) = store.manifests().unwrap();
+    assert_eq!((manifests.len(), refused.len()), (1, 0));
+    assert!(!store.parts(&manifests[0]).unwrap().is_empty());
 }
 
 #[test]

@@ -263,17 +263,19 @@ impl Cutter {
         let Some(under_way) = self.under_way.take() else {
             return Advance::Until(self.due);
         };
-        if under_way.is_given_up {
+        let Some(parts) = under_way.parts else {
+            // Given up, here or by the lane itself: nothing has the lane's position.
             if slice.uploads.hand_over(&self.cuts, Job::Abandoned).is_err() {
                 self.under_way = Some(under_way);
                 return Advance::Full;
             }
+            self.last = None;
             return Advance::More;
-        }
+        };
         let is_last = waiting.is_some();
         let job = Job::Whole(Box::new(Whole {
             head: under_way.head,
-            parts: under_way.parts.unwrap_or_default(),
+            parts,
             begun: under_way.begun,
             waiting: waiting.take(),
         }));
