@@ -277,14 +277,19 @@ impl Cutter {
         if self.mutant == Some(Mutant::LateHead) {
             head.sources.clone_from(&now.sources);
         }
-        self.jobs.push_back(match parts {
+        let job = match parts {
             Some(parts) if !is_given_up => Job::Whole {
                 head,
                 parts,
                 waiting: None,
             },
-            _ => Job::Abandoned,
-        });
+            _ => {
+                // Nothing has the lane's position.
+                self.last = None;
+                Job::Abandoned
+            }
+        };
+        self.jobs.push_back(job);
     }
 }
 
