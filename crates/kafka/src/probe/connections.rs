@@ -103,6 +103,11 @@ impl Connections {
         }
         let (broker, words) = split(reason);
         let words = without_duration(words).to_owned();
+        let code = if is_of_tls(&words) {
+            ErrorCode::SSL
+        } else {
+            code
+        };
         let Some(broker) = broker else {
             if self.general.len() < CAUSES_MAX {
                 self.general.insert(words, code);
@@ -237,6 +242,12 @@ impl Known {
 /// Whether one side refused the other, rather than was not there.
 fn is_refusal(code: ErrorCode) -> bool {
     Trouble::of(code) == Trouble::Authentication
+}
+
+/// Whether the words are OpenSSL's. librdkafka gives them the code of a failed connection where the handshake
+/// fails at its first step, or after it (a listener asks for a certificate of ours only then).
+fn is_of_tls(words: &str) -> bool {
+    words.contains("error:") && words.contains(":SSL routines:")
 }
 
 /// (`host:port` of the broker, words) of `[protocol://]host:port/id: words`; no broker where the text

@@ -63,6 +63,25 @@ fn a_refusal_is_not_hidden_by_what_follows_it() {
 }
 
 #[test]
+fn a_failed_handshake_has_one_code_at_whichever_step_it_failed() {
+    // The words of a first step, those of a later one, and those of a listener of TLS 1.3 that asks for a
+    // certificate of ours. The first and the last come with the code of a failed connection.
+    for words in [
+        "error:0A000086:SSL routines::certificate verify failed",
+        "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed",
+        "error:0A00045C:SSL routines::tlsv13 alert certificate required",
+    ] {
+        let mut connections = Connections::default();
+        let reason = format!("ssl://a:1/bootstrap: {words} (after 4ms in state CONNECT)");
+        connections.note_log("FAIL", &format!("[thrd:ssl://a:1/bootstrap]: {reason}"));
+        connections.note_trouble(ErrorCode::BrokerTransportFailure, &reason);
+        let troubles = connections.troubles(None);
+        assert_eq!(troubles[0].code, ErrorCode::SSL, "{troubles:?}");
+        assert_eq!(troubles[0].words, words);
+    }
+}
+
+#[test]
 fn a_closed_connection_is_told_by_the_log_alone() {
     let mut connections = Connections::default();
     let line = "[thrd:a:1/1]: a:1/1: Disconnected: connection reset by peer (after 0ms in state X)";
