@@ -21,6 +21,11 @@ impl Event {
         NonNull::new(event).map(Self)
     }
 
+    /// librdkafka's pointer to it, valid as long as it is borrowed.
+    pub(super) fn pointer(&self) -> *mut sys::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
     /// One of `RD_KAFKA_EVENT_…`.
     pub(super) fn kind(&self) -> i32 {
         // SAFETY: the event is alive.

@@ -7,6 +7,7 @@
     reason = "librdkafka's bulk calls, queues and mock settings have no safe binding; all of it is here"
 )]
 
+mod answers;
 mod burst;
 mod certificate;
 mod commits;
