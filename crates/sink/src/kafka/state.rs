@@ -205,27 +205,11 @@ impl Deliveries for State {
     fn trouble(&self, code: ErrorCode, reason: &str) {
         let blame = Blame::of(code);
         self.counters.error(blame.cause());
-        match blame {
-            Blame::Client => {
-                self.broke_down.store(true, Ordering::SeqCst);
-                self.keep.ring();
-            }
-            Blame::Cluster(Cause::Authentication) => {
-                self.troubles.meet(None, Cause::Authentication, reason);
-            }
-            _ if code == ErrorCode::AllBrokersDown => {
-                self.troubles.meet(None, Cause::BrokersDown, reason);
-            }
-            _ => {
-                if let Some(held_back) = self.troubles.admit(&format!("{code:?}")) {
-                    tracing::warn!(
-                        cause = ?code,
-                        reason,
-                        held_back,
-                        "kafka client of the sink; trying again"
-                    );
-                }
-            }
+        if blame == Blame::Client {
+            self.broke_down.store(true, Ordering::SeqCst);
+            self.keep.ring();
+        } else {
+            self.troubles.hear(blame, code, reason);
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tillwatch_kafka::{Notices, now};
+use tillwatch_kafka::{ErrorCode, Notices, now};
 
+use super::blame::Blame;
 use crate::status::{Cause, Waiting};
 
 /// Troubles that last. There is at most one a topic, and one of the client as a whole.
@@ -59,6 +60,24 @@ impl Troubles {
                 held_back,
                 "outputs wait; offsets stay uncommitted until they are delivered"
             );
+        }
+    }
+
+    /// Notes what troubles the client as a whole, whose `blame` it is; says so when that is new.
+    pub(crate) fn hear(&self, blame: Blame, code: ErrorCode, reason: &str) {
+        match blame {
+            Blame::Cluster(Cause::Authentication) => self.meet(None, Cause::Authentication, reason),
+            _ if code == ErrorCode::AllBrokersDown => self.meet(None, Cause::BrokersDown, reason),
+            _ => {
+                if let Some(held_back) = self.notices.admit(&format!("{code:?}")) {
+                    tracing::warn!(
+                        cause = ?code,
+                        reason,
+                        held_back,
+                        "kafka client of the sink; trying again"
+                    );
+                }
+            }
         }
     }
 

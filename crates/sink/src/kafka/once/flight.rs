@@ -11,7 +11,6 @@ use crate::counters::{Counters, Outcome};
 use crate::kafka::blame::Blame;
 use crate::kafka::troubles::Troubles;
 use crate::settings::Output;
-use crate::status::Cause;
 
 /// What the client's reports tell, and what the sink counts.
 #[derive(Default)]
@@ -118,24 +117,7 @@ impl Deliveries for Flight {
     fn trouble(&self, code: ErrorCode, reason: &str) {
         let blame = Blame::of(code);
         self.counters.error(blame.cause());
-        match blame {
-            Blame::Cluster(Cause::Authentication) => {
-                self.troubles.meet(None, Cause::Authentication, reason);
-            }
-            _ if code == ErrorCode::AllBrokersDown => {
-                self.troubles.meet(None, Cause::BrokersDown, reason);
-            }
-            _ => {
-                if let Some(held_back) = self.troubles.admit(&format!("{code:?}")) {
-                    tracing::warn!(
-                        cause = ?code,
-                        reason,
-                        held_back,
-                        "kafka client of the sink; trying again"
-                    );
-                }
-            }
-        }
+        self.troubles.hear(blame, code, reason);
     }
 }
 
