@@ -3,6 +3,29 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Result;
+use serde::Serialize;
+
+/// `lines` as one JSON document if `as_json`, else as rows of their `fields`: see [`print`].
+pub fn tell<T: Serialize>(
+    as_json: bool,
+    headings: &[&str],
+    lines: &[T],
+    fields: impl Fn(&T) -> Vec<String>,
+) -> Result<()> {
+    if as_json {
+        return document(&lines);
+    }
+    let rows: Vec<Vec<String>> = lines.iter().map(fields).collect();
+    print(headings, &rows)
+}
+
+/// `value` as a JSON document for people to read.
+pub fn document(value: &impl Serialize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
 
 /// A table with `headings` for a person, lines of fields between tabs for a pipe. A row of two fields is a
 /// name and a remark: it does not make columns wider.

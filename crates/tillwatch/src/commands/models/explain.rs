@@ -12,6 +12,7 @@ use tillwatch_scoring::{Depth, LoadedModel, Signal};
 use super::apply::{Applied, row_bias};
 use super::ground::{Ground, Opened};
 use crate::cli::models::ExplainArgs;
+use crate::commands::rows;
 use crate::exit::misconfigured;
 use crate::files::{Table, value_text};
 
@@ -170,12 +171,11 @@ fn state(reason: &Reason) -> Stated {
 }
 
 fn print(found: &Explanation, json: bool) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, found)?;
-        writeln!(out)?;
+        rows::document(found)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut out = std::io::stdout().lock();
     writeln!(out, "{} ({}), row {}", found.model, found.kind, found.row)?;
     match (found.score, found.probability) {
         (Some(score), Some(probability)) => {

@@ -1,6 +1,5 @@
 //! `tillwatch models list`: what lies in directories of models.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -60,7 +59,7 @@ pub fn list(args: &ListArgs) -> Result<ExitCode> {
             lines.push(line(&ground, path, &catalogs));
         }
     }
-    print(&lines, args.json)?;
+    rows::tell(args.json, &HEADINGS, &lines, fields)?;
     let is_broken = lines.iter().any(|line| line.error.is_some());
     Ok(match is_broken {
         true => ExitCode::from(exit::MISCONFIGURED),
@@ -172,19 +171,6 @@ const HEADINGS: [&str; 10] = [
     "golden rows",
     "bytes",
 ];
-
-/// A table for a person, lines of fields between tabs for a pipe.
-fn print(lines: &[Line], json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, lines)?;
-        writeln!(out)?;
-        return Ok(());
-    }
-    drop(out);
-    let rows: Vec<Vec<String>> = lines.iter().map(fields).collect();
-    rows::print(&HEADINGS, &rows)
-}
 
 /// One field per heading; of a model that was not loaded the directory and why.
 fn fields(line: &Line) -> Vec<String> {

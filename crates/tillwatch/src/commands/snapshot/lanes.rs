@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tillwatch_state_store::{LaneId, LaneStore, Manifest, StateStore};
+use tillwatch_state_store::{LaneId, LaneStore, Manifest, Refused, StateStore};
 
 use crate::cli::snapshot::LanesArgs;
 use crate::config::Config;
@@ -68,6 +68,16 @@ impl Place {
             partition: manifest.lane().partition,
             snapshot: manifest.name(),
             offsets: marks.map(|mark| mark.offset).collect(),
+        }
+    }
+
+    /// Of what cannot be read.
+    pub fn refused(id: &LaneId, refused: &Refused) -> Self {
+        Self {
+            topics: id.topics.clone(),
+            partition: id.partition,
+            snapshot: refused.name.clone(),
+            offsets: Vec::new(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! `tillwatch snapshot list`.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -62,14 +61,7 @@ pub fn list(args: &ListArgs) -> Result<ExitCode> {
         lines.extend(manifests.iter().map(Line::of));
         lines.extend(refused.iter().map(|refused| Line::refused(id, refused)));
     }
-    if args.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &lines)?;
-        writeln!(out)?;
-    } else {
-        let rows: Vec<Vec<String>> = lines.iter().map(Line::fields).collect();
-        rows::print(&HEADINGS, &rows)?;
-    }
+    rows::tell(args.json, &HEADINGS, &lines, Line::fields)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,12 +86,7 @@ impl Line {
 
     fn refused(id: &LaneId, refused: &Refused) -> Self {
         Self {
-            place: Place {
-                topics: id.topics.clone(),
-                partition: id.partition,
-                snapshot: refused.name.clone(),
-                offsets: Vec::new(),
-            },
+            place: Place::refused(id, refused),
             made: None,
             error: Some(refused.why.to_string()),
         }

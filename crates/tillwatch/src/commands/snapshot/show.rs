@@ -1,6 +1,5 @@
 //! `tillwatch snapshot show`.
 
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
@@ -54,14 +53,7 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode> {
             ControlFlow::Continue(())
         })?;
     }
-    if args.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &lines)?;
-        writeln!(out)?;
-    } else {
-        let rows: Vec<Vec<String>> = lines.iter().map(Line::fields).collect();
-        rows::print(&HEADINGS, &rows)?;
-    }
+    rows::tell(args.json, &HEADINGS, &lines, Line::fields)?;
     if lines.is_empty() {
         eprintln!(
             "no snapshot holds anything of this key; `tillwatch snapshot list` says which there are"

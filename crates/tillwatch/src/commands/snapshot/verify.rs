@@ -1,6 +1,5 @@
 //! `tillwatch snapshot verify`.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -49,23 +48,11 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
             ));
         }
         for refused in refused {
-            let place = Place {
-                topics: id.topics.clone(),
-                partition: id.partition,
-                snapshot: refused.name,
-                offsets: Vec::new(),
-            };
+            let place = Place::refused(id, &refused);
             lines.push(Line::of(place, Err(refused.why.to_string())));
         }
     }
-    if args.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &lines)?;
-        writeln!(out)?;
-    } else {
-        let rows: Vec<Vec<String>> = lines.iter().map(Line::fields).collect();
-        rows::print(&HEADINGS, &rows)?;
-    }
+    rows::tell(args.json, &HEADINGS, &lines, Line::fields)?;
     Ok(match lines.iter().any(|line| line.error.is_some()) {
         true => ExitCode::from(exit::FAILED),
         false => ExitCode::SUCCESS,
