@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use anyhow::Result;
 use serde::Serialize;
 
-/// `lines` as one JSON document if `as_json`, else as rows of their `fields`: see [`print`].
+/// `lines` as one JSON document if `as_json`, else as rows of their `fields`: see [`print()`].
 pub fn tell<T: Serialize>(
     as_json: bool,
     headings: &[&str],
