@@ -16,7 +16,7 @@ const REFERENCE: &str = "examples/tillwatch.toml";
 
 /// Tables whose keys are settings, the whole file first. Keys of the others are names of columns or
 /// of librdkafka properties.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "",
     "consumer",
     "decode",
@@ -33,6 +33,7 @@ const TABLES: [&str; 20] = [
     "scoring",
     "sink",
     "sink.topics",
+    "sink.kafka",
     "sink.file",
     "lanes",
     "http",

@@ -8,8 +8,8 @@ bitflags! {
     pub struct Flags: u16 {
         /// Older than the key's watermark by more than the allowed lateness: scored, changed no state.
         const LATE = 1;
-        /// A record of its key with the same event id and the same content (type, event time, amount, card)
-        /// was accepted within the deduplication horizon: scored, changed no state.
+        /// A record of its key with the same event id and the same content (type, event time, amount,
+        /// currency, card) was accepted within the deduplication horizon: scored, changed no state.
         const DUPLICATE = 1 << 1;
         /// Event time ahead of the record's own timestamp by more than allowed: scored, changed no state.
         const CLOCK_SKEW = 1 << 2;

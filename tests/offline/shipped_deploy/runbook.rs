@@ -88,7 +88,7 @@ fn its_commands_exist() {
         let words = line.split_whitespace().skip(1);
         let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase());
         let mut path: Vec<&str> = words.clone().take_while(is_name).collect();
-        let has_own_commands = matches!(path.first(), Some(&"models" | &"dlq"));
+        let has_own_commands = matches!(path.first(), Some(&"models" | &"dlq" | &"snapshot"));
         path.truncate(if has_own_commands { 2 } else { 1 });
         let help = helps.entry(path.clone()).or_insert_with(|| {
             let output = tillwatch().args(&path).arg("--help").output();

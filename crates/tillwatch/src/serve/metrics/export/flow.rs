@@ -56,7 +56,7 @@ fn scores(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
     )?;
     scrape.counter(
         "tillwatch_degraded_scores",
-        "Scores of rules alone, because their batch was late",
+        "Scores without the models that may be skipped, because their batch was late",
         metrics.flagged(Flags::DEGRADED),
     )?;
     let alerts = metrics.alerts.lock().clone();

@@ -29,7 +29,8 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
     let [reduced, least] = shortened.map(|count| count.load(Ordering::Relaxed));
     scrape.counters(
         "tillwatch_shortened_batches",
-        "Batches that less was asked of to keep the deadline: no shadows, or rules alone",
+        "Batches that less was asked of to keep the deadline: no shadows, or none of the models that may be \
+         skipped",
         [("reduced", reduced), ("least", least)]
             .map(|(effort, count)| ([("effort", effort)], count)),
     )?;
