@@ -1,4 +1,5 @@
-//! The runbook has a section for each alert, its links lead somewhere, and its commands exist.
+//! The runbook has a section for each alert. Its links and those of the page on operations lead somewhere,
+//! and their commands and lines of the log exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +8,13 @@ use tillwatch_decode::{RefusalReason, refusal_reasons};
 use super::{RUNBOOK, alerts, files, text};
 use crate::support::tillwatch;
 use crate::{read, root};
+
+/// What an operator reads when something is wrong.
+const PAGES: [&str; 2] = [RUNBOOK, "docs/operations.md"];
+
+fn pages() -> String {
+    PAGES.map(|page| read(&root().join(page))).join("\n")
+}
 
 /// The anchor that a heading gets.
 fn anchor(heading: &str) -> String {
@@ -59,27 +67,31 @@ fn every_section_of_an_alert_says_what_to_look_at_and_what_to_do() {
 }
 
 #[test]
-fn its_links_lead_somewhere() {
-    let page = read(&root().join(RUNBOOK));
-    let anchors: BTreeSet<String> = headings(&page).map(anchor).collect();
-    let mut links = 0;
-    for after in page.split("](").skip(1) {
-        let link = after.split(')').next().unwrap_or_default();
-        links += 1;
-        match link.strip_prefix('#') {
-            Some(here) => assert!(anchors.contains(here), "{link}"),
-            None => {
-                let path = link.split('#').next().unwrap_or_default();
-                assert!(root().join("docs").join(path).exists(), "{link}");
+fn their_links_lead_somewhere() {
+    for name in PAGES {
+        let page = read(&root().join(name));
+        let mut links = 0;
+        for after in page.split("](").skip(1) {
+            let link = after.split(')').next().unwrap_or_default();
+            links += 1;
+            let (path, section) = link.split_once('#').unwrap_or((link, ""));
+            let path = match path {
+                "" => root().join(name),
+                path => root().join("docs").join(path),
+            };
+            assert!(path.exists(), "{name}: {link}");
+            if !section.is_empty() {
+                let there = headings(&read(&path)).any(|heading| anchor(heading) == section);
+                assert!(there, "{name}: {link}");
             }
         }
+        assert!(links > 2, "only {links} links were found in {name}");
     }
-    assert!(links > 20, "only {links} links were found");
 }
 
 #[test]
-fn its_commands_exist() {
-    let page = read(&root().join(RUNBOOK));
+fn their_commands_exist() {
+    let page = pages();
     let mut helps: BTreeMap<Vec<&str>, String> = BTreeMap::new();
     let mut commands = 0;
     let lines = page.lines().map(str::trim_start);
@@ -115,8 +127,8 @@ fn source() -> String {
 }
 
 #[test]
-fn the_lines_of_the_log_that_it_quotes_are_written() {
-    let page = read(&root().join(RUNBOOK));
+fn the_lines_of_the_log_that_they_quote_are_written() {
+    let page = pages();
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = page.replace("Log line `", "log line `");
     let source = source();
