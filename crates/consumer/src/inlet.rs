@@ -155,12 +155,6 @@ impl Inlet {
         self.state.lock().is_closed()
     }
 
-    /// First offset that the broker holds of the partition that names the lane, once known. A lane whose
-    /// first record is this one has missed nothing that can still be read.
-    pub fn log_start(&self) -> Option<i64> {
-        known(&self.sources[0].counters.low_watermark)
-    }
-
     /// The offset at which the lane's records begin: 0 when nothing came before them. Of several sources
     /// the one whose records begin latest; `i64::MAX` while that is not known of one of them.
     pub fn start_offset(&self) -> i64 {
