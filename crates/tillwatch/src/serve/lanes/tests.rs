@@ -278,10 +278,13 @@ fn a_store_that_fails_is_tried_again_and_holds_up_nothing() {
     rig.go_on("a failure", |rig| rig.metrics.state().failures() > 0);
     rig.go_on_until_scored(20);
     assert_eq!(rig.cuts(), 0);
+    let lane = rig.metrics.lane(&partition());
+    assert_ne!(lane.cuts.waiting_bytes(), 0);
     fs::remove_file(&kept).unwrap();
     rig.append(20..25);
     rig.go_on_until_scored(25);
     rig.wait_for_cuts(1);
+    rig.go_on("room", |_| lane.cuts.waiting_bytes() == 0);
     rig.leave();
     rig.append(25..30);
     rig.source.assign(&partition());

@@ -29,6 +29,8 @@ pub struct LaneGauges {
     pub state_bytes: AtomicU64,
     pub(super) models_bytes: AtomicU64,
     pub(super) recent_bytes: AtomicU64,
+    /// Keys' state that a cut under way holds in the lane.
+    cut_bytes: AtomicU64,
     /// [`LaneGauges::NO_TIME`] until the lane has accepted an event.
     pub watermark_ms: AtomicI64,
     /// From when on windows are whole; [`LaneGauges::NO_TIME`] where they are, or where nobody knows.
@@ -58,12 +60,18 @@ impl LaneGauges {
         each.iter().sum()
     }
 
+    /// Bytes that its cuts take, in the lane and on their way to the store.
+    fn bytes_of_cuts(&self) -> u64 {
+        self.cut_bytes.load(Ordering::Relaxed) + self.cuts.waiting_bytes()
+    }
+
     /// Takes note of what the lane takes.
     pub fn set_memory(&self, memory: LaneMemory) {
         for (gauge, bytes) in [
             (&self.state_bytes, memory.features),
             (&self.models_bytes, memory.models),
             (&self.recent_bytes, memory.recent),
+            (&self.cut_bytes, memory.cut),
         ] {
             gauge.store(bytes, Ordering::Relaxed);
         }
@@ -77,6 +85,7 @@ impl Default for LaneGauges {
             state_bytes: AtomicU64::new(0),
             models_bytes: AtomicU64::new(0),
             recent_bytes: AtomicU64::new(0),
+            cut_bytes: AtomicU64::new(0),
             watermark_ms: AtomicI64::new(Self::NO_TIME),
             warm_at_ms: AtomicI64::new(Self::NO_TIME),
             is_cut: AtomicBool::new(false),
@@ -116,6 +125,7 @@ pub struct Metrics {
     pub(super) batches: AtomicU64,
     pub(super) evicted_keys: AtomicU64,
     pub(super) forgotten_ids: AtomicU64,
+    pub(super) unmatched_labels: AtomicU64,
     delivered: AtomicU64,
     pub(super) dead_letters: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
@@ -181,7 +191,7 @@ impl Metrics {
     }
 
     /// Bytes of memory by what they hold, as of each lane's last batch; `partitions` are those that are read.
-    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 9] {
+    pub(super) fn memory(&self, partitions: &[PartitionStats]) -> [(&'static str, u64); 10] {
         let lanes = self.lanes.lock();
         let sum = |of: fn(&LaneGauges) -> &AtomicU64| {
             let each = lanes.values().map(|lane| of(lane).load(Ordering::Relaxed));
@@ -195,6 +205,10 @@ impl Metrics {
             ("features", sum(|lane| &lane.state_bytes)),
             ("models", sum(|lane| &lane.models_bytes)),
             ("recent_rows", sum(|lane| &lane.recent_bytes)),
+            (
+                "cuts",
+                lanes.values().map(|lane| lane.bytes_of_cuts()).sum(),
+            ),
             ("kept", self.state.kept_bytes.load(Ordering::Relaxed)),
             ("lanes", LANE_BYTES * lanes.len() as u64),
             ("workspaces", workspaces.map_or(0, |all| all.bytes())),
@@ -305,6 +319,10 @@ impl Metrics {
 
     pub fn count_forgotten_ids(&self, ids: u64) {
         self.forgotten_ids.fetch_add(ids, Ordering::Relaxed);
+    }
+
+    pub fn count_unmatched_labels(&self, labels: u64) {
+        self.unmatched_labels.fetch_add(labels, Ordering::Relaxed);
     }
 
     /// Scores that the sink acknowledged, or counted as dropped.

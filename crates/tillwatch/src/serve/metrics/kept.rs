@@ -63,6 +63,8 @@ pub struct CutGauges {
     since_cut_ms: AtomicI64,
     /// Bytes in the store that the newest snapshot names.
     stored_bytes: AtomicU64,
+    /// Bytes in memory that wait for the store.
+    waiting_bytes: AtomicU64,
 }
 
 /// Stands for a time that there is none of.
@@ -211,6 +213,15 @@ impl CutGauges {
         self.stored_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// So many bytes wait for the store.
+    pub fn set_waiting_bytes(&self, bytes: u64) {
+        self.waiting_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub fn waiting_bytes(&self) -> u64 {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn stored_bytes(&self) -> u64 {
         self.stored_bytes.load(Ordering::Relaxed)
     }
@@ -231,6 +242,7 @@ impl Default for CutGauges {
             unsaved_ms: AtomicI64::new(NO_TIME),
             since_cut_ms: AtomicI64::new(NO_TIME),
             stored_bytes: AtomicU64::new(0),
+            waiting_bytes: AtomicU64::new(0),
         }
     }
 }

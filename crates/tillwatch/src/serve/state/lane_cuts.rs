@@ -129,6 +129,7 @@ impl LaneCuts {
         };
         writer.writer = self.store.writer(None);
         writer.generation += 1;
+        self.gauges.set_waiting_bytes(0);
         self.generation.store(writer.generation, Ordering::Release);
         self.standing.lock().must_begin_anew = false;
         true
@@ -146,7 +147,12 @@ impl LaneCuts {
         work: impl FnOnce(&mut LaneWriter) -> T,
     ) -> Option<T> {
         let mut writer = self.writer.lock();
-        (writer.generation == generation).then(|| work(&mut writer.writer))
+        if writer.generation != generation {
+            return None;
+        }
+        let done = work(&mut writer.writer);
+        self.gauges.set_waiting_bytes(writer.writer.held_bytes());
+        Some(done)
     }
 
     /// Whether a whole cut is on its way.

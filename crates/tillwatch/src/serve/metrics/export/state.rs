@@ -49,9 +49,9 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
     scrape.gauges(
         "tillwatch_memory",
         "Bytes of memory that is accounted for, by what it holds: the program with what it has loaded, state \
-         of features, what models have learnt, rows kept to try models on, lanes kept whose partitions were \
-         lost, the lanes themselves, what threads work in, what the allocator keeps for threads (an \
-         estimate), records that wait for a lane",
+         of features, what models have learnt, rows kept to try models on, state that waits for the store, \
+         lanes kept whose partitions were lost, the lanes themselves, what threads work in, what the \
+         allocator keeps for threads (an estimate), records that wait for a lane",
         Some(&Unit::Bytes),
         metrics
             .memory(partitions)
@@ -70,6 +70,11 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
         Some(&Unit::Seconds),
         times(|lane| &lane.warm_at_ms),
     )?;
+    losses(scrape, metrics)
+}
+
+/// What was forgotten, or came too late to be joined.
+fn losses(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
     scrape.counter(
         "tillwatch_evicted_keys",
         "Keys whose state was dropped for want of room or for age",
@@ -80,5 +85,11 @@ pub fn encode(scrape: &mut Scrape<'_>, metrics: &Metrics, partitions: &[Partitio
         "Event ids forgotten before their horizon, as their key had too many: repeats of them are \
          not told",
         metrics.forgotten_ids.load(Ordering::Relaxed),
+    )?;
+    scrape.counter(
+        "tillwatch_unmatched_labels",
+        "Labels whose transaction is not remembered, of catalogs with features that ask for labels: they \
+         change nothing",
+        metrics.unmatched_labels.load(Ordering::Relaxed),
     )
 }

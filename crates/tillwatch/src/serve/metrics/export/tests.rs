@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 
 use prometheus_client::registry::Registry;
 use tillwatch_consumer::Monitor;
+use tillwatch_engine::LaneMemory;
 use tillwatch_records::TopicPartition;
 use tillwatch_sink::MemorySink;
 
@@ -32,6 +33,12 @@ fn a_scrape_names_units_and_labels() {
     metrics.observe_end_to_end(&[1_000, 1_000], 1_002);
     let lane = metrics.lane(&TopicPartition::new("tx", 1));
     lane.keys.store(7, Ordering::Relaxed);
+    lane.set_memory(LaneMemory {
+        cut: 5,
+        ..LaneMemory::default()
+    });
+    lane.cuts.set_waiting_bytes(3);
+    metrics.count_unmatched_labels(2);
     metrics.count_cut(Cut::Slow);
     metrics.count_reference(&Look::Refused(ReferenceFileError::Format {
         path: "terminals.csv".into(),
@@ -49,6 +56,8 @@ fn a_scrape_names_units_and_labels() {
         "tillwatch_registry_reloads_total{outcome=\"taken\"} 0",
         "tillwatch_registry_rows 0.0",
         "tillwatch_lane_keys{topic=\"tx\",partition=\"1\"} 7.0",
+        "tillwatch_memory_bytes{part=\"cuts\"} 8.0",
+        "tillwatch_unmatched_labels_total 2",
         "tillwatch_http_connections_cut_total{cause=\"slow\"} 1",
         "tillwatch_ready 0.0",
         "tillwatch_sink_up 1.0",
