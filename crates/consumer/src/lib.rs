@@ -62,6 +62,7 @@ pub use run::Consumer;
 pub use settings::{ConsumerSettings, Start};
 pub use stop::StopToken;
 pub use tillwatch_kafka::{
-    Asked, BrokerTrouble, ClusterFacts, ErrorCode, Findings, GroupClient, KafkaError, Operation,
-    Operations, Properties, Refusal, TopicFacts, TopicFindings, TopicIdentity, TopicSettings,
+    Asked, BrokerTrouble, ClusterFacts, ErrorCode, Findings, FirstRecord, GroupClient, KafkaError,
+    Operation, Operations, Properties, Refusal, Stretch, TopicFacts, TopicFindings, TopicIdentity,
+    TopicSettings,
 };

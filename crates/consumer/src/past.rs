@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tillwatch_kafka::{ClientConfig, KafkaError, Past as Client};
+use tillwatch_kafka::{
+    ClientConfig, FirstRecord, KafkaError, Past as Client, Stretch, first_records,
+};
 use tillwatch_records::TopicPartition;
 
 use crate::error::ConsumerError;
@@ -56,6 +58,19 @@ impl Past {
         timeout: Duration,
     ) -> Result<Option<i64>, ConsumerError> {
         self.ask(|client| client.first_at(source, time_ms, timeout))
+    }
+
+    /// The first record of each of `stretches`, which are of different partitions; `None` for one that holds
+    /// none. Waits at most `timeout`. A client of its own reads, and is gone when it has answered: few ask.
+    ///
+    /// # Errors
+    /// As [`Past::newest_before`].
+    pub fn first_records(
+        &self,
+        stretches: &[Stretch],
+        timeout: Duration,
+    ) -> Result<Vec<Option<FirstRecord>>, ConsumerError> {
+        Ok(first_records(&self.config, stretches, timeout)?)
     }
 
     fn ask<T>(

@@ -49,25 +49,27 @@ impl MergeOrder {
         self.is_reordered
     }
 
+    /// Whether a record of `topic` with this Kafka timestamp, taken next, comes behind one that it belongs
+    /// before.
+    pub(crate) fn is_behind(&self, topic: &str, timestamp_ms: i64) -> bool {
+        let at = self.place_of(topic);
+        at.is_some_and(|at| self.is_before_last(at, timestamp_ms))
+    }
+
     /// Takes note of a batch, which is of one topic. Within it times do not fall, so its first record
     /// decides.
     pub(crate) fn note(&mut self, batch: &RawBatch) {
-        let named = |topic: &Topic| topic.name == batch.source().topic;
-        let Some(at) = self.topics.iter().position(named) else {
+        let Some(at) = self.place_of(&batch.source().topic) else {
             return;
         };
-        let topic = &mut self.topics[at];
         let mut times_ms = batch.iter().filter_map(|record| record.timestamp_ms);
         let Some(first_ms) = times_ms.next() else {
             return;
         };
-        // At most as many topics as can be read.
-        let at = at as u32;
-        topic.time_ms = topic.time_ms.max(first_ms);
-        let first = (topic.time_ms, at);
-        topic.time_ms = times_ms.fold(topic.time_ms, i64::max);
-        self.is_reordered |= self.last.is_some_and(|last| first < last);
-        self.last = self.last.max(Some((topic.time_ms, at)));
+        self.is_reordered |= self.is_before_last(at, first_ms);
+        let topic = &mut self.topics[at];
+        topic.time_ms = times_ms.fold(topic.time_ms.max(first_ms), i64::max);
+        self.last = self.last.max(Some(place(topic.time_ms, at)));
     }
 
     /// Appends how far the records of each topic were taken. Of an order that was right.
@@ -119,6 +121,21 @@ impl MergeOrder {
         };
         bytes.is_empty().then(|| *self = read)
     }
+
+    fn place_of(&self, topic: &str) -> Option<usize> {
+        self.topics.iter().position(|known| *known.name == *topic)
+    }
+
+    /// Whether the next record of the topic at this place belongs before one that was taken.
+    fn is_before_last(&self, at: usize, timestamp_ms: i64) -> bool {
+        let time_ms = self.topics[at].time_ms.max(timestamp_ms);
+        self.last.is_some_and(|last| place(time_ms, at) < last)
+    }
+}
+
+/// There are at most as many topics as can be read.
+fn place(time_ms: i64, topic: usize) -> Place {
+    (time_ms, topic as u32)
 }
 
 /// Takes so many bytes off the front.

@@ -57,6 +57,14 @@ impl Lane {
         self.order.as_ref().is_some_and(MergeOrder::is_reordered)
     }
 
+    /// Whether a record of `topic` with this Kafka timestamp (milliseconds since 1970), if the lane took it
+    /// next, would come behind one that it belongs before: see [`Lane::is_reordered`]. Never where the lane
+    /// takes one topic.
+    pub fn is_behind(&self, topic: &str, timestamp_ms: i64) -> bool {
+        let order = self.order.as_ref();
+        order.is_some_and(|order| order.is_behind(topic, timestamp_ms))
+    }
+
     /// Begins a cut: what the lane holds now is what the cut will say, whatever it takes meanwhile. Nothing
     /// is copied, but for the masses of half-space trees. Gives whether it did: not while a cut is under way,
     /// not where changes are not tracked, and not for a lane that is reordered or has failed.

@@ -57,6 +57,15 @@ pub enum ClientKind {
     Producer,
 }
 
+/// What only a member of a group needs. Whoever reads keeps the rest: addresses, credentials, how to fetch,
+/// and the group's name, by which committed offsets are found and without which nobody reads.
+const MEMBERS_OWN: [&str; 4] = [
+    "group.instance.id",
+    "group.protocol",
+    "group.remote.assignor",
+    "partition.assignment.strategy",
+];
+
 impl Choice {
     /// A choice of `value` for a property with one name.
     pub const fn new(name: &'static str, value: &'static str) -> Self {
@@ -145,6 +154,15 @@ impl ClientConfig {
 
     pub(crate) fn inner(&self) -> &rdkafka::ClientConfig {
         &self.inner
+    }
+
+    /// For a client that reads and is no member of its group.
+    pub(crate) fn of_reader(&self) -> rdkafka::ClientConfig {
+        let mut inner = self.inner.clone();
+        for name in MEMBERS_OWN {
+            inner.remove(name);
+        }
+        inner
     }
 }
 

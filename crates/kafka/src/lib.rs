@@ -11,7 +11,7 @@
 //!   message.
 //! - [`ask`]: what brokers, topics and a group answer, what we are allowed, and why a broker cannot be
 //!   reached.
-//! - [`Past`]: how new the records before an offset are.
+//! - [`Past`]: how new the records before an offset are; [`first_records`]: which record comes next.
 //! - [`TopicReader`]: a topic from its beginning to its end, for whoever looks at what was written.
 //! - [`Cluster`]: a Kafka inside the process, for demonstrations and tests.
 
@@ -19,6 +19,7 @@ mod cluster;
 mod config;
 mod error;
 mod facts;
+mod first_records;
 mod group;
 mod identity;
 mod log;
@@ -43,6 +44,7 @@ pub use facts::{
     Asked, ByTopic, ClusterFacts, Node, Operation, Operations, Refusal, TopicFacts, TopicIdentity,
     TopicSettings,
 };
+pub use first_records::{FirstRecord, Stretch, first_records};
 pub use group::{Begin, GroupClient, GroupEvents, Reach, TopicCount};
 pub use identity::{GroupIdentity, GroupStamp};
 pub use native::{

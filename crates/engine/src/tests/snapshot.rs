@@ -253,6 +253,9 @@ fn a_lane_whose_order_was_wrong_marks_its_scores_and_makes_no_cut() {
     };
     // As late as the newest of a topic that it belongs before: also where a restart lies between.
     for mut lane in [lane, straddled] {
+        assert!(lane.is_behind("a", 40) && !lane.is_behind("a", 41));
+        // Times of a topic do not fall, and nothing belongs behind a topic that is not read.
+        assert!(!lane.is_behind("b", 1) && !lane.is_behind("c", 1));
         assert!(is_marked(&mut lane, "a", 6, &[40]));
         assert!(lane.is_reordered());
         assert!(is_marked(&mut lane, "b", 7, &[50]), "from then on");
@@ -266,6 +269,7 @@ fn a_lane_whose_order_was_wrong_marks_its_scores_and_makes_no_cut() {
     assert!(!right.is_reordered() && right.begin_cut());
     let mut alone = assembly.lane(0);
     assert!(!is_marked(&mut alone, "a", 0, &[40, 30]));
+    assert!(!alone.is_behind("a", 20));
     assert!(!is_marked(&mut alone, "a", 2, &[20]));
 
     // What says how far topics were taken belongs to lanes of several topics alone.

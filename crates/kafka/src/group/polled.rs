@@ -19,15 +19,6 @@ use crate::waker::Waker;
 /// Events served at once, so that a flood of them cannot starve the records.
 const EVENTS_MAX: usize = 100;
 
-/// What only a member of a group needs. Whoever reads keeps the rest: addresses, credentials, how to fetch,
-/// and the group's name, by which committed offsets are found.
-const MEMBERS_OWN: [&str; 4] = [
-    "group.instance.id",
-    "group.protocol",
-    "group.remote.assignor",
-    "partition.assignment.strategy",
-];
-
 /// A client whose events wake the polling thread.
 pub(super) struct Polled {
     pub(super) base: Arc<BaseConsumer<Context>>,
@@ -63,11 +54,7 @@ impl Polled {
         context: Context,
         waker: &Arc<Waker>,
     ) -> Result<Self, KafkaError> {
-        let mut inner = config.inner().clone();
-        for name in MEMBERS_OWN {
-            inner.remove(name);
-        }
-        Self::open(&inner, context, waker)
+        Self::open(&config.of_reader(), context, waker)
     }
 
     /// Serves what has come, without waiting.
