@@ -97,6 +97,20 @@ impl LaneStore {
         Ok((read, refused))
     }
 
+    /// The manifest of the lowest position that can be read, whether it may be used or not; `None` where
+    /// there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn oldest(&self) -> Result<Option<Manifest>, StoreError> {
+        for name in self.files.inventory()?.names.iter().rev() {
+            if let Some(Ok(manifest)) = self.files.manifest(&name.to_string())? {
+                return Ok(Some(manifest));
+            }
+        }
+        Ok(None)
+    }
+
     /// The newest cut of this `meaning` that the group's committed offsets have reached, of the same
     /// topics, with all of its objects there. A source that is not in `committed` has committed nothing.
     ///

@@ -77,6 +77,19 @@ impl StateStore {
         Ok(lanes)
     }
 
+    /// Numbers of the partitions that have a directory in the store, of lanes of the same group and topics as
+    /// `lane`, sorted.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn partitions(&self, lane: &LaneId) -> Result<Vec<i32>, StoreError> {
+        let [group, topics, _] = lane.directories();
+        let names = self.io.directories(&format!("{group}/{topics}"))?;
+        let mut numbers: Vec<i32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     /// Writes, reads, lists and deletes a small object.
     ///
     /// # Errors

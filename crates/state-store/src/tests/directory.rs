@@ -290,3 +290,31 @@ fn calls_may_come_from_within_another_runtime() {
         assert_eq!(read(&lane, &manifest).unwrap().len(), 3);
     });
 }
+
+#[test]
+fn partitions_of_the_same_topics_are_found_with_their_oldest_cuts() {
+    let store = memory();
+    let of = |topic: &str, partition| LaneId {
+        topics: vec![topic.to_owned()],
+        partition,
+        ..lane_id()
+    };
+    assert!(store.partitions(&of("auth", 0)).unwrap().is_empty());
+    for id in [of("auth", 12), of("auth", 3), of("labels", 4)] {
+        let mut writer = store.lane(&id).writer(None);
+        for offset in [9, 10] {
+            let mut mark = mark(offset);
+            mark.topic.clone_from(&id.topics[0]);
+            let head = crate::CutHead {
+                sources: vec![mark],
+                ..head(offset)
+            };
+            writer.chunk(&mut entries(&changes(0..3, "x"))).unwrap();
+            writer.finish(&head, &parts(offset)).unwrap();
+        }
+    }
+    assert_eq!(store.partitions(&of("auth", 7)).unwrap(), [3, 12]);
+    let oldest = store.lane(&of("auth", 12)).oldest().unwrap();
+    assert_eq!(oldest.unwrap().head().sources[0].offset, 9);
+    assert_eq!(store.lane(&of("auth", 7)).oldest().unwrap(), None);
+}
