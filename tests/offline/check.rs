@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tillwatch_testkit::broker::Mock;
 
 use crate::read;
-use crate::support::{Instance, PATIENCE, Setup, succeed, tillwatch};
+use crate::support::{Instance, PATIENCE, Setup, succeed, tillwatch, wait_for};
 
 /// A broker with every topic of `topic`'s set-up, and the set-up.
 fn served(topic: &str) -> (Mock, Setup) {
@@ -209,6 +209,42 @@ fn what_run_refuses_check_refuses_with_the_same_words() {
         assert_eq!(ran.status.code(), Some(3), "{to}: {}", said(&ran));
         assert!(said(&ran).contains(words), "{to}: {}", said(&ran));
     }
+}
+
+/// The configuration itself does not tell: addresses differ, and the clusters' ids are the same.
+#[test]
+fn an_output_that_is_an_input_by_another_address_is_refused_by_both() {
+    let (mock, setup) = served("around");
+    let (_, port) = mock.brokers().rsplit_once(':').expect("host and port");
+    let elsewhere =
+        format!("{SINK}properties = {{ \"bootstrap.servers\" = \"localhost:{port}\" }}\n");
+    let config = changed(&setup, "wrong.toml", SINK, &elsewhere);
+    let text = read(&config).replace("scores = \"around.scores\"", "scores = \"around\"");
+    std::fs::write(&config, text).expect("it can be written");
+    succeed(&mut checked(&config, &["--offline"]));
+    let words = "scores go to topic around, which is read from the same cluster";
+    for ended in [check(&config, &[]), run(&config)] {
+        assert_eq!(ended.status.code(), Some(3), "{}", said(&ended));
+        assert!(said(&ended).contains(words), "{}", said(&ended));
+    }
+}
+
+/// Whether an output comes in again is known when both clusters have answered, and not before.
+#[test]
+fn nothing_is_read_until_it_is_known_that_it_does_not_come_in_again() {
+    let (_mock, setup) = served("around-silent");
+    let silent = format!("{SINK}properties = {{ \"bootstrap.servers\" = \"127.0.0.1:1\" }}\n");
+    let config = changed(&setup, "silent.toml", SINK, &silent);
+    let (from, to) = ("\"around-silent.scores\"", "\"around-silent\"");
+    let text = read(&config).replace(from, to);
+    std::fs::write(&config, text).expect("it can be written");
+    let instance = Instance::start(&config);
+    wait_for("the reason", || {
+        instance.log().contains("no record is read yet")
+    });
+    let (status, _) = instance.get("/readyz");
+    assert_eq!(status, 503);
+    assert!(instance.stop().0.success());
 }
 
 #[test]

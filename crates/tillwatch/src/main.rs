@@ -12,6 +12,7 @@ mod labels;
 mod lineup;
 mod log;
 mod reference;
+mod rounds;
 mod serve;
 mod setup;
 mod store;

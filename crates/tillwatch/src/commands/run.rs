@@ -15,6 +15,7 @@ use crate::config::{Config, transactional_id};
 use crate::exit;
 use crate::lineup::AuditLog;
 use crate::log;
+use crate::rounds;
 use crate::serve::health::Health;
 use crate::serve::http::{BoundAddress, HttpServer, Pages};
 use crate::serve::metrics::Metrics;
@@ -70,6 +71,7 @@ pub fn run(args: &RunArgs, signals: &SignalWatch, started_ms: i64) -> Result<Exi
     let _http = http.transpose()?;
     let stop = StopToken::new();
     listen(signals, &stop, &health, pipeline.bell());
+    rounds::refuse(consumer, &sinks.0, &surroundings, &stop)?;
     tracing::info!(
         topics = consumer.topics.join(","),
         group = consumer.group,

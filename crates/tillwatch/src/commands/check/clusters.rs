@@ -1,6 +1,5 @@
 //! What the brokers and directories say that are read from and written to, asked all at once.
 
-use std::collections::BTreeSet;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::connection::{self, Side};
 use super::limits::{self, Input, Letters, Written};
 use super::report::{Finding, Report};
 use crate::estimate::Extent;
+use crate::rounds::Rounds;
 
 /// What is read from and written to.
 pub struct Clusters<'a> {
@@ -204,31 +204,14 @@ impl Found {
 
     /// Outputs that are read again, of a cluster that the configuration writes in two ways.
     fn rounds(&self) -> Vec<Finding> {
-        let Some(source) = &self.source else {
-            return Vec::new();
-        };
-        let read: BTreeSet<&str> = source
-            .topics
-            .iter()
-            .map(|topic| topic.name.as_str())
-            .collect();
-        let is_source = |sink: &&KafkaFindings| match (&source.cluster, &sink.findings.cluster) {
-            (Ok(ours), Ok(theirs)) => !ours.id.is_empty() && ours.id == theirs.id,
-            _ => false,
-        };
-        let topics = self
-            .sinks
-            .iter()
-            .filter(is_source)
-            .flat_map(|sink| &sink.topics);
-        let again = topics.filter(|(_, name)| read.contains(name.as_str()));
-        let line = |(output, name): &(Output, String)| {
-            Finding::Wrong(format!(
-                "{} go to topic {name}, which is read from the same cluster, so that each would come \
-                 in again; name another topic",
-                output.as_str()
-            ))
-        };
-        again.map(line).collect()
+        let source = self.source.as_ref();
+        match source.map(|source| Rounds::found(source, &self.sinks)) {
+            Some(Rounds::Known(found)) => {
+                let lines = found.iter().map(ToString::to_string);
+                lines.map(Finding::Wrong).collect()
+            }
+            // Who does not answer is told anyway.
+            Some(Rounds::Unknown) | None => Vec::new(),
+        }
     }
 }
