@@ -335,3 +335,46 @@ fn a_topic_that_is_made_anew_ends_the_run_and_the_next_one_reads_it_whole() {
     wait_for("the commit", || case.committed("sales") == Some(40));
     assert!(instance.stop().0.success());
 }
+
+/// A record of the quiet topic came when a snapshot held records that it belongs before.
+#[test]
+#[ignore = "needs Java and Maven for a real Kafka"]
+fn a_lane_whose_order_was_wrong_is_right_again_after_a_restart() {
+    const MINUTE_MS: i64 = 60_000;
+    let case = Case::new(&[("sales", 1), ("events", 1)]);
+    let config = case.config("healed", &["sales", "events"], "");
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    let text = text.replace("[http]", "[state]\ninterval = \"100ms\"\n[http]");
+    case.write("healed.toml", &text);
+    let sales = |ns: std::ops::Range<i64>| ns.map(|n| sale(n, MINUTE_MS * n));
+    case.send("events", [boot(0, 0)]);
+    case.send("sales", sales(1..4));
+    let first = Instance::start(&config);
+    for (count, more) in [(3, 4..7), (6, 7..7)] {
+        case.wait_for_scores("healed", count);
+        wait_for("the commit", || {
+            case.committed("sales") == Some(count as i64)
+        });
+        wait_for("a snapshot of it", || {
+            std::fs::read_dir(case.path("state/g/sales+events/0/cuts")).is_ok_and(|names| {
+                let mut names = names.filter_map(Result::ok);
+                let start = format!("{count:012}-{:012}.", 1);
+                names.any(|name| name.file_name().to_string_lossy().starts_with(&start))
+            })
+        });
+        case.send("sales", sales(more));
+    }
+    case.send("events", [boot(1, 4 * MINUTE_MS + 1)]);
+    wait_for("the commit", || case.committed("events") == Some(2));
+    assert!(first.stop().0.success());
+
+    case.send("sales", sales(7..8));
+    case.send("events", [boot(2, 8 * MINUTE_MS)]);
+    let second = Instance::start(&config);
+    let scores = case.wait_for_scores("healed", 7);
+    assert_eq!(flags(&scores[6]), [""; 0], "{}", second.log());
+    assert!(lines_with(&second, "belongs before one that it holds") >= 1);
+    let restored = second.metric("tillwatch_restores_total{origin=\"snapshot\"}");
+    assert_eq!(restored, Some(1.0));
+    assert!(second.stop().0.success());
+}

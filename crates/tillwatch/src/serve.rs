@@ -4,6 +4,7 @@ mod beginning;
 pub mod deadline;
 pub mod health;
 mod histogram;
+mod history;
 pub mod http;
 mod lanes;
 pub mod metrics;

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use tillwatch_consumer::{Inlet, Past};
+use tillwatch_consumer::Inlet;
 use tillwatch_engine::Lane;
 use tillwatch_records::{RawBatch, TopicPartition};
 
+use super::history::History;
 use crate::clock;
 
 /// How long a lane without state waits to be told how new the records before its first are.
 const PAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Tells `lane`, which is new and whose first records are `raw`, what it does not know of.
-pub fn begin(mut lane: Lane, past: &Past, inlet: &Inlet, raw: &RawBatch) -> Lane {
+pub fn begin(mut lane: Lane, past: &dyn History, inlet: &Inlet, raw: &RawBatch) -> Lane {
     let first_ms = raw.get(0).timestamp_ms.unwrap_or(0);
     let starts = inlet.starts();
     let late_starts = starts.iter().filter(|(_, offset)| *offset != Some(0));
@@ -36,7 +37,12 @@ pub fn begin(mut lane: Lane, past: &Past, inlet: &Inlet, raw: &RawBatch) -> Lane
 
 /// A timestamp that no record of `source` before `offset` has a later one than. Where the offset is not
 /// known, or the brokers do not say: now.
-fn newest_before(past: &Past, source: &TopicPartition, offset: Option<i64>, first_ms: i64) -> i64 {
+fn newest_before(
+    past: &dyn History,
+    source: &TopicPartition,
+    offset: Option<i64>,
+    first_ms: i64,
+) -> i64 {
     let now_ms = || clock::unix_ms().max(first_ms);
     let Some(offset) = offset else {
         return now_ms();

@@ -3,9 +3,14 @@
 mod bringing;
 mod counting;
 mod cutting;
+mod errand;
 mod kept;
+mod looking_back;
+mod making;
+mod restoring;
 mod shared;
 mod slot;
+mod spread;
 mod turn;
 
 use std::collections::HashMap;
@@ -20,9 +25,10 @@ use super::metrics::Change;
 use super::standing::Standing;
 use crate::clock;
 use bringing::bring_back;
-use kept::KeptLanes;
+use kept::{KeptLanes, OursBytes};
 pub use shared::Shared;
 use slot::Slot;
+pub use spread::Spread;
 use turn::turn;
 
 /// How often lanes are looked at that no records come for: a cut that is under way, a replay.
@@ -54,7 +60,11 @@ impl Lanes {
         }
         if let Some(keeping) = &self.shared.keeping {
             let keep = keeping.settings.keep_lost;
-            self.kept.tidy(now, keep, slots.len(), &keeping.counts);
+            let ours = OursBytes {
+                held: slots.iter().map(|slot| slot.bytes()).sum(),
+                coming: slots.iter().map(|slot| slot.coming_bytes()).sum(),
+            };
+            self.kept.tidy(now, keep, ours, &keeping.counts);
         }
     }
 
@@ -176,6 +186,7 @@ impl LaneHost for Lanes {
                 "partition lost: the group took it away; what was not committed is scored again elsewhere"
             );
         }
+        let ours = self.slots.lock().values().map(|slot| slot.bytes()).sum();
         let slot = self.remove(inlet, Change::Lost);
         let keeping = self.shared.keeping.as_ref();
         let keep = keeping.filter(|keeping| !keeping.settings.keep_lost.is_zero());
@@ -184,7 +195,7 @@ impl LaneHost for Lanes {
             let before = slot.kept.lock().take();
             let slot = before.unwrap_or(slot);
             if !slot.is_broken() {
-                self.kept.keep(slot, clock::now());
+                self.kept.keep(slot, clock::now(), ours);
             }
         }
     }

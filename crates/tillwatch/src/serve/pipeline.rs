@@ -8,7 +8,7 @@ use tillwatch_consumer::{Consumer, ConsumerSettings, Monitor, Past, StopToken};
 use tillwatch_sink::Sink;
 use tillwatch_state_store::StateStore;
 
-use super::lanes::{LOOK_INTERVAL, Lanes, Shared};
+use super::lanes::{LOOK_INTERVAL, Lanes, Shared, Spread};
 use super::metrics::Metrics;
 use super::standing::Standings;
 use super::state::Keeping;
@@ -115,7 +115,8 @@ impl Pipeline {
             assembly: setup.assembly,
             sink,
             metrics,
-            past: Past::new(&settings)?,
+            past: Box::new(Past::new(&settings)?),
+            spread: Spread::default(),
             pool,
             deadline: pace.deadline,
         });

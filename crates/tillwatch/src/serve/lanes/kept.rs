@@ -13,28 +13,49 @@ use crate::serve::metrics::StateCounts;
 
 /// Lanes that are kept for a while although their partitions are not ours.
 ///
-/// All lanes together, those that are ours included, are never more than were ours at one time: what is kept
-/// takes no memory that the process had not taken before.
+/// Those that are ours and those that are kept take no more bytes together than lanes that were ours took at
+/// one time, each of which `[state] max_bytes` bounds: what is kept costs the process no memory that it had
+/// not needed before. They are never more than there are partitions.
 #[derive(Default)]
 pub struct KeptLanes(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     lanes: HashMap<TopicPartition, Kept>,
-    /// Most lanes that were ours at one time.
-    ours_max: usize,
+    /// Most bytes that lanes took at one time, while they were ours.
+    bytes_max: u64,
 }
 
 struct Kept {
     slot: Arc<Slot>,
     since: Instant,
+    /// What it took when its partition was lost: it takes no more records but those in hand.
+    bytes: u64,
+}
+
+/// What lanes that are ours take of memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OursBytes {
+    /// As of their last batches.
+    pub held: u64,
+    /// What is about to be read from snapshots, besides.
+    pub coming: u64,
 }
 
 impl KeptLanes {
-    /// Keeps the lane of `slot`.
-    pub fn keep(&self, slot: Arc<Slot>, since: Instant) {
-        let lane = slot.source().clone();
-        self.0.lock().lanes.insert(lane, Kept { slot, since });
+    /// Keeps the lane of `slot`, whose partition was lost at `since`. Until then lanes that were ours took
+    /// `ours` bytes, it among them.
+    pub fn keep(&self, slot: Arc<Slot>, since: Instant, ours: u64) {
+        let mut state = self.0.lock();
+        // Those that were lost just before were ours at that moment.
+        state.bytes_max = state.bytes_max.max(ours + state.bytes());
+        let kept = Kept {
+            bytes: slot.bytes(),
+            since,
+            slot,
+        };
+        let lane = kept.slot.source().clone();
+        state.lanes.insert(lane, kept);
     }
 
     /// The lane of `partition`, if it is kept.
@@ -43,30 +64,24 @@ impl KeptLanes {
         Some(kept.slot)
     }
 
-    /// Forgets lanes that are kept for longer than `keep`, and the oldest of those that are too many beside
-    /// `ours`, which the process has now.
-    pub fn tidy(&self, now: Instant, keep: Duration, ours: usize, counts: &StateCounts) {
+    /// Forgets lanes that are kept for longer than `keep`, and the oldest of those for which there is no room
+    /// beside `ours`.
+    pub fn tidy(&self, now: Instant, keep: Duration, ours: OursBytes, counts: &StateCounts) {
         let mut state = self.0.lock();
-        state.ours_max = state.ours_max.max(ours);
-        let room = state.ours_max.saturating_sub(ours);
-        let mut gone = Vec::new();
-        let lanes = &mut state.lanes;
-        let old = |kept: &Kept| now.duration_since(kept.since) >= keep;
-        let expired: Vec<TopicPartition> = lanes
-            .iter()
-            .filter(|(_, kept)| old(kept))
-            .map(|(lane, _)| lane.clone())
-            .collect();
-        gone.extend(expired.iter().filter_map(|lane| lanes.remove(lane)));
-        while lanes.len() > room {
-            let oldest = lanes.iter().min_by_key(|(_, kept)| kept.since);
+        let is_old = |kept: &mut Kept| now.duration_since(kept.since) >= keep;
+        let gone = state.lanes.extract_if(|_, kept| is_old(kept));
+        let mut gone: Vec<Kept> = gone.map(|(_, kept)| kept).collect();
+        if state.lanes.is_empty() {
+            state.bytes_max = state.bytes_max.max(ours.held);
+        }
+        while ours.held + ours.coming + state.bytes() > state.bytes_max {
+            let oldest = state.lanes.iter().min_by_key(|(_, kept)| kept.since);
             let Some(oldest) = oldest.map(|(lane, _)| lane.clone()) else {
                 break;
             };
-            gone.extend(lanes.remove(&oldest));
+            gone.extend(state.lanes.remove(&oldest));
         }
-        let bytes = lanes.values().map(|kept| kept.slot.gauges.bytes()).sum();
-        counts.set_kept(lanes.len() as u64, bytes);
+        counts.set_kept(state.lanes.len() as u64, state.bytes());
         drop(state);
         for Kept { slot, .. } in gone {
             let source = slot.source();
@@ -77,6 +92,13 @@ impl KeptLanes {
                  its room"
             );
         }
+    }
+}
+
+impl State {
+    /// Bytes of all lanes that are kept.
+    fn bytes(&self) -> u64 {
+        self.lanes.values().map(|kept| kept.bytes).sum()
     }
 }
 

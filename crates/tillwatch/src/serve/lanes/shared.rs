@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayon::ThreadPool;
-use tillwatch_consumer::{Inlet, Past};
+use tillwatch_consumer::Inlet;
 use tillwatch_engine::{Assembly, Lane};
 use tillwatch_sink::Sink;
 
+use super::spread::Spread;
+use crate::serve::history::History;
 use crate::serve::metrics::Metrics;
 use crate::serve::standing::Standings;
 use crate::serve::state::Keeping;
@@ -19,7 +21,7 @@ pub struct Shared {
     pub sink: Arc<dyn Sink>,
     pub metrics: Arc<Metrics>,
     /// Says how new the records are that a lane without state has not read.
-    pub past: Past,
+    pub past: Box<dyn History>,
     pub pool: ThreadPool,
     /// One for each thread of the pool.
     pub workspaces: Arc<Workspaces>,
@@ -27,6 +29,8 @@ pub struct Shared {
     pub deadline: Option<Duration>,
     /// Where state is kept; `None` where it is not.
     pub keeping: Option<Keeping>,
+    /// What snapshots say of how keys were spread over partitions.
+    pub spread: Spread,
     /// The lanes that do not score yet.
     pub standings: Arc<Standings>,
 }

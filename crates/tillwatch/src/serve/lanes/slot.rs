@@ -1,12 +1,12 @@
 //! A lane's place in this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tillwatch_consumer::{Inlet, LastCall};
-use tillwatch_engine::Lane;
+use tillwatch_engine::{LANE_BYTES, Lane};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, TopicPartition};
 
@@ -35,6 +35,8 @@ pub struct Slot {
     pub cuts: Mutex<Option<Arc<LaneCuts>>>,
     /// The place that the lane had before its partition was lost, until it is known whether it can go on.
     pub kept: Mutex<Option<Arc<Slot>>>,
+    /// Bytes that a snapshot holds which is being read into the lane: about what it will take.
+    pub coming_bytes: AtomicU64,
     /// When the lane began to leave.
     pub leaving_since: Mutex<Option<Instant>>,
 }
@@ -55,6 +57,8 @@ pub struct Seat {
     pub worker: Option<Worker>,
     /// Where reading of each source begins, where that is known.
     pub begun: Vec<Option<i64>>,
+    /// Where state is kept: it is decided what the lane begins with, and reading has begun.
+    pub is_begun: bool,
     /// Records with timestamps up to this may be missing, as was told before there was a lane.
     pub missed_ms: Option<i64>,
 }
@@ -90,6 +94,7 @@ impl Slot {
             },
             cuts: Mutex::default(),
             kept: Mutex::default(),
+            coming_bytes: AtomicU64::new(0),
             leaving_since: Mutex::default(),
         }
     }
@@ -104,6 +109,18 @@ impl Slot {
         self.is_broken.load(Ordering::Relaxed)
     }
 
+    /// Bytes that the lane takes, as of its last batch. While it is not known whether it goes on as it was
+    /// before its partition was lost, what it took then is among them.
+    pub fn bytes(&self) -> u64 {
+        let kept = self.kept.lock().as_ref().map_or(0, |kept| kept.bytes());
+        LANE_BYTES + self.gauges.bytes() + kept
+    }
+
+    /// Bytes of a snapshot that is being read, as it will be in memory.
+    pub fn coming_bytes(&self) -> u64 {
+        self.coming_bytes.load(Ordering::Relaxed)
+    }
+
     /// Lets `worker` do the lane's work from here on.
     pub fn take_seat(&self, seat: &mut Seat, worker: Worker) {
         if let Some(cutter) = &worker.cutter {
@@ -111,6 +128,7 @@ impl Slot {
             *self.cut_turns.look_at.lock() = Some(cutter.due());
         }
         seat.worker = Some(worker);
+        self.coming_bytes.store(0, Ordering::Relaxed);
     }
 
     /// Notes what the group has committed of `source`. All of it, once that was told of the last source.

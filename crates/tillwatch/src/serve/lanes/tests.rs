@@ -1,189 +1,20 @@
 //! Lanes over partitions in memory: what they remember when partitions come and go.
 
+mod kept;
+mod merged;
+mod rig;
+mod spread;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::Value;
-use tillwatch_consumer::memory::{MemoryRecord, MemorySource};
-use tillwatch_consumer::{ConsumerSettings, Monitor, Past, Properties};
 use tillwatch_engine::{Input, Workspace};
 use tillwatch_records::{Flags, RawBatch};
-use tillwatch_sink::MemorySink;
-use tillwatch_state_store::{CutHead, LaneId, SourceMark, StateStore};
+use tillwatch_state_store::{CutHead, LaneId, SourceMark};
 
+use self::rig::{PATIENCE, Rig, partition};
 use super::*;
-use crate::config::{Config, StorePlace, StoreSettings};
-use crate::serve::metrics::{Metrics, Origin};
-use crate::serve::standing::Standings;
-use crate::serve::state::{Advance, Cutter, Keeping, LaneCuts, Slice};
-use crate::serve::workspaces::Workspaces;
-use crate::setup::Setup;
-use crate::test_support::{self, Place};
-
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A consumer in memory with its lanes, whose state is kept in a directory.
-struct Rig {
-    source: MemorySource,
-    lanes: Arc<Lanes>,
-    metrics: Arc<Metrics>,
-    sink: Arc<MemorySink>,
-    place: Place,
-}
-
-impl Rig {
-    fn new() -> Self {
-        let models = "[models]\nchampion = \"rules\"\n";
-        let rules = test_support::rules("records_1h", &[("MANY", "records_1h >= 1", 0.6)]);
-        let place = Place::new(&[
-            ("tillwatch.toml", &test_support::config(models)),
-            ("catalog.toml", &test_support::catalog("records_1h", None)),
-            ("rules/model.toml", &test_support::rules_model("1")),
-            ("rules/rules.toml", &rules),
-        ]);
-        let config = Config::load(&place.path("tillwatch.toml")).unwrap();
-        let setup = Setup::load(&config).unwrap();
-        let directory = place.path("kept");
-        let store = StateStore::open(&directory.display().to_string(), []).unwrap();
-        let settings = StoreSettings {
-            place: StorePlace::Directory(directory),
-            interval: Duration::from_millis(100),
-            ..config.store.unwrap()
-        };
-        let nobody = Properties::of([("bootstrap.servers", "127.0.0.1:1")]);
-        let consumer = ConsumerSettings::new(vec!["t".to_owned()], "g", nobody);
-        let (metrics, sink) = (Arc::new(Metrics::default()), Arc::new(MemorySink::new()));
-        let (counts, monitor) = (metrics.state(), Arc::<Monitor>::default());
-        let group = consumer.group.clone();
-        let keeping = Keeping::start(
-            store,
-            settings,
-            group,
-            &setup.assembly,
-            2,
-            &counts,
-            &monitor,
-        );
-        let shared = Shared {
-            keeping: Some(keeping.unwrap()),
-            standings: Arc::new(Standings::default()),
-            workspaces: Arc::new(Workspaces::new(2)),
-            assembly: setup.assembly,
-            sink: Arc::<MemorySink>::clone(&sink),
-            metrics: Arc::clone(&metrics),
-            past: Past::new(&consumer).unwrap(),
-            pool: rayon::ThreadPoolBuilder::new()
-                .num_threads(2)
-                .build()
-                .unwrap(),
-            deadline: None,
-        };
-        let lanes = Arc::new(Lanes::new(Arc::new(shared)));
-        Self {
-            source: MemorySource::new(&consumer, Arc::<Lanes>::clone(&lanes)),
-            lanes,
-            metrics,
-            sink,
-            place,
-        }
-    }
-
-    /// Appends a record a second of one terminal for each of `offsets`.
-    fn append(&mut self, offsets: std::ops::Range<i64>) {
-        for offset in offsets {
-            let time_ms = 1_700_000_000_000 + 1_000 * offset;
-            let json = format!(
-                r#"{{"event_id":"e{offset}","event_time":{time_ms},"acquirer_id":"a","merchant_id":"m",
-                    "terminal_id":"1","amount_minor":5,"currency":"EUR"}}"#
-            );
-            let record = MemoryRecord {
-                offset,
-                timestamp_ms: Some(time_ms),
-                payload: Some(json.into_bytes()),
-                ..MemoryRecord::default()
-            };
-            self.source.append(&partition(), record);
-        }
-    }
-
-    /// Lets everything go on until `is_so`.
-    fn go_on(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let end: Instant = clock::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(clock::now() < end, "waited in vain for {what}");
-            self.source.turn().unwrap();
-            self.source.commit();
-            self.lanes.look();
-            clock::wait(Duration::from_millis(2));
-        }
-    }
-
-    fn go_on_until_scored(&mut self, count: usize) {
-        self.go_on("scores", |rig| rig.sink.scores().len() >= count);
-        let committed = count as i64;
-        self.go_on("the commit", |rig| {
-            rig.source.committed(&partition()) == Some(committed)
-        });
-    }
-
-    /// Lets the partition leave in order.
-    fn leave(&mut self) {
-        self.source.begin_to_revoke(&[partition()]);
-        self.go_on("the end", |rig| rig.lanes.slots.lock().is_empty());
-    }
-
-    fn wait_for_cuts(&mut self, more: u64) {
-        let before = self.cuts();
-        self.go_on("cuts", |rig| rig.cuts() >= before + more);
-    }
-
-    fn cuts(&self) -> u64 {
-        self.metrics.state().stored()
-    }
-
-    fn origins(&self) -> [u64; 4] {
-        Origin::ALL.map(|origin| self.metrics.state().origin(origin))
-    }
-
-    /// Each score counts all records before it, and none is flagged.
-    fn check_history(&self) {
-        let scores = self.sink.scores();
-        for (n, score) in (1..).zip(&scores) {
-            let score: Value = serde_json::from_str(score).unwrap();
-            assert_eq!(
-                score["features"]["records_1h"].as_f64(),
-                Some(f64::from(n)),
-                "{score}"
-            );
-        }
-        assert_eq!(self.metrics.flagged(Flags::WARMING), 0);
-    }
-
-    /// Files of the store whose path contains `part`, the newest last.
-    fn files(&self, part: &str) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        walk(&self.place.path("kept"), &mut found);
-        found.retain(|path| path.display().to_string().contains(part));
-        found.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
-        found
-    }
-}
-
-fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => walk(&path, found),
-            false => found.push(path),
-        }
-    }
-}
-
-fn partition() -> TopicPartition {
-    TopicPartition::new("t", 0)
-}
+use crate::serve::state::{Advance, Cutter, LaneCuts, Slice};
 
 #[test]
 fn a_partition_that_moves_and_comes_back_is_restored_and_replays_nothing() {

@@ -12,13 +12,12 @@ use tillwatch_sink::{DeadLetter, Delivery, SinkError};
 
 use super::counting::{BatchWatch, StepClock, count_records, watch_delivery};
 use super::cutting;
+use super::making::{new_worker, seat_without_past};
 use super::shared::Shared;
 use super::slot::{Seat, Slot, Worker};
 use crate::clock;
 use crate::serve::beginning::begin;
-use crate::serve::deadline::Deadline;
 use crate::serve::metrics::Step;
-use crate::serve::state::{Cutter, LaneCuts};
 
 /// Batches that a lane takes before it lets another have its thread.
 const TURN_BATCHES_MAX: usize = 16;
@@ -46,6 +45,9 @@ pub fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                 }
                 Taken::Moved(moved) => {
                     seat.note_missed(moved.newest_ms, None);
+                    if seat.worker.is_none() && seat.is_begun {
+                        seat_without_past(&shared, &slot, &mut seat);
+                    }
                     continue;
                 }
             };
@@ -121,24 +123,11 @@ fn work(
 /// A lane without state whose first records are `raw`.
 fn first(shared: &Shared, slot: &Slot, seat: &Seat, raw: &RawBatch) -> Worker {
     let lane = shared.lane(&slot.inlet, slot.inlet.start_offset());
-    let mut lane = begin(lane, &shared.past, &slot.inlet, raw);
+    let mut lane = begin(lane, &*shared.past, &slot.inlet, raw);
     if let Some(missed_ms) = seat.missed_ms {
         lane.missed(missed_ms);
     }
-    let cutter = shared.keeping.as_ref().map(|keeping| {
-        lane.track();
-        let id = keeping.lane_id(&slot.inlet);
-        let store = keeping.lane_store(&id);
-        let cuts = LaneCuts::new(id, store, None, Arc::clone(&slot.gauges.cuts));
-        let first = keeping.first_cut(slot.source().partition);
-        Cutter::new(Arc::new(cuts), &lane, keeping.settings.interval, first)
-    });
-    Worker {
-        lane,
-        deadline: shared.deadline.map(Deadline::new),
-        cutter,
-        next: seat.begun.clone(),
-    }
+    new_worker(shared, slot, lane, seat.begun.clone())
 }
 
 fn process(

@@ -114,6 +114,12 @@ impl StateCounts {
         self.stored.load(Ordering::Relaxed)
     }
 
+    /// Lanes that are kept although their partitions are not ours.
+    #[cfg(test)]
+    pub fn kept(&self) -> u64 {
+        self.kept_lanes.load(Ordering::Relaxed)
+    }
+
     /// Failures to write, whatever their cause.
     #[cfg(test)]
     pub fn failures(&self) -> u64 {

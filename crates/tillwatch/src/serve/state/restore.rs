@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tillwatch_engine::{Lane, RestoreError, Restored};
+use tillwatch_records::TopicPartition;
 use tillwatch_state_store::{LaneStore, Manifest, StoreError};
 
 /// What reading a snapshot has come to.
@@ -25,20 +26,29 @@ pub enum RestoreFailure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Lane(#[from] RestoreError),
+    /// It holds a record that comes behind one that it lacks: its state is not what follows from the logs.
+    #[error("the record at offset {offset} of {partition} belongs before one that it holds")]
+    Reordered {
+        partition: TopicPartition,
+        offset: i64,
+    },
 }
 
 /// Entries between two looks at whether the lane is still wanted.
 const LOOK_ENTRIES: u64 = 1024;
 
-/// Puts what `manifest` names into `lane`, which is new. `go_on` is told how many bytes were read, and says
-/// whether to go on. After an error the lane is of no use.
+/// Puts what `manifest` names into `lane`, which is new. `judge` sees the lane before its keys are read,
+/// which takes long, and may refuse it. `go_on` is told how many bytes were read, and says whether to go on.
+/// After an error the lane is of no use.
 pub fn restore(
     lane: &mut Lane,
     store: &LaneStore,
     manifest: &Manifest,
+    judge: impl FnOnce(&Lane) -> Result<(), RestoreFailure>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Attempt, RestoreFailure> {
     let restored = lane.begin_restore(&store.parts(manifest)?)?;
+    judge(lane)?;
     let mut put = 0;
     let mut failed = None;
     let mut is_stopped = false;

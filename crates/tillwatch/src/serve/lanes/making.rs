@@ -1,0 +1,51 @@
+//! A lane that is made without a snapshot.
+
+use std::sync::Arc;
+
+use tillwatch_engine::Lane;
+
+use super::shared::Shared;
+use super::slot::{Seat, Slot, Worker};
+use crate::clock;
+use crate::serve::deadline::Deadline;
+use crate::serve::state::{Cutter, LaneCuts};
+
+/// A worker of `lane`, which is new and takes the records from `next` on.
+pub fn new_worker(shared: &Shared, slot: &Slot, mut lane: Lane, next: Vec<Option<i64>>) -> Worker {
+    let cutter = shared.keeping.as_ref().map(|keeping| {
+        lane.track();
+        let id = keeping.lane_id(&slot.inlet);
+        let store = keeping.lane_store(&id);
+        let cuts = LaneCuts::new(id, store, None, Arc::clone(&slot.gauges.cuts));
+        let first = keeping.first_cut(slot.source().partition);
+        Cutter::new(Arc::new(cuts), &lane, keeping.settings.interval, first)
+    });
+    Worker {
+        lane,
+        deadline: shared.deadline.map(Deadline::new),
+        cutter,
+        next,
+    }
+}
+
+/// Seats a lane whose keys were in other partitions up to this moment, before its first record: so its first
+/// snapshot says so, also where no record comes.
+pub fn seat_without_past(shared: &Shared, slot: &Slot, seat: &mut Seat) {
+    // What it lacks of its own partition is not newer either.
+    let mut lane = shared.lane(&slot.inlet, 0);
+    lane.missed(
+        seat.missed_ms
+            .max(Some(clock::unix_ms()))
+            .unwrap_or(i64::MAX),
+    );
+    let source = slot.source();
+    tracing::warn!(
+        topic = &*source.topic,
+        partition = source.partition,
+        "no state, and the topic had another number of partitions before: keys of this partition may have a \
+         past in others; scores are flagged WARMING while features may lack it"
+    );
+    slot.show(&lane);
+    let worker = new_worker(shared, slot, lane, seat.begun.clone());
+    slot.take_seat(seat, worker);
+}

@@ -1,0 +1,204 @@
+//! A lane that is restored from a snapshot.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tillwatch_consumer::Position;
+use tillwatch_engine::Lane;
+use tillwatch_state_store::{Manifest, StoreError};
+
+use super::errand::Errand;
+use super::slot::Worker;
+use crate::clock;
+use crate::serve::deadline::Deadline;
+use crate::serve::standing::Standing;
+use crate::serve::state::{
+    Attempt, Backoff, Cutter, LaneCuts, RestoreFailure, restore as restore_lane,
+};
+
+/// How long a lane waits for a store that does not answer before it goes on without: payments are to be
+/// scored, and what they lack is marked.
+const STORE_WAIT: Duration = Duration::from_secs(30);
+
+/// Restores the lane from the newest snapshot that can be used; where each source is to be read from then.
+pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
+    let source = errand.source();
+    for manifest in usable(errand)? {
+        if !errand.is_wanted() {
+            return None;
+        }
+        match restore_from(errand, &manifest) {
+            Ok(worker) => {
+                let worker = worker?;
+                let positions = positions_after(&worker, &errand.committed);
+                errand.take_seat(worker);
+                return Some(positions);
+            }
+            Err(error) => {
+                errand.keeping.counts.count_passed_over(1);
+                tracing::warn!(
+                    topic = &*source.topic,
+                    partition = source.partition,
+                    snapshot = manifest.name(),
+                    %error,
+                    "a snapshot cannot be used; an older one or the log takes its place"
+                );
+            }
+        }
+        errand.slot.coming_bytes.store(0, Ordering::Relaxed);
+    }
+    None
+}
+
+/// Snapshots that can be used, the newest first. Waits for a store that does not answer, unless there is
+/// hardly anything to be had: a group that has read nothing has at most what a lane noted before its first
+/// record.
+fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
+    let (source, keeping) = (errand.source(), errand.keeping);
+    let most = match errand.is_new() {
+        true => Duration::ZERO,
+        false => STORE_WAIT,
+    };
+    let (began, mut backoff) = (clock::now(), Backoff::default());
+    loop {
+        let found = errand
+            .store
+            .newest_usable(&keeping.meaning, &errand.marks());
+        match found {
+            Ok(found) => {
+                for refused in &found.passed_over {
+                    tracing::info!(
+                        topic = &*source.topic,
+                        partition = source.partition,
+                        snapshot = refused.name,
+                        reason = %refused.why,
+                        "a snapshot is passed over"
+                    );
+                }
+                let passed_over = found.passed_over.len() as u64;
+                keeping.counts.count_passed_over(passed_over);
+                return Some(found.manifest.into_iter().chain(found.older).collect());
+            }
+            Err(error) if clock::now().duration_since(began) < most && errand.is_wanted() => {
+                say_store_waits(errand, &error);
+                errand.wait_until(backoff.next_wait(), || false);
+            }
+            Err(error) => {
+                tracing::error!(
+                    topic = &*source.topic,
+                    partition = source.partition,
+                    %error,
+                    "the store of snapshots does not answer; the lane goes on without"
+                );
+                return None;
+            }
+        }
+    }
+}
+
+fn say_store_waits(errand: &Errand<'_>, error: &StoreError) {
+    let source = errand.source();
+    tracing::warn!(
+        topic = &*source.topic,
+        partition = source.partition,
+        %error,
+        "cannot look for a snapshot; trying again"
+    );
+}
+
+/// A lane that stands where `manifest` says; `None` when it is not wanted any more.
+fn restore_from(
+    errand: &Errand<'_>,
+    manifest: &Manifest,
+) -> Result<Option<Worker>, RestoreFailure> {
+    let (slot, shared, keeping) = (errand.slot, errand.shared, errand.keeping);
+    let (source, standings) = (errand.source(), &shared.standings);
+    let marks = manifest.head().sources.iter();
+    let next: Vec<Option<i64>> = marks.map(|mark| Some(mark.offset)).collect();
+    let total = manifest.bytes();
+    let began = clock::now();
+    let mut lane = shared.lane(&slot.inlet, 0);
+    standings.set(source, Standing::Restoring { read: 0, total });
+    // Lanes that are kept make room for it before it is there.
+    let coming = manifest.plain_bytes();
+    slot.coming_bytes.store(coming, Ordering::Relaxed);
+    let restored = restore_lane(
+        &mut lane,
+        &errand.store,
+        manifest,
+        |lane| follows_from_the_logs(errand, lane, &next),
+        |read| {
+            standings.set(source, Standing::Restoring { read, total });
+            errand.is_wanted()
+        },
+    )?;
+    let Attempt::Whole { restored, entries } = restored else {
+        return Ok(None);
+    };
+    keeping.counts.count_restored(entries);
+    if are_other_partitions(errand, manifest) {
+        // Keys may have come from other partitions, with a past up to this moment.
+        lane.missed(clock::unix_ms());
+    }
+    tracing::info!(
+        topic = &*source.topic,
+        partition = source.partition,
+        snapshot = manifest.name(),
+        entries,
+        bytes = total,
+        seconds = began.elapsed().as_secs_f64(),
+        models_afresh = ?restored.fresh,
+        models_dropped = ?restored.dropped,
+        "restored"
+    );
+    let cuts = LaneCuts::new(
+        errand.id.clone(),
+        errand.store.clone(),
+        Some(manifest.clone()),
+        Arc::clone(&slot.gauges.cuts),
+    );
+    let first = keeping.first_cut(source.partition);
+    let interval = keeping.settings.interval;
+    Ok(Some(Worker {
+        cutter: Some(Cutter::new(Arc::new(cuts), &lane, interval, first)),
+        deadline: shared.deadline.map(Deadline::new),
+        next,
+        lane,
+    }))
+}
+
+/// Refuses a lane that stands at `next` and holds a record which comes behind one that it is to be shown now.
+fn follows_from_the_logs(
+    errand: &Errand<'_>,
+    lane: &Lane,
+    next: &[Option<i64>],
+) -> Result<(), RestoreFailure> {
+    match errand.first_behind(lane, next) {
+        None => Ok(()),
+        Some((partition, record)) => Err(RestoreFailure::Reordered {
+            partition,
+            offset: record.offset,
+        }),
+    }
+}
+
+/// Whether a topic had another number of partitions when the snapshot was made.
+fn are_other_partitions(errand: &Errand<'_>, manifest: &Manifest) -> bool {
+    let marks = manifest.head().sources.iter().zip(errand.marks());
+    let differ = marks.map(|(then, now)| then.partitions.zip(now.partitions));
+    differ.flatten().any(|(then, now)| then != now)
+}
+
+/// Where to read on for a lane that was restored.
+fn positions_after(worker: &Worker, committed: &[Option<i64>]) -> Vec<Position> {
+    let sources = worker.next.iter().zip(committed);
+    let position = |(next, committed): (&Option<i64>, &Option<i64>)| match (next, committed) {
+        (Some(from), Some(live)) => Position::Replay {
+            from: *from,
+            live: *live,
+        },
+        _ => Position::Committed,
+    };
+    sources.map(position).collect()
+}
