@@ -80,3 +80,18 @@ fn a_partition_that_is_added_while_it_is_read_is_flagged_before_a_record_has_com
     assign(&mut rig, &added(), 2);
     assert_eq!(flagged(&mut rig), 5);
 }
+
+#[test]
+fn a_lane_that_was_kept_meanwhile_is_flagged() {
+    let mut rig = Rig::new();
+    rig.append(0..5);
+    assign(&mut rig, &partition(), 1);
+    rig.go_on_until_scored(5);
+    rig.source.lose(&[partition()]);
+    rig.lanes.look();
+    rig.append(5..10);
+    assign(&mut rig, &partition(), 2);
+    rig.go_on_until_scored(10);
+    assert_eq!(rig.origins(), [0, 1, 0, 1]);
+    assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
