@@ -13,7 +13,6 @@ use super::making::seat_without_past;
 use super::restoring::restore;
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::clock;
 use crate::serve::metrics::Origin;
 use crate::serve::standing::Standing;
 
@@ -143,10 +142,6 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
     if errand.first_behind(&worker.lane, &worker.next).is_some() {
         give_up("others have read a record that belongs before one that it has taken");
         return None;
-    }
-    if kept.inlet.partitions() != inlet.partitions() {
-        // Keys may have come from other partitions meanwhile.
-        worker.lane.missed(clock::unix_ms());
     }
     if let Some(cutter) = &mut worker.cutter {
         cutter.go_on_after(newest_stored(errand).as_ref());

@@ -137,6 +137,8 @@ fn restore_from(
         return Ok(None);
     };
     keeping.counts.count_restored(entries);
+    // Before it is compared: what changes meanwhile is told again.
+    let partitions = slot.inlet.partitions();
     if are_other_partitions(errand, manifest) {
         // Keys may have come from other partitions, with a past up to this moment.
         lane.missed(clock::unix_ms());
@@ -164,6 +166,7 @@ fn restore_from(
         cutter: Some(Cutter::new(Arc::new(cuts), &lane, interval, first)),
         deadline: shared.deadline.map(Deadline::new),
         next,
+        partitions,
         lane,
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tillwatch_consumer::{Inlet, LastCall};
+use tillwatch_consumer::{Inlet, LastCall, Moved};
 use tillwatch_engine::{LANE_BYTES, Lane};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{RawBatch, TopicPartition};
@@ -61,6 +61,8 @@ pub struct Seat {
     pub is_begun: bool,
     /// Records with timestamps up to this may be missing, as was told before there was a lane.
     pub missed_ms: Option<i64>,
+    /// What topics have become, as was told before there was a lane: the newest of each.
+    pub moved: Vec<Moved>,
 }
 
 /// A lane at work.
@@ -71,6 +73,9 @@ pub struct Worker {
     pub cutter: Option<Cutter>,
     /// The next offset after what the lane has taken of each source, where that is known.
     pub next: Vec<Option<i64>>,
+    /// Over how many partitions of each source's topic keys are spread, as the lane was told last: what it
+    /// holds is flagged where it lacks something because there were others before.
+    pub partitions: Vec<Option<usize>>,
 }
 
 impl Slot {
@@ -121,8 +126,11 @@ impl Slot {
         self.coming_bytes.load(Ordering::Relaxed)
     }
 
-    /// Lets `worker` do the lane's work from here on.
-    pub fn take_seat(&self, seat: &mut Seat, worker: Worker) {
+    /// Lets `worker` do the lane's work from here on, and tells it what was told before it came.
+    pub fn take_seat(&self, seat: &mut Seat, mut worker: Worker) {
+        for moved in seat.moved.drain(..) {
+            worker.note_moved(&self.inlet, &moved);
+        }
         if let Some(cutter) = &worker.cutter {
             *self.cuts.lock() = Some(Arc::clone(cutter.cuts()));
             *self.cut_turns.look_at.lock() = Some(cutter.due());
@@ -175,6 +183,19 @@ impl Slot {
 }
 
 impl Worker {
+    /// Notes what a topic has become. A lane that knows is not told again: it would be flagged each time that
+    /// its partition comes to a process which has noticed the change.
+    pub fn note_moved(&mut self, inlet: &Inlet, moved: &Moved) {
+        let mut known = inlet.sources().zip(&mut self.partitions);
+        let of_topic = known.find(|(source, _)| source.topic == moved.topic);
+        if let Some((_, partitions)) = of_topic
+            && *partitions != Some(moved.after)
+        {
+            *partitions = Some(moved.after);
+            self.lane.missed(moved.newest_ms);
+        }
+    }
+
     /// Notes that the lane has taken the records of `raw`, which is of the source at `index`.
     pub fn note_taken(&mut self, index: usize, raw: &RawBatch) {
         if let Some(last) = raw.len().checked_sub(1) {

@@ -2,6 +2,7 @@
 
 mod kept;
 mod merged;
+mod returning;
 mod rig;
 mod spread;
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tillwatch_consumer::Taken;
+use tillwatch_consumer::{Inlet, Moved, Taken};
 use tillwatch_engine::{Input, LaneError, Processed, Workspace};
 use tillwatch_records::{RawBatch, Ticket};
 use tillwatch_scoring::Effort;
@@ -44,7 +44,7 @@ pub fn turn(shared: Arc<Shared>, slot: Arc<Slot>) {
                     continue;
                 }
                 Taken::Moved(moved) => {
-                    seat.note_missed(moved.newest_ms, None);
+                    seat.note_moved(&slot.inlet, moved);
                     if seat.worker.is_none() && seat.is_begun {
                         seat_without_past(&shared, &slot, &mut seat);
                     }
@@ -252,6 +252,18 @@ impl Seat {
         worker.lane.missed(newest_ms);
         if let Some((index, offset)) = next {
             worker.note_next(index, offset);
+        }
+    }
+
+    /// Tells the lane, as soon as there is one, what a topic has become.
+    fn note_moved(&mut self, inlet: &Inlet, moved: Moved) {
+        match &mut self.worker {
+            Some(worker) => worker.note_moved(inlet, &moved),
+            None => {
+                self.missed_ms = self.missed_ms.max(Some(moved.newest_ms));
+                self.moved.retain(|known| known.topic != moved.topic);
+                self.moved.push(moved);
+            }
         }
     }
 }

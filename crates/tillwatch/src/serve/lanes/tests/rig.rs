@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::Value;
 use tillwatch_consumer::memory::{MemoryRecord, MemorySource};
 use tillwatch_consumer::{
-    ConsumerError, ConsumerSettings, FirstRecord, Monitor, Properties, Stretch,
+    ConsumerError, ConsumerSettings, FirstRecord, Monitor, Properties, Stretch, TopicIdentity,
 };
 use tillwatch_records::{Flags, TopicPartition};
 use tillwatch_sink::MemorySink;
@@ -18,6 +19,7 @@ use tillwatch_state_store::StateStore;
 use crate::clock;
 use crate::config::{Config, StorePlace, StoreSettings};
 use crate::serve::history::History;
+use crate::serve::lanes::slot::Slot;
 use crate::serve::lanes::{Lanes, Shared, Spread};
 use crate::serve::metrics::{Metrics, Origin};
 use crate::serve::standing::Standings;
@@ -166,11 +168,32 @@ impl Rig {
     }
 
     pub fn go_on_until_scored(&mut self, count: usize) {
-        self.go_on("scores", |rig| rig.sink.scores().len() >= count);
-        let committed = count as i64;
+        self.go_on_until(count, count as i64);
+    }
+
+    /// Lets everything go on until there are so many scores and this offset is committed.
+    pub fn go_on_until(&mut self, scores: usize, committed: i64) {
+        self.go_on("scores", |rig| rig.sink.scores().len() >= scores);
         self.go_on("the commit", |rig| {
             rig.source.committed(&partition()) == Some(committed)
         });
+    }
+
+    /// Lets brokers tell that the topic has so many partitions.
+    pub fn describe(&mut self, partitions: usize) {
+        self.source.set_clock(BEGIN_MS + 100_000);
+        let id = Some("a".to_owned());
+        let identity = TopicIdentity { partitions, id };
+        self.source.describe("t", identity);
+    }
+
+    /// Holds up whatever brings lanes their state, until the senders are dropped.
+    pub fn hold_restores(&self) -> Vec<Sender<()>> {
+        hold(&self.lanes.shared.keeping.as_ref().unwrap().restores)
+    }
+
+    pub fn slot(&self) -> Arc<Slot> {
+        Arc::clone(&self.lanes.slots.lock()[&partition()])
     }
 
     /// Lets the partition leave in order.
@@ -219,6 +242,19 @@ impl Rig {
         found.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
         found
     }
+}
+
+/// Holds up a pool, until the senders are dropped.
+fn hold(pool: &rayon::ThreadPool) -> Vec<Sender<()>> {
+    let hold = |_| {
+        let (held, waits) = mpsc::channel();
+        pool.spawn_fifo(move || {
+            // It ends when the sender is dropped.
+            let _ = waits.recv();
+        });
+        held
+    };
+    (0..pool.current_num_threads()).map(hold).collect()
 }
 
 fn walk(directory: &Path, found: &mut Vec<PathBuf>) {

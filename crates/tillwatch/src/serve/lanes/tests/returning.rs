@@ -1,0 +1,42 @@
+//! Lanes whose partitions come back, and what they are told.
+
+use tillwatch_records::Flags;
+
+use super::rig::{Rig, partition};
+
+#[test]
+fn a_lane_that_was_kept_is_told_once_of_partitions_that_were_added_meanwhile() {
+    let mut rig = Rig::new();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.describe(1);
+    rig.go_on_until_scored(20);
+    rig.source.lose(&[partition()]);
+    rig.describe(2);
+    rig.append(20..25);
+    // The lane is told before it is known whether it can go on.
+    let held = rig.hold_restores();
+    rig.source.assign(&partition());
+    rig.describe(2);
+    rig.go_on("the news", |rig| !rig.slot().seat.lock().moved.is_empty());
+    drop(held);
+    rig.go_on_until_scored(25);
+    assert_eq!(rig.origins(), [0, 1, 0, 1]);
+    assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+    // Whole again after 40 days, it is not told the same again, here or from a snapshot.
+    let later = 40 * 86_400;
+    rig.append(later..later + 5);
+    rig.go_on_until(30, later + 5);
+    rig.source.lose(&[partition()]);
+    rig.source.assign(&partition());
+    rig.describe(2);
+    rig.append(later + 5..later + 10);
+    rig.go_on_until(35, later + 10);
+    rig.leave();
+    rig.source.assign(&partition());
+    rig.describe(2);
+    rig.append(later + 10..later + 15);
+    rig.go_on_until(40, later + 15);
+    assert_eq!(rig.origins(), [1, 2, 0, 1]);
+    assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
