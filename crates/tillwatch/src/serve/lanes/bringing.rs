@@ -152,6 +152,7 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
         ?positions,
         "the lane goes on as it was when its partition was lost"
     );
+    errand.slot.gauges.cuts.go_on_from(&kept.gauges.cuts);
     errand.take_seat(worker);
     Some(positions)
 }

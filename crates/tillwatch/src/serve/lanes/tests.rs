@@ -63,8 +63,9 @@ fn a_lane_whose_partition_was_lost_goes_on_from_memory() {
     rig.go_on_until_scored(25);
     rig.check_history();
     assert_eq!(rig.origins(), [0, 1, 0, 1]);
-    // It goes on to be cut, and what is cut is whole.
+    // It goes on to be cut, which its metrics show, and what is cut is whole.
     rig.wait_for_cuts(1);
+    assert!(rig.metrics.lane(&partition()).cuts.stored_bytes() > 0);
     rig.leave();
     rig.append(25..30);
     rig.source.assign(&partition());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -65,6 +66,9 @@ pub struct CutGauges {
     stored_bytes: AtomicU64,
     /// Bytes in memory that wait for the store.
     waiting_bytes: AtomicU64,
+    /// Those of the lane as it was before its partition was lost, where it goes on: whoever cuts it and
+    /// writes its snapshots knows them, and goes on to write there.
+    before: OnceLock<Arc<Self>>,
 }
 
 /// Stands for a time that there is none of.
@@ -194,6 +198,14 @@ impl StateCounts {
 }
 
 impl CutGauges {
+    /// The lane goes on as it was when `before` were its gauges: these show from here on what is noted there.
+    pub fn go_on_from(&self, before: &Arc<Self>) {
+        // Nobody is in between, however often the lane was lost.
+        let first = before.before.get().unwrap_or(before);
+        // A lane goes on once for each time that its partition comes.
+        let _ = self.before.set(Arc::clone(first));
+    }
+
     /// Records were taken at `now_ms`.
     pub fn note_taken(&self, now_ms: i64) {
         for first in [&self.since_cut_ms, &self.unsaved_ms] {
@@ -224,21 +236,28 @@ impl CutGauges {
         self.waiting_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// Bytes in memory that wait for the store.
     pub fn waiting_bytes(&self) -> u64 {
-        self.waiting_bytes.load(Ordering::Relaxed)
+        self.noted().waiting_bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn stored_bytes(&self) -> u64 {
-        self.stored_bytes.load(Ordering::Relaxed)
+    /// Bytes in the store that the newest snapshot names.
+    pub fn stored_bytes(&self) -> u64 {
+        self.noted().stored_bytes.load(Ordering::Relaxed)
     }
 
     /// How long ago the first record was taken that no stored snapshot holds, in milliseconds; 0 where they
     /// hold all.
     pub(super) fn age_ms(&self, now_ms: i64) -> i64 {
-        match self.unsaved_ms.load(Ordering::Relaxed) {
+        match self.noted().unsaved_ms.load(Ordering::Relaxed) {
             NO_TIME => 0,
             unsaved_ms => (now_ms - unsaved_ms).max(0),
         }
+    }
+
+    /// Where the lane's cuts are noted.
+    fn noted(&self) -> &Self {
+        self.before.get().map_or(self, |before| before)
     }
 }
 
@@ -249,6 +268,7 @@ impl Default for CutGauges {
             since_cut_ms: AtomicI64::new(NO_TIME),
             stored_bytes: AtomicU64::new(0),
             waiting_bytes: AtomicU64::new(0),
+            before: OnceLock::new(),
         }
     }
 }
@@ -281,5 +301,19 @@ mod tests {
         assert_eq!(gauges.age_ms(7_000), 3_000);
         gauges.note_stored();
         assert_eq!(gauges.age_ms(7_000), 0);
+    }
+
+    #[test]
+    fn a_lane_that_goes_on_shows_what_is_noted_where_it_began() {
+        let [first, second, third] = [(); 3].map(|()| Arc::<CutGauges>::default());
+        first.note_taken(1_000);
+        second.go_on_from(&first);
+        third.go_on_from(&second);
+        first.set_stored_bytes(7);
+        for gauges in [&second, &third] {
+            assert_eq!((gauges.age_ms(5_000), gauges.stored_bytes()), (4_000, 7));
+        }
+        drop((first, second));
+        assert_eq!(third.age_ms(6_000), 5_000);
     }
 }
