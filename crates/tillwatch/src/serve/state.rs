@@ -10,6 +10,7 @@ mod keeping;
 mod lane_cuts;
 mod look_back;
 mod restore;
+mod silence;
 mod upkeep;
 mod uploads;
 
@@ -19,3 +20,4 @@ pub use keeping::Keeping;
 pub use lane_cuts::LaneCuts;
 pub use look_back::{Log, LookBack, newest_before};
 pub use restore::{Attempt, RestoreFailure, restore};
+pub use silence::StoreSilence;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tillwatch_consumer::Position;
-use tillwatch_state_store::Manifest;
+use tillwatch_state_store::{LaneStore, Manifest};
 
 use super::errand::Errand;
 use super::kept::positions_of_kept;
@@ -15,6 +15,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use crate::serve::metrics::Origin;
 use crate::serve::standing::Standing;
+use crate::serve::state::{LaneCuts, StoreSilence};
 
 /// How long outputs of a lane that was kept may be under way: as long as they would be waited for when it
 /// leaves in order.
@@ -84,21 +85,21 @@ fn as_committed(errand: &Errand<'_>) -> Vec<Position> {
 fn begin_without_past(errand: &Errand<'_>) {
     let (slot, source) = (errand.slot, errand.source());
     let was_other = || {
-        let store = &errand.keeping.store;
-        let was_other = errand
-            .shared
-            .spread
-            .was_other(store, &errand.id, &errand.marks());
-        was_other.unwrap_or_else(|error| {
-            tracing::error!(
-                topic = &*source.topic,
-                partition = source.partition,
-                %error,
-                "cannot look whether the topic had another number of partitions before: scores of keys that \
-                 came from another partition are not flagged"
-            );
-            false
-        })
+        let spread = &errand.shared.spread;
+        let known = spread.was_other(errand.keeping, &errand.id, &errand.marks());
+        let error = match known {
+            Ok(Some(was_other)) => return was_other,
+            Ok(None) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        tracing::error!(
+            topic = &*source.topic,
+            partition = source.partition,
+            error,
+            "cannot look whether the topic had another number of partitions before: scores of keys that \
+             came from another partition are not flagged"
+        );
+        false
     };
     let has_state = slot.seat.lock().worker.is_some();
     let was_other = !has_state && errand.is_wanted() && was_other();
@@ -129,7 +130,7 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
         return None;
     }
     // Locked until the last batch that was in hand when the partition was lost is done.
-    let mut worker = kept
+    let worker = kept
         .seat
         .lock()
         .worker
@@ -143,8 +144,8 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
         give_up("others have read a record that belongs before one that it has taken");
         return None;
     }
-    if let Some(cutter) = &mut worker.cutter {
-        cutter.go_on_after(newest_stored(errand).as_ref());
+    if let Some(cutter) = &worker.cutter {
+        look_for_newer(errand, Arc::clone(cutter.cuts()));
     }
     tracing::info!(
         topic = &*source.topic,
@@ -157,8 +158,20 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
     Some(positions)
 }
 
-/// The newest snapshot in the store, whoever made it.
-fn newest_stored(errand: &Errand<'_>) -> Option<Manifest> {
-    let (manifests, _) = errand.store.manifests().ok()?;
+/// Looks whether the newest snapshot in the store is another owner's, once all lanes have begun that wait for a
+/// thread: a lane that was kept needs no store to go on, and may have been lost because of a network that the
+/// store is behind as well. A cut that begins before that is known is made anew if what it names is gone.
+fn look_for_newer(errand: &Errand<'_>, cuts: Arc<LaneCuts>) {
+    let (store, silence) = (errand.store.clone(), Arc::clone(&errand.keeping.silence));
+    errand.keeping.restores.spawn_fifo(move || {
+        let newest = newest_stored(&store, &silence);
+        cuts.go_on_after(newest.as_ref());
+    });
+}
+
+/// The newest snapshot in the store, whoever made it, as far as the store answers.
+fn newest_stored(store: &LaneStore, silence: &StoreSilence) -> Option<Manifest> {
+    let manifests = silence.ask(|| store.manifests())?.ok();
+    let (manifests, _) = manifests?;
     manifests.into_iter().next()
 }

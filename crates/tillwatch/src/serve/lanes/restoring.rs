@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
 use tillwatch_consumer::Position;
 use tillwatch_engine::Lane;
 use tillwatch_state_store::{Manifest, StoreError};
@@ -16,10 +14,6 @@ use crate::serve::standing::Standing;
 use crate::serve::state::{
     Attempt, Backoff, Cutter, LaneCuts, RestoreFailure, restore as restore_lane,
 };
-
-/// How long a lane waits for a store that does not answer before it goes on without: payments are to be
-/// scored, and what they lack is marked.
-const STORE_WAIT: Duration = Duration::from_secs(30);
 
 /// Restores the lane from the newest snapshot that can be used; where each source is to be read from then.
 pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
@@ -56,15 +50,19 @@ pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
 /// record.
 fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
     let (source, keeping) = (errand.source(), errand.keeping);
-    let most = match errand.is_new() {
-        true => Duration::ZERO,
-        false => STORE_WAIT,
-    };
-    let (began, mut backoff) = (clock::now(), Backoff::default());
+    let mut backoff = Backoff::default();
     loop {
-        let found = errand
-            .store
-            .newest_usable(&keeping.meaning, &errand.marks());
+        let marks = errand.marks();
+        let look = || errand.store.newest_usable(&keeping.meaning, &marks);
+        let Some(found) = keeping.silence.ask(look) else {
+            tracing::error!(
+                topic = &*source.topic,
+                partition = source.partition,
+                "the store of snapshots has not answered other lanes; the lane goes on without"
+            );
+            return None;
+        };
+        let is_waited_for = !errand.is_new() && !keeping.silence.is_long();
         match found {
             Ok(found) => {
                 for refused in &found.passed_over {
@@ -80,7 +78,7 @@ fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
                 keeping.counts.count_passed_over(passed_over);
                 return Some(found.manifest.into_iter().chain(found.older).collect());
             }
-            Err(error) if clock::now().duration_since(began) < most && errand.is_wanted() => {
+            Err(error) if is_waited_for && errand.is_wanted() => {
                 say_store_waits(errand, &error);
                 errand.wait_until(backoff.next_wait(), || false);
             }

@@ -3,6 +3,8 @@
 use parking_lot::Mutex;
 use tillwatch_state_store::{LaneId, SourceMark, StateStore, StoreError};
 
+use crate::serve::state::Keeping;
+
 /// What snapshots of other partitions say of the topics, looked up when a lane has none of its own: a new
 /// partition begins with its first record, but its keys may have a past in others.
 ///
@@ -13,22 +15,23 @@ pub struct Spread(Mutex<Option<Vec<SourceMark>>>);
 impl Spread {
     /// Whether a snapshot of a lane of the same topics as `lane` was made when one of them had another number
     /// of partitions than `now` says. A lane that has gone on since writes new ones, so of each lane the
-    /// oldest that is kept is read.
+    /// oldest that is kept is read. `None` where the store is known not to answer.
     ///
     /// # Errors
     /// The store cannot be read; it is asked again the next time.
     pub fn was_other(
         &self,
-        store: &StateStore,
+        keeping: &Keeping,
         lane: &LaneId,
         now: &[SourceMark],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         let mut known = self.0.lock();
-        let then = match &mut *known {
-            Some(then) => then,
-            none => none.insert(look_up(store, lane, now)?),
-        };
-        Ok(then.iter().any(|then| is_other(then, now)))
+        if known.is_none() {
+            let look = || look_up(&keeping.store, lane, now);
+            *known = keeping.silence.ask(look).transpose()?;
+        }
+        let then = known.as_ref();
+        Ok(then.map(|then| then.iter().any(|then| is_other(then, now))))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tillwatch_consumer::LastCall;
 use tillwatch_engine::{ActiveModels, Lane};
 use tillwatch_records::cut::{Entries, Part};
-use tillwatch_state_store::{CutHead, Manifest};
+use tillwatch_state_store::CutHead;
 
 use super::lane_cuts::LaneCuts;
 use super::uploads::{Job, Uploads, Whole};
@@ -89,16 +89,6 @@ impl Cutter {
     /// What the thread that writes knows of the lane.
     pub fn cuts(&self) -> &Arc<LaneCuts> {
         &self.cuts
-    }
-
-    /// The lane goes on after it was kept without its partition. Unless the newest snapshot in the store is
-    /// its own, another owner may have cleaned up what its next cut would name: that must hold everything.
-    pub fn go_on_after(&mut self, newest: Option<&Manifest>) {
-        let stored = self.cuts.stored();
-        let name = |manifest: &Manifest| manifest.name();
-        if newest.map(name) != stored.as_ref().map(name) {
-            self.cuts.must_hold_everything();
-        }
     }
 
     /// When the next cut is due.

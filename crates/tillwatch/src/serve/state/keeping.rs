@@ -10,6 +10,7 @@ use tillwatch_engine::Assembly;
 use tillwatch_records::TopicPartition;
 use tillwatch_state_store::{LaneId, LaneStore, StateStore};
 
+use super::silence::StoreSilence;
 use super::uploads::Uploads;
 use crate::config::StoreSettings;
 use crate::serve::metrics::StateCounts;
@@ -32,6 +33,8 @@ pub struct Keeping {
     pub uploads: Uploads,
     /// Threads that lanes are restored on.
     pub restores: ThreadPool,
+    /// What they have found of a store that does not answer.
+    pub silence: Arc<StoreSilence>,
     pub counts: Arc<StateCounts>,
     /// The consumer seen from outside: what the group has committed.
     pub monitor: Arc<Monitor>,
@@ -63,6 +66,7 @@ impl Keeping {
             needed_ms: needed_ms(assembly),
             uploads,
             restores,
+            silence: Arc::default(),
             counts: Arc::clone(counts),
             monitor: Arc::clone(monitor),
         })

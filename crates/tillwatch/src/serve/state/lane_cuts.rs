@@ -105,6 +105,15 @@ impl LaneCuts {
         self.standing.lock().is_over = false;
     }
 
+    /// The lane goes on after it was kept without its partition. Unless the newest snapshot in the store is
+    /// its own, another owner may have cleaned up what its next cut would name: that must hold everything.
+    pub fn go_on_after(&self, newest: Option<&Manifest>) {
+        let name = |manifest: &Manifest| manifest.name();
+        if newest.map(name) != self.stored().as_ref().map(name) {
+            self.standing.lock().must_begin_anew = true;
+        }
+    }
+
     /// Whether a cut may begin.
     pub(super) fn may_begin(&self, now: Instant) -> bool {
         let standing = self.standing.lock();
@@ -114,11 +123,6 @@ impl LaneCuts {
     /// Whether the next cut must hold everything.
     pub fn must_begin_anew(&self) -> bool {
         self.standing.lock().must_begin_anew
-    }
-
-    /// The next cut must hold everything.
-    pub(super) fn must_hold_everything(&self) {
-        self.standing.lock().must_begin_anew = true;
     }
 
     /// The next cut holds everything: it goes on from nothing. Not while the thread is at work on this lane:

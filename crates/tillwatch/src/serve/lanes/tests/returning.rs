@@ -1,8 +1,11 @@
 //! Lanes whose partitions come back, and what they are told.
 
+use std::fs;
+
 use tillwatch_records::Flags;
 
-use super::rig::{Rig, partition};
+use super::rig::{PATIENCE, Rig, partition};
+use crate::clock;
 
 #[test]
 fn a_lane_that_was_kept_is_told_once_of_partitions_that_were_added_meanwhile() {
@@ -39,4 +42,24 @@ fn a_lane_that_was_kept_is_told_once_of_partitions_that_were_added_meanwhile() {
     rig.go_on_until(40, later + 15);
     assert_eq!(rig.origins(), [1, 2, 0, 1]);
     assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
+
+#[test]
+fn a_store_that_is_known_to_be_away_is_not_waited_for_by_the_next_lane() {
+    let mut rig = Rig::new();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(20);
+    rig.leave();
+    let kept = rig.place.path("kept");
+    fs::remove_dir_all(&kept).unwrap();
+    fs::write(&kept, "in the way").unwrap();
+    // Another lane has waited.
+    let silence = &rig.lanes.shared.keeping.as_ref().unwrap().silence;
+    let began = clock::now();
+    silence.note(began - PATIENCE, began);
+    rig.append(20..25);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(25);
+    assert!(clock::now() < began + PATIENCE / 3);
 }
