@@ -204,10 +204,8 @@ impl Job<'_> {
         lane.end_restore().ok()?;
         let marks = manifest.head().sources.iter();
         let now = self.marks(slot, committed);
-        let others = marks.clone().zip(&now);
-        let is_spread_otherwise = others
-            .filter_map(|(then, now)| then.partitions.zip(now.partitions))
-            .any(|(then, now)| then != now);
+        let mut others = marks.clone().zip(&now);
+        let is_spread_otherwise = others.any(|(then, now)| then.partitions != now.partitions);
         if is_spread_otherwise {
             lane.missed(self.now_ms);
         }

@@ -202,6 +202,17 @@ fn a_topic_that_is_made_anew_is_known_by_its_id() {
 }
 
 #[test]
+fn a_lane_that_comes_knows_what_its_topics_were_told_to_be() {
+    let (mut source, host) = setup(&[]);
+    source.describe("payments", identity(2, "a"));
+    source.describe("other", identity(7, "b"));
+    source.assign(&partition(0));
+    let inlet = host.inlet(0);
+    assert_eq!(inlet.partitions(), [Some(2)]);
+    assert_eq!(inlet.topic_ids(), [Some("a".to_owned())]);
+}
+
+#[test]
 fn a_replay_says_what_is_left_of_it() {
     let (mut source, host) = empty(|settings| settings.batch_records_max = 10);
     host.seen.lock().takes_late = true;

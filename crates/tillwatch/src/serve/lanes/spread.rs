@@ -67,15 +67,15 @@ fn look_up(
     Ok(found)
 }
 
-/// Whether `then` is of one of the topics of `now`, with another number of partitions.
+/// Whether `then` is of one of the topics of `now`, with another number of partitions. One that is known only
+/// then or only now counts as another.
 fn is_other(then: &SourceMark, now: &[SourceMark]) -> bool {
     let is_same = |now: &&SourceMark| {
         let ids = then.topic_id.as_ref().zip(now.topic_id.as_ref());
         now.topic == then.topic && ids.is_none_or(|(then, now)| then == now)
     };
     let same = now.iter().find(is_same);
-    let counts = same.and_then(|now| then.partitions.zip(now.partitions));
-    counts.is_some_and(|(then, now)| then != now)
+    same.is_some_and(|now| then.partitions != now.partitions)
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
             (mark("t", None, Some(4)), true),
             // Made anew: what was in it is no past of ours.
             (mark("t", Some("b"), Some(4)), false),
-            (mark("t", Some("a"), None), false),
+            (mark("t", Some("a"), None), true),
             (mark("labels", Some("c"), Some(4)), true),
             (mark("other", None, Some(4)), false),
         ] {

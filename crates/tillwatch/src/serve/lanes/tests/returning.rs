@@ -63,3 +63,18 @@ fn a_store_that_is_known_to_be_away_is_not_waited_for_by_the_next_lane() {
     rig.go_on_until_scored(25);
     assert!(clock::now() < began + PATIENCE / 3);
 }
+
+#[test]
+fn a_number_of_partitions_that_is_known_only_then_or_only_now_is_another_one() {
+    let mut rig = Rig::new();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(20);
+    rig.leave();
+    rig.describe(1);
+    rig.append(20..25);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(25);
+    assert_eq!(rig.origins(), [1, 0, 0, 1]);
+    assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
