@@ -174,6 +174,22 @@ impl Inlet {
         self.identities.partitions()
     }
 
+    /// How many partitions the topic of each source has, as far as the lane was told: while [`Taken::Moved`]
+    /// waits, how many it had before. What a lane says of its topics is never ahead of what it holds, also
+    /// once it was closed and is told nothing more.
+    pub fn partitions_told(&self) -> Vec<Option<usize>> {
+        // In this order: the news waits before the number is another one.
+        let mut known = self.identities.partitions();
+        for moved in self.state.lock().untold() {
+            for (source, known) in self.sources().zip(&mut known) {
+                if source.topic == moved.topic {
+                    *known = Some(moved.before);
+                }
+            }
+        }
+        known
+    }
+
     /// What tells the topic of each source from another one of the same name, as Kafka's tools print it.
     /// `None` where it is not known, or the brokers give topics none.
     pub fn topic_ids(&self) -> Vec<Option<String>> {

@@ -28,19 +28,41 @@ impl Roster {
         unix_ms: i64,
         inlets: &[Arc<Inlet>],
     ) {
+        let moved = self.replace(topic, &identity, unix_ms);
         for inlet in inlets {
+            // In this order: see `Inlet::partitions_told`.
+            if let Some(moved) = &moved {
+                tell(inlet, moved);
+            }
             inlet.note_identity(topic, &identity);
         }
+    }
+
+    /// Tells a lane that comes what its topics are, as they were last told, and what they have become since
+    /// this process began to read. Keys that are in a new partition were in another one before; and telling
+    /// a lane twice changes nothing.
+    pub(crate) fn welcome(&self, inlet: &Inlet) {
+        for (topic, known) in &self.0 {
+            if let Some(moved) = &known.moved {
+                tell(inlet, moved);
+            }
+            inlet.note_identity(topic, &known.identity);
+        }
+    }
+
+    /// What `topic` has become, if it has other partitions than before.
+    fn replace(&mut self, topic: &str, identity: &TopicIdentity, unix_ms: i64) -> Option<Moved> {
+        let identity = identity.clone();
         let Some(known) = self.0.get_mut(topic) else {
             let moved = None;
             let known = Known { identity, moved };
             self.0.insert(topic.to_owned(), known);
-            return;
+            return None;
         };
         let before = std::mem::replace(&mut known.identity, identity).partitions;
         let after = known.identity.partitions;
         if before == after {
-            return;
+            return None;
         }
         tracing::error!(
             topic,
@@ -55,22 +77,8 @@ impl Roster {
             after,
             newest_ms: unix_ms,
         };
-        for inlet in inlets {
-            tell(inlet, &moved);
-        }
-        known.moved = Some(moved);
-    }
-
-    /// Tells a lane that comes what its topics are, as they were last told, and what they have become since
-    /// this process began to read. Keys that are in a new partition were in another one before; and telling
-    /// a lane twice changes nothing.
-    pub(crate) fn welcome(&self, inlet: &Inlet) {
-        for (topic, known) in &self.0 {
-            if let Some(moved) = &known.moved {
-                tell(inlet, moved);
-            }
-            inlet.note_identity(topic, &known.identity);
-        }
+        known.moved = Some(moved.clone());
+        Some(moved)
     }
 }
 

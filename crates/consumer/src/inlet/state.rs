@@ -29,7 +29,8 @@ pub(super) struct State {
     scheduled: bool,
     /// Nothing is handed out any more.
     closed: bool,
-    /// Topics whose partitions have become others; the lane was not told yet. At most one for each topic.
+    /// Topics whose partitions have become others; the lane was not told yet, or is never told since it is
+    /// closed. At most one for each topic.
     moved: Vec<Moved>,
     pub(super) ledger: Ledger,
     /// Why the lane cannot go on; the run loop was not told yet.
@@ -100,7 +101,7 @@ impl State {
 
     /// What is next; the lane is idle when there is nothing.
     pub(super) fn take(&mut self) -> Option<HandedOut> {
-        if let Some(moved) = self.moved.pop() {
+        if let Some(moved) = self.moved.pop_if(|_| !self.closed) {
             return Some(HandedOut::Moved(moved));
         }
         if let Some(lost) = self.strands.iter_mut().find_map(Strand::pop_loss) {
@@ -136,9 +137,6 @@ impl State {
 
     /// The lane is to be told that a topic of it has other partitions.
     pub(super) fn note_moved(&mut self, moved: Moved) {
-        if self.closed {
-            return;
-        }
         let mut waiting = self.moved.iter_mut();
         match waiting.find(|waiting| waiting.topic == moved.topic) {
             Some(waiting) => {
@@ -147,6 +145,11 @@ impl State {
             }
             None => self.moved.push(moved),
         }
+    }
+
+    /// What the lane was not told of its topics.
+    pub(super) fn untold(&self) -> &[Moved] {
+        &self.moved
     }
 
     /// Offsets that are still to be replayed, once it is known where reading begins.
@@ -290,7 +293,6 @@ impl State {
     pub(super) fn close(&mut self) {
         self.skip_to_ends();
         self.closed = true;
-        self.moved.clear();
         self.strands.iter_mut().for_each(Strand::clear);
     }
 

@@ -213,6 +213,28 @@ fn a_lane_that_comes_knows_what_its_topics_were_told_to_be() {
 }
 
 #[test]
+fn a_lane_says_of_its_topics_what_it_was_told() {
+    let (mut source, host) = setup(&[]);
+    host.seen.lock().takes_late = true;
+    source.describe("payments", identity(2, "a"));
+    source.assign(&partition(0));
+    let inlet = host.inlet(0);
+    source.describe("payments", identity(3, "a"));
+    source.turn().unwrap();
+    // A cut of what it holds now must not say that keys are spread over three.
+    assert_eq!(inlet.partitions_told(), [Some(2)]);
+    host.take(&inlet);
+    assert_eq!(inlet.partitions_told(), [Some(3)]);
+    // Nothing is told any more once it leaves, and its last cut says so.
+    drop(host.tickets(0));
+    source.describe("payments", identity(4, "a"));
+    source.begin_to_revoke(&[partition(0)]);
+    source.describe("payments", identity(5, "a"));
+    assert!(inlet.take().is_none());
+    assert_ne!(inlet.partitions_told(), [Some(5)]);
+}
+
+#[test]
 fn a_replay_says_what_is_left_of_it() {
     let (mut source, host) = empty(|settings| settings.batch_records_max = 10);
     host.seen.lock().takes_late = true;

@@ -119,6 +119,7 @@ fn with_slice(
         lane,
         cutter: Some(cutter),
         next,
+        partitions,
         ..
     } = worker
     else {
@@ -129,15 +130,24 @@ fn with_slice(
         uploads: &keeping.uploads,
         counts: &keeping.counts,
         limit,
-        head: &|| head(keeping, &slot.inlet, next, &models),
+        head: &|| head(keeping, &slot.inlet, (next, partitions), &models),
     };
     work(cutter, lane, &slice)
 }
 
-/// Where a lane stands, and what it is.
-fn head(keeping: &Keeping, inlet: &Inlet, next: &[Option<i64>], models: &ActiveModels) -> CutHead {
+/// Where a lane stands, and what it is: what it was told, and not what is known meanwhile. A cut between the
+/// two would say that it holds what it lacks.
+fn head(
+    keeping: &Keeping,
+    inlet: &Inlet,
+    (next, partitions): (&[Option<i64>], &[Option<usize>]),
+    models: &ActiveModels,
+) -> CutHead {
+    // What it knows first is no change, and it is not told of it.
+    let told = inlet.partitions_told().into_iter().zip(partitions);
+    let told = told.map(|(told, known)| known.or(told));
     let sources = inlet.sources().zip(next);
-    let known = inlet.topic_ids().into_iter().zip(inlet.partitions());
+    let known = inlet.topic_ids().into_iter().zip(told);
     let marks = sources
         .zip(known)
         .map(|((source, next), (topic_id, partitions))| SourceMark {

@@ -25,7 +25,7 @@ pub fn new_worker(shared: &Shared, slot: &Slot, mut lane: Lane, next: Vec<Option
         deadline: shared.deadline.map(Deadline::new),
         cutter,
         next,
-        partitions: slot.inlet.partitions(),
+        partitions: slot.inlet.partitions_told(),
     }
 }
 
