@@ -65,8 +65,8 @@ pub enum ConsumerError {
     /// Offsets of a partition went back.
     #[error(
         "offsets of {source_partition} went back from {expected} to {found}: the topic was made anew or \
-         its log truncated; nothing more of the partition is committed; start again to read from where \
-         the log begins"
+         its log truncated; nothing more of the partition is committed; start again, and if it ends so \
+         again, set the group's offset of the partition to where the log is to be read from"
     )]
     OffsetsFell {
         /// The partition.

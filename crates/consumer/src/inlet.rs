@@ -12,6 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tillwatch_kafka::{Begin, Reach, TopicIdentity, Waker};
@@ -313,8 +314,22 @@ impl Inlet {
         is_behind && strand.is_empty() && strand.end.is_none() && !strand.paused
     }
 
-    /// What can be read of a source ends at `end`: whether that is where it was read to.
-    pub(crate) fn note_readable(&self, source: usize, end: i64) {
+    /// Whether a source ends before the end of its replay, as the client knows it, and nothing of it waits;
+    /// or brokers have said so. The client's knowledge may be that of an earlier assignment.
+    pub(crate) fn seems_short(&self, source: usize) -> bool {
+        let end = known(&self.sources[source].counters.high_watermark);
+        let state = self.state.lock();
+        let strand = state.strand(source);
+        let is_below = end.is_some_and(|end| end < strand.live());
+        strand.is_short() || (is_below && strand.is_empty())
+    }
+
+    /// What can be read of a source ends at `end`, as brokers say at the time `elapsed`: perhaps where it was
+    /// read to.
+    pub(crate) fn note_readable(&self, source: usize, end: i64, elapsed: Duration) {
+        let mut state = self.state.lock();
+        state.note_told_end(source, end, elapsed);
+        self.show_failure(state);
         if known(&self.sources[source].counters.position) == Some(end) {
             // Nothing is passed over.
             let bounds = Bounds {

@@ -179,6 +179,11 @@ impl MemorySource {
         let faults = &mut Vec::new();
         let turned = self.pump.run(self.at, &*self.host, &marks, faults);
         self.pump.note_reaches(&marks, self.at.unix_ms);
+        for (inlet, source) in self.pump.standing(usize::MAX) {
+            let partition = &inlet.counted()[source].partition;
+            let end = self.logs.lock().entry(partition).end();
+            inlet.note_readable(source, end, self.at.elapsed);
+        }
         let inlets = self.inlets();
         self.commits.note_answers(|| inlets);
         self.leave_on();

@@ -284,13 +284,15 @@ impl<F: Feed> Pump<F> {
     }
 
     /// At most `most` partitions of which no record waits, though the broker holds more than was read: what
-    /// an open transaction has written cannot be read yet. Others each time, where there are more.
+    /// an open transaction has written cannot be read yet. Or it holds less than is to be replayed. Others
+    /// each time, where there are more.
     pub(crate) fn standing(&mut self, most: usize) -> Vec<(Arc<Inlet>, usize)> {
         let count = self.sources.len();
         let turns = (0..count).map(|turn| (self.looked_at + turn) % count);
         let stands = turns.filter(|at| {
             let source = &self.sources[*at];
-            !source.feed.may_hold_more() && source.inlet.stands(source.index)
+            let (inlet, index) = (&source.inlet, source.index);
+            inlet.seems_short(index) || (!source.feed.may_hold_more() && inlet.stands(index))
         });
         let standing: Vec<usize> = stands.take(most).collect();
         self.looked_at = standing.last().map_or(0, |last| last + 1);

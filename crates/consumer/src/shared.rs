@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Asks where some partitions end whose last records do not come, at most `timeout` for each: those of an
-    /// open transaction are not to be waited for.
+    /// open transaction are not to be waited for, and a log that was truncated does not hold them.
     pub(crate) fn ask_for_ends(&self, client: &GroupClient, timeout: Duration) {
         let standing = self.pump.lock().standing(ENDS_MAX);
         for (inlet, source) in standing {
@@ -169,7 +169,7 @@ impl Shared {
             let Some(end) = client.end(partition, timeout) else {
                 return;
             };
-            inlet.note_readable(source, end);
+            inlet.note_readable(source, end, self.elapsed());
         }
     }
 

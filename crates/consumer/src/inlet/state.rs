@@ -1,6 +1,7 @@
 //! What an inlet holds, whoever asks for it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use tillwatch_kafka::Begin;
 use tillwatch_records::{Flags, RawBatch, Settled, TopicPartition};
@@ -215,6 +216,15 @@ impl State {
         true
     }
 
+    /// Brokers say, at the time `elapsed`, that the log of a source ends at `end`.
+    pub(super) fn note_told_end(&mut self, source: usize, end: i64, elapsed: Duration) {
+        let strand = &mut self.strands[source];
+        let live = strand.live();
+        if let Some(found) = strand.note_told_end(end, elapsed) {
+            self.fall(source, live, found);
+        }
+    }
+
     /// The group had committed `offset` of a source when reading of it began.
     pub(super) fn note_committed(
         &mut self,
@@ -259,7 +269,7 @@ impl State {
 
     /// Whether more of a source may be read, and whether reading it pauses from now on.
     pub(super) fn accepts(&mut self, source: usize) -> (bool, bool) {
-        if self.closed {
+        if self.closed || self.strands[source].is_short() {
             return (false, false);
         }
         let was_paused = self.strands[source].paused;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
 
 use tillwatch_kafka::Begin;
 use tillwatch_records::{RawBatch, TopicPartition};
@@ -19,6 +20,10 @@ const SPARES_MAX: usize = 3;
 /// time. A process may have hundreds of lanes, and room that one has needed in a burst is not kept by each of
 /// them.
 const IDLE_SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long brokers say that a log ends within what is to be replayed before that is believed. A new leader
+/// knows its end within milliseconds; brokers from before Kafka 2.2 may tell one that is too low until then.
+const SHORT_TIME: Duration = Duration::from_secs(5);
 
 /// Records of one source, in their order.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub(super) struct Strand {
     next: Option<i64>,
     /// Where the source ended when it was last looked at, if nothing has come since.
     pub(super) end: Option<i64>,
+    /// Where brokers say that the log ends, if that is before `live`, and since when, as time elapsed.
+    short: Option<(i64, Duration)>,
     /// What the lane was not told yet, in order: at most one between two batches that wait, and one at each
     /// end.
     losses: VecDeque<Lost>,
@@ -94,6 +101,7 @@ impl Strand {
             live: i64::MIN,
             next: None,
             end: None,
+            short: None,
             losses: VecDeque::new(),
             breaks: false,
             uncounted: Vec::new(),
@@ -293,6 +301,23 @@ impl Strand {
         }
         self.end = Some(end);
         self.next = Some(end);
+    }
+
+    /// Takes note that brokers say, at the time `elapsed`, where the log ends. Gives where it ended first, if it
+    /// has ended for long within what is to be replayed: then it is not the one that the group has read.
+    pub(super) fn note_told_end(&mut self, end: i64, elapsed: Duration) -> Option<i64> {
+        if end >= self.live {
+            self.short = None;
+            return None;
+        }
+        let (first, since) = *self.short.get_or_insert((end, elapsed));
+        (elapsed >= since + SHORT_TIME).then_some(first)
+    }
+
+    /// Whether brokers say that the log ends within what is to be replayed. What is appended there is new, and
+    /// is not handed out as what was done before.
+    pub(super) fn is_short(&self) -> bool {
+        self.short.is_some()
     }
 
     /// Losses that were not counted yet.

@@ -149,6 +149,46 @@ fn a_log_that_ends_before_the_offset_that_the_host_asked_for_is_another_one() {
 }
 
 #[test]
+fn a_log_that_ends_within_the_replay_is_another_one() {
+    let (mut source, host) = setup(&[(0, Position::Replay { from: 5, live: 30 })]);
+    source.assign(&partition(0));
+    while source.turn().unwrap() {}
+    let replayed = ["assigned 0", "ready 0", "replay 5+10", "replay 15+5"];
+    assert_eq!(host.calls(), replayed);
+    // What takes the offsets of lost records is new.
+    append(&mut source, 0, 20..25);
+    source.pass(Duration::from_millis(4_999));
+    while source.turn().unwrap() {}
+    assert_eq!(host.calls(), [] as [&str; 0]);
+    source.pass(Duration::from_millis(1));
+    let error = source.turn().unwrap_err();
+    let ConsumerError::OffsetsFell {
+        expected, found, ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((expected, found), (30, 20));
+    source.revoke(&[partition(0)], || {});
+    assert_eq!((host.tickets(0).len(), source.commits()), (0, Vec::new()));
+}
+
+#[test]
+fn an_end_that_is_too_low_for_a_moment_is_not_believed() {
+    let (mut source, host) = setup(&[(0, Position::Replay { from: 5, live: 30 })]);
+    source.assign(&partition(0));
+    while source.turn().unwrap() {}
+    host.calls();
+    source.pass(Duration::from_secs(4));
+    source.turn().unwrap();
+    append(&mut source, 0, 20..35);
+    while source.turn().unwrap() {}
+    source.pass(Duration::from_secs(4));
+    while source.turn().unwrap() {}
+    assert_eq!(host.calls(), ["ready 0", "replay 20+10", "live 30+5"]);
+}
+
+#[test]
 fn all_lanes_are_told_when_keys_may_have_moved() {
     let (mut source, host) = setup(&[]);
     source.describe("payments", identity(2, "a"));
