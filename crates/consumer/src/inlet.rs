@@ -473,12 +473,13 @@ impl Inlet {
     pub(crate) fn occupancy(&self, source: usize) -> Occupancy {
         let state = self.state.lock();
         let (strand, ledger) = (state.strand(source), &state.ledger);
-        let first = strand.first_waiting();
-        let waits_at = first.map(|(offset, _)| offset);
-        let oldest_ms = match first {
+        let first_waiting = strand.first_waiting().map(|(offset, _)| offset);
+        let oldest_ms = match strand.first_owed() {
             Some((_, timestamp_ms)) if ledger.unsettled_of(source) == 0 => timestamp_ms,
             _ => ledger.oldest_ms(source),
         };
+        // What is replayed was done before.
+        let done_before = (strand.live() > i64::MIN).then(|| strand.live());
         Occupancy {
             pending_records: strand.records(),
             pending_bytes: strand.bytes(),
@@ -486,7 +487,7 @@ impl Inlet {
             unsettled_records: ledger.unsettled_of(source),
             paused: strand.paused,
             committed: ledger.committed(source),
-            settled_to: ledger.settled_to(source).or(waits_at),
+            settled_to: ledger.settled_to(source).or(done_before).or(first_waiting),
             oldest_ms,
             end: strand.end,
             stalled_since: strand.progress.stalled_since,

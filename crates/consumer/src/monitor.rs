@@ -95,10 +95,11 @@ pub struct PartitionStats {
     /// One past the last record received. What holds no record for us (a transaction's marker, an aborted
     /// transaction) is passed over at the partition's end.
     pub position: Option<i64>,
-    /// One past the last offset before which everything is settled; the first offset received where nothing
-    /// is yet.
+    /// One past the last offset before which everything is settled: where a replay ends, which was settled
+    /// before; the first offset received where nothing is yet.
     pub settled_to: Option<i64>,
-    /// Kafka timestamp of the first record received that is not settled, milliseconds since 1970.
+    /// Kafka timestamp of the first record received that is not settled, milliseconds since 1970. Records that
+    /// are replayed were settled before.
     pub oldest_ms: Option<i64>,
     /// What the broker confirmed as committed since the assignment.
     pub committed: Option<i64>,
@@ -125,7 +126,12 @@ impl PartitionStats {
         // Before the first record nothing is owed of what was passed over.
         let received = self.position?;
         let is_idle = self.pending_records == 0 && self.unsettled_records == 0;
-        let done = if is_idle { received } else { self.settled_to? };
+        let done = match self.settled_to {
+            // More than was received of a replay.
+            Some(settled) if is_idle => received.max(settled),
+            None if is_idle => received,
+            settled => settled?,
+        };
         Some((end - done).max(0))
     }
 
@@ -359,6 +365,13 @@ mod tests {
         let mut busy = partition(20, 20, Some(10), false);
         (busy.unsettled_records, busy.settled_to) = (6, Some(14));
         assert_eq!(unread(&busy), (Some(0), Some(6)));
+        // What is replayed was settled before, whether it waits or not.
+        let mut replayed = partition(20, 60, None, false);
+        replayed.settled_to = Some(55);
+        for waiting in [0, 6] {
+            replayed.pending_records = waiting;
+            assert_eq!(unread(&replayed), (Some(40), Some(5)));
+        }
         let unknown = PartitionStats {
             position: None,
             ..busy

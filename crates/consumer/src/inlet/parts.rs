@@ -41,9 +41,10 @@ pub(crate) struct Occupancy {
     pub(crate) unsettled_records: usize,
     pub(crate) paused: bool,
     pub(crate) committed: Option<i64>,
-    /// One past what is settled, or the first record that is not; nothing before the first record.
+    /// One past what is settled, or the first record that is not; nothing before the first record, but where
+    /// something is replayed.
     pub(crate) settled_to: Option<i64>,
-    /// Kafka timestamp of the first record that is not settled.
+    /// Kafka timestamp of the first record that is not settled, those that are replayed apart.
     pub(crate) oldest_ms: Option<i64>,
     /// Where the broker had nothing more to be read, if nothing has come since.
     pub(crate) end: Option<i64>,

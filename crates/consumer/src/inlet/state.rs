@@ -293,7 +293,7 @@ impl State {
     /// A commit of a source up to `offset` is stored.
     pub(super) fn note_stored(&mut self, source: usize, offset: i64) {
         self.ledger.confirm(source, offset);
-        let waits = !self.strands[source].is_empty()
+        let waits = self.strands[source].first_owed().is_some()
             || self.ledger.unsettled_of(source) > 0
             || self.ledger.unconfirmed(source).is_some();
         self.strands[source].progress.note_commit(waits);

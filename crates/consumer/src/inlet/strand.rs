@@ -173,6 +173,9 @@ impl Strand {
         filled.bytes = self.bytes - bytes_before;
         if filled.records > 0 {
             self.end = None;
+        }
+        if filled.next.is_some_and(|next| next > live) {
+            // What is replayed waits for no commit.
             self.progress.note_arrival();
         }
         filled
@@ -231,6 +234,14 @@ impl Strand {
     /// Offset and Kafka timestamp of the first record that waits.
     pub(super) fn first_waiting(&self) -> Option<(i64, Option<i64>)> {
         let first = self.pending.front()?.get(self.taken);
+        Some((first.offset, first.timestamp_ms))
+    }
+
+    /// The first record that waits and is not replayed, with its Kafka timestamp.
+    pub(super) fn first_owed(&self) -> Option<(i64, Option<i64>)> {
+        let is_owed = |batch: &RawBatch| !is_before(batch, self.live);
+        let at = self.pending.iter().position(is_owed)?;
+        let first = self.pending[at].get(if at == 0 { self.taken } else { 0 });
         Some((first.offset, first.timestamp_ms))
     }
 

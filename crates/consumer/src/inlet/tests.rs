@@ -14,7 +14,8 @@ impl Incoming for Numbered {
     }
 
     fn append_to(&self, batch: &mut RawBatch) {
-        batch.push(self.0, None, None, Some(b"x"), []);
+        let timestamp_ms = Some(1_700_000_000_000 + self.0);
+        batch.push(self.0, timestamp_ms, None, Some(b"x"), []);
     }
 }
 
@@ -241,6 +242,33 @@ fn a_commit_that_does_not_move_is_seen() {
     assert!(
         inlet.occupancy(0).stalled_since.is_none() && inlet.occupancy(0).committed_at.is_some()
     );
+}
+
+#[test]
+fn what_is_replayed_waits_for_no_commit_and_is_not_late() {
+    let inlet = inlet(4, Position::Replay { from: 0, live: 10 });
+    let standing = || {
+        let occupancy = inlet.occupancy(0);
+        let is_stalled = occupancy.stalled_since.is_some();
+        (is_stalled, occupancy.oldest_ms, occupancy.settled_to)
+    };
+    push(&inlet, 0..8);
+    assert_eq!(standing(), (false, None, Some(10)));
+    assert!(inlet.take().is_some());
+    assert_eq!(standing(), (false, None, Some(10)));
+    push(&inlet, 8..12);
+    let oldest_ms = Some(1_700_000_000_010);
+    assert_eq!(standing(), (true, oldest_ms, Some(10)));
+    // Replayed up to 8, then to the end.
+    assert!(inlet.take().is_some() && inlet.take().is_some());
+    let Some(Taken::Live(_, ticket)) = inlet.take() else {
+        panic!("the replay is over");
+    };
+    assert_eq!(standing(), (true, oldest_ms, Some(10)));
+    drop(ticket);
+    assert_eq!(standing(), (true, None, Some(12)));
+    inlet.note_stored(&TopicPartition::new("t", 0), 12);
+    assert_eq!(standing(), (false, None, Some(12)));
 }
 
 #[test]
