@@ -208,6 +208,12 @@ impl Inlet {
         is_delivered.then(|| sources.map(|source| ledger.done_to(source)).collect())
     }
 
+    /// Whether something that was taken was given up, so that [`Inlet::settled`] gives nothing however long one
+    /// waits.
+    pub fn is_given_up(&self) -> bool {
+        self.state.lock().ledger.is_given_up()
+    }
+
     /// Offsets that are still to be replayed, of all sources together; 0 when nothing is, or nothing more.
     /// `None` until it is known where reading begins.
     pub fn replay_left(&self) -> Option<u64> {

@@ -252,6 +252,11 @@ impl Ledger {
         self.entries.is_empty() && !self.is_broken
     }
 
+    /// Whether something that was taken is never delivered, or nobody knows.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_broken || self.failed_at().is_some()
+    }
+
     /// One past the last offset of `source` that is done; `None` where nothing is.
     pub(crate) fn done_to(&self, source: usize) -> Option<i64> {
         self.sources[source].committable
@@ -357,8 +362,14 @@ mod tests {
         assert!(!ledger.is_delivered());
         ledger.settle(a, Settled::Delivered).unwrap();
         assert_eq!(ledger.request(0), None);
-        assert!(ledger.is_delivered());
+        assert!(ledger.is_delivered() && !ledger.is_given_up());
         assert_eq!(ledger.done_to(0), Some(10));
+        let b = ledger.take(0, 10, 12, 2, None);
+        let c = ledger.take(0, 12, 13, 1, None);
+        ledger.settle(c, Settled::Failed).unwrap();
+        assert!(!ledger.is_delivered() && ledger.is_given_up());
+        ledger.settle(b, Settled::Delivered).unwrap();
+        assert!(!ledger.is_delivered() && ledger.is_given_up());
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl LaneHost for Lanes {
             // One that was lost again before it went on is still where it was before.
             let before = slot.kept.lock().take();
             let slot = before.unwrap_or(slot);
-            if !slot.is_broken() {
+            if slot.may_go_on() {
                 self.kept.keep(slot, clock::now(), ours);
             }
         }

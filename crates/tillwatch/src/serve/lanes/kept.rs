@@ -64,12 +64,13 @@ impl KeptLanes {
         Some(kept.slot)
     }
 
-    /// Forgets lanes that are kept for longer than `keep`, and the oldest of those for which there is no room
+    /// Forgets lanes that are kept for longer than `keep`, those that cannot go on any more, and the oldest of those for which there is no room
     /// beside `ours`.
     pub fn tidy(&self, now: Instant, keep: Duration, ours: OursBytes, counts: &StateCounts) {
         let mut state = self.0.lock();
-        let is_old = |kept: &mut Kept| now.duration_since(kept.since) >= keep;
-        let gone = state.lanes.extract_if(|_, kept| is_old(kept));
+        let is_over =
+            |kept: &mut Kept| now.duration_since(kept.since) >= keep || !kept.slot.may_go_on();
+        let gone = state.lanes.extract_if(|_, kept| is_over(kept));
         let mut gone: Vec<Kept> = gone.map(|(_, kept)| kept).collect();
         if state.lanes.is_empty() {
             state.bytes_max = state.bytes_max.max(ours.held);
@@ -88,8 +89,8 @@ impl KeptLanes {
             tracing::info!(
                 topic = &*source.topic,
                 partition = source.partition,
-                "a lane that was kept is forgotten: its partition did not come back in time, or others took \
-                 its room"
+                "a lane that was kept is forgotten: its partition did not come back in time, others took its \
+                 room, or what it had made was given up"
             );
         }
     }

@@ -114,6 +114,12 @@ impl Slot {
         self.is_broken.load(Ordering::Relaxed)
     }
 
+    /// Whether the lane can go on where it stands after its partition was lost: all that it made is delivered,
+    /// or may still be.
+    pub fn may_go_on(&self) -> bool {
+        !self.is_broken() && !self.inlet.is_given_up()
+    }
+
     /// Bytes that the lane takes, as of its last batch. While it is not known whether it goes on as it was
     /// before its partition was lost, what it took then is among them.
     pub fn bytes(&self) -> u64 {

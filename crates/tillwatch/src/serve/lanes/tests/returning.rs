@@ -1,6 +1,7 @@
 //! Lanes whose partitions come back, and what they are told.
 
 use std::fs;
+use std::time::Duration;
 
 use tillwatch_records::Flags;
 
@@ -77,4 +78,29 @@ fn a_number_of_partitions_that_is_known_only_then_or_only_now_is_another_one() {
     rig.go_on_until_scored(25);
     assert_eq!(rig.origins(), [1, 0, 0, 1]);
     assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
+
+#[test]
+fn a_lane_whose_outputs_are_given_up_is_neither_waited_for_nor_kept() {
+    let mut rig = Rig::new();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(20);
+    rig.wait_for_cuts(1);
+    // As by a transaction that is aborted because its partition has left.
+    let ticket = rig.lose_with_records(20..25);
+    rig.source.assign(&partition());
+    rig.source.turn().unwrap();
+    let began = clock::now();
+    ticket.fail();
+    drop(ticket);
+    rig.go_on_until_scored(25);
+    assert!(clock::now() < began + Duration::from_secs(5));
+    rig.check_history();
+    assert_eq!(rig.origins(), [1, 0, 0, 1]);
+    let ticket = rig.lose_with_records(25..30);
+    ticket.fail();
+    drop(ticket);
+    rig.lanes.look();
+    assert!(rig.lanes.kept.take(&partition()).is_none());
 }

@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tillwatch_consumer::memory::{MemoryRecord, MemorySource};
 use tillwatch_consumer::{
-    ConsumerError, ConsumerSettings, FirstRecord, Monitor, Properties, Stretch, TopicIdentity,
+    ConsumerError, ConsumerSettings, FirstRecord, Monitor, Properties, Stretch, Taken,
+    TopicIdentity,
 };
-use tillwatch_records::{Flags, TopicPartition};
+use tillwatch_records::{Flags, Ticket, TopicPartition};
 use tillwatch_sink::MemorySink;
 use tillwatch_state_store::StateStore;
 
@@ -190,6 +191,20 @@ impl Rig {
     /// Holds up whatever brings lanes their state, until the senders are dropped.
     pub fn hold_restores(&self) -> Vec<Sender<()>> {
         hold(&self.lanes.shared.keeping.as_ref().unwrap().restores)
+    }
+
+    /// Appends records and takes them in place of the lane, which is lost then.
+    pub fn lose_with_records(&mut self, offsets: std::ops::Range<i64>) -> Ticket {
+        let held = hold(&self.lanes.shared.pool);
+        let slot = self.slot();
+        self.append(offsets);
+        self.source.turn().unwrap();
+        let Some(Taken::Live(_, ticket)) = slot.inlet.take() else {
+            panic!("nothing waits");
+        };
+        self.source.lose(&[partition()]);
+        drop(held);
+        ticket
     }
 
     pub fn slot(&self) -> Arc<Slot> {
