@@ -174,8 +174,10 @@ impl Lane {
     /// Says that records of the partition are missing from what the lane has seen, none of which has a Kafka
     /// timestamp after `newest_timestamp_ms`, in milliseconds since 1970. Scores are flagged `WARMING` while
     /// one of their features may lack some of them. What models have learnt and which alerts were sent may
-    /// lack them for ever.
+    /// lack them for ever. A cut under way is given up: see [`Lane::abandon_cut`].
     pub fn missed(&mut self, newest_timestamp_ms: i64) {
+        // All keys change. Images of those that a cut has frozen would be a second copy of the state.
+        self.abandon_cut();
         self.chain.missed(newest_timestamp_ms);
     }
 

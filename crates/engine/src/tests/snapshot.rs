@@ -96,6 +96,38 @@ fn what_is_restored_counts_as_unchanged() {
 }
 
 #[test]
+fn a_lane_that_lacks_records_gives_up_its_cut_and_keeps_no_images_of_all_keys() {
+    let assembly = assembly(learning());
+    let mut lane = assembly.lane(0);
+    lane.track();
+    score(&mut lane, 0..60);
+    assert!(lane.begin_cut());
+    let before = lane.waiting_bytes();
+    lane.missed(0);
+    assert!(lane.waiting_bytes() <= before);
+    let mut entries = Entries::default();
+    while lane.is_cutting() {
+        assert!(lane.continue_cut(&mut entries, 10).is_none());
+    }
+    assert!(entries.is_empty());
+    // The next one says what the lane lacks.
+    let mut stored = Stored::default();
+    assert!(lane.begin_cut());
+    while stored.parts.is_empty() {
+        stored.parts = lane.continue_cut(&mut entries, 10).unwrap_or_default();
+    }
+    stored.take(&mut entries);
+    let scores = score(&mut stored.lane(&assembly), 60..64);
+    assert!(
+        scores
+            .flags
+            .iter()
+            .all(|flags| flags.contains(Flags::WARMING))
+    );
+    assert_eq!(told(&scores), told(&score(&mut lane, 60..64)));
+}
+
+#[test]
 fn a_cut_that_nobody_takes_is_given_up_and_the_next_one_holds_it() {
     let assembly = assembly(learning());
     let mut lane = assembly.lane(0);
