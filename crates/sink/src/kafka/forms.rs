@@ -48,10 +48,9 @@ impl Learnt {
         }
     }
 
-    /// Whether anything was learnt of an output's topic.
-    pub(crate) fn knows(&self, output: Output) -> bool {
-        let limits = &self.0[output as usize];
-        limits.bytes_max.is_some() || limits.keyless.is_some()
+    /// Whether anything was learnt of an output's topic that counts at `at`.
+    pub(crate) fn knows(&self, output: Output, at: Instant) -> bool {
+        self.refuses_keyless(output, at) || self.bytes_max(output, at).is_some()
     }
 
     /// Bytes above which a record of the output is refused, where that is known.
@@ -62,13 +61,16 @@ impl Learnt {
 
     /// Whether a record in this form is like one that was refused.
     pub(crate) fn refuses(&self, output: Output, parts: &Parts, at: Instant) -> Option<ErrorCode> {
-        let keyless = self.0[output as usize].keyless;
-        let is_known = keyless.is_some_and(|since| at.duration_since(since) < LEARNT_FOR);
-        if is_known && parts.key.is_none() {
+        if parts.key.is_none() && self.refuses_keyless(output, at) {
             return Some(ErrorCode::InvalidRecord);
         }
         let max = self.bytes_max(output, at)?;
         (parts.wire_bytes() > max).then_some(ErrorCode::MessageSizeTooLarge)
+    }
+
+    fn refuses_keyless(&self, output: Output, at: Instant) -> bool {
+        let keyless = self.0[output as usize].keyless;
+        keyless.is_some_and(|since| at.duration_since(since) < LEARNT_FOR)
     }
 }
 
@@ -163,12 +165,14 @@ mod tests {
         learnt.note(letters, &usual, ErrorCode::MessageSizeTooLarge, at);
         assert_eq!(learnt.bytes_max(letters, at), Some(letter::SIZES[0]));
         assert_eq!(learnt.bytes_max(letters, at + LEARNT_FOR), None);
+        assert!(learnt.knows(letters, at) && !learnt.knows(letters, at + LEARNT_FOR));
 
         let keyless = parts(None, 10);
         learnt.note(letters, &keyless, ErrorCode::InvalidRecord, at);
         let code = Some(ErrorCode::InvalidRecord);
         assert_eq!(learnt.refuses(letters, &keyless, at), code);
         assert_eq!(learnt.refuses(letters, &parts(Some(b"k"), 10), at), None);
+        assert!(!learnt.knows(letters, at + LEARNT_FOR) && !learnt.knows(Output::Scores, at));
     }
 
     #[test]

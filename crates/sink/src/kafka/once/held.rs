@@ -98,7 +98,7 @@ impl Held {
     /// Gives records their next form that are like ones that were refused before.
     pub(crate) fn foresee(&mut self, names: &TopicNames, learnt: &Learnt, at: Instant) {
         for output in OUTPUTS {
-            if !learnt.knows(output) {
+            if !learnt.knows(output, at) {
                 continue;
             }
             let count = match output {
