@@ -14,7 +14,7 @@ use crate::settings::Output;
 use crate::status::Cause;
 
 /// How long what a topic refused is remembered: its limit may have been raised since.
-const LEARNT_FOR: Duration = Duration::from_secs(600);
+pub(crate) const LEARNT_FOR: Duration = Duration::from_secs(600);
 
 /// Kafka's own limit of a record batch, `max.message.bytes`: below it, the limits that reduced letters are
 /// made for are tried.

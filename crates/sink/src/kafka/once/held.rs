@@ -60,6 +60,12 @@ impl Held {
         )
     }
 
+    /// Bytes of a record that is sent as it was made, with others; `None` of one in another form.
+    pub(crate) fn bytes_as_made(&self, (output, index): (Output, usize)) -> Option<usize> {
+        let is_as_made = self.form(output, index).is_none();
+        is_as_made.then(|| self.parcel.parts(output, index).wire_bytes())
+    }
+
     /// A broker refused a record, or one of its batch: it takes its next form. What is refused alone is
     /// learnt.
     pub(crate) fn refuse(

@@ -6,6 +6,7 @@ mod flight;
 mod held;
 mod intake;
 mod parcel;
+mod refusals;
 mod seam;
 mod setbacks;
 #[cfg(test)]

@@ -11,11 +11,11 @@ use super::dispatch::{Dispatch, Halt};
 use super::flight::Flight;
 use super::held::Held;
 use super::intake::{Intake, Offsets, Over, TRANSACTION_BYTES_MAX};
+use super::refusals::Refusals;
 use super::setbacks::{End, Setbacks};
 use crate::counters::Outcome;
 use crate::kafka::blame::Blame;
 use crate::kafka::clients::TopicNames;
-use crate::kafka::forms::Learnt;
 use crate::status::Cause;
 
 /// How often the thread looks whether it is over while it has nothing to do.
@@ -41,9 +41,11 @@ pub(crate) struct Worker {
     job: Job,
     /// Made when there is something to commit, and anew when it cannot go on.
     client: Option<Arc<Client>>,
+    /// Bytes that its batches may have.
+    batch_bytes: usize,
     /// What the transaction holds: the same parcels as the intake's.
     held: Vec<Held>,
-    learnt: Learnt,
+    refusals: Refusals,
     /// A transaction was begun and not ended.
     is_open: bool,
     /// It is not known whether the last transaction has committed.
@@ -54,10 +56,11 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(job: Job) -> Self {
         Self {
-            job,
             client: None,
+            batch_bytes: 0,
             held: Vec::new(),
-            learnt: Learnt::default(),
+            refusals: Refusals::new(&job.config),
+            job,
             is_open: false,
             is_in_doubt: false,
             setbacks: Setbacks::default(),
@@ -106,19 +109,26 @@ impl Worker {
 
     /// The client, with a producer id.
     fn ready(&mut self) -> Result<Arc<Client>, End> {
-        if let Some(client) = &self.client {
+        let batch_bytes = self.refusals.batch_bytes(now());
+        // One that makes batches of another size than it should goes between two transactions.
+        let is_right = batch_bytes == self.batch_bytes || self.is_in_doubt;
+        if let Some(client) = self.client.as_ref().filter(|_| is_right) {
             return Ok(Arc::clone(client));
         }
+        self.client = None;
         let Job {
             config,
             names,
             flight,
             ..
         } = &self.job;
-        let client = Arc::new(Client::start(config, names, flight).map_err(End::Client)?);
+        let mut config = config.clone();
+        self.refusals.limit(&mut config, batch_bytes);
+        let client = Arc::new(Client::start(&config, names, flight).map_err(End::Client)?);
         self.until_done(|| client.init())?;
         tracing::info!(id = self.job.id, "writing in transactions");
         self.client = Some(Arc::clone(&client));
+        self.batch_bytes = batch_bytes;
         Ok(client)
     }
 
@@ -164,7 +174,7 @@ impl Worker {
             names,
             flight,
             intake,
-            learnt: &self.learnt,
+            learnt: &self.refusals.learnt,
         };
         let interval = match self.setbacks.is_retry() {
             false => self.job.interval,
@@ -360,15 +370,9 @@ impl Worker {
     /// Prepares what was aborted for the next attempt: refused records take another form, and what must not
     /// be committed leaves.
     fn take_back(&mut self) {
-        let (names, learnt) = (&self.job.names, &mut self.learnt);
-        for refused in self.job.flight.take_refused() {
-            let mut held = self.held.iter_mut();
-            let held = held.find(|held| Arc::ptr_eq(&held.parcel, &refused.parcel));
-            if let Some(held) = held {
-                let place = (refused.output, refused.index);
-                held.refuse(place, refused.code, names, learnt, now());
-            }
-        }
+        let refused = self.job.flight.take_refused();
+        self.refusals
+            .advance(refused, &mut self.held, &self.job.names, now());
         let left = self.job.intake.aborted();
         self.held.retain(|held| !held.parcel.is_abandoned());
         let bytes = left.iter().map(|parcel| parcel.weight()).sum();
