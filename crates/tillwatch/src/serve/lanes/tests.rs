@@ -126,6 +126,38 @@ fn a_store_that_fails_is_tried_again_and_holds_up_nothing() {
 }
 
 #[test]
+fn a_lane_that_was_lost_while_the_store_was_away_is_cut_again() {
+    let mut rig = Rig::new();
+    let kept = rig.place.path("kept");
+    fs::remove_dir_all(&kept).unwrap();
+    fs::write(&kept, "in the way").unwrap();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(20);
+    rig.go_on("a failure", |rig| rig.metrics.state().failures() > 0);
+    let slot = rig.lanes.slots.lock().values().next().map(Arc::clone);
+    let cuts = slot.unwrap().cuts.lock().clone().unwrap();
+    // What could not be stored waits to be tried again, and is given up with the partition.
+    rig.go_on("the wait", |_| cuts.is_busy());
+    rig.source.lose(&[partition()]);
+    rig.go_on("the end of the wait", |_| !cuts.is_busy());
+    fs::remove_file(&kept).unwrap();
+    // No record comes: the position that was given up is cut again.
+    rig.source.assign(&partition());
+    rig.go_on("the lane", |rig| {
+        rig.lanes.shared.standings.all().is_empty()
+    });
+    rig.wait_for_cuts(1);
+    rig.leave();
+    rig.append(20..25);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(25);
+    rig.check_history();
+    assert_eq!(rig.origins(), [1, 1, 0, 1]);
+    assert_eq!(rig.metrics.state().replayed(), 0);
+}
+
+#[test]
 fn a_cut_that_the_lane_gives_up_is_made_anew() {
     let rig = Rig::new();
     let shared = &rig.lanes.shared;

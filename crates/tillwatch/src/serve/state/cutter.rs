@@ -109,6 +109,7 @@ impl Cutter {
             if !self.is_due(lane, now) {
                 return Advance::Until(self.due.max(now));
             }
+            self.forget_dropped();
             let head = (slice.head)();
             if !self.has_changed(lane, &head) {
                 self.next_due(now);
@@ -139,6 +140,7 @@ impl Cutter {
                 }
             }
             None => {
+                self.forget_dropped();
                 if self.may_last(lane, &head, now) {
                     self.begin(lane, head, now);
                 }
@@ -155,6 +157,13 @@ impl Cutter {
         if self.under_way.is_some() && self.cuts.must_begin_anew() {
             self.under_way = None;
             self.chunk.clear();
+        }
+    }
+
+    /// The position of a cut that is not stored, and not tried again, is cut again.
+    fn forget_dropped(&mut self) {
+        if self.cuts.take_dropped() {
+            self.last = None;
         }
     }
 

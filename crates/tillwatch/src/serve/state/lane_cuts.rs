@@ -36,6 +36,8 @@ struct Standing {
     stored: Option<Manifest>,
     /// A cut that is whole is waiting to be stored.
     is_busy: bool,
+    /// One that waited is given up: its position is in no stored cut.
+    is_dropped: bool,
     /// What was written before is of no use for the next cut: it must hold everything.
     must_begin_anew: bool,
     /// No cut begins earlier.
@@ -95,7 +97,7 @@ impl LaneCuts {
         })
     }
 
-    /// The lane is gone: a cut that could not be stored is not tried again.
+    /// The lane is gone, perhaps for a while: a cut that could not be stored is not tried again.
     pub fn end(&self) {
         self.standing.lock().is_over = true;
     }
@@ -166,6 +168,24 @@ impl LaneCuts {
 
     pub(super) fn is_over(&self) -> bool {
         self.standing.lock().is_over
+    }
+
+    /// The whole cut that was to be stored again is given up.
+    pub(super) fn note_dropped(&self) {
+        let mut standing = self.standing.lock();
+        standing.is_busy = false;
+        standing.is_dropped = true;
+    }
+
+    /// Whether a whole cut was given up since this was last asked.
+    pub(super) fn take_dropped(&self) -> bool {
+        std::mem::take(&mut self.standing.lock().is_dropped)
+    }
+
+    /// Whether a whole cut is on its way.
+    #[cfg(test)]
+    pub fn is_busy(&self) -> bool {
+        self.standing.lock().is_busy
     }
 
     /// A cut is in the store.

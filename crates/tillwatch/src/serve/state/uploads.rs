@@ -204,20 +204,24 @@ impl Writing {
             }
             Some(Err(error)) => {
                 self.note_failure(cuts, &error);
-                if !cuts.must_begin_anew() {
-                    self.retries.push(Retry {
-                        at: cuts.try_again_at(clock::now()),
-                        cuts: Arc::clone(cuts),
-                        generation,
-                        whole,
-                    });
+                if cuts.must_begin_anew() {
+                    return cuts.set_busy(false);
                 }
+                self.retries.push(Retry {
+                    at: cuts.try_again_at(clock::now()),
+                    cuts: Arc::clone(cuts),
+                    generation,
+                    whole,
+                });
             }
         }
     }
 
     fn try_again(&mut self) {
-        self.retries.retain(|retry| !retry.cuts.is_over());
+        // A lane that comes back begins again with what is given up here.
+        for given_up in self.retries.extract_if(.., |retry| retry.cuts.is_over()) {
+            given_up.cuts.note_dropped();
+        }
         let now = clock::now();
         let retries = std::mem::take(&mut self.retries).into_iter();
         let (due, later): (Vec<Retry>, Vec<Retry>) = retries.partition(|retry| retry.at <= now);
