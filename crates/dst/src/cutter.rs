@@ -247,6 +247,11 @@ impl Cutter {
         }
     }
 
+    /// The newest cut in the store.
+    pub(crate) fn stored(&self) -> Option<&Manifest> {
+        self.stored.as_ref()
+    }
+
     pub(crate) fn writer(&self) -> &LaneWriter {
         &self.writer
     }

@@ -325,18 +325,17 @@ impl World {
         let Some(cutter) = worker.map(|worker| &worker.cutter) else {
             return;
         };
-        let sources = self.common.setting.sources(lane);
-        let shared = self.common.shared.lock();
-        let committed: Vec<i64> = sources
-            .iter()
-            .map(|source| shared.broker.committed(source).unwrap_or(0))
-            .collect();
-        drop(shared);
-        let is_usable = |manifest: &Manifest| {
-            let marks = manifest.head().sources.iter().zip(&committed);
-            let mut marks = marks.map(|(mark, committed)| mark.offset <= *committed);
-            marks.all(|is_reached| is_reached)
+        let Some(own) = cutter.stored() else {
+            return;
         };
+        let mut committed = own.head().sources.clone();
+        let shared = self.common.shared.lock();
+        for (mark, source) in committed.iter_mut().zip(self.common.setting.sources(lane)) {
+            mark.offset = shared.broker.committed(&source).unwrap_or(0);
+        }
+        drop(shared);
+        let meaning = &self.common.meaning;
+        let is_usable = |manifest: &Manifest| manifest.may_be_used(meaning, &committed);
         // What fails is tried again.
         let _ = cutter
             .writer()

@@ -74,6 +74,15 @@ pub(crate) fn unusable(
     })
 }
 
+impl Manifest {
+    /// Whether a lane of this `meaning` whose group has committed these offsets may be restored from the cut,
+    /// as far as its manifest says: what [`LaneStore::newest_usable`](crate::LaneStore::newest_usable)
+    /// takes, clean-up has to count. A source that is not in `committed` has committed nothing.
+    pub fn may_be_used(&self, meaning: &str, committed: &[SourceMark]) -> bool {
+        unusable(self, meaning, committed).is_none()
+    }
+}
+
 /// Whether two marks are of different topics that have had one name.
 pub(crate) fn other_topic(one: &SourceMark, other: &SourceMark) -> bool {
     let ids = (&one.topic_id, &other.topic_id);

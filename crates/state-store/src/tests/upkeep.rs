@@ -22,7 +22,7 @@ fn offset(manifest: &Manifest) -> i64 {
 }
 
 fn reached(committed: i64) -> impl Fn(&Manifest) -> bool {
-    move |manifest| offset(manifest) <= committed && manifest.head().meaning == MEANING
+    move |manifest| manifest.may_be_used(MEANING, &[mark(committed)])
 }
 
 proptest! {
@@ -242,8 +242,8 @@ fn cuts_of_a_topic_that_was_made_again_are_replaced() {
         head.sources[0].topic_id = Some("second".to_owned());
         head
     };
-    let ours =
-        |manifest: &Manifest| manifest.head().sources[0].topic_id.as_deref() == Some("second");
+    let reached = again(1_000_000).sources;
+    let ours = |manifest: &Manifest| manifest.may_be_used(MEANING, &reached);
     for offset in 1..5 {
         store.set_clock(minutes(offset));
         let offset = i64::try_from(offset).unwrap();

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tillwatch_consumer::Monitor;
-use tillwatch_state_store::{Manifest, StoreError};
+use tillwatch_state_store::{Manifest, SourceMark, StoreError};
 
 use super::lane_cuts::LaneCuts;
 use crate::clock;
@@ -118,6 +118,10 @@ impl Keeper {
 
     /// Deletes what is not needed, every so often.
     fn clean(&self, cuts: &LaneCuts) -> Result<(), StoreError> {
+        // Without a cut of its own, nothing of the lane replaces what is there.
+        let Some(own) = cuts.stored() else {
+            return Ok(());
+        };
         if !cuts.is_to_be_cleaned(clock::now(), CLEAN_INTERVAL) {
             return Ok(());
         }
@@ -129,13 +133,118 @@ impl Keeper {
             });
             of_lane.and_then(|found| found.committed)
         };
-        let is_usable = |manifest: &Manifest| {
-            let mut marks = manifest.head().sources.iter();
-            marks.all(|mark| committed(&mark.topic).unwrap_or(0) >= mark.offset)
-        };
+        let is_usable = usable_beside(&own, committed);
         let collect = cuts.write(cuts.generation(), |writer| {
             writer.collect(CLEAN_GRACE, is_usable)
         });
         collect.transpose().map(|_| ())
+    }
+}
+
+/// Which snapshots a lane may be restored from whose newest one is `own`, when its group has `committed` so
+/// much of a topic. Those of other settings, or of a topic that was made anew, are none: they neither
+/// replace what is ours nor are they replaced by age alone.
+fn usable_beside(
+    own: &Manifest,
+    committed: impl Fn(&str) -> Option<i64>,
+) -> impl Fn(&Manifest) -> bool {
+    let meaning = own.head().meaning.clone();
+    let marks = own.head().sources.iter().map(|mark| SourceMark {
+        offset: committed(&mark.topic).unwrap_or(0),
+        ..mark.clone()
+    });
+    let marks: Vec<SourceMark> = marks.collect();
+    move |manifest| manifest.may_be_used(&meaning, &marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use tillwatch_records::cut::{Entries, Part, Space};
+    use tillwatch_state_store::{CutHead, LaneId, LaneStore, LaneWriter, StateStore};
+
+    use super::*;
+
+    fn lane() -> LaneStore {
+        StateStore::open("memory://", []).unwrap().lane(&LaneId {
+            group: "g".to_owned(),
+            topics: vec!["t".to_owned()],
+            partition: 0,
+        })
+    }
+
+    /// A cut at `offset` under settings of this meaning, of the topic of this id.
+    fn cut(writer: &mut LaneWriter, offset: i64, meaning: &str, topic_id: &str) -> Manifest {
+        let mut entries = Entries::default();
+        entries.push(Space(0), 7, b"terminal", |image| {
+            image.extend_from_slice(&offset.to_le_bytes());
+        });
+        writer.chunk(&mut entries).unwrap();
+        let head = CutHead {
+            sources: vec![SourceMark {
+                topic: "t".to_owned(),
+                offset,
+                topic_id: Some(topic_id.to_owned()),
+                partitions: Some(1),
+            }],
+            meaning: meaning.to_owned(),
+            models: "rules".to_owned(),
+            made_by: "a test".to_owned(),
+            made_at_ms: 0,
+        };
+        let part = Part {
+            name: "alerts".to_owned(),
+            bytes: vec![1],
+        };
+        writer.finish(&head, &[part]).unwrap()
+    }
+
+    fn clean(writer: &LaneWriter, own: &Manifest, committed: i64) {
+        let committed = |topic: &str| (topic == "t").then_some(committed);
+        let is_usable = usable_beside(own, committed);
+        writer.collect(CLEAN_GRACE, is_usable).unwrap();
+    }
+
+    fn offsets(lane: &LaneStore, meaning: &str) -> Vec<i64> {
+        let (manifests, refused) = lane.manifests().unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+        let ours = manifests
+            .iter()
+            .filter(|manifest| manifest.head().meaning == meaning);
+        ours.map(|manifest| manifest.head().sources[0].offset)
+            .collect()
+    }
+
+    #[test]
+    fn an_edit_of_settings_can_be_taken_back_after_a_clean_up() {
+        let lane = lane();
+        let mut before = lane.writer(None);
+        let own = (1..4).map(|at| cut(&mut before, at, "before", "a")).last();
+        let own = own.unwrap();
+        let mut edited = lane.writer(None);
+        let newest = (4..9).map(|at| cut(&mut edited, at, "edited", "a")).last();
+        clean(&edited, &newest.unwrap(), 100);
+        assert_eq!(offsets(&lane, "edited"), [8, 7, 6]);
+        assert_eq!(offsets(&lane, "before"), [3], "kept for a day");
+        // Taken back: what the edited run has written, further on, replaces nothing.
+        let mut back = lane.writer(Some(own));
+        let own = cut(&mut back, 5, "before", "a");
+        clean(&back, &own, 100);
+        assert_eq!(offsets(&lane, "before"), [5, 3]);
+        assert_eq!(offsets(&lane, "edited"), [8, 7, 6]);
+    }
+
+    #[test]
+    fn what_the_group_has_not_reached_and_another_topic_replace_nothing() {
+        let lane = lane();
+        let mut writer = lane.writer(None);
+        for at in 1..9 {
+            let own = cut(&mut writer, at, "ours", "a");
+            clean(&writer, &own, 4);
+        }
+        assert_eq!(offsets(&lane, "ours"), [8, 7, 6, 5, 4, 3, 2]);
+        let mut again = lane.writer(None);
+        let own = cut(&mut again, 1, "ours", "b");
+        clean(&again, &own, 100);
+        assert_eq!(offsets(&lane, "ours"), [8, 7, 6, 5, 4, 3, 2, 1]);
     }
 }
