@@ -38,13 +38,16 @@ struct Keeper {
 }
 
 impl Upkeep {
-    /// Starts the thread.
+    /// Starts the thread, which begins nothing any more once `is_over` is set.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(counts: Arc<StateCounts>, monitor: Arc<Monitor>) -> std::io::Result<Self> {
+    pub fn start(
+        counts: Arc<StateCounts>,
+        monitor: Arc<Monitor>,
+        is_over: Arc<AtomicBool>,
+    ) -> std::io::Result<Self> {
         let (sender, lanes) = channel();
-        let is_over = Arc::<AtomicBool>::default();
         let keeper = Keeper {
             lanes,
             is_over: Arc::clone(&is_over),

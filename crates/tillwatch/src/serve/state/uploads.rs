@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,6 +28,10 @@ const SPARES_MAX: usize = JOBS_MAX;
 /// How long the thread waits for a job when nothing is to be tried again.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
+/// How long the end waits for the thread, which may be in the middle of a call that the store does not
+/// answer: whoever stops has waited for last cuts before.
+const END_WAIT: Duration = Duration::from_secs(3);
+
 /// Something to write. The jobs of a lane are done in their order.
 pub enum Job {
     /// Entries of the cut under way.
@@ -49,16 +54,21 @@ pub struct Whole {
     pub waiting: Option<LastCall>,
 }
 
-/// Takes what lanes cut, and writes it on a thread of its own until dropped.
+/// Takes what lanes cut, and writes it on a thread of its own until dropped. What waits then is not written:
+/// lanes that leave in order have waited for theirs.
 pub struct Uploads {
     jobs: SyncSender<Message>,
     spares: Arc<Mutex<Vec<Entries>>>,
+    is_over: Arc<AtomicBool>,
+    /// Closed when the thread has ended.
+    ended: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 enum Message {
     /// For a generation of the lane's writer.
     Job(Arc<LaneCuts>, u64, Job),
+    /// Wakes a thread that waits, since all is over.
     End,
 }
 
@@ -73,6 +83,8 @@ struct Retry {
 struct Writing {
     messages: Receiver<Message>,
     spares: Arc<Mutex<Vec<Entries>>>,
+    /// Nobody waits for what is not written by now.
+    is_over: Arc<AtomicBool>,
     counts: Arc<StateCounts>,
     upkeep: Upkeep,
     /// One for each lane at most.
@@ -88,23 +100,31 @@ impl Uploads {
     /// # Errors
     /// The system gives no thread.
     pub fn start(counts: Arc<StateCounts>, monitor: Arc<Monitor>) -> std::io::Result<Self> {
-        let upkeep = Upkeep::start(Arc::clone(&counts), monitor)?;
+        let is_over = Arc::<AtomicBool>::default();
+        let upkeep = Upkeep::start(Arc::clone(&counts), monitor, Arc::clone(&is_over))?;
         let (jobs, messages) = sync_channel(JOBS_MAX);
         let spares = Arc::new(Mutex::new(Vec::new()));
         let writing = Writing {
             messages,
             spares: Arc::clone(&spares),
+            is_over: Arc::clone(&is_over),
             counts,
             upkeep,
             retries: Vec::new(),
             said: BTreeSet::new(),
         };
+        let (ending, ended) = sync_channel(0);
         let thread = std::thread::Builder::new()
             .name("state".into())
-            .spawn(move || writing.run())?;
+            .spawn(move || {
+                let _ending: SyncSender<()> = ending;
+                writing.run();
+            })?;
         Ok(Self {
             jobs,
             spares,
+            is_over,
+            ended: Mutex::new(ended),
             thread: Some(thread),
         })
     }
@@ -130,8 +150,16 @@ impl Uploads {
 
 impl Drop for Uploads {
     fn drop(&mut self) {
-        // It fails only when the thread has ended already.
-        let _ = self.jobs.send(Message::End);
+        self.is_over.store(true, Ordering::Relaxed);
+        // A thread that has jobs looks before each; one that has ended needs no word.
+        let _ = self.jobs.try_send(Message::End);
+        if self.ended.get_mut().recv_timeout(END_WAIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                "the store of snapshots does not answer at the end: what was not written by now is read from \
+                 the log by the next start"
+            );
+            return;
+        }
         if let Some(thread) = self.thread.take() {
             // Its only failure is a panic of its own, which the panic hook has already reported.
             let _ = thread.join();
@@ -145,7 +173,11 @@ impl Writing {
         loop {
             let next = self.retries.iter().map(|retry| retry.at).min();
             let wait = next.map_or(WAIT_MAX, |at| at.saturating_duration_since(clock::now()));
-            match self.messages.recv_timeout(wait) {
+            let message = self.messages.recv_timeout(wait);
+            if self.is_over() {
+                return;
+            }
+            match message {
                 Ok(Message::Job(cuts, generation, job)) => self.take(&cuts, generation, job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return,
@@ -227,8 +259,15 @@ impl Writing {
         let (due, later): (Vec<Retry>, Vec<Retry>) = retries.partition(|retry| retry.at <= now);
         self.retries = later;
         for retry in due {
+            if self.is_over() {
+                return;
+            }
             self.store(&retry.cuts, retry.generation, retry.whole);
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     fn note_stored(&mut self, cuts: &LaneCuts, whole: &Whole, manifest: Manifest) {
@@ -264,3 +303,6 @@ impl Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
