@@ -1,8 +1,10 @@
 //! Blocking calls on an object store.
 //!
 //! `object_store` is asynchronous. One thread drives a small runtime, and callers wait for it: so any
-//! thread may call, also one that belongs to another runtime.
+//! thread may call, also one that belongs to another runtime. Every call ends, also when the store does not
+//! answer.
 
+mod answer;
 mod staged;
 
 use std::ops::Range;
@@ -10,8 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, bounded};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -21,10 +22,15 @@ use tokio::sync::oneshot;
 use crate::error::StoreError;
 use crate::failure::{self, Told};
 
+use answer::Answer;
+pub(crate) use answer::{BUCKET_WAIT, DIRECTORY_WAIT, Patience};
 pub(crate) use staged::Staged;
 
 /// Most objects of one listing. A lane has a few hundred, unless nothing is ever cleaned up.
 const LISTED_MAX: usize = 1_000_000;
+
+/// Objects of a listing that are waited for at once: as many as a bucket tells in one answer.
+const PAGE_OBJECTS: usize = 1_000;
 
 /// Most threads that wait for files at once. Reading ahead asks for a block per run at most.
 const BLOCKING_THREADS_MAX: usize = 8;
@@ -42,6 +48,7 @@ struct Shared {
     /// The same store, if it is a directory: what is written there is brought to the disk.
     local: Option<Local>,
     runtime: Handle,
+    patience: Patience,
     /// Dropped with the last clone, which ends the runtime's thread.
     _running: oneshot::Sender<()>,
 }
@@ -64,10 +71,12 @@ pub(crate) struct Listed {
 }
 
 impl Io {
+    /// `patience` says how long one answer may take.
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
         prefix: Path,
         local: Option<Local>,
+        patience: Patience,
     ) -> Result<Self, StoreError> {
         let unavailable = |error: std::io::Error| StoreError::Unavailable {
             action: "start a thread for",
@@ -96,6 +105,7 @@ impl Io {
                 prefix,
                 local,
                 runtime: handle,
+                patience,
                 _running: running,
             }),
         })
@@ -156,13 +166,9 @@ impl Io {
 
     /// What lies below a directory, at any depth, in no order.
     pub(crate) fn list(&self, below: &str) -> Result<Vec<Listed>, StoreError> {
-        let (store, path) = self.target(below);
-        let base = path.clone();
-        let found: Vec<ObjectMeta> = self.call("list", below, async move {
-            use futures_util::StreamExt;
-            store.list(Some(&path)).take(LISTED_MAX).try_collect().await
-        })?;
-        if found.len() == LISTED_MAX {
+        let base = self.path(below);
+        let found = self.pages(below)?;
+        if found.len() >= LISTED_MAX {
             return Err(StoreError::TooLarge {
                 what: "the number of objects of a lane",
                 found: LISTED_MAX as u64,
@@ -215,9 +221,33 @@ impl Io {
 
     /// Deletes files that a process left half written when it died. Listings do not show them.
     pub(crate) fn delete_staged(&self, below: &str, before_ms: i64) -> Result<Staged, StoreError> {
-        match self.local() {
-            None => Ok(Staged::default()),
-            Some(local) => staged::delete(&local.root, below, before_ms),
+        let Some(local) = self.local() else {
+            return Ok(Staged::default());
+        };
+        let (root, lane) = (local.root.clone(), below.to_owned());
+        let delete = move || staged::delete(&root, &lane, before_ms);
+        self.on_files("clean up", below, delete)
+    }
+
+    /// The objects of a listing, at most [`LISTED_MAX`]. Each page is waited for by itself.
+    fn pages(&self, below: &str) -> Result<Vec<ObjectMeta>, StoreError> {
+        let (mut found, mut listing) = (Vec::new(), None);
+        loop {
+            let (store, path) = self.target(below);
+            let page = async move {
+                // Begun on the runtime, whose threads it then uses.
+                let mut listing = listing.unwrap_or_else(|| store.list(Some(&path)));
+                let page = listing.by_ref().take(PAGE_OBJECTS);
+                let page: Vec<ObjectMeta> = page.try_collect().await?;
+                Ok((page, listing))
+            };
+            let (page, rest) = self.call("list", below, page)?;
+            let is_last = page.len() < PAGE_OBJECTS;
+            found.extend(page);
+            if is_last || found.len() >= LISTED_MAX {
+                return Ok(found);
+            }
+            listing = Some(rest);
         }
     }
 
@@ -244,22 +274,23 @@ impl Io {
         let Some(local) = self.local() else {
             return Ok(());
         };
-        let failed =
-            |error: &(dyn std::error::Error + 'static)| failure::told("write", below, error);
         let file = local
             .files
             .path_to_filesystem(&self.path(below))
-            .map_err(|error| failed(&error))?;
-        for path in file.ancestors() {
-            let opened = std::fs::File::open(path);
-            opened
-                .and_then(|file| file.sync_all())
-                .map_err(|error| failed(&error))?;
-            if path == local.root {
-                break;
+            .map_err(|error| failure::told("write", below, &error))?;
+        let (root, told) = (local.root.clone(), below.to_owned());
+        self.on_files("write", below, move || {
+            for path in file.ancestors() {
+                let opened = std::fs::File::open(path);
+                opened
+                    .and_then(|file| file.sync_all())
+                    .map_err(|error| failure::told("write", &told, &error))?;
+                if path == root {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The store, and where in it an object lies.
@@ -274,18 +305,32 @@ impl Io {
         below: &str,
         work: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        answered(&self.spawn(work), action, below)
+        let done = self.spawn(work).wait(action, below)?;
+        done.map_err(|error| error.told(action, below))
+    }
+
+    /// Does something with files, on a thread that may have to wait for them.
+    fn on_files<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        below: &str,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = self.shared.patience.ask();
+        self.shared
+            .runtime
+            .spawn_blocking(move || reply.send(work()));
+        answer.wait(action, below)?
     }
 
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> Receiver<object_store::Result<T>> {
-        let (sender, answer) = bounded(1);
-        self.shared.runtime.spawn(async move {
-            // Nobody waits any more: the caller gave up.
-            let _unheard = sender.send(work.await);
-        });
+    ) -> Answer<object_store::Result<T>> {
+        let (reply, answer) = self.shared.patience.ask();
+        self.shared
+            .runtime
+            .spawn(async move { reply.send(work.await) });
         answer
     }
 }
@@ -295,13 +340,14 @@ impl Io {
 pub(crate) struct Fetch {
     path: String,
     asked: u64,
-    answer: Receiver<object_store::Result<Bytes>>,
+    answer: Answer<object_store::Result<Bytes>>,
 }
 
 impl Fetch {
     /// Waits for it. What is shorter than it was asked for is damage.
     pub(crate) fn wait(self) -> Result<Bytes, StoreError> {
-        let bytes = answered(&self.answer, "read", &self.path)?;
+        let bytes = self.answer.wait("read", &self.path)?;
+        let bytes = bytes.map_err(|error| error.told("read", &self.path))?;
         if bytes.len() as u64 == self.asked {
             return Ok(bytes);
         }
@@ -313,21 +359,5 @@ impl Fetch {
             ),
             path: self.path,
         })
-    }
-}
-
-fn answered<T>(
-    answer: &Receiver<object_store::Result<T>>,
-    action: &'static str,
-    below: &str,
-) -> Result<T, StoreError> {
-    match answer.recv() {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(error.told(action, below)),
-        Err(_) => Err(StoreError::Unavailable {
-            action,
-            path: below.to_owned(),
-            detail: "the call ended without an answer".to_owned(),
-        }),
     }
 }

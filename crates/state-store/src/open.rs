@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::error::StoreError;
 use crate::failure::without_secrets;
-use crate::io::{Io, Local};
+use crate::io::{BUCKET_WAIT, DIRECTORY_WAIT, Io, Local, Patience};
 
 /// What URLs may begin with, for messages.
 const KNOWN: &str = "a directory, file:///…, s3://…, gs://… or az://…";
@@ -34,13 +34,15 @@ pub(crate) fn open(url: &str, options: Vec<(String, String)>) -> Result<Io, Stor
         }
         "memory" => {
             refuse_options(url, &options)?;
-            Io::new(Arc::new(InMemory::new()), Path::default(), None)
+            let patience = Patience::new(BUCKET_WAIT);
+            Io::new(Arc::new(InMemory::new()), Path::default(), None, patience)
         }
         "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
             let prefix = Path::from_url_path(parsed.path());
             let prefix =
                 prefix.map_err(|error| wrong(format!("its path cannot be used: {error}")))?;
-            Io::new(cloud(url, &parsed, options)?, prefix, None)
+            let store = cloud(url, &parsed, options)?;
+            Io::new(store, prefix, None, Patience::new(BUCKET_WAIT))
         }
         other => Err(wrong(format!(
             "`{other}` is no kind of store; write {KNOWN}"
@@ -49,23 +51,37 @@ pub(crate) fn open(url: &str, options: Vec<(String, String)>) -> Result<Io, Stor
 }
 
 fn directory(url: &str, path: PathBuf) -> Result<Io, StoreError> {
-    let wrong = |what: &str, error: &dyn std::fmt::Display| {
+    let patience = Patience::new(DIRECTORY_WAIT);
+    let (reply, answer) = patience.ask();
+    // A mount whose server is gone lets whoever touches it wait for ever.
+    let opening = std::thread::Builder::new().name("state-open".to_owned());
+    opening
+        .spawn(move || reply.send(local(&path)))
+        .map_err(|error| {
+            settings(
+                url,
+                format!("no thread can be started to open it ({error})"),
+            )
+        })?;
+    let local = answer.wait("open", url)?.map_err(|problem| {
         settings(
             url,
-            format!("{what} ({error}); give the process a directory that it can write to"),
+            format!("{problem}; give the process a directory that it can write to"),
         )
-    };
-    std::fs::create_dir_all(&path)
-        .map_err(|error| wrong("the directory cannot be made", &error))?;
-    let root = FilePath::canonicalize(&path)
-        .map_err(|error| wrong("the directory cannot be found", &error))?;
+    })?;
+    let files = Arc::new(local.files.clone());
+    Io::new(files, Path::default(), Some(local), patience)
+}
+
+/// Makes the directory if it is missing. Errors say what cannot be done.
+fn local(path: &FilePath) -> Result<Local, String> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| format!("the directory cannot be made ({error})"))?;
+    let root = FilePath::canonicalize(path)
+        .map_err(|error| format!("the directory cannot be found ({error})"))?;
     let files = LocalFileSystem::new_with_prefix(&root)
-        .map_err(|error| wrong("the directory cannot be used", &error))?;
-    let local = Local {
-        files: files.clone(),
-        root,
-    };
-    Io::new(Arc::new(files), Path::default(), Some(local))
+        .map_err(|error| format!("the directory cannot be used ({error})"))?;
+    Ok(Local { files, root })
 }
 
 fn refuse_options(url: &str, options: &[(String, String)]) -> Result<(), StoreError> {

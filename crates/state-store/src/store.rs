@@ -9,7 +9,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::error::StoreError;
-use crate::io::Io;
+use crate::io::{BUCKET_WAIT, Io, Patience};
 use crate::lane::LaneStore;
 use crate::lane_id::LaneId;
 use crate::open::open;
@@ -42,7 +42,7 @@ impl StateStore {
     /// # Errors
     /// The thread that drives the store cannot be started.
     pub fn with(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, StoreError> {
-        let io = Io::new(store, Path::from(prefix), None)?;
+        let io = Io::new(store, Path::from(prefix), None, Patience::new(BUCKET_WAIT))?;
         Ok(Self { io })
     }
 

@@ -5,6 +5,7 @@ mod directory;
 mod faults;
 mod faulty;
 mod fixture;
+mod silent;
 mod upkeep;
 
 use proptest::prelude::*;

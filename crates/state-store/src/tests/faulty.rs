@@ -29,6 +29,8 @@ pub(super) enum Fate {
     Full,
     /// Done, and an error is told: the answer was lost.
     Unheard,
+    /// Nothing is ever told.
+    Silent,
 }
 
 /// Cheap to clone; clones are one store.
@@ -102,6 +104,7 @@ impl Faulty {
             Fate::Done => work.await,
             Fate::Refused => Err(failed(io::ErrorKind::TimedOut)),
             Fate::Full => Err(failed(io::ErrorKind::StorageFull)),
+            Fate::Silent => std::future::pending().await,
             Fate::Unheard => work.await.and(Err(failed(io::ErrorKind::ConnectionReset))),
         }
     }
