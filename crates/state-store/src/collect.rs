@@ -45,11 +45,13 @@ struct Filed {
 }
 
 /// Deletes what no cut of `lane` needs, and is older than `grace`; `own` are runs that a writer counts on.
+/// Stops when `go_on` says no.
 pub(crate) fn collect(
     lane: &LaneFiles,
     grace: Duration,
     own: &[Run],
     is_usable: impl Fn(&Manifest) -> bool,
+    go_on: impl Fn() -> bool,
 ) -> Result<Collected, StoreError> {
     // Objects first, manifests after: what is named by a manifest that is written in between is kept.
     let objects = lane.inventory()?;
@@ -62,7 +64,9 @@ pub(crate) fn collect(
     let Some(now_ms) = newest else {
         return Ok(Collected::default());
     };
-    let filed = filed(lane, &lane.inventory()?, is_usable)?;
+    let Some(filed) = filed(lane, &lane.inventory()?, is_usable, &go_on)? else {
+        return Ok(Collected::default());
+    };
     let old =
         |modified_ms: i64, age: Duration| now_ms.saturating_sub(modified_ms) > milliseconds(age);
     let kept = kept(
@@ -78,15 +82,24 @@ pub(crate) fn collect(
             named.extend(manifest.named.iter().map(String::as_str));
             continue;
         }
-        lane.io()
-            .delete(&lane.below(&format!("cuts/{}", manifest.name)))?;
-        done.manifests += 1;
-        done.bytes += manifest.bytes;
+        if !go_on() {
+            return Ok(done);
+        }
+        let path = format!("cuts/{}", manifest.name);
+        if delete(lane, &path, manifest.modified_ms)? {
+            done.manifests += 1;
+            done.bytes += manifest.bytes;
+        }
     }
     for (path, listed) in &objects.objects {
         let ours = path.starts_with("runs/") || path.starts_with("parts/");
-        if ours && !named.contains(path.as_str()) && old(listed.modified_ms, grace) {
-            lane.io().delete(&lane.below(path))?;
+        if !ours || named.contains(path.as_str()) || !old(listed.modified_ms, grace) {
+            continue;
+        }
+        if !go_on() {
+            return Ok(done);
+        }
+        if delete(lane, path, listed.modified_ms)? {
             done.objects += 1;
             done.bytes += listed.bytes;
         }
@@ -99,18 +112,36 @@ pub(crate) fn collect(
     Ok(done)
 }
 
-/// Reads all manifests, newest first.
+/// Deletes an object that was last written at `listed_ms` when it was listed. A writer that goes on may have
+/// written it again since, and needs it. Whether it was deleted.
+fn delete(lane: &LaneFiles, path: &str, listed_ms: i64) -> Result<bool, StoreError> {
+    let path = lane.below(path);
+    // Listings and headers of one store may differ in parts of a second.
+    let second = |time_ms: i64| time_ms.div_euclid(1_000);
+    let found = lane.io().look_up(&path)?;
+    let is_as_listed = found.is_some_and(|found| second(found.modified_ms) <= second(listed_ms));
+    if is_as_listed {
+        lane.io().delete(&path)?;
+    }
+    Ok(is_as_listed)
+}
+
+/// Reads all manifests, newest first; `None` if `go_on` said no.
 fn filed(
     lane: &LaneFiles,
     inventory: &Inventory,
     is_usable: impl Fn(&Manifest) -> bool,
-) -> Result<Vec<Filed>, StoreError> {
+    go_on: impl Fn() -> bool,
+) -> Result<Option<Vec<Filed>>, StoreError> {
     let mut filed = Vec::with_capacity(inventory.names.len());
     for name in &inventory.names {
         let path = format!("cuts/{name}");
         let Some(listed) = inventory.objects.get(&path) else {
             continue;
         };
+        if !go_on() {
+            return Ok(None);
+        }
         let bytes = match lane.io().get(&lane.below(&path), MANIFEST_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(StoreError::Missing { .. }) => continue,
@@ -130,7 +161,7 @@ fn filed(
             read: read.ok(),
         });
     }
-    Ok(filed)
+    Ok(Some(filed))
 }
 
 /// Which manifests stay.

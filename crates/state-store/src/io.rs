@@ -179,11 +179,7 @@ impl Io {
         let listed = |meta: ObjectMeta| {
             let parts: Vec<_> = meta.location.prefix_match(&base)?.collect();
             let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
-            Some(Listed {
-                path: parts.join("/"),
-                bytes: meta.size,
-                modified_ms: meta.last_modified.timestamp_millis(),
-            })
+            Some(Listed::new(parts.join("/"), &meta))
         };
         Ok(found.into_iter().filter_map(listed).collect())
     }
@@ -199,12 +195,12 @@ impl Io {
         Ok(found.common_prefixes.iter().filter_map(name).collect())
     }
 
-    /// Length of an object; `None` if it is not there.
-    pub(crate) fn size(&self, below: &str) -> Result<Option<u64>, StoreError> {
+    /// An object as a listing has it; `None` if it is not there.
+    pub(crate) fn look_up(&self, below: &str) -> Result<Option<Listed>, StoreError> {
         let (store, path) = self.target(below);
         let found = self.call("look up", below, async move { store.head(&path).await });
         match found {
-            Ok(meta) => Ok(Some(meta.size)),
+            Ok(meta) => Ok(Some(Listed::new(below.to_owned(), &meta))),
             Err(StoreError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -332,6 +328,16 @@ impl Io {
             .runtime
             .spawn(async move { reply.send(work.await) });
         answer
+    }
+}
+
+impl Listed {
+    fn new(path: String, meta: &ObjectMeta) -> Self {
+        Self {
+            path,
+            bytes: meta.size,
+            modified_ms: meta.last_modified.timestamp_millis(),
+        }
     }
 }
 

@@ -274,7 +274,7 @@ impl LaneStore {
         grace: Duration,
         is_usable: impl Fn(&Manifest) -> bool,
     ) -> Result<Collected, StoreError> {
-        collect(&self.files, grace, &[], is_usable)
+        collect(&self.files, grace, &[], is_usable, || true)
     }
 
     /// Calls `each` with the frames of one object.

@@ -40,7 +40,7 @@ pub use manifest::{CutHead, Manifest, SourceMark};
 pub use run::Run;
 pub use store::StateStore;
 pub use usable::{Refused, Why};
-pub use writer::{LaneWriter, Merged, Merging};
+pub use writer::{Cleaning, LaneWriter, Merged, Merging};
 
 /// The library whose stores are used, for those who bring one of their own.
 pub use object_store;

@@ -160,10 +160,10 @@ impl RunReader {
 
     /// A store's error about a part that is not there, told as what it is: an object that was cut off.
     fn explained(&self, error: StoreError) -> StoreError {
-        match self.io.size(&self.path) {
-            Ok(Some(bytes)) if bytes != self.expected.bytes => self.damaged(format!(
-                "it has {bytes} bytes, and its manifest says {}",
-                self.expected.bytes
+        match self.io.look_up(&self.path) {
+            Ok(Some(listed)) if listed.bytes != self.expected.bytes => self.damaged(format!(
+                "it has {} bytes, and its manifest says {}",
+                listed.bytes, self.expected.bytes
             )),
             _ => error,
         }

@@ -56,6 +56,7 @@ proptest! {
 fn what_is_handed_between_threads_may_be() {
     const fn sent<T: Send>() {}
     const fn shared<T: Send + Sync>() {}
+    sent::<crate::Cleaning>();
     sent::<crate::LaneWriter>();
     sent::<crate::Merging>();
     sent::<crate::Merged>();

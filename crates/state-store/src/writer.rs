@@ -1,5 +1,6 @@
 //! Writes the cuts of one lane.
 
+mod cleaning;
 mod merging;
 
 use std::collections::VecDeque;
@@ -8,13 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tillwatch_records::cut::{Entries, Entry, Part, Space};
 
-use crate::collect::{Collected, collect};
+use crate::collect::Collected;
 use crate::error::StoreError;
 use crate::files::LaneFiles;
 use crate::levels;
 use crate::manifest::{CutHead, Manifest, RUNS_MAX};
 use crate::run::{Run, encode};
 
+pub use cleaning::Cleaning;
 pub use merging::{Merged, Merging};
 
 /// A run is written when so many bytes of entries wait for it.
@@ -169,8 +171,13 @@ impl LaneWriter {
         Ok(())
     }
 
-    /// Cleans up as [`LaneStore::collect`](crate::LaneStore::collect) does, and spares the runs that the
-    /// next manifest will name.
+    /// A clean-up, to be run on any thread while cuts go on here.
+    pub fn cleaning(&self) -> Cleaning {
+        Cleaning::new(self.lane.clone(), self.runs.clone())
+    }
+
+    /// Cleans up as [`LaneStore::collect`](crate::LaneStore::collect) does, spares the runs that the next
+    /// manifest will name, and waits for it.
     ///
     /// # Errors
     /// The store cannot be read, or does not delete. What was deleted by then stays so.
@@ -179,7 +186,7 @@ impl LaneWriter {
         grace: Duration,
         is_usable: impl Fn(&Manifest) -> bool,
     ) -> Result<Collected, StoreError> {
-        collect(&self.lane, grace, &self.runs, is_usable)
+        self.cleaning().run(grace, is_usable, || true)
     }
 
     /// Makes a run of the entries that wait for one.

@@ -161,7 +161,11 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.call(self.shared.objects.get_opts(path, options)).await
+        let mut got = self
+            .call(self.shared.objects.get_opts(path, options))
+            .await?;
+        got.meta = self.dated(got.meta);
+        Ok(got)
     }
 
     fn delete_stream(

@@ -1,5 +1,6 @@
 //! Clean-up, merging and several writers.
 
+use std::cell::{Cell, OnceCell, RefCell};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -184,6 +185,61 @@ fn a_merge_that_is_stopped_changes_nothing() {
     let manifest = cut(&mut writer, 5, &Changes::new()).unwrap();
     assert!(manifest.runs().len() < 4);
     assert_eq!(read(&lane, &manifest).unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_clean_up_spares_what_is_written_again_meanwhile() {
+    let store = Faulty::default();
+    let lane = store.store().lane(&lane_id());
+    // A cut without a manifest: its run is needed by nothing.
+    let changes = changes(0..40, "x");
+    let mut dead = lane.writer(None);
+    dead.chunk(&mut super::fixture::entries(&changes)).unwrap();
+    dead.abandon().unwrap();
+    dead.chunk(&mut super::fixture::entries(&Changes::new()))
+        .unwrap();
+    let run = dead.runs()[0].clone();
+    cut(&mut lane.writer(None), 1, &Changes::new()).unwrap();
+
+    store.set_clock(minutes(600));
+    let writer = RefCell::new(lane.writer(None));
+    cut(&mut writer.borrow_mut(), 2, &Changes::new()).unwrap();
+    let cleaning = writer.borrow().cleaning();
+    let written = OnceCell::new();
+    let collected = cleaning.run(
+        HOUR,
+        |_| {
+            // All is listed, and nothing is deleted yet.
+            written.get_or_init(|| cut(&mut writer.borrow_mut(), 3, &changes).unwrap());
+            true
+        },
+        || true,
+    );
+    let written = written.get().unwrap();
+    assert_eq!(written.runs(), [run]);
+    assert_eq!(read(&lane, written).unwrap().len(), 40);
+    assert_eq!(collected.unwrap().objects, 0);
+}
+
+#[test]
+fn a_clean_up_that_is_stopped_deletes_nothing_more() {
+    let store = Faulty::default();
+    let lane = store.store().lane(&lane_id());
+    let mut writer = lane.writer(None);
+    for position in 1..9 {
+        let word = format!("cut {position}");
+        cut(&mut writer, position, &changes(0..40, &word)).unwrap();
+    }
+    store.set_clock(minutes(600));
+    cut(&mut writer, 9, &Changes::new()).unwrap();
+    let (all, calls) = (store.paths().len(), Cell::new(0));
+    // Nine manifests are read, and six of them are to be deleted.
+    let go_on = || calls.replace(calls.get() + 1) < 11;
+    let stopped = writer.cleaning().run(HOUR, reached(100), go_on).unwrap();
+    assert_eq!((stopped.manifests, stopped.objects), (2, 0));
+    assert_eq!(store.paths().len(), all - 2);
+    let rest = writer.collect(HOUR, reached(100)).unwrap();
+    assert_eq!(rest.manifests, 4);
 }
 
 #[test]

@@ -106,13 +106,12 @@ impl Keeper {
 
     /// Merges runs while that is due.
     fn merge(&self, cuts: &LaneCuts) -> Result<(), StoreError> {
-        let may_go_on = || !self.is_over.load(Ordering::Relaxed) && !cuts.is_over();
         loop {
             let generation = cuts.generation();
             let Some(merging) = cuts.write(generation, |writer| writer.merging()).flatten() else {
                 return Ok(());
             };
-            let Some(merged) = merging.run(may_go_on)? else {
+            let Some(merged) = merging.run(|| self.may_go_on(cuts))? else {
                 return Ok(());
             };
             cuts.write(generation, |writer| writer.merged(merged));
@@ -125,9 +124,14 @@ impl Keeper {
         let Some(own) = cuts.stored() else {
             return Ok(());
         };
-        if !cuts.is_to_be_cleaned(clock::now(), CLEAN_INTERVAL) {
-            return Ok(());
+        match cuts.is_to_be_cleaned(clock::now(), CLEAN_INTERVAL) {
+            true => self.collect(cuts, &own),
+            false => Ok(()),
         }
+    }
+
+    /// Deletes what a lane does not need any more whose newest snapshot is `own`.
+    fn collect(&self, cuts: &LaneCuts, own: &Manifest) -> Result<(), StoreError> {
         let stats = self.monitor.stats();
         let committed = |topic: &str| {
             let mut partitions = stats.partitions.iter();
@@ -136,11 +140,17 @@ impl Keeper {
             });
             of_lane.and_then(|found| found.committed)
         };
-        let is_usable = usable_beside(&own, committed);
-        let collect = cuts.write(cuts.generation(), |writer| {
-            writer.collect(CLEAN_GRACE, is_usable)
-        });
-        collect.transpose().map(|_| ())
+        let is_usable = usable_beside(own, committed);
+        // The thread that writes must not wait for it: the other lanes would wait as well.
+        let Some(cleaning) = cuts.write(cuts.generation(), |writer| writer.cleaning()) else {
+            return Ok(());
+        };
+        cleaning.run(CLEAN_GRACE, is_usable, || self.may_go_on(cuts))?;
+        Ok(())
+    }
+
+    fn may_go_on(&self, cuts: &LaneCuts) -> bool {
+        !self.is_over.load(Ordering::Relaxed) && !cuts.is_over()
     }
 }
 
@@ -161,93 +171,4 @@ fn usable_beside(
 }
 
 #[cfg(test)]
-mod tests {
-    use tillwatch_records::cut::{Entries, Part, Space};
-    use tillwatch_state_store::{CutHead, LaneId, LaneStore, LaneWriter, StateStore};
-
-    use super::*;
-
-    fn lane() -> LaneStore {
-        StateStore::open("memory://", []).unwrap().lane(&LaneId {
-            group: "g".to_owned(),
-            topics: vec!["t".to_owned()],
-            partition: 0,
-        })
-    }
-
-    /// A cut at `offset` under settings of this meaning, of the topic of this id.
-    fn cut(writer: &mut LaneWriter, offset: i64, meaning: &str, topic_id: &str) -> Manifest {
-        let mut entries = Entries::default();
-        entries.push(Space(0), 7, b"terminal", |image| {
-            image.extend_from_slice(&offset.to_le_bytes());
-        });
-        writer.chunk(&mut entries).unwrap();
-        let head = CutHead {
-            sources: vec![SourceMark {
-                topic: "t".to_owned(),
-                offset,
-                topic_id: Some(topic_id.to_owned()),
-                partitions: Some(1),
-            }],
-            meaning: meaning.to_owned(),
-            models: "rules".to_owned(),
-            made_by: "a test".to_owned(),
-            made_at_ms: 0,
-        };
-        let part = Part {
-            name: "alerts".to_owned(),
-            bytes: vec![1],
-        };
-        writer.finish(&head, &[part]).unwrap()
-    }
-
-    fn clean(writer: &LaneWriter, own: &Manifest, committed: i64) {
-        let committed = |topic: &str| (topic == "t").then_some(committed);
-        let is_usable = usable_beside(own, committed);
-        writer.collect(CLEAN_GRACE, is_usable).unwrap();
-    }
-
-    fn offsets(lane: &LaneStore, meaning: &str) -> Vec<i64> {
-        let (manifests, refused) = lane.manifests().unwrap();
-        assert!(refused.is_empty(), "{refused:?}");
-        let ours = manifests
-            .iter()
-            .filter(|manifest| manifest.head().meaning == meaning);
-        ours.map(|manifest| manifest.head().sources[0].offset)
-            .collect()
-    }
-
-    #[test]
-    fn an_edit_of_settings_can_be_taken_back_after_a_clean_up() {
-        let lane = lane();
-        let mut before = lane.writer(None);
-        let own = (1..4).map(|at| cut(&mut before, at, "before", "a")).last();
-        let own = own.unwrap();
-        let mut edited = lane.writer(None);
-        let newest = (4..9).map(|at| cut(&mut edited, at, "edited", "a")).last();
-        clean(&edited, &newest.unwrap(), 100);
-        assert_eq!(offsets(&lane, "edited"), [8, 7, 6]);
-        assert_eq!(offsets(&lane, "before"), [3], "kept for a day");
-        // Taken back: what the edited run has written, further on, replaces nothing.
-        let mut back = lane.writer(Some(own));
-        let own = cut(&mut back, 5, "before", "a");
-        clean(&back, &own, 100);
-        assert_eq!(offsets(&lane, "before"), [5, 3]);
-        assert_eq!(offsets(&lane, "edited"), [8, 7, 6]);
-    }
-
-    #[test]
-    fn what_the_group_has_not_reached_and_another_topic_replace_nothing() {
-        let lane = lane();
-        let mut writer = lane.writer(None);
-        for at in 1..9 {
-            let own = cut(&mut writer, at, "ours", "a");
-            clean(&writer, &own, 4);
-        }
-        assert_eq!(offsets(&lane, "ours"), [8, 7, 6, 5, 4, 3, 2]);
-        let mut again = lane.writer(None);
-        let own = cut(&mut again, 1, "ours", "b");
-        clean(&again, &own, 100);
-        assert_eq!(offsets(&lane, "ours"), [8, 7, 6, 5, 4, 3, 2, 1]);
-    }
-}
+mod tests;
