@@ -90,7 +90,8 @@ impl StateStore {
         Ok(numbers)
     }
 
-    /// Writes, reads, lists and deletes a small object.
+    /// Writes, reads, lists and deletes a small object, and writes it where there is none, as manifests
+    /// are: all that snapshots need.
     ///
     /// # Errors
     /// The first of these that fails.
@@ -98,21 +99,53 @@ impl StateStore {
         // Two instances that check at one moment must not meet.
         let name = format!("{:016x}", RandomState::new().hash_one("check"));
         let path = format!("check/{name}");
+        let tried = self.try_out(&path, &name);
+        let tried = tried.and_then(|()| self.try_out_absent(&path));
+        let deleted = self.io.delete(&path);
+        tried.and(deleted)
+    }
+
+    /// Writes, reads, lists and deletes the object.
+    fn try_out(&self, path: &str, name: &str) -> Result<(), StoreError> {
         let written = Bytes::from_static(b"tillwatch");
-        self.io.put(&path, written.clone())?;
-        let read = self.io.get(&path, 1 << 10)?;
+        self.io.put(path, written.clone())?;
+        let read = self.io.get(path, 1 << 10)?;
         let listed = self.io.list("check")?;
         let there = listed.iter().any(|object| object.path == name);
-        self.io.delete(&path)?;
+        self.io.delete(path)?;
         let problem = match (read == written, there) {
             (true, true) => return Ok(()),
             (false, _) => "it reads differently from what was written",
             (true, false) => "it is not in the listing after it was written",
         };
         Err(StoreError::Damaged {
-            path,
+            path: path.to_owned(),
             problem: problem.to_owned(),
         })
+    }
+
+    /// Writes the object, which is not there, unless it is there: twice.
+    fn try_out_absent(&self, path: &str) -> Result<(), StoreError> {
+        for is_first in [true, false] {
+            let written = self.io.put_if_absent(path, Bytes::from_static(b"once"));
+            match written {
+                Ok(is_new) if is_new == is_first => {}
+                Ok(is_new) => {
+                    let found = if is_new {
+                        "it writes over one that is there"
+                    } else {
+                        "it takes one that was deleted for one that is there"
+                    };
+                    return Err(cannot_put_if_absent(path, found));
+                }
+                // It has just been written and deleted: rights and room are there.
+                Err(StoreError::Unavailable { detail, .. }) => {
+                    return Err(cannot_put_if_absent(path, &detail));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The lane of a directory whose name was shortened: its manifests say.
@@ -131,5 +164,16 @@ impl StateStore {
             }
         }
         Ok(None)
+    }
+}
+
+fn cannot_put_if_absent(path: &str, found: &str) -> StoreError {
+    StoreError::Unavailable {
+        action: "write if it is absent",
+        path: path.to_owned(),
+        detail: format!(
+            "{found}; snapshots need this: a directory must be on a file system with hard links, a bucket must \
+             know If-None-Match"
+        ),
     }
 }

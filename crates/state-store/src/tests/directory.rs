@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::faulty::{Fate, Faulty};
+use super::faulty::{Absent, Fate, Faulty};
 use super::fixture::{MEANING, changes, cut, entries, head, lane_id, mark, memory, parts, read};
 use crate::{LaneId, Manifest, StateStore, StoreError, Why};
 
@@ -133,11 +133,30 @@ fn a_store_that_does_not_work_fails_its_check() {
         (1, Fate::Unheard),
         (2, Fate::Refused),
         (3, Fate::Full),
+        (4, Fate::Refused),
+        (5, Fate::Refused),
+        (6, Fate::Full),
     ] {
         let store = Faulty::default();
         let done = std::iter::repeat_n(Fate::Done, calls);
         store.fates(done.chain([fate]));
         store.store().check().unwrap_err();
+    }
+}
+
+#[test]
+fn a_store_that_writes_over_what_is_there_fails_its_check() {
+    for forgetful in [Absent::Refused, Absent::Overwritten] {
+        let store = Faulty::default();
+        store.put_if_absent(forgetful);
+        let error = store.store().check().unwrap_err().to_string();
+        assert!(
+            error.contains("cannot write if it is absent `check/")
+                && error.contains("hard links")
+                && error.contains("If-None-Match"),
+            "{error}"
+        );
+        assert!(store.paths().is_empty(), "the trial has left something");
     }
 }
 

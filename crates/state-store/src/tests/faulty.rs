@@ -13,7 +13,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
 use parking_lot::Mutex;
 
@@ -33,6 +34,18 @@ pub(super) enum Fate {
     Silent,
 }
 
+/// How the store writes an object that must not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Absent {
+    /// As it should be.
+    #[default]
+    Kept,
+    /// It cannot: a directory without hard links, a bucket that does not know the header.
+    Refused,
+    /// It ignores the header.
+    Overwritten,
+}
+
 /// Cheap to clone; clones are one store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faulty {
@@ -45,6 +58,7 @@ struct Shared {
     /// Of the next calls, the last first; then [`Shared::ever_after`].
     fates: Mutex<Vec<Fate>>,
     ever_after: Mutex<Option<Fate>>,
+    absent: Mutex<Absent>,
     now_ms: Mutex<u64>,
     written_ms: Mutex<HashMap<Path, u64>>,
 }
@@ -64,6 +78,11 @@ impl Faulty {
     /// What becomes of all calls after those.
     pub(super) fn ever_after(&self, fate: Fate) {
         *self.shared.ever_after.lock() = Some(fate);
+    }
+
+    /// How objects that must not be there are written.
+    pub(super) fn put_if_absent(&self, absent: Absent) {
+        *self.shared.absent.lock() = absent;
     }
 
     pub(super) fn set_clock(&self, now_ms: u64) {
@@ -140,9 +159,20 @@ impl ObjectStore for Faulty {
         &self,
         path: &Path,
         bytes: PutPayload,
-        options: PutOptions,
+        mut options: PutOptions,
     ) -> Result<PutResult> {
+        let absent = *self.shared.absent.lock();
         self.call(async {
+            match (&options.mode, absent) {
+                (PutMode::Create, Absent::Refused) => {
+                    return Err(Error::NotImplemented {
+                        operation: "put if absent".to_owned(),
+                        implementer: "faulty".to_owned(),
+                    });
+                }
+                (PutMode::Create, Absent::Overwritten) => options.mode = PutMode::Overwrite,
+                _ => {}
+            }
             let put = self.shared.objects.put_opts(path, bytes, options).await?;
             self.wrote(path);
             Ok(put)
