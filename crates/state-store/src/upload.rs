@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use tokio::runtime::Handle;
 
 use crate::error::StoreError;
 use crate::io::Io;
@@ -15,7 +16,15 @@ pub(crate) struct Upload {
     below: String,
     waiting: Vec<u8>,
     /// `None` until there is more than one piece.
-    pieces: Option<Box<dyn MultipartUpload>>,
+    pieces: Option<Pieces>,
+}
+
+/// Pieces that make no object yet. Wherever they are dropped, also by a call that nobody waits for any more,
+/// they are given up, so that the store keeps none.
+struct Pieces {
+    /// `None` once they make an object, or are given up.
+    begun: Option<Box<dyn MultipartUpload>>,
+    runtime: Handle,
 }
 
 impl Upload {
@@ -46,46 +55,76 @@ impl Upload {
         if !self.waiting.is_empty() {
             self.send()?;
         }
-        if let Some(mut pieces) = self.pieces.take() {
-            self.io
-                .call("write", &self.below, async move { pieces.complete().await })?;
+        if let Some(pieces) = self.pieces.take() {
+            self.io.call("write", &self.below, pieces.complete())?;
         }
         self.io.sync(&self.below)
     }
 
     fn send(&mut self) -> Result<(), StoreError> {
-        let mut pieces = match self.pieces.take() {
+        let pieces = match self.pieces.take() {
             Some(pieces) => pieces,
             None => {
                 let (store, path) = self.io.target(&self.below);
-                let begun = async move { store.put_multipart(&path).await };
+                let begun = async move {
+                    Ok(Pieces {
+                        begun: Some(store.put_multipart(&path).await?),
+                        runtime: Handle::current(),
+                    })
+                };
                 self.io.call("write", &self.below, begun)?
             }
         };
         let piece = PutPayload::from(std::mem::take(&mut self.waiting));
-        let sent = async move {
-            match pieces.put_part(piece).await {
-                Ok(()) => Ok(pieces),
-                Err(error) => {
-                    // The error that is told is the first; what this leaves is cleaned up later.
-                    let _left = pieces.abort().await;
-                    Err(error)
-                }
-            }
-        };
-        self.pieces = Some(self.io.call("write", &self.below, sent)?);
+        let sent = self.io.call("write", &self.below, pieces.and(piece))?;
+        self.pieces = Some(sent);
         Ok(())
     }
 }
 
-/// What was begun and not finished is given up, so that the store keeps no pieces.
+/// What was begun and not finished is given up, and waited for: the process may be about to end.
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(mut pieces) = self.pieces.take() {
+        if let Some(pieces) = self.pieces.take() {
             // Without an answer the pieces stay until the store's own clean-up.
-            let _left = self
-                .io
-                .call("give up", &self.below, async move { pieces.abort().await });
+            let _left = self.io.call("give up", &self.below, pieces.give_up());
+        }
+    }
+}
+
+impl Pieces {
+    /// Sends one more.
+    async fn and(mut self, piece: PutPayload) -> object_store::Result<Self> {
+        if let Some(begun) = &mut self.begun {
+            begun.put_part(piece).await?;
+        }
+        Ok(self)
+    }
+
+    /// Makes them an object.
+    async fn complete(mut self) -> object_store::Result<()> {
+        if let Some(begun) = &mut self.begun {
+            begun.complete().await?;
+            self.begun = None;
+        }
+        Ok(())
+    }
+
+    async fn give_up(mut self) -> object_store::Result<()> {
+        match self.begun.take() {
+            Some(mut begun) => begun.abort().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Some(mut begun) = self.begun.take() {
+            self.runtime.spawn(async move {
+                // The error that is told is the one before.
+                let _left = begun.abort().await;
+            });
         }
     }
 }

@@ -7,6 +7,7 @@ use super::fixture::{
     Changes, Keys, MEANING, any_changes, apply, changes, cut, entries, head, heavy, lane_id, mark,
     parts, read,
 };
+use crate::upload::Upload;
 use crate::{LaneWriter, Manifest, StoreError};
 
 /// What the host does when the store has not taken something.
@@ -165,6 +166,43 @@ fn a_store_that_takes_nothing_fills_no_memory() {
     assert!(merged.runs().len() < manifest.runs().len());
     assert!(merged.bytes() > 32 << 20);
     assert_eq!(lane.verify(&merged).unwrap().live, taken + 1);
+}
+
+#[test]
+fn an_upload_that_fails_leaves_no_pieces_in_the_store() {
+    // Begun, two pieces, the end: whatever of these fails.
+    for (done, fate) in [(1, Fate::Refused), (2, Fate::Full), (3, Fate::Refused)] {
+        let store = Faulty::default();
+        let io = store.io();
+        let mut upload = Upload::new(&io, "large");
+        let fates = std::iter::repeat_n(Fate::Done, done);
+        store.fates(fates.chain([fate]));
+        let piece = vec![7; 8 << 20];
+        let written = upload.write(&piece).and_then(|()| upload.write(&piece));
+        match done {
+            3 => upload.finish().unwrap_err(),
+            _ => written.unwrap_err(),
+        };
+        // The runtime does one thing after the other: what it was to give up is given up by then.
+        assert_eq!(io.list("").unwrap().len(), 0);
+        assert_eq!(store.open_uploads(), 0, "after {done} calls");
+    }
+}
+
+#[test]
+fn an_upload_that_is_stopped_leaves_no_pieces_in_the_store() {
+    let store = Faulty::default();
+    let io = store.io();
+    let mut upload = Upload::new(&io, "large");
+    upload.write(&vec![7; 9 << 20]).unwrap();
+    assert_eq!(store.open_uploads(), 1);
+    drop(upload);
+    assert_eq!(store.open_uploads(), 0);
+
+    let mut upload = Upload::new(&io, "large");
+    upload.write(&vec![7; 9 << 20]).unwrap();
+    upload.finish().unwrap();
+    assert_eq!((store.open_uploads(), store.paths().len()), (0, 1));
 }
 
 #[test]

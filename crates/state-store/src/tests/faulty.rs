@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,11 +15,12 @@ use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
+    Result, UploadPart,
 };
 use parking_lot::Mutex;
 
 use crate::StateStore;
+use crate::io::{BUCKET_WAIT, Io, Patience};
 
 /// What becomes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,8 @@ struct Shared {
     fates: Mutex<Vec<Fate>>,
     ever_after: Mutex<Option<Fate>>,
     absent: Mutex<Absent>,
+    /// Uploads in pieces that were begun, and have neither become an object nor been given up.
+    open_uploads: AtomicUsize,
     now_ms: Mutex<u64>,
     written_ms: Mutex<HashMap<Path, u64>>,
 }
@@ -66,6 +70,13 @@ struct Shared {
 impl Faulty {
     pub(super) fn store(&self) -> StateStore {
         StateStore::with(Arc::new(self.clone()), "below").unwrap()
+    }
+
+    /// The same without lanes.
+    pub(super) fn io(&self) -> Io {
+        let patience = Patience::new(BUCKET_WAIT);
+        let io = Io::new(Arc::new(self.clone()), Path::from("below"), None, patience);
+        io.unwrap()
     }
 
     /// What becomes of the calls to come; all others are done.
@@ -83,6 +94,11 @@ impl Faulty {
     /// How objects that must not be there are written.
     pub(super) fn put_if_absent(&self, absent: Absent) {
         *self.shared.absent.lock() = absent;
+    }
+
+    /// Uploads in pieces of which the store still keeps some.
+    pub(super) fn open_uploads(&self) -> usize {
+        self.shared.open_uploads.load(Ordering::SeqCst)
     }
 
     pub(super) fn set_clock(&self, now_ms: u64) {
@@ -186,8 +202,18 @@ impl ObjectStore for Faulty {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         self.wrote(path);
-        self.call(self.shared.objects.put_multipart_opts(path, options))
-            .await
+        let begun = async {
+            let upload = self
+                .shared
+                .objects
+                .put_multipart_opts(path, options)
+                .await?;
+            self.shared.open_uploads.fetch_add(1, Ordering::SeqCst);
+            let store = self.clone();
+            let upload: Box<dyn MultipartUpload> = Box::new(FaultyUpload { upload, store });
+            Ok(upload)
+        };
+        self.call(begun).await
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
@@ -237,5 +263,40 @@ impl ObjectStore for Faulty {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.call(self.shared.objects.copy_opts(from, to, options))
             .await
+    }
+}
+
+/// An upload in pieces, each of which may fail.
+#[derive(Debug)]
+struct FaultyUpload {
+    upload: Box<dyn MultipartUpload>,
+    store: Faulty,
+}
+
+#[async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, piece: PutPayload) -> UploadPart {
+        let (store, sent) = (self.store.clone(), self.upload.put_part(piece));
+        async move { store.call(sent).await }.boxed()
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let made = async {
+            let made = self.upload.complete().await?;
+            self.store
+                .shared
+                .open_uploads
+                .fetch_sub(1, Ordering::SeqCst);
+            Ok(made)
+        };
+        self.store.call(made).await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.store
+            .shared
+            .open_uploads
+            .fetch_sub(1, Ordering::SeqCst);
+        self.upload.abort().await
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use tillwatch_records::cut::Space;
 
 use super::faulty::{Fate, Faulty};
@@ -77,6 +78,25 @@ fn every_call_ends() {
     apply(&mut expected, &changes(0..40, "second"));
     apply(&mut expected, &changes(0..3, "third"));
     assert_eq!(read(&patient, &manifest).unwrap(), expected);
+}
+
+#[test]
+fn what_is_answered_too_late_leaves_no_pieces_in_the_store() {
+    let store = Faulty::default();
+    let slow = ThrottleConfig {
+        wait_put_per_call: 4 * WAIT,
+        ..ThrottleConfig::default()
+    };
+    let slow = Arc::new(ThrottledStore::new(store.clone(), slow));
+    let io = Io::new(slow, Path::from("below"), None, Patience::new(WAIT)).unwrap();
+    is_unanswered(Upload::new(&io, "x").write(&vec![0; 9 << 20]));
+    for _ in 0..1_000 {
+        if store.open_uploads() == 0 {
+            return;
+        }
+        let _later = crossbeam_channel::after(WAIT).recv();
+    }
+    panic!("the store keeps what nobody waits for");
 }
 
 /// A directory whose server is gone, as a pipe that nobody writes to: whoever opens it waits.
