@@ -14,8 +14,9 @@ use std::hint::black_box;
 use cpu_time::CpuTime;
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use job_w::{BATCH_RECORDS, lane, plan, report};
+use job_w::{lane, plan, report};
 use simulated::Simulated;
+use stream::BATCH_RECORDS;
 use tillwatch_feature_extraction::FeatureLane;
 use tillwatch_records::{Entries, KeySpec};
 
@@ -30,8 +31,12 @@ const SLICE_KEYS: usize = 32;
 mod cpu_time;
 #[path = "support/job_w.rs"]
 mod job_w;
+#[path = "support/raw.rs"]
+mod raw;
 #[path = "support/simulated.rs"]
 mod simulated;
+#[path = "support/stream.rs"]
+mod stream;
 
 fn features(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("features/job-w");

@@ -13,7 +13,9 @@ use std::hint::black_box;
 
 use cpu_time::CpuTime;
 use criterion::measurement::Measurement;
-use job_w::{BATCH_RECORDS, Stream, lane};
+use job_w::lane;
+use median::median;
+use stream::{BATCH_RECORDS, Stream};
 use tillwatch_feature_extraction::FeatureLane;
 
 /// The binary's allocator.
@@ -24,6 +26,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod cpu_time;
 #[path = "support/job_w.rs"]
 mod job_w;
+#[path = "support/median.rs"]
+mod median;
+#[path = "support/stream.rs"]
+mod stream;
 
 /// Pairs of batches.
 const PAIRS: usize = 500;
@@ -52,9 +58,9 @@ fn compare(what: &str, mut large: (Stream, FeatureLane), mut small: (Stream, Fea
     let pairs: Vec<_> = (0..PAIRS)
         .map(|_| (us_per_record(&mut large), us_per_record(&mut small)))
         .collect();
-    let larges = pairs.iter().map(|(large, _)| *large).collect();
-    let smalls = pairs.iter().map(|(_, small)| *small).collect();
-    let ratios = pairs.iter().map(|(large, small)| large / small).collect();
+    let larges = pairs.iter().map(|(large, _)| *large);
+    let smalls = pairs.iter().map(|(_, small)| *small);
+    let ratios = pairs.iter().map(|(large, small)| large / small);
     println!(
         "{what}: {:.2} and {:.2} us of CPU per record, {:.2} x (medians)",
         median(larges),
@@ -72,9 +78,4 @@ fn us_per_record((stream, lane): &mut (Stream, FeatureLane)) -> f64 {
     let taken_ns = time.end(start);
     black_box(features);
     taken_ns as f64 / 1000.0 / BATCH_RECORDS as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -13,11 +13,27 @@
     reason = "a program that measures time and ends when something is wrong"
 )]
 
+#[path = "../support/backlog.rs"]
+mod backlog;
+#[path = "../support/example.rs"]
+mod example;
 mod figures;
+#[path = "../support/latencies.rs"]
+mod latencies;
 mod latency;
+#[path = "../support/load.rs"]
+#[expect(
+    dead_code,
+    reason = "which partition a record goes to matters elsewhere"
+)]
+mod load;
+#[path = "../support/median.rs"]
+mod median;
 mod place;
 mod process;
 mod report;
+#[path = "../support/running.rs"]
+mod running;
 mod swaps;
 mod throughput;
 

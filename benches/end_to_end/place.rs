@@ -1,7 +1,7 @@
 //! What is measured, where, and with which fleet.
 
 use clap::Parser;
-use tillwatch_simulator::{Fleet, SimulatorSettings, partition_of};
+use tillwatch_simulator::{Fleet, SimulatorSettings};
 use tillwatch_testkit::broker::{Mock, create_topic};
 
 /// Partitions of every topic.
@@ -91,11 +91,6 @@ impl Place {
         };
         Fleet::new(&settings).unwrap()
     }
-}
-
-/// Where the record with this key goes.
-pub fn partition(key: &[u8]) -> i32 {
-    partition_of(key, PARTITIONS)
 }
 
 fn property(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,9 @@
 //! Figures, and on a real broker their ratios and what was aimed for.
 
-use crate::figures::{Latencies, Pair, Run, median};
+use crate::backlog::Run;
+use crate::figures::Pair;
+use crate::latencies::Latencies;
+use crate::median::median;
 
 /// Everything that was measured.
 #[derive(Debug, Default)]

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::figures::Latencies;
-use crate::latency::{self, Load};
-use crate::place::Place;
-use crate::process::{Running, configuration};
+use crate::latencies::Latencies;
+use crate::load::{Load, Way};
+use crate::place::{PARTITIONS, Place};
+use crate::process::configuration;
+use crate::running::Running;
 
 /// Length of a phase, with changes or without.
 const PHASE_SECONDS: u64 = 5;
@@ -34,7 +35,8 @@ pub fn measure(place: &Place) -> Vec<[Latencies; 2]> {
     let pairs = place.options.swaps.div_ceil(PHASE_SWAPS);
     let phases = WARM_UP_PHASES + 2 * pairs;
     let rate = place.options.swap_rate;
-    let load = Load::new(place, rate * PHASE_SECONDS * phases);
+    let records = rate * PHASE_SECONDS * phases;
+    let load = Load::new(&mut place.fleet(), records, PARTITIONS);
     let (from, to) = (place.topic("swaps"), place.topic("swaps-out"));
     place.topic("swaps-out-alerts");
     let files = TempDir::new().unwrap();
@@ -45,7 +47,7 @@ pub fn measure(place: &Place) -> Vec<[Latencies; 2]> {
         "lineup = 'lineup.toml'\nreload = '20ms'\naudit = 'audit.jsonl'\nbacktest_rows = 10000";
     config.insert("models".to_owned(), lineup.parse::<Table>().unwrap().into());
     config["http"]["listen"] = Value::from("off");
-    let mut running = Running::tillwatch(place, &config, files);
+    let mut running = Running::tillwatch(place.options.tillwatch.as_deref(), &config, files);
     let directory = running.files().to_owned();
     let promotions = |start: Instant| {
         let mut swaps = 0;
@@ -60,7 +62,13 @@ pub fn measure(place: &Place) -> Vec<[Latencies; 2]> {
             }
         }
     };
-    let measured = latency::run(place, &mut running, &load, rate, [&from, &to], promotions);
+    let way = Way {
+        brokers: &place.brokers,
+        from: &from,
+        to: &to,
+        partitions: PARTITIONS,
+    };
+    let measured = load.run(way, &mut running, rate, promotions);
     let mut by_phase = vec![Vec::new(); phases as usize];
     for (number, ms) in measured {
         by_phase[number / (rate * PHASE_SECONDS) as usize].push(ms);

@@ -1,18 +1,11 @@
 //! Records that are already in the topic, as fast as they can be had.
 
-use std::time::{Duration, Instant};
-
 use tillwatch_testkit::load::{Sender, Watch};
 
-use crate::figures::{Pair, Round, Run};
-use crate::place::{PARTITIONS, Place, partition};
+use crate::backlog::{self, Run};
+use crate::figures::{Pair, Round};
+use crate::place::{PARTITIONS, Place};
 use crate::process::Contender;
-
-/// How often the output topic is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// How long a contender may go without any output.
-const STALLED: Duration = Duration::from_secs(30);
 
 /// Runs both contenders over one topic, round after round.
 pub fn measure(place: &Place) -> Vec<Pair<Run>> {
@@ -24,7 +17,9 @@ pub fn measure(place: &Place) -> Vec<Pair<Run>> {
         let mut both = Round::default();
         for contender in Contender::turns(round) {
             let to = place.topic(&format!("out-{round}-{}", contender.name()));
-            let run = run(place, contender, &from, &to, records);
+            let watch = Watch::new(&place.brokers, &to, PARTITIONS).unwrap();
+            let mut running = contender.start(place, &from, &to);
+            let run = backlog::run(&watch, &mut running, records);
             println!(
                 "{:10} {:6.2} CPU-us/record {:9.0} records/s {:5.0} MiB",
                 contender.name(),
@@ -47,60 +42,6 @@ fn fill(place: &Place, topic: &str) {
     ];
     let sender = Sender::new(&place.brokers, topic, &properties).unwrap();
     let mut fleet = place.fleet();
-    let (mut payload, mut bytes, mut span) = (Vec::new(), 0, None);
-    for number in 0..place.options.records {
-        payload.clear();
-        let made = fleet.next(&mut payload);
-        bytes += payload.len();
-        let first_ms = span.map_or(made.arrival_ms, |(first, _)| first);
-        span = Some((first_ms, made.arrival_ms));
-        sender
-            .send(partition(&made.key), &made.key, &payload)
-            .unwrap();
-        if number % 1024 == 0 {
-            sender.serve();
-        }
-    }
-    sender.flush().unwrap();
-    let (first_ms, last_ms) = span.unwrap_or_default();
-    println!(
-        "{} records of {} bytes on average, {} terminals, {:.1} simulated hours",
-        place.options.records,
-        bytes as u64 / place.options.records,
-        place.options.terminals,
-        (last_ms - first_ms) as f64 / 3_600_000.0,
-    );
-}
-
-/// From the last look without output to the acknowledgement of the last.
-fn run(place: &Place, contender: Contender, from: &str, to: &str, records: u64) -> Run {
-    let watch = Watch::new(&place.brokers, to, PARTITIONS).unwrap();
-    let mut running = contender.start(place, from, to);
-    let (mut since, mut cpu) = (Instant::now(), running.cpu_seconds());
-    let (mut seen, mut moved) = (0, Instant::now());
-    while seen < records {
-        let (now, used) = (Instant::now(), running.cpu_seconds());
-        // A new topic may still be without a leader; what was seen stays seen.
-        let count = watch.records().unwrap_or(seen);
-        if count == 0 {
-            (since, cpu) = (now, used);
-        }
-        if count > seen {
-            (seen, moved) = (count, Instant::now());
-        }
-        if moved.elapsed() > STALLED {
-            running.give_up(&format!("no output after {seen} records"));
-        }
-        if seen < records {
-            std::thread::sleep(LOOK);
-        }
-    }
-    let wall = since.elapsed().as_secs_f64();
-    // Delivery reports of the last records are still being served.
-    std::thread::sleep(LOOK);
-    Run {
-        cpu_us_per_record: (running.cpu_seconds() - cpu) * 1e6 / records as f64,
-        records_per_second: records as f64 / wall,
-        memory_mib: running.memory_mib(),
-    }
+    println!("{} terminals", place.options.terminals);
+    backlog::send(&sender, &mut fleet, place.options.records, PARTITIONS);
 }
