@@ -24,6 +24,7 @@ pub(crate) struct Inventory {
     pub(crate) names: Vec<Name>,
     /// All objects, by their paths in it.
     pub(crate) objects: HashMap<String, Listed>,
+    io: Io,
     directory: String,
 }
 
@@ -68,6 +69,7 @@ impl LaneFiles {
         Ok(Inventory {
             names,
             objects,
+            io: self.io.clone(),
             directory: self.directory.clone(),
         })
     }
@@ -91,7 +93,8 @@ impl LaneFiles {
         }
     }
 
-    /// As [`Self::manifest`], and refused if an object that it names is not there in its length.
+    /// As [`Self::manifest`], and refused if an object that it names is not there in its length, or was read
+    /// and found damaged.
     pub(crate) fn sound(
         &self,
         name: &str,
@@ -112,7 +115,8 @@ impl LaneFiles {
 }
 
 impl Inventory {
-    /// Refuses a manifest if an object that it names is not there in the length that it says.
+    /// Refuses a manifest if an object that it names is not there in the length that it says, or was read and
+    /// found damaged.
     pub(crate) fn whole(&self, manifest: &Manifest) -> Result<(), StoreError> {
         manifest
             .objects()
@@ -121,16 +125,19 @@ impl Inventory {
 
     fn present(&self, object: &Run) -> Result<(), StoreError> {
         let path = format!("{}/{}", self.directory, object.object);
-        match self.objects.get(&object.object) {
-            None => Err(StoreError::Missing { path }),
-            Some(listed) if listed.bytes != object.bytes => Err(StoreError::Damaged {
-                path,
-                problem: format!(
-                    "it has {} bytes, and its manifest says {}",
-                    listed.bytes, object.bytes
-                ),
-            }),
-            Some(_) => Ok(()),
+        let Some(listed) = self.objects.get(&object.object) else {
+            return Err(StoreError::Missing { path });
+        };
+        let problem = match listed.bytes == object.bytes {
+            true => self.io.damage(&path, listed),
+            false => Some(format!(
+                "it has {} bytes, and its manifest says {}",
+                listed.bytes, object.bytes
+            )),
+        };
+        match problem {
+            Some(problem) => Err(StoreError::Damaged { path, problem }),
+            None => Ok(()),
         }
     }
 }

@@ -19,6 +19,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use crate::damaged::DamagedObjects;
 use crate::error::StoreError;
 use crate::failure::{self, Told};
 
@@ -47,6 +48,7 @@ struct Shared {
     prefix: Path,
     /// The same store, if it is a directory: what is written there is brought to the disk.
     local: Option<Local>,
+    damaged: DamagedObjects,
     runtime: Handle,
     patience: Patience,
     /// Dropped with the last clone, which ends the runtime's thread.
@@ -68,6 +70,8 @@ pub(crate) struct Listed {
     pub(crate) bytes: u64,
     /// When it was last written by the store's clock: milliseconds since 1970.
     pub(crate) modified_ms: i64,
+    /// Differs from that of what lay there before under the same path.
+    stamp: String,
 }
 
 impl Io {
@@ -104,6 +108,7 @@ impl Io {
                 store,
                 prefix,
                 local,
+                damaged: DamagedObjects::default(),
                 runtime: handle,
                 patience,
                 _running: running,
@@ -247,6 +252,25 @@ impl Io {
         }
     }
 
+    /// Remembers that an object was read and is damaged, until it is written again.
+    pub(crate) fn note_damage(&self, below: &str, problem: &str) {
+        // What cannot be looked up is found again when it is read again.
+        if let Ok(Some(listed)) = self.look_up(below) {
+            self.shared.damaged.note(below, listed.stamp, problem);
+        }
+    }
+
+    /// What was found to be wrong with an object when it was read; `listed` is how it lies there.
+    pub(crate) fn damage(&self, below: &str, listed: &Listed) -> Option<String> {
+        self.shared.damaged.problem(below, &listed.stamp)
+    }
+
+    /// Takes note that an object was written, and brings it to the disk.
+    pub(crate) fn written(&self, below: &str) -> Result<(), StoreError> {
+        self.shared.damaged.forget(below);
+        self.sync(below)
+    }
+
     fn put_as(&self, below: &str, bytes: Bytes, mode: PutMode) -> Result<bool, StoreError> {
         let (store, path) = self.target(below);
         let written = self.call("write", below, async move {
@@ -260,13 +284,16 @@ impl Io {
                 Err(error) => Err(error),
             }
         })?;
-        self.sync(below)?;
+        match written {
+            true => self.written(below)?,
+            false => self.sync(below)?,
+        }
         Ok(written)
     }
 
     /// Brings a file and its directory to the disk. A snapshot that a power cut left half written would
     /// be refused, but so might all that are kept, if they were written shortly before.
-    pub(crate) fn sync(&self, below: &str) -> Result<(), StoreError> {
+    fn sync(&self, below: &str) -> Result<(), StoreError> {
         let Some(local) = self.local() else {
             return Ok(());
         };
@@ -333,10 +360,21 @@ impl Io {
 
 impl Listed {
     fn new(path: String, meta: &ObjectMeta) -> Self {
+        let modified_ms = meta.last_modified.timestamp_millis();
+        // Listings and headers of one store may differ in quotes and parts of a second.
+        let stamp = match &meta.e_tag {
+            Some(tag) => format!(
+                "{} {}",
+                modified_ms.div_euclid(1_000),
+                tag.trim_matches('"')
+            ),
+            None => modified_ms.to_string(),
+        };
         Self {
             path,
             bytes: meta.size,
-            modified_ms: meta.last_modified.timestamp_millis(),
+            modified_ms,
+            stamp,
         }
     }
 }

@@ -14,6 +14,7 @@
 #[cfg(feature = "cloud")]
 mod cloud;
 mod collect;
+mod damaged;
 mod error;
 mod failure;
 mod files;

@@ -60,8 +60,22 @@ impl RunReader {
         runs.iter().map(open).collect()
     }
 
-    /// The next frame, in `spare`'s room; `None` after the last. Counts bytes into `read`.
+    /// The next frame, in `spare`'s room; `None` after the last. Counts bytes into `read`. Damage is
+    /// remembered, so that no cut that names the run counts as usable any more.
     pub(crate) fn frame(
+        &mut self,
+        decompressor: &mut Decompressor<'_>,
+        spare: Frame,
+        read: &AtomicU64,
+    ) -> Result<Option<Frame>, StoreError> {
+        let frame = self.next_frame(decompressor, spare, read);
+        if let Err(StoreError::Damaged { path, problem }) = &frame {
+            self.io.note_damage(path, problem);
+        }
+        frame
+    }
+
+    fn next_frame(
         &mut self,
         decompressor: &mut Decompressor<'_>,
         spare: Frame,

@@ -58,7 +58,7 @@ impl Upload {
         if let Some(pieces) = self.pieces.take() {
             self.io.call("write", &self.below, pieces.complete())?;
         }
-        self.io.sync(&self.below)
+        self.io.written(&self.below)
     }
 
     fn send(&mut self) -> Result<(), StoreError> {

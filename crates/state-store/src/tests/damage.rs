@@ -5,7 +5,7 @@ use tillwatch_records::error::Remedy;
 
 use super::faulty::Faulty;
 use super::fixture::{Keys, MEANING, apply, changes, cut, lane_id, mark, parts, read};
-use crate::{LaneStore, Manifest, StoreError, Why};
+use crate::{LaneStore, LaneWriter, Manifest, StoreError, Why};
 
 /// Two cuts, of which the newer one has a run and parts of its own.
 struct Two {
@@ -184,8 +184,8 @@ fn a_damaged_run_is_mended_when_it_is_written_again() {
     assert_eq!(two.lane.parts(&two.newer).unwrap(), parts(200));
 }
 
-#[test]
-fn a_merge_that_meets_damage_ends_the_writer() {
+/// A lane with two runs that are to be merged, of which the older one is damaged since.
+fn damaged_before_a_merge() -> (Faulty, LaneStore, LaneWriter, Path) {
     let store = Faulty::default();
     let lane = store.store().lane(&lane_id());
     let mut writer = lane.writer(None);
@@ -198,16 +198,90 @@ fn a_merge_that_meets_damage_ends_the_writer() {
         .unwrap();
     }
     let run = Path::from(format!("below/fraud/auth/3/{}", writer.runs()[0].object));
-    let mut bytes = store.bytes(&run);
-    bytes[40] ^= 1;
-    store.replace(&run, bytes);
+    flip(&store, &run);
+    (store, lane, writer, run)
+}
+
+/// Changes a bit of an object, which keeps its length.
+fn flip(store: &Faulty, path: &Path) {
+    let mut bytes = store.bytes(path);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    store.replace(path, bytes);
+}
+
+#[test]
+fn a_merge_that_meets_damage_ends_the_writer() {
+    let (_, lane, mut writer, run) = damaged_before_a_merge();
     let error = writer.merge().unwrap_err();
     assert!(
         error.ends_writer() && error.to_string().contains("checksum differs"),
         "{error}"
     );
+    let name = run.as_ref().trim_start_matches("below/");
+    assert!(error.to_string().contains(name), "{error}");
+    // Nothing names the run again, though it is there in its length.
+    let error = cut(&mut writer, 3, &changes(0..1, "more")).unwrap_err();
+    assert!(matches!(error, StoreError::Gone { .. }), "{error}");
     let whole = cut(&mut lane.writer(None), 3, &changes(0..40, "whole")).unwrap();
     assert_eq!(read(&lane, &whole).unwrap().len(), 40);
+}
+
+#[test]
+fn a_merge_whose_run_has_vanished_ends_the_writer() {
+    let (store, _, mut writer, run) = damaged_before_a_merge();
+    store.remove(&run);
+    let error = writer.merge().unwrap_err();
+    assert!(
+        error.ends_writer() && error.to_string().contains("it was deleted"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_whole_cut_takes_the_place_of_one_that_names_a_damaged_run() {
+    let (_, lane, mut writer, run) = damaged_before_a_merge();
+    writer.merge().unwrap_err();
+    // The lane has taken nothing since: the manifest has the same name.
+    let keys = changes(0..40, "cut 2");
+    let whole = cut(&mut lane.writer(None), 2, &keys).unwrap();
+    let names = |manifest: &Manifest| {
+        let mut objects = manifest.objects();
+        objects.any(|object| run.as_ref().ends_with(&object.object))
+    };
+    assert!(!names(&whole));
+    let found = lane.newest_usable(MEANING, &[mark(1_000)]).unwrap();
+    assert_eq!(found.manifest.as_ref(), Some(&whole));
+    assert!(found.older.is_empty(), "the cut before names it still");
+    let mut expected = Keys::new();
+    apply(&mut expected, &keys);
+    assert_eq!(read(&lane, &whole).unwrap(), expected);
+}
+
+#[test]
+fn what_was_found_damaged_does_not_replace_older_cuts() {
+    let store = Faulty::default();
+    let lane = store.store().lane(&lane_id());
+    let sound = cut(&mut lane.writer(None), 1, &changes(0..40, "sound")).unwrap();
+    let mut writer = lane.writer(None);
+    let base = cut(&mut writer, 2, &changes(0..40, "base")).unwrap();
+    let base = Path::from(format!("below/fraud/auth/3/{}", base.runs()[0].object));
+    let newer: Vec<Manifest> = (3..7)
+        .map(|position| cut(&mut writer, position, &changes(0..1, "more")).unwrap())
+        .collect();
+    flip(&store, &base);
+    store.set_clock(10 * 3_600_000);
+    read(&lane, newer.last().unwrap()).unwrap_err();
+    let hour = std::time::Duration::from_secs(3600);
+    writer.collect(hour, |_| true).unwrap();
+    assert_eq!(read(&lane, &sound).unwrap().len(), 40);
+    let found = lane.newest_usable(MEANING, &[mark(1_000)]).unwrap();
+    assert_eq!(found.manifest, Some(sound));
+    // Once the object is whole again, so are the cuts that name it.
+    let mut again = lane.writer(None);
+    cut(&mut again, 2, &changes(0..40, "base")).unwrap();
+    let found = lane.newest_usable(MEANING, &[mark(1_000)]).unwrap();
+    assert_eq!(found.manifest.as_ref(), newer.last());
 }
 
 #[test]

@@ -21,3 +21,6 @@ pub use lane_cuts::LaneCuts;
 pub use look_back::{Log, LookBack, newest_before};
 pub use restore::{Attempt, RestoreFailure, restore};
 pub use silence::StoreSilence;
+
+#[cfg(test)]
+mod tests;

@@ -143,6 +143,10 @@ impl Cutter {
                 self.forget_dropped();
                 if self.may_last(lane, &head, now) {
                     self.begin(lane, head, now);
+                    if self.under_way.is_none() && self.cuts.must_begin_anew() {
+                        // The thread that writes is at work on this lane.
+                        return Advance::Full;
+                    }
                 }
                 if self.under_way.is_none() {
                     return self.wait_for_others(slice, waiting);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tillwatch_state_store::{LaneId, LaneStore, LaneWriter, Manifest};
+use tillwatch_state_store::{LaneId, LaneStore, LaneWriter, Manifest, StoreError};
 
 use super::backoff::Backoff;
 use crate::serve::metrics::CutGauges;
@@ -199,14 +199,23 @@ impl LaneCuts {
         standing.backoff = Backoff::default();
     }
 
-    /// The cut that was on its way is given up, and what was written of this lane is of no use: from some
-    /// time on a cut may begin that holds everything.
-    pub(super) fn note_broken(&self, now: Instant) {
+    /// The cut that was on its way is given up, and what was written of this lane is of no use, for the
+    /// reason that `error` says: from some time on a cut may begin that holds everything.
+    pub(super) fn note_broken(&self, error: &StoreError, now: Instant) {
         let mut standing = self.standing.lock();
         standing.is_busy = false;
         standing.must_begin_anew = true;
+        let is_first = standing.backoff == Backoff::default();
         let wait = standing.backoff.next_wait();
         standing.not_before = Some(now + wait);
+        if matches!(error, StoreError::Gone { .. }) {
+            // The newest cut may name what is lost.
+            standing.stored = None;
+            // The store answers. Only one that loses things again and again is waited for.
+            if is_first {
+                standing.not_before = None;
+            }
+        }
     }
 
     /// When to try again to store the cut that is on its way.

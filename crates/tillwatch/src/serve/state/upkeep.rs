@@ -93,28 +93,52 @@ impl Keeper {
                 return;
             }
             if let Err(error) = self.merge(&cuts).and_then(|()| self.clean(&cuts)) {
-                self.counts.count_failure(error.cause());
-                tracing::warn!(
-                    %error,
-                    cause = error.cause(),
-                    lane = %cuts.id(),
-                    "cannot keep the snapshots of a lane in order; tried again after the next one"
-                );
+                self.note_failure(&cuts, &error);
             }
         }
     }
 
-    /// Merges runs while that is due.
+    fn note_failure(&self, cuts: &LaneCuts, error: &StoreError) {
+        let (cause, lane) = (error.cause(), cuts.id());
+        self.counts.count_failure(cause);
+        match error.ends_writer() {
+            true => tracing::warn!(
+                %error,
+                cause,
+                %lane,
+                "a file that snapshots of a lane need is damaged or gone; the next one holds the whole lane and \
+                 does not need it"
+            ),
+            false => tracing::warn!(
+                %error,
+                cause,
+                %lane,
+                "cannot keep the snapshots of a lane in order; tried again after the next one"
+            ),
+        }
+    }
+
+    /// Merges runs while that is due. One that is damaged or gone is named by no later cut: the next one
+    /// holds everything.
     fn merge(&self, cuts: &LaneCuts) -> Result<(), StoreError> {
         loop {
             let generation = cuts.generation();
             let Some(merging) = cuts.write(generation, |writer| writer.merging()).flatten() else {
                 return Ok(());
             };
-            let Some(merged) = merging.run(|| self.may_go_on(cuts))? else {
-                return Ok(());
-            };
-            cuts.write(generation, |writer| writer.merged(merged));
+            match merging.run(|| self.may_go_on(cuts)) {
+                Ok(Some(merged)) => {
+                    cuts.write(generation, |writer| writer.merged(merged));
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    if error.ends_writer() {
+                        // A lane that has begun anew meanwhile does not name the run any more.
+                        cuts.write(generation, |_| cuts.note_broken(&error, clock::now()));
+                    }
+                    return Err(error);
+                }
+            }
         }
     }
 

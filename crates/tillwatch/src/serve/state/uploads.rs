@@ -286,11 +286,12 @@ impl Writing {
         cuts.note_stored(manifest);
     }
 
-    /// Counts a failure, and says it the first time since all was well.
+    /// Counts a failure, and says it the first time since all was well. An object that is lost is named each
+    /// time.
     fn note_failure(&mut self, cuts: &LaneCuts, error: &StoreError) {
         let cause = error.cause();
         self.counts.count_failure(cause);
-        if self.said.insert(cause) {
+        if self.said.insert(cause) || matches!(error, StoreError::Gone { .. }) {
             tracing::warn!(
                 %error,
                 cause,
@@ -299,7 +300,7 @@ impl Writing {
             );
         }
         if error.ends_writer() {
-            cuts.note_broken(clock::now());
+            cuts.note_broken(error, clock::now());
         }
     }
 }
