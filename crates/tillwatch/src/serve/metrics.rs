@@ -6,6 +6,7 @@ mod export;
 mod format;
 mod kept;
 mod outcome;
+mod passed_over;
 mod shadows;
 mod step;
 
@@ -15,4 +16,5 @@ pub use export::Exporter;
 pub use format::{Format, encode};
 pub use kept::{Change, CutGauges, Origin, StateCounts};
 pub use outcome::Outcome;
+pub use passed_over::PassedOver;
 pub use step::Step;

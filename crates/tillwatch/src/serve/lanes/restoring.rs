@@ -12,7 +12,7 @@ use crate::clock;
 use crate::serve::deadline::Deadline;
 use crate::serve::standing::Standing;
 use crate::serve::state::{
-    Attempt, Backoff, Cutter, LaneCuts, RestoreFailure, restore as restore_lane,
+    Attempt, Backoff, Cutter, LaneCuts, RestoreFailure, pass_over, restore as restore_lane,
 };
 
 /// Restores the lane from the newest snapshot that can be used; where each source is to be read from then.
@@ -30,7 +30,7 @@ pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
                 return Some(positions);
             }
             Err(error) => {
-                errand.keeping.counts.count_passed_over(1);
+                errand.keeping.counts.count_passed_over(error.reason());
                 tracing::warn!(
                     topic = &*source.topic,
                     partition = source.partition,
@@ -66,16 +66,9 @@ fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
         match found {
             Ok(found) => {
                 for refused in &found.passed_over {
-                    tracing::info!(
-                        topic = &*source.topic,
-                        partition = source.partition,
-                        snapshot = refused.name,
-                        reason = %refused.why,
-                        "a snapshot is passed over"
-                    );
+                    let reason = pass_over(source, refused);
+                    keeping.counts.count_passed_over(reason);
                 }
-                let passed_over = found.passed_over.len() as u64;
-                keeping.counts.count_passed_over(passed_over);
                 return Some(found.manifest.into_iter().chain(found.older).collect());
             }
             Err(error) if is_waited_for && errand.is_wanted() => {

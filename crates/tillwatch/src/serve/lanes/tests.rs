@@ -15,6 +15,7 @@ use tillwatch_state_store::{CutHead, LaneId, SourceMark};
 
 use self::rig::{PATIENCE, Rig, partition};
 use super::*;
+use crate::serve::metrics::PassedOver;
 use crate::serve::state::{Advance, Cutter, LaneCuts, Slice};
 
 #[test]
@@ -97,6 +98,10 @@ fn a_damaged_snapshot_is_passed_over_for_an_older_one_and_a_replay() {
     rig.check_history();
     assert_eq!(rig.origins(), [1, 0, 0, 1]);
     assert!((1..=25).contains(&rig.metrics.state().replayed()));
+    let passed_over = |reason| rig.metrics.state().passed_over(reason);
+    assert_eq!(passed_over(PassedOver::Damaged), 1);
+    let all = PassedOver::ALL.map(passed_over);
+    assert_eq!(all.iter().sum::<u64>(), 1, "{all:?}");
 }
 
 #[test]

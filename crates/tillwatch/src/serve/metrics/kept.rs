@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::passed_over::PassedOver;
 use crate::serve::histogram::Histogram;
 
 /// Where the state of a lane came from that was assigned.
@@ -41,7 +42,7 @@ pub struct StateCounts {
     /// How long a lane stands still for a slice of a cut.
     pub(super) pause: Histogram,
     pub(super) failures: Mutex<BTreeMap<&'static str, u64>>,
-    pub(super) passed_over: AtomicU64,
+    passed_over: [AtomicU64; PassedOver::ALL.len()],
     origins: [AtomicU64; Origin::ALL.len()],
     /// From an assignment until the lane scores.
     pub(super) restore: Histogram,
@@ -146,9 +147,14 @@ impl StateCounts {
         *self.failures.lock().entry(cause).or_default() += 1;
     }
 
-    /// Counts snapshots that could not be used.
-    pub fn count_passed_over(&self, snapshots: u64) {
-        self.passed_over.fetch_add(snapshots, Ordering::Relaxed);
+    /// Counts a snapshot that an assigned lane did not take.
+    pub fn count_passed_over(&self, reason: PassedOver) {
+        self.passed_over[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Snapshots that were passed over for `reason`.
+    pub fn passed_over(&self, reason: PassedOver) -> u64 {
+        self.passed_over[reason as usize].load(Ordering::Relaxed)
     }
 
     /// Counts a lane that was made.

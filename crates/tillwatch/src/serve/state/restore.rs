@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tillwatch_engine::{Lane, RestoreError, Restored};
 use tillwatch_records::TopicPartition;
-use tillwatch_state_store::{LaneStore, Manifest, StoreError};
+use tillwatch_state_store::{LaneStore, Manifest, Refused, StoreError};
+
+use crate::serve::metrics::PassedOver;
 
 /// What reading a snapshot has come to.
 pub enum Attempt {
@@ -32,6 +34,17 @@ pub enum RestoreFailure {
         partition: TopicPartition,
         offset: i64,
     },
+}
+
+impl RestoreFailure {
+    /// The same as a metric's label.
+    pub fn reason(&self) -> PassedOver {
+        match self {
+            Self::Store(error) => PassedOver::of_store(error),
+            Self::Lane(_) => PassedOver::Refused,
+            Self::Reordered { .. } => PassedOver::Reordered,
+        }
+    }
 }
 
 /// Entries between two looks at whether the lane is still wanted.
@@ -76,4 +89,27 @@ pub fn restore(
         restored,
         entries: put,
     })
+}
+
+/// Says why the lane of `source` does not take a snapshot, and gives the reason: damage as a warning, since
+/// somebody has to look for its cause.
+pub fn pass_over(source: &TopicPartition, refused: &Refused) -> PassedOver {
+    let reason = PassedOver::of(&refused.why);
+    match reason.is_damage() {
+        true => tracing::warn!(
+            topic = &*source.topic,
+            partition = source.partition,
+            snapshot = refused.name,
+            error = %refused.why,
+            "a snapshot cannot be used; an older one or the log takes its place"
+        ),
+        false => tracing::info!(
+            topic = &*source.topic,
+            partition = source.partition,
+            snapshot = refused.name,
+            reason = %refused.why,
+            "a snapshot is passed over"
+        ),
+    }
+    reason
 }

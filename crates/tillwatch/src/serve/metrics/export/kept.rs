@@ -13,6 +13,7 @@ use crate::clock;
 use crate::serve::histogram::Histogram;
 use crate::serve::metrics::counts::{LaneGauges, Metrics};
 use crate::serve::metrics::kept::{Change, Origin, StateCounts};
+use crate::serve::metrics::passed_over::PassedOver;
 use crate::serve::standing::Standing;
 
 /// What [`StoreError::cause`](tillwatch_state_store::StoreError::cause) may say of a write.
@@ -135,15 +136,16 @@ fn restores(
             "Records from before the committed offset that lanes were shown again",
             &counts.replayed,
         ),
-        (
-            "restore_passed_over",
-            "Snapshots that could not be used, for the reason that the log says",
-            &counts.passed_over,
-        ),
     ] {
         let value = value.load(Ordering::Relaxed);
         scrape.counter(&format!("tillwatch_{name}"), help, value)?;
     }
+    scrape.counters(
+        "tillwatch_restore_passed_over",
+        "Snapshots that a lane did not take when it was assigned, by reason; ahead is usual after a crash: \
+         the group had not committed so far",
+        PassedOver::ALL.map(|reason| ([("reason", reason.as_str())], counts.passed_over(reason))),
+    )?;
     durations(
         scrape,
         "tillwatch_restore_duration",

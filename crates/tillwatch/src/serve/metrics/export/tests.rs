@@ -80,6 +80,9 @@ fn every_cause_has_a_series_from_the_start() {
         "tillwatch_consumer_errors_total{cause=\"authorization\"} 0",
         "tillwatch_http_connections_cut_total{cause=\"crowded\"} 0",
         "tillwatch_sink_errors_total{cause=\"topic_missing\"} 0",
+        "tillwatch_restore_passed_over_total{reason=\"ahead\"} 0",
+        "tillwatch_restore_passed_over_total{reason=\"damaged\"} 0",
+        "tillwatch_snapshot_failures_total{cause=\"gone\"} 0",
         "# TYPE tillwatch_records_total counter",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
