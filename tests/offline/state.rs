@@ -102,6 +102,7 @@ fn what_lies_in_the_store_can_be_listed_verified_shown_and_cleaned_up() {
     let (code, shown) = run(&["show", &key]);
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("history of stage"), "{shown}");
+    check_shown(&run(&["show", &key, "--json"]).1);
     assert_eq!(run(&["show", "nobody/has/this"]).0, Some(1));
     assert_eq!(run(&["gc"]).0, Some(0));
 
@@ -121,6 +122,16 @@ fn what_lies_in_the_store_can_be_listed_verified_shown_and_cleaned_up() {
     let (code, said) = run(&["verify"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("damaged"), "{said}");
+}
+
+/// Of a key that has records, and whose past is whole.
+fn check_shown(shown: &str) {
+    let lines: Vec<Value> = serde_json::from_str(shown).expect("JSON");
+    let mut histories = lines.iter().filter(|line| line["stage"].is_string());
+    let history = histories.next().expect("a stage remembers it");
+    assert!(history["rows"].as_u64() > Some(0), "{history:#}");
+    assert!(history["newest"].is_string(), "{history:#}");
+    assert_eq!(history["flags"], serde_json::json!([]), "{history:#}");
 }
 
 #[test]
@@ -171,6 +182,25 @@ fn check_says_what_a_start_restores_and_what_it_does_not() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("[state] store"), "{said}");
+}
+
+#[cfg(not(feature = "cloud"))]
+#[test]
+fn a_bucket_is_refused_by_a_program_that_was_built_without_them() {
+    let (_mock, setup) = setup("bucket");
+    let bucket = "[state]\nstore = \"s3://bucket/x\"\n";
+    let config = config(&setup, "tillwatch.toml", bucket);
+    for command in ["check", "run"] {
+        let output = tillwatch()
+            .args([command, "--config"])
+            .arg(&config)
+            .output();
+        let output = output.expect("the binary runs");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(3), "{command}: {said}");
+        assert!(said.contains("--features cloud"), "{command}: {said}");
+    }
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

@@ -13,6 +13,7 @@ mod feature_lane;
 mod id_tests;
 mod join;
 mod judge;
+mod key_head;
 #[cfg(test)]
 mod missed_tests;
 #[cfg(test)]
@@ -31,4 +32,5 @@ mod warming_tests;
 mod workspace;
 
 pub use feature_lane::{FeatureLane, LaneStats};
+pub use key_head::KeyHead;
 pub use workspace::Workspace;

@@ -20,12 +20,15 @@ Examples:
   tillwatch snapshot verify --config tillwatch.toml
   tillwatch snapshot verify --config tillwatch.toml --partition 3 --all")]
     Verify(VerifyArgs),
-    /// Say what the newest snapshots hold of a key: a terminal, a card
+    /// Say how much the newest snapshots hold of a key: a terminal, a card
     #[command(after_long_help = "\
-The key is written as scores write it in `key`: its columns joined by `/`.
+The key is written as scores write it in `key`: its columns joined by `/`. For each stage it says how many
+records are held, the newest event time among them, the flags of scores that may lack records and the event
+time from which on no window lacks any, and bytes. Values of records are not shown.
 
-Example:
-  tillwatch snapshot show --config tillwatch.toml a1/m17/T42")]
+Examples:
+  tillwatch snapshot show --config tillwatch.toml a1/m17/T42
+  tillwatch snapshot show --config tillwatch.toml a1/m17/T42 --json | jq '.[].newest'")]
     Show(ShowArgs),
     /// Delete what is older than an hour and no snapshot names; `run` does so by itself
     #[command(after_long_help = "\
