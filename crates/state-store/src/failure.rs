@@ -60,18 +60,61 @@ fn kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     None
 }
 
-/// Signatures and tokens are in the query of a URL, and no error needs it.
-pub(crate) fn without_secrets(detail: &str) -> String {
-    let mut told = String::with_capacity(detail.len());
+/// A URL, or words with URLs in them, without what may be secret: user and password before the host, and the
+/// query, which holds signatures and tokens. The container of an Azure address stays.
+pub fn without_secrets(said: &str) -> String {
+    let mut told = String::with_capacity(said.len());
     let mut query = false;
-    for character in detail.chars() {
-        let ends = character.is_whitespace() || matches!(character, '"' | '\'' | ')' | '>');
-        query = (query || character == '?') && !ends;
+    for character in without_users(said).chars() {
+        query = (query || character == '?') && !ends_url(character);
         if !query {
             told.push(character);
         }
     }
     told
+}
+
+/// Schemes of addresses whose container stands where others have a user.
+const CONTAINER_FIRST: [&str; 3] = ["az://", "abfs://", "abfss://"];
+
+fn without_users(said: &str) -> String {
+    let mut told = String::with_capacity(said.len());
+    let mut rest = said;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + "://".len());
+        told.push_str(before);
+        let url = &after[..after.find(ends_url).unwrap_or(after.len())];
+        let user = &url[..user_length(url)];
+        let is_container = CONTAINER_FIRST
+            .iter()
+            .any(|scheme| before.ends_with(scheme));
+        rest = match is_container && !user.contains(':') {
+            true => after,
+            false => &after[user.len()..],
+        };
+    }
+    told.push_str(rest);
+    told
+}
+
+/// How much of a URL after its scheme is user and password, with the `@` that ends them.
+fn user_length(url: &str) -> usize {
+    let host = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
+    let has_password = || {
+        let port = host.split_once(':').map(|(_, port)| port);
+        port.is_some_and(|port| port.parse::<u16>().is_err())
+    };
+    let at = match host.rfind('@') {
+        Some(at) => Some(at),
+        // A password with a slash in it.
+        None if has_password() => url.rfind('@'),
+        None => None,
+    };
+    at.map_or(0, |at| at + 1)
+}
+
+fn ends_url(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '"' | '\'' | ')' | '>' | '`')
 }
 
 #[cfg(test)]
@@ -109,5 +152,27 @@ mod tests {
             ),
             "Error performing PUT https://a.net/c in 1s, after \"x\" (z)"
         );
+    }
+
+    #[test]
+    fn users_and_passwords_are_not_told() {
+        for (said, told) in [
+            ("s3://AKIA:se/cret@bucket/a", "s3://bucket/a"),
+            (
+                "at `https://u:p@host:9000/b?x=1`, then",
+                "at `https://host:9000/b`, then",
+            ),
+            ("s3://token@bucket", "s3://bucket"),
+            ("s3://bucket/a@b", "s3://bucket/a@b"),
+            ("http://host:9000/a@b", "http://host:9000/a@b"),
+            (
+                "abfss://c@account.dfs.core.windows.net/x",
+                "abfss://c@account.dfs.core.windows.net/x",
+            ),
+            ("az://c:secret@account.net/x", "az://account.net/x"),
+            ("no URL: a@b ://", "no URL: a@b ://"),
+        ] {
+            assert_eq!(without_secrets(said), told);
+        }
     }
 }

@@ -35,6 +35,7 @@ mod writer;
 
 pub use collect::Collected;
 pub use error::StoreError;
+pub use failure::without_secrets;
 pub use lane::{Found, LaneStore, Read, Verified};
 pub use lane_id::LaneId;
 pub use manifest::{CutHead, Manifest, SourceMark};

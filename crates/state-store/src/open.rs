@@ -23,6 +23,7 @@ pub(crate) fn open(url: &str, options: Vec<(String, String)>) -> Result<Io, Stor
         return directory(url, PathBuf::from(url));
     }
     let parsed = Url::parse(url).map_err(|error| wrong(format!("{error}; write {KNOWN}")))?;
+    refuse_secrets(&parsed).map_err(|problem| wrong(problem.to_owned()))?;
     match parsed.scheme() {
         "file" => {
             refuse_options(url, &options)?;
@@ -82,6 +83,25 @@ fn local(path: &FilePath) -> Result<Local, String> {
     let files = LocalFileSystem::new_with_prefix(&root)
         .map_err(|error| format!("the directory cannot be used ({error})"))?;
     Ok(Local { files, root })
+}
+
+/// A place is told in logs and messages, so it must hold nothing that nobody may read.
+fn refuse_secrets(url: &Url) -> Result<(), &'static str> {
+    // An Azure address has its container where others have a user.
+    let may_have_user = matches!(url.scheme(), "az" | "abfs" | "abfss");
+    if url.password().is_some() || !(url.username().is_empty() || may_have_user) {
+        return Err(
+            "credentials do not belong in it, since it is logged; set them in the environment, under the cloud's \
+             own names",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            "it takes nothing after `?` or `#`; give options by their names, and what is secret in the \
+             environment",
+        );
+    }
+    Ok(())
 }
 
 fn refuse_options(url: &str, options: &[(String, String)]) -> Result<(), StoreError> {

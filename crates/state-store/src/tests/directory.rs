@@ -116,13 +116,39 @@ fn what_cannot_be_opened_says_what_to_write() {
 #[cfg(not(feature = "cloud"))]
 #[test]
 fn a_bucket_is_refused_by_a_build_without_them() {
-    let error = StateStore::open("s3://bucket/x?secret=y", [])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("--features cloud") && !error.contains("secret"),
-        "{error}"
-    );
+    for url in [
+        "s3://bucket/x",
+        "s3a://bucket/x",
+        "gs://bucket/x",
+        "az://container/x",
+        "abfss://container@account.dfs.core.windows.net/x",
+    ] {
+        let error = StateStore::open(url, []).unwrap_err().to_string();
+        assert!(
+            error.contains("--features cloud") && error.contains(url),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn secrets_do_not_belong_in_a_url_and_are_not_told() {
+    for (url, said) in [
+        ("s3://AKIA:hunter2@bucket/x", "set them in the environment"),
+        ("s3://AKIA:hun/ter2@bucket/x", "state store `s3://bucket/x`"),
+        ("gs://hunter2@bucket/x", "set them in the environment"),
+        ("az://c:hunter2@a.dfs.core.windows.net", "set them in the"),
+        ("az://container/x?sig=hunter2", "nothing after `?`"),
+        ("file:///tmp?sig=hunter2", "nothing after `?`"),
+    ] {
+        let error = StateStore::open(url, []).unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(told.contains(said), "{told}");
+        assert!(
+            !told.contains("hunter2") && !told.contains("ter2"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

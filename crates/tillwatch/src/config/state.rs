@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tillwatch_feature_extraction::StateSettings;
 use tillwatch_records::units::{ByteSize, DurationMs};
+use tillwatch_state_store::without_secrets;
 
 /// The `[state]` table as written.
 #[derive(Debug, Deserialize)]
@@ -44,8 +45,9 @@ pub struct StoreSettings {
     pub keep_lost: Duration,
 }
 
-/// A place for snapshots.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place for snapshots. It is shown without what a URL may hold of secrets, which do not belong there and
+/// are refused when the store is opened.
+#[derive(Clone, PartialEq, Eq)]
 pub enum StorePlace {
     /// A directory of this machine, or one that it has mounted.
     Directory(PathBuf),
@@ -167,8 +169,14 @@ impl fmt::Display for StorePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(directory) => write!(f, "{}", directory.display()),
-            Self::Url(url) => f.write_str(url),
+            Self::Url(url) => f.write_str(&without_secrets(url)),
         }
+    }
+}
+
+impl fmt::Debug for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -249,6 +257,15 @@ mod tests {
             assert!(reason.contains("is not from"), "{reason}");
         }
         assert!(read("keep_lost = '0s'\nreplay_max = '0s'").is_ok());
+    }
+
+    #[test]
+    fn a_place_is_shown_without_secrets() {
+        let store = read("store = 's3://AKIA:hunter2@bucket/x?token=hunter2'").unwrap();
+        let place = store.1.unwrap().place;
+        for shown in [format!("{place}"), format!("{place:?}")] {
+            assert_eq!(shown, "s3://bucket/x");
+        }
     }
 
     #[test]
