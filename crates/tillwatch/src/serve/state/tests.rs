@@ -171,7 +171,14 @@ impl Rig {
     /// the lane that was cut does.
     fn check_restored(&mut self) {
         let mut other = self.assembly.lane(0);
-        let attempt = restore(&mut other, &self.store, &self.newest(), |_| true).unwrap();
+        let attempt = restore(
+            &mut other,
+            &self.store,
+            &self.newest(),
+            |_| Ok(()),
+            |_| true,
+        )
+        .unwrap();
         assert!(matches!(
             attempt,
             Attempt::Whole { entries, .. } if entries >= TERMINALS as u64
