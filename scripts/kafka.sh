@@ -20,6 +20,8 @@ HOME_DIR="${TILLWATCH_KAFKA_HOME:-$ROOT/.kafka}"
 LIBS="$HOME_DIR/libs-$KAFKA_VERSION"
 # The heap that a test broker needs; Kafka's own default of 1 GiB is for servers.
 HEAP="${KAFKA_HEAP:-512m}"
+# Options of the broker's JVM: for one that runs long. Tests stop theirs before a second compiler pays.
+JVM="${KAFKA_JVM:--XX:+UseG1GC}"
 START_SECONDS_MAX=60
 STOP_SECONDS_MAX=20
 
@@ -100,10 +102,14 @@ offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
+# What a killed process left open ends soon after its time-out.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
+# Tests may want members that are soon missed.
+group.min.session.timeout.ms=1000
 PROPERTIES
     if [ -n "${KAFKA_ACL:-}" ]; then
         cat >>"$data/server.properties" <<PROPERTIES
@@ -111,6 +117,13 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 PROPERTIES
     fi
+}
+
+# 16 random bytes as Kafka writes an id. The first letter is given, since no option may begin with a dash.
+random_id() {
+    local id
+    id="$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')"
+    echo "K${id#?}"
 }
 
 # A port that nobody listens on, below the range that the kernel hands to outgoing connections.
@@ -121,6 +134,27 @@ free_port() {
         answers "$port" || { echo "$port"; return; }
     done
     die "no free port found for the controller"
+}
+
+# Formats $data/log. It says nothing of ports, so what one broker was given is copied for the next: formatting
+# takes as long as half a start.
+format() {
+    local data="$1" formatted="$HOME_DIR/formatted-$KAFKA_VERSION" scram=()
+    if [ -n "${KAFKA_SASL_PORT:-}" ]; then
+        scram=(--add-scram "SCRAM-SHA-256=[name=tillwatch,password=tillwatch-test]")
+        formatted="$formatted-sasl"
+    fi
+    if [ ! -d "$formatted" ]; then
+        tool kafka.tools.StorageTool format -t "$(random_id)" \
+            -c "$data/server.properties" "${scram[@]}" >"$data/format.log" 2>&1 \
+            || die "formatting failed: see $data/format.log"
+        # Another start may be as far as this: whoever is first leaves it whole.
+        cp -r "$data/log" "$formatted.$$"
+        mv -T "$formatted.$$" "$formatted" 2>/dev/null || rm -rf "$formatted.$$"
+        return
+    fi
+    mkdir -p "$data/log"
+    cp -r "$formatted/." "$data/log"
 }
 
 start() {
@@ -135,16 +169,11 @@ start() {
     answers "$port" && die "port $port is taken: choose another one"
     if [ ! -f "$data/server.properties" ]; then
         write_config "$port" "$data" "$(free_port)"
-        local scram=()
-        if [ -n "${KAFKA_SASL_PORT:-}" ]; then
-            scram=(--add-scram "SCRAM-SHA-256=[name=tillwatch,password=tillwatch-test]")
-        fi
-        tool kafka.tools.StorageTool format -t "$(tool kafka.tools.StorageTool random-uuid 2>/dev/null)" \
-            -c "$data/server.properties" "${scram[@]}" >"$data/format.log" 2>&1 \
-            || die "formatting failed: see $data/format.log"
+        format "$data"
     fi
     # A session of its own, so that Ctrl-C in the caller's terminal does not end the broker.
-    setsid java -Xms256m -Xmx"$HEAP" -XX:+UseG1GC \
+    # shellcheck disable=SC2086  # several options
+    setsid java -Xms256m -Xmx"$HEAP" $JVM \
         -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
         -cp "$LIBS/*" kafka.Kafka "$data/server.properties" \
         </dev/null >>"$data/broker.log" 2>&1 9>&- &

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 use crate::plain::PATIENCE;
 
+/// Options of a JVM that lives for seconds: no second compiler, no threads that collect garbage.
+const SHORT_LIVED: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
 /// A broker of our own on a free port of this machine, with its data in a temporary directory; ended
 /// on drop.
 pub struct RealBroker {
@@ -76,12 +79,30 @@ impl RealBroker {
     /// # Errors
     /// What the tool says.
     pub fn grant(&self, operations: &[&str], resources: &[&str]) -> Result<(), RealBrokerError> {
-        let user = ["acl", "--add", "--allow-principal", "User:tillwatch"];
+        self.change_rights(&["--add"], operations, resources)
+    }
+
+    /// Takes back what [`RealBroker::grant`] was told in the same words.
+    ///
+    /// # Errors
+    /// What the tool says.
+    pub fn withdraw(&self, operations: &[&str], resources: &[&str]) -> Result<(), RealBrokerError> {
+        self.change_rights(&["--remove", "--force"], operations, resources)
+    }
+
+    fn change_rights(
+        &self,
+        how: &[&str],
+        operations: &[&str],
+        resources: &[&str],
+    ) -> Result<(), RealBrokerError> {
+        let user = ["--allow-principal", "User:tillwatch"];
         let operations = operations.iter().flat_map(|name| ["--operation", name]);
         let resources = resources
             .iter()
             .flat_map(|resource| resource.splitn(2, '='));
-        let arguments = user.into_iter().chain(operations).chain(resources);
+        let how = ["acl"].into_iter().chain(how.iter().copied());
+        let arguments = how.chain(user).chain(operations).chain(resources);
         let port = ("KAFKA_PORT", self.port.to_string());
         script(arguments.map(OsStr::new), &[port])
     }
@@ -105,17 +126,18 @@ impl RealBroker {
     /// What the script says.
     pub fn resume(&self) -> Result<(), RealBrokerError> {
         let port = self.port.to_string();
-        let guard = self.guarded_port.map(|port| {
+        let mut environment = vec![("KAFKA_JVM", SHORT_LIVED.to_owned())];
+        if let Some(port) = self.guarded_port {
             let acl = ("KAFKA_ACL", "1".to_owned());
-            [("KAFKA_SASL_PORT", port.to_string()), acl]
-        });
+            environment.extend([("KAFKA_SASL_PORT", port.to_string()), acl]);
+        }
         script(
             [
                 OsStr::new("start"),
                 OsStr::new(&port),
                 self.data.path().as_os_str(),
             ],
-            guard.as_ref().map_or(&[], |guard| &guard[..]),
+            &environment,
         )
     }
 
@@ -200,8 +222,8 @@ impl RealBroker {
 
 impl Drop for RealBroker {
     fn drop(&mut self) {
-        // It may be stopped already, or hang; there is nobody to tell here.
-        let _ = self.thaw();
+        // It may be stopped already; there is nobody to tell here. Nobody reads its data any more.
+        let _ = self.signal("KILL");
         let _ = self.stop();
     }
 }
