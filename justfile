@@ -18,7 +18,7 @@ test CRATE="":
 
 # Runs the tests on a real Kafka, which it fetches (Java 17, Maven)
 test-kafka: kafka-fetch
-    cargo test --locked --test real_kafka -- --ignored --test-threads=1
+    cargo test --locked --test real_kafka -- --ignored --test-threads=2
 
 # Simulates whole sites, crashes and all: so many seeds from SEED on. One that fails says how to run it again
 simulate CASES="5000" SEED="1000":

@@ -3,14 +3,11 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tillwatch_testkit::broker::Mock;
 
-use crate::support::{Instance, Setup, tillwatch, wait_for};
-
-/// What ends at once does so within this, on a busy machine.
-const SOON: Duration = Duration::from_secs(5);
+use crate::support::{Instance, SOON, Setup, tillwatch, wait_for};
 
 /// A configuration whose catalog is a pipe: reading it lasts until somebody writes to it.
 fn config_that_loads_for_long(setup: &Setup) -> (PathBuf, PathBuf) {
@@ -189,7 +186,7 @@ fn a_run_that_cannot_deliver_says_so_when_it_stops() {
     let (_mock, _setup, instance) = with_outputs_that_wait("undrained", "drain_timeout = \"1s\"");
     let (status, took) = instance.stop();
     assert_eq!(status.code(), Some(4), "{status}");
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < SOON, "{took:?}");
 }
 
 #[test]

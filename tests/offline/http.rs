@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tillwatch_testkit::broker::{Mock, read_all};
 
-use crate::support::{Instance, Setup, json, score_ids, succeed, tillwatch, wait_for};
+use crate::support::{Instance, SOON, Setup, json, score_ids, succeed, tillwatch, wait_for};
 
 const PARTITIONS: i32 = 2;
 
@@ -17,12 +17,9 @@ const PARTITIONS: i32 = 2;
 const RECORDS: u64 = 1_600;
 const RATE: u64 = 400;
 
-/// Whoever asks properly is answered within this.
-const SOON: Duration = Duration::from_secs(5);
-
 /// What a phase with strangers may add to the latency of 99 in 100 records, on a machine that other tests
 /// keep busy. Somebody who holds up a lane costs seconds.
-const ADDED_MS_MAX: i64 = 500;
+const ADDED_MS_MAX: i64 = 1_500;
 
 #[test]
 fn strangers_on_the_port_cost_no_record() {
@@ -78,7 +75,7 @@ fn strangers_on_the_port_cost_no_record() {
     // They are still there when the process is told to stop.
     let (status, took) = instance.stop();
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < SOON, "{took:?}");
     stop.store(true, Ordering::Relaxed);
     for stranger in strangers {
         stranger.join().expect("a stranger ends");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tillwatch_testkit::broker::{RealBroker, Transactional, committed};
 
 use super::{PARTITIONS, setup};
-use crate::support::{Instance, Setup, wait_for};
+use crate::support::{Instance, SOON, Setup, wait_for};
 
 /// The lag of each partition, in records.
 fn lags(instance: &Instance, topic: &str) -> Vec<Option<f64>> {
@@ -90,13 +90,13 @@ fn a_broker_that_hangs_is_told_and_lived_through() {
         );
         let (status, why) = instance.get("/readyz");
         assert!(
-            asked.elapsed() < Duration::from_secs(2),
+            asked.elapsed() < Duration::from_secs(4),
             "nobody waits for a broker"
         );
         status == 503 && why.contains("no broker answers")
     });
     let took = frozen.elapsed();
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
     assert_eq!(instance.metric("tillwatch_ready"), Some(0.0));
     assert!(
         instance
@@ -110,10 +110,7 @@ fn a_broker_that_hangs_is_told_and_lived_through() {
 
     broker.freeze().expect("it hangs");
     let (status, took) = instance.stop();
-    assert!(
-        took < Duration::from_secs(20),
-        "a stop waits for no broker: {took:?}"
-    );
+    assert!(took < 2 * SOON, "a stop waits for no broker: {took:?}");
     assert!(matches!(status.code(), Some(0 | 4)), "{status}");
 }
 

@@ -1,5 +1,5 @@
 //! The binary on a real Apache Kafka. Ignored in a plain `cargo test`, since Java and Maven are needed:
-//! `cargo test --test real_kafka -- --ignored --test-threads=1`.
+//! `cargo test --test real_kafka -- --ignored --test-threads=2`. Each test has a broker of its own.
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
@@ -15,6 +15,7 @@ mod dlq;
 mod group;
 mod handbook;
 mod http;
+mod load;
 mod merge;
 mod once;
 mod publish;
@@ -22,9 +23,9 @@ mod state;
 mod swap;
 mod warming;
 
-use std::time::Duration;
+use std::path::Path;
 
-use support::{Instance, Setup, header, score_ids, wait_for};
+use support::{Instance, SOON, Setup, header, score_ids, wait_for};
 use tillwatch_testkit::broker::{RealBroker, TestRecord, committed, produce};
 
 const PARTITIONS: i32 = 4;
@@ -37,6 +38,19 @@ fn setup(broker: &RealBroker, topic: &str) -> Setup {
             .expect("topics can be created");
     }
     setup
+}
+
+/// Adds a line to the properties of the consumer in a configuration.
+fn add_consumer_property(config: &Path, line: &str) {
+    const TABLE: &str = "[consumer.properties]";
+    replace(config, TABLE, &format!("{TABLE}\n{line}"));
+}
+
+/// Replaces words of a configuration, which it must have.
+fn replace(config: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(config).expect("it was written");
+    assert!(text.contains(from), "{text}");
+    std::fs::write(config, text.replacen(from, to, 1)).expect("it can be written");
 }
 
 fn poison(setup: &Setup, count: i32) {
@@ -76,7 +90,7 @@ fn two_instances_share_the_work_and_a_move_loses_nothing() {
     setup.wait_until_scored();
     let (status, took) = second.stop();
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < SOON, "{took:?}");
     // What the second had moves back.
     setup.simulate(5_000, 3);
     setup.wait_until_scored();
@@ -152,7 +166,10 @@ fn a_broker_that_is_absent_or_goes_away_loses_nothing() {
     setup.wait_until_scored();
 
     broker.stop().expect("the broker stops");
-    std::thread::sleep(Duration::from_secs(10));
+    wait_for("the outage to be told", || {
+        let (status, why) = instance.get("/readyz");
+        status == 503 && why.contains("no broker answers")
+    });
     assert_eq!(
         instance.get("/healthz").0,
         200,

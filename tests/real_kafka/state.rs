@@ -1,12 +1,10 @@
 //! State that outlives the process, on a real Kafka.
 
-use std::time::Duration;
-
 use tillwatch_testkit::broker::RealBroker;
 
 use crate::support::scores::{compare, config};
 use crate::support::{Instance, wait_for};
-use crate::{PARTITIONS, setup};
+use crate::{PARTITIONS, add_consumer_property, setup};
 
 /// Cuts as often as is allowed, so that a test waits for none.
 const OFTEN: &str = "[state]\ninterval = \"100ms\"\n";
@@ -52,15 +50,9 @@ fn a_planned_restart_replays_nothing_and_flags_nothing() {
 fn a_process_that_is_killed_under_load_scores_what_an_uninterrupted_one_scores() {
     let broker = RealBroker::start().expect("a broker");
     let setup = setup(&broker, "killed");
-    let static_member = "[consumer.properties]";
     let config = config(&setup, "tillwatch.toml", OFTEN);
-    let text = std::fs::read_to_string(&config).expect("it was written");
     // The group gives its partitions back at once.
-    let text = text.replace(
-        static_member,
-        &format!("{static_member}\n\"group.instance.id\" = \"a\""),
-    );
-    std::fs::write(&config, text).expect("it can be written");
+    add_consumer_property(&config, "\"group.instance.id\" = \"a\"");
     for seed in 1..4 {
         let instance = Instance::start(&config);
         setup.simulate(8_000, seed);
@@ -84,8 +76,10 @@ fn an_outage_longer_than_the_session_forgets_nothing() {
     let instance = Instance::start(&config);
     setup.wait_until_scored();
     broker.stop().expect("the broker stops");
-    // The session lasts for 6 s.
-    std::thread::sleep(Duration::from_secs(9));
+    wait_for("the session to end", || {
+        let lost = instance.log().matches("partition lost").count();
+        lost >= PARTITIONS as usize
+    });
     broker.resume().expect("the broker comes back");
     setup.simulate(10_000, 2);
     setup.wait_until_scored();

@@ -3,24 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tillwatch_testkit::broker::{RealBroker, TestRecord, read_all};
 
 use super::{PARTITIONS, setup};
-use crate::support::{Instance, Setup, json, tillwatch, wait_for};
+use crate::load::Load;
+use crate::support::{Instance, Setup, json, wait_for};
 
 /// Phases with changes of models, each after one without: what else the machine does meanwhile comes to
 /// both.
 const PHASES: usize = 8;
 
 /// Changes in each phase that has them.
-const SWAPS: usize = 25;
+const SWAPS: usize = 15;
 
 /// Every phase lasts so long.
-const PHASE: Duration = Duration::from_secs(5);
+const PHASE: Duration = Duration::from_secs(3);
 
 /// Transactions a second: far from what the lanes can do, so that the latency is that of the work.
 const RATE: u32 = 3_000;
@@ -84,29 +84,6 @@ fn promote(setup: &Setup, model: &str) {
     std::fs::rename(beside, path).expect("it takes the place of the one before");
 }
 
-/// Transactions that are sent until it is dropped, whatever becomes of the test.
-struct Load(Child);
-
-impl Load {
-    fn start(setup: &Setup) -> Self {
-        let load = tillwatch()
-            .args(["simulate", "--terminals", "2000", "--duration", "1h"])
-            .args(["--rate", &RATE.to_string(), "--brokers", &setup.brokers])
-            .args(["--topic", &setup.topic])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(load.expect("the load starts"))
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The audit file, read on as it grows.
 struct Audit {
     file: std::fs::File,
@@ -156,7 +133,7 @@ fn models_change_under_load_and_nothing_is_lost() {
         file: file.expect("the audit began"),
         text: String::new(),
     };
-    let load = Load::start(&setup);
+    let load = Load::start(&setup, RATE, 1);
     // Connections, caches and the first records of every terminal.
     for _ in 0..PHASES / 2 {
         phase(&setup, &mut audit, 0);

@@ -12,9 +12,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use tillwatch_testkit::broker::{TestRecord, read_all};
+use tillwatch_testkit::load::Watch;
 
 /// Longest wait for anything; a test that needs more hangs.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What ends, or answers, at once does so within this on a machine that other tests keep busy. What would
+/// wait for something waits for longer.
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// The built binary, run from the project's root.
 pub fn tillwatch() -> Command {
@@ -195,7 +200,17 @@ format = "json"
     /// Waits until every record of the input is scored or dead-lettered.
     pub fn wait_until_scored(&self) {
         let expected = self.expected_ids();
+        let watch = |topic: &str, partitions| {
+            Watch::new(&self.brokers, topic, partitions).expect("outputs can be watched")
+        };
+        let scores = watch(&self.scores_topic(), self.partitions);
+        let letters = watch(&self.dead_letters_topic(), 1);
+        let written = |watch: &Watch| watch.records().expect("outputs can be counted");
         wait_for("every record to be scored", || {
+            // Counting costs little, reading takes the processor from what is waited for.
+            if written(&scores) + written(&letters) < expected.len() as u64 {
+                return false;
+            }
             let ids = score_ids(&self.scores());
             let found = self.dead_letters();
             // A dead letter that came meanwhile is expected no more.
@@ -236,18 +251,23 @@ impl Instance {
 
     /// As [`Instance::start`], with further arguments.
     pub fn start_with(config: &Path, args: &[&str]) -> Self {
+        let mut command = tillwatch();
+        command.arg("run").args(args).arg("--config").arg(config);
+        Self::spawn(&mut command, config)
+    }
+
+    /// What `command` starts: `tillwatch run` with `config`, perhaps by another program.
+    pub fn spawn(command: &mut Command, config: &Path) -> Self {
         let log = config.with_extension("log");
         let file = std::fs::File::create(&log).expect("a log can be written");
-        let child = tillwatch()
-            .arg("run")
-            .args(args)
-            .arg("--config")
-            .arg(config)
-            .stdout(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .expect("the binary starts");
+        let command = command.stdout(Stdio::null()).stderr(file);
+        let child = command.spawn().expect("the binary starts");
         Self { child, log }
+    }
+
+    /// The id of the process.
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
     }
 
     pub fn log(&self) -> String {
@@ -295,9 +315,8 @@ impl Instance {
 
     /// Sends a signal, by its name without SIG.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
         let sent = Command::new("kill")
-            .args([&format!("-{name}"), &pid])
+            .args([&format!("-{name}"), &self.pid()])
             .status();
         assert!(
             sent.is_ok_and(|status| status.success()),
