@@ -20,6 +20,7 @@ mod emissions;
 mod ends;
 mod evidence;
 mod examples;
+mod faults;
 mod files;
 mod handbook;
 mod http;

@@ -19,6 +19,7 @@ mod load;
 mod merge;
 mod once;
 mod publish;
+mod rights;
 mod state;
 mod swap;
 mod warming;

@@ -3,7 +3,7 @@
 //! It speaks Kafka's protocol on local ports, so producers and consumers are the ordinary ones. It
 //! keeps little, and nothing on disk: see [`Cluster::PARTITION_BYTES_MAX`].
 
-use rdkafka::mocking::MockCluster;
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 
 use crate::error::KafkaError;
@@ -79,6 +79,25 @@ impl Cluster {
             cluster.broker_down(-1)
         };
         outcome.map_err(|error| KafkaError::of("take the embedded broker up or down", &error))
+    }
+
+    /// Makes the broker with the number `broker`, from 1 on, the leader of a partition.
+    ///
+    /// # Errors
+    /// What librdkafka refuses, such as a broker that is not there.
+    pub fn move_leader(&self, topic: &str, partition: i32, broker: i32) -> Result<(), KafkaError> {
+        let moved = cluster(&self.owner)?.partition_leader(topic, partition, Some(broker));
+        moved.map_err(|error| KafkaError::of("move the leader of a partition", &error))
+    }
+
+    /// Makes the broker with the number `broker`, from 1 on, the coordinator of a consumer group.
+    ///
+    /// # Errors
+    /// What librdkafka refuses, such as a broker that is not there.
+    pub fn move_coordinator(&self, group: &str, broker: i32) -> Result<(), KafkaError> {
+        let group = MockCoordinator::Group(group.to_owned());
+        let moved = cluster(&self.owner)?.coordinator(group, broker);
+        moved.map_err(|error| KafkaError::of("move the coordinator of a group", &error))
     }
 }
 

@@ -28,6 +28,22 @@ impl Mock {
         self.0.create_topic(name, partitions)
     }
 
+    /// Makes the broker with the number `broker`, from 1 on, the leader of a partition.
+    ///
+    /// # Errors
+    /// What librdkafka reports.
+    pub fn move_leader(&self, topic: &str, partition: i32, broker: i32) -> Result<(), KafkaError> {
+        self.0.move_leader(topic, partition, broker)
+    }
+
+    /// Makes the broker with the number `broker`, from 1 on, the coordinator of a consumer group.
+    ///
+    /// # Errors
+    /// What librdkafka reports.
+    pub fn move_coordinator(&self, group: &str, broker: i32) -> Result<(), KafkaError> {
+        self.0.move_coordinator(group, broker)
+    }
+
     /// Takes the brokers down, or up again with everything that they held.
     ///
     /// # Errors
