@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tillwatch_testkit::broker::{RealBroker, read_all};
 
+use crate::rows::number;
 use crate::support::{Instance, json, succeed, tillwatch, wait_for};
 
 /// Rows of the set that go through: enough for every feature's window to fill and slide.
@@ -125,14 +126,6 @@ fn scored_by_file(directory: &Path, config: &Path, data: &Path) -> Vec<(String, 
             .arg(&output),
     );
     read_scores(&output)
-}
-
-/// The bits of a number in the text of a JSON object, `None` where it is null or absent. Read by the
-/// standard library, which rounds correctly.
-fn number(text: &str, name: &str) -> Option<u64> {
-    let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
-    let value: f64 = rest.split([',', '}']).next()?.parse().ok()?;
-    Some(value.to_bits())
 }
 
 /// Reason codes of a score, joined.

@@ -12,6 +12,7 @@ mod support;
 mod check;
 mod dead_letters;
 mod dlq;
+mod fleet;
 mod group;
 mod handbook;
 mod http;
@@ -20,13 +21,14 @@ mod merge;
 mod once;
 mod publish;
 mod rights;
+mod rows;
 mod state;
 mod swap;
 mod warming;
 
 use std::path::Path;
 
-use support::{Instance, SOON, Setup, header, score_ids, wait_for};
+use support::{Instance, SOON, Scoring, Setup, header, score_ids, wait_for};
 use tillwatch_testkit::broker::{RealBroker, TestRecord, committed, produce};
 
 const PARTITIONS: i32 = 4;
@@ -39,6 +41,16 @@ fn setup(broker: &RealBroker, topic: &str) -> Setup {
             .expect("topics can be created");
     }
     setup
+}
+
+/// The shipped rules, trees and a detector that learns, with features in the scores.
+fn models() -> Scoring {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    Scoring {
+        champion: models.join("terminal-ensemble"),
+        with_features: true,
+        ..Scoring::shipped()
+    }
 }
 
 /// Adds a line to the properties of the consumer in a configuration.
