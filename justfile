@@ -37,7 +37,7 @@ fmt:
 doc *ARGS:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps {{ARGS}}
 
-# Runs a bench (decode, features, flat, scoring, trees, explain, detectors, end_to_end), or all: 15 minutes
+# Runs a bench (README has the table of them), or all: 25 minutes
 bench NAME="":
     cargo bench --locked {{ if NAME == "" { "" } else { "--bench " + NAME } }}
 
