@@ -14,9 +14,6 @@ use recorder::{Member, settings};
 /// The protocol in which the brokers decide who gets what.
 const BY_BROKERS: (&str, &str) = ("group.protocol", "consumer");
 
-/// A session that ends soon, in a group whose members decide.
-const SHORT: (&str, &str) = ("session.timeout.ms", "6000");
-
 const PARTITIONS: i32 = 4;
 
 fn broker(topics: &[&str]) -> RealBroker {
@@ -140,7 +137,7 @@ fn brokers_give_one_member_all_partitions_of_a_number() {
 #[ignore = "needs Java and Maven for a real Kafka"]
 fn a_lane_replays_from_its_snapshot_to_the_committed_offset_and_goes_live() {
     let broker = broker(&["t"]);
-    let settings = settings(&broker.brokers(), &["t"], &[SHORT]);
+    let settings = settings(&broker.brokers(), &["t"], &[]);
     send(&broker, "t", 0..1, 6_000);
     let first = Member::start(&settings);
     wait_for("the commit", || stored(&broker, "t")[0] == Some(6_000));
@@ -193,7 +190,7 @@ fn a_second_process_of_the_same_name_ends_the_first_with_a_clear_error() {
 #[ignore = "needs Java and Maven for a real Kafka"]
 fn lanes_are_told_what_their_topic_has_become() {
     let broker = broker(&["t"]);
-    let settings = settings(&broker.brokers(), &["t"], &[SHORT]);
+    let settings = settings(&broker.brokers(), &["t"], &[]);
     send(&broker, "t", 0..4, 100);
     let member = Member::start(&settings);
     wait_for("the commits", || stored(&broker, "t") == [Some(100); 4]);

@@ -5,6 +5,8 @@ mod mock;
 mod real;
 mod transactional;
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -78,7 +80,8 @@ pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<(), K
     real::create_topic(brokers, topic, partitions, &[])
 }
 
-/// What `group` has committed of `topic`, by partition; `None` where it has committed nothing.
+/// What `group` has committed of `topic`, by partition; `None` where it has committed nothing. A coordinator
+/// that is on its way is waited for.
 ///
 /// # Errors
 /// What librdkafka reports.
@@ -96,7 +99,7 @@ pub fn committed(
     for partition in 0..partitions {
         asked.add_partition(topic, partition);
     }
-    let answer = consumer.committed_offsets(asked, PATIENCE)?;
+    let answer = committed_offsets(&consumer, &asked)?;
     let offset = |partition| match answer.find_partition(topic, partition)?.offset() {
         Offset::Offset(offset) => Some(offset),
         _ => None,
@@ -181,6 +184,35 @@ pub fn read_committed(
     }
     records.sort_by_key(|record| record.partition);
     Ok(records)
+}
+
+/// Asks again while the coordinator moves or loads: a broker that has just started does for seconds.
+fn committed_offsets(
+    consumer: &BaseConsumer,
+    asked: &TopicPartitionList,
+) -> Result<TopicPartitionList, KafkaError> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let mut waited = Duration::ZERO;
+    loop {
+        let answer = consumer.committed_offsets(asked.clone(), PATIENCE);
+        let is_passing = matches!(
+            answer
+                .as_ref()
+                .err()
+                .and_then(KafkaError::rdkafka_error_code),
+            Some(
+                RDKafkaErrorCode::NotCoordinator
+                    | RDKafkaErrorCode::CoordinatorNotAvailable
+                    | RDKafkaErrorCode::CoordinatorLoadInProgress
+            )
+        );
+        if !is_passing || waited >= PATIENCE {
+            return answer;
+        }
+        // Nothing is subscribed: it only serves the client.
+        consumer.poll(PAUSE);
+        waited += PAUSE;
+    }
 }
 
 fn test_record(message: &BorrowedMessage<'_>) -> TestRecord {

@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -14,6 +16,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::plain::PATIENCE;
+
+/// Where brokers listen. The script takes ports of controllers from 20,000 on.
+const PORTS: Range<u16> = 10_000..20_000;
 
 /// Options of a JVM that lives for seconds: no second compiler, no threads that collect garbage.
 const SHORT_LIVED: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
@@ -330,8 +335,22 @@ fn script_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/kafka.sh")
 }
 
+/// A port that nobody listens on, below the range that the kernel hands to outgoing connections: one of those
+/// would take it while the broker starts, or is stopped.
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let mut refused = None;
+    for _ in 0..PORTS.len() {
+        // Processes that run beside each other begin far apart.
+        let begin = std::process::id().wrapping_mul(7_919);
+        let number = begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (number % PORTS.len() as u32) as u16;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
 impl From<io::Error> for RealBrokerError {
