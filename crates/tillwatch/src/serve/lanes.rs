@@ -102,6 +102,16 @@ impl Lanes {
         slot.end_cuts();
         Some(slot)
     }
+
+    /// Frees a lane that is gone on another thread than the one that reads: a large state takes long, and the
+    /// lanes that stay would get no records meanwhile.
+    fn let_go(&self, slot: Arc<Slot>) {
+        let free = move || drop(slot);
+        match &self.shared.keeping {
+            Some(keeping) => keeping.restores.spawn_fifo(free),
+            None => self.shared.pool.spawn_fifo(free),
+        }
+    }
 }
 
 impl LaneHost for Lanes {
@@ -175,7 +185,9 @@ impl LaneHost for Lanes {
                 "partition revoked"
             );
         }
-        self.remove(inlet, Change::Revoked);
+        if let Some(slot) = self.remove(inlet, Change::Revoked) {
+            self.let_go(slot);
+        }
     }
 
     fn lost(&self, inlet: &Arc<Inlet>) {
@@ -187,16 +199,17 @@ impl LaneHost for Lanes {
             );
         }
         let ours = self.slots.lock().values().map(|slot| slot.bytes()).sum();
-        let slot = self.remove(inlet, Change::Lost);
+        let Some(slot) = self.remove(inlet, Change::Lost) else {
+            return;
+        };
+        // One that was lost again before it went on is still where it was before.
+        let before = slot.kept.lock().take();
+        let slot = before.unwrap_or(slot);
         let keeping = self.shared.keeping.as_ref();
-        let keep = keeping.filter(|keeping| !keeping.settings.keep_lost.is_zero());
-        if let Some(slot) = slot.filter(|_| keep.is_some()) {
-            // One that was lost again before it went on is still where it was before.
-            let before = slot.kept.lock().take();
-            let slot = before.unwrap_or(slot);
-            if slot.may_go_on() {
-                self.kept.keep(slot, clock::now(), ours);
-            }
+        let is_kept = keeping.is_some_and(|keeping| !keeping.settings.keep_lost.is_zero());
+        match is_kept && slot.may_go_on() {
+            true => self.kept.keep(slot, clock::now(), ours),
+            false => self.let_go(slot),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Lanes whose partitions come back, and what they are told.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tillwatch_records::Flags;
@@ -103,4 +104,19 @@ fn a_lane_whose_outputs_are_given_up_is_neither_waited_for_nor_kept() {
     drop(ticket);
     rig.lanes.look();
     assert!(rig.lanes.kept.take(&partition()).is_none());
+}
+
+#[test]
+fn a_lane_that_is_gone_is_freed_where_nothing_is_read() {
+    let mut rig = Rig::new();
+    rig.append(0..20);
+    rig.source.assign(&partition());
+    rig.go_on_until_scored(20);
+    let lane = Arc::downgrade(&rig.slot());
+    let held = rig.hold_restores();
+    rig.leave();
+    // Nobody has it any more but whoever is to free it.
+    rig.go_on("its last turns", |_| lane.strong_count() == 1);
+    drop(held);
+    rig.go_on("its end", |_| lane.strong_count() == 0);
 }
