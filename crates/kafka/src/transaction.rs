@@ -125,6 +125,12 @@ fn done(result: KafkaResult<()>) -> Result<(), TransactionError> {
             },
             words: native.string(),
         },
+        // What was sent is not acknowledged yet: that is the first part of a commit.
+        BindingError::Flush(ErrorCode::OperationTimedOut) => TransactionError {
+            code: ErrorCode::OperationTimedOut,
+            then: Then::Again,
+            words: "outputs are not acknowledged yet".to_owned(),
+        },
         other => TransactionError {
             code: other.rdkafka_error_code().unwrap_or(ErrorCode::Unknown),
             then: Then::Replace,

@@ -220,6 +220,20 @@ fn a_long_transaction_ends_at_once_when_partitions_leave() {
 }
 
 #[test]
+fn a_commit_that_takes_longer_than_a_call_is_waited_for() {
+    let bench = Bench::new(50, &[]);
+    let settled = bench.give(0, 10, 20);
+    assert_eq!(settled.recv_timeout(LONG), Ok(Settled::Delivered));
+    // Longer than the client is asked to wait at a time.
+    let slow = Duration::from_millis(1_200);
+    bench.cluster.broker_round_trip_time(1, slow).unwrap();
+    let settled = bench.give(20, 10, 40);
+    assert_eq!(settled.recv_timeout(LONG), Ok(Settled::Delivered));
+    let counters = bench.sink.counters();
+    assert_eq!(counters.transactions.aborted.iter().sum::<u64>(), 0);
+}
+
+#[test]
 fn an_aborted_transaction_is_sent_again() {
     let bench = Bench::new(50, &[]);
     bench.refuse(RDKafkaApiKey::TxnOffsetCommit, &[ILLEGAL_GENERATION]);
