@@ -10,8 +10,8 @@ use crate::clock;
 /// and what they lack is marked.
 const STORE_WAIT: Duration = Duration::from_secs(30);
 
-/// How long it is believed of a store that was waited for in vain that it does not answer: a question may take
-/// as long as the wait, and lanes that begin at the same time need not ask again one after the other.
+/// How long it is believed of a store that was waited for in vain that it does not answer: a question may
+/// take as long as the wait, and lanes that begin at the same time need not ask one after the other.
 const BELIEVED_FOR: Duration = Duration::from_secs(10);
 
 /// What lanes that look for a snapshot know of the store together: they wait for it once, however many they
