@@ -4,6 +4,7 @@ mod arrivals;
 mod failure;
 mod identities;
 mod merge;
+mod occupancy;
 mod parts;
 mod state;
 mod strand;
@@ -26,8 +27,9 @@ use crate::moment::Moment;
 use crate::notice::{Bounds, Moved};
 use crate::position::{Position, Told};
 use identities::Identities;
+pub(crate) use occupancy::Occupancy;
 pub use parts::Taken;
-pub(crate) use parts::{Look, Occupancy, Pushed, Source};
+pub(crate) use parts::{Look, Pushed, Source};
 use state::{HandedOut, State};
 
 /// What has arrived for one lane and was not taken yet, and what was taken and is not settled. It lives
@@ -180,15 +182,8 @@ impl Inlet {
     /// once it was closed and is told nothing more.
     pub fn partitions_told(&self) -> Vec<Option<usize>> {
         // In this order: the news waits before the number is another one.
-        let mut known = self.identities.partitions();
-        for moved in self.state.lock().untold() {
-            for (source, known) in self.sources().zip(&mut known) {
-                if source.topic == moved.topic {
-                    *known = Some(moved.before);
-                }
-            }
-        }
-        known
+        let known = self.identities.partitions();
+        self.state.lock().as_told(self.sources(), known)
     }
 
     /// What tells the topic of each source from another one of the same name, as Kafka's tools print it.
@@ -208,8 +203,8 @@ impl Inlet {
         is_delivered.then(|| sources.map(|source| ledger.done_to(source)).collect())
     }
 
-    /// Whether something that was taken was given up, so that [`Inlet::settled`] gives nothing however long one
-    /// waits.
+    /// Whether something that was taken was given up, so that [`Inlet::settled`] gives nothing however long
+    /// one waits.
     pub fn is_given_up(&self) -> bool {
         self.state.lock().ledger.is_given_up()
     }
@@ -478,27 +473,7 @@ impl Inlet {
     /// What is under way of a source, for metrics.
     pub(crate) fn occupancy(&self, source: usize) -> Occupancy {
         let state = self.state.lock();
-        let (strand, ledger) = (state.strand(source), &state.ledger);
-        let first_waiting = strand.first_waiting().map(|(offset, _)| offset);
-        let oldest_ms = match strand.first_owed() {
-            Some((_, timestamp_ms)) if ledger.unsettled_of(source) == 0 => timestamp_ms,
-            _ => ledger.oldest_ms(source),
-        };
-        // What is replayed was done before.
-        let done_before = (strand.live() > i64::MIN).then(|| strand.live());
-        Occupancy {
-            pending_records: strand.records(),
-            pending_bytes: strand.bytes(),
-            held_bytes: strand.held_bytes(),
-            unsettled_records: ledger.unsettled_of(source),
-            paused: strand.paused,
-            committed: ledger.committed(source),
-            settled_to: ledger.settled_to(source).or(done_before).or(first_waiting),
-            oldest_ms,
-            end: strand.end,
-            stalled_since: strand.progress.stalled_since,
-            committed_at: strand.progress.committed_at,
-        }
+        Occupancy::new(state.strand(source), &state.ledger, source)
     }
 
     fn settle(&self, source: usize, sequence: u64, settled: Settled) {

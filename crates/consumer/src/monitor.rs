@@ -98,8 +98,8 @@ pub struct PartitionStats {
     /// One past the last offset before which everything is settled: where a replay ends, which was settled
     /// before; the first offset received where nothing is yet.
     pub settled_to: Option<i64>,
-    /// Kafka timestamp of the first record received that is not settled, milliseconds since 1970. Records that
-    /// are replayed were settled before.
+    /// Kafka timestamp of the first record received that is not settled, milliseconds since 1970. Records
+    /// that are replayed were settled before.
     pub oldest_ms: Option<i64>,
     /// What the broker confirmed as committed since the assignment.
     pub committed: Option<i64>,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tillwatch_records::{RawBatch, Ticket, TopicPartition};
 
@@ -30,26 +30,6 @@ pub enum Taken {
 pub(crate) struct Source {
     pub(crate) partition: TopicPartition,
     pub(crate) counters: Counters,
-}
-
-/// See [`crate::PartitionStats`].
-pub(crate) struct Occupancy {
-    pub(crate) pending_records: usize,
-    pub(crate) pending_bytes: usize,
-    /// Allocated for what waits and for spares.
-    pub(crate) held_bytes: usize,
-    pub(crate) unsettled_records: usize,
-    pub(crate) paused: bool,
-    pub(crate) committed: Option<i64>,
-    /// One past what is settled, or the first record that is not; nothing before the first record, but where
-    /// something is replayed.
-    pub(crate) settled_to: Option<i64>,
-    /// Kafka timestamp of the first record that is not settled, those that are replayed apart.
-    pub(crate) oldest_ms: Option<i64>,
-    /// Where the broker had nothing more to be read, if nothing has come since.
-    pub(crate) end: Option<i64>,
-    pub(crate) stalled_since: Option<Instant>,
-    pub(crate) committed_at: Option<Instant>,
 }
 
 /// What is to be done after records were appended.

@@ -148,9 +148,20 @@ impl State {
         }
     }
 
-    /// What the lane was not told of its topics.
-    pub(super) fn untold(&self) -> &[Moved] {
-        &self.moved
+    /// How many partitions the topics of `sources` had, by what the lane was told, where they are `known` to
+    /// have so many.
+    pub(super) fn as_told<'a>(
+        &self,
+        sources: impl Iterator<Item = &'a TopicPartition>,
+        mut known: Vec<Option<usize>>,
+    ) -> Vec<Option<usize>> {
+        for (source, known) in sources.zip(&mut known) {
+            let mut untold = self.moved.iter();
+            if let Some(moved) = untold.find(|moved| moved.topic == source.topic) {
+                *known = Some(moved.before);
+            }
+        }
+        known
     }
 
     /// Offsets that are still to be replayed, once it is known where reading begins.

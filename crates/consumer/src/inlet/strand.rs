@@ -314,8 +314,9 @@ impl Strand {
         self.next = Some(end);
     }
 
-    /// Takes note that brokers say, at the time `elapsed`, where the log ends. Gives where it ended first, if it
-    /// has ended for long within what is to be replayed: then it is not the one that the group has read.
+    /// Takes note that brokers say, at the time `elapsed`, where the log ends. Gives where it ended first,
+    /// if it has ended for long within what is to be replayed: then it is not the one that the group has
+    /// read.
     pub(super) fn note_told_end(&mut self, end: i64, elapsed: Duration) -> Option<i64> {
         if end >= self.live {
             self.short = None;
@@ -325,8 +326,8 @@ impl Strand {
         (elapsed >= since + SHORT_TIME).then_some(first)
     }
 
-    /// Whether brokers say that the log ends within what is to be replayed. What is appended there is new, and
-    /// is not handed out as what was done before.
+    /// Whether brokers say that the log ends within what is to be replayed. What is appended there is new,
+    /// and is not handed out as what was done before.
     pub(super) fn is_short(&self) -> bool {
         self.short.is_some()
     }

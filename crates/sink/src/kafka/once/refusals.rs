@@ -19,8 +19,8 @@ const BATCH_BYTES_USUAL: usize = 1_000_000;
 /// The property that says how large a batch may be.
 const BATCH_BYTES: &str = "batch.size";
 
-/// What brokers have refused. What follows from it counts for a while, so that a flood of such records costs a
-/// few aborted transactions.
+/// What brokers have refused. What follows from it counts for a while, so that a flood of such records costs
+/// a few aborted transactions.
 pub(crate) struct Refusals {
     /// Of single records.
     pub(crate) learnt: Learnt,

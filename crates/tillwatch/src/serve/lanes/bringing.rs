@@ -160,9 +160,10 @@ fn go_on(errand: &Errand<'_>, kept: &Slot) -> Option<Vec<Position>> {
     Some(positions)
 }
 
-/// Looks whether the newest snapshot in the store is another owner's, once all lanes have begun that wait for a
-/// thread: a lane that was kept needs no store to go on, and may have been lost because of a network that the
-/// store is behind as well. A cut that begins before that is known is made anew if what it names is gone.
+/// Looks whether the newest snapshot in the store is another owner's, once all lanes have begun that wait
+/// for a thread: a lane that was kept needs no store to go on, and may have been lost because of a network
+/// that the store is behind as well. A cut that begins before that is known is made anew if what it names is
+/// gone.
 fn look_for_newer(errand: &Errand<'_>, cuts: Arc<LaneCuts>) {
     let (store, silence) = (errand.store.clone(), Arc::clone(&errand.keeping.silence));
     errand.keeping.restores.spawn_fifo(move || {

@@ -64,8 +64,8 @@ impl KeptLanes {
         Some(kept.slot)
     }
 
-    /// Forgets lanes that are kept for longer than `keep`, those that cannot go on any more, and the oldest of those for which there is no room
-    /// beside `ours`.
+    /// Forgets lanes that are kept for longer than `keep`, those that cannot go on any more, and the oldest
+    /// of those for which there is no room beside `ours`.
     pub fn tidy(&self, now: Instant, keep: Duration, ours: OursBytes, counts: &StateCounts) {
         let mut state = self.0.lock();
         let is_over =

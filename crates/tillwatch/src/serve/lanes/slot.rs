@@ -114,8 +114,8 @@ impl Slot {
         self.is_broken.load(Ordering::Relaxed)
     }
 
-    /// Whether the lane can go on where it stands after its partition was lost: all that it made is delivered,
-    /// or may still be.
+    /// Whether the lane can go on where it stands after its partition was lost: all that it made is
+    /// delivered, or may still be.
     pub fn may_go_on(&self) -> bool {
         !self.is_broken() && !self.inlet.is_given_up()
     }
