@@ -80,7 +80,7 @@ pub fn first_records(
             }
             Some(Err(error)) => {
                 let code = error.rdkafka_error_code().unwrap_or(ErrorCode::Unknown);
-                if is_final(code) {
+                if Trouble::of(code).is_lasting() {
                     return Err(failed(code));
                 }
             }
@@ -130,14 +130,6 @@ fn begin(config: &ClientConfig, stretches: &[Stretch]) -> Result<BaseConsumer<Qu
 fn failed(code: ErrorCode) -> KafkaError {
     let action = ACTION;
     KafkaError::Call { action, code }
-}
-
-/// Whether it is of no use to wait.
-fn is_final(code: ErrorCode) -> bool {
-    matches!(
-        Trouble::of(code),
-        Trouble::Authentication | Trouble::Authorization | Trouble::TopicMissing | Trouble::Fatal
-    )
 }
 
 /// Leaves what the brokers' connections say to the consumer itself, which has the same ones.

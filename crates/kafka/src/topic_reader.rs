@@ -171,7 +171,7 @@ impl TopicReader {
                 }
                 Some(Err(error)) => {
                     let code = error.rdkafka_error_code().unwrap_or(ErrorCode::Unknown);
-                    if is_final(code) {
+                    if Trouble::of(code).is_lasting() {
                         return Err(stopped(code));
                     }
                 }
@@ -283,14 +283,6 @@ fn spans(
     }
     spans.sort_unstable_by_key(|span| span.partition);
     Ok(spans)
-}
-
-/// Whether it is of no use to wait.
-fn is_final(code: ErrorCode) -> bool {
-    matches!(
-        Trouble::of(code),
-        Trouble::Authentication | Trouble::Authorization | Trouble::TopicMissing | Trouble::Fatal
-    )
 }
 
 #[cfg(test)]

@@ -56,6 +56,14 @@ impl Trouble {
         }
     }
 
+    /// Whether waiting does not mend it, for one who only reads what is there.
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(
+            self,
+            Self::Authentication | Self::Authorization | Self::TopicMissing | Self::Fatal
+        )
+    }
+
     /// What the caller may do.
     pub fn remedy(self) -> Remedy {
         match self {
