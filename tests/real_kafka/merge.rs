@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tillwatch_consumer::{ConsumerSettings, Past, Properties, Stretch};
+use tillwatch_consumer::{ConsumerSettings, History as _, Past, Properties, Stretch};
 use tillwatch_records::TopicPartition;
 use tillwatch_testkit::broker::{RealBroker, TestRecord, Transactional, committed, produce};
 

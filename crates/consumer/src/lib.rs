@@ -55,7 +55,7 @@ pub use inlet::{Inlet, Taken};
 pub use last_call::LastCall;
 pub use monitor::{ConsumerStats, Monitor, PartitionStats};
 pub use notice::{Lost, Moved};
-pub use past::Past;
+pub use past::{History, Past};
 pub use position::Position;
 pub use probe::probe;
 pub use run::Consumer;

@@ -4,7 +4,6 @@ mod beginning;
 pub mod deadline;
 pub mod health;
 mod histogram;
-mod history;
 pub mod http;
 mod lanes;
 pub mod metrics;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use tillwatch_consumer::Inlet;
+use tillwatch_consumer::{History, Inlet};
 use tillwatch_engine::Lane;
 use tillwatch_records::{RawBatch, TopicPartition};
 
-use super::history::History;
 use crate::clock;
 
 /// How long a lane without state waits to be told how new the records before its first are.

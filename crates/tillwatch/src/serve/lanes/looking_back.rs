@@ -1,11 +1,10 @@
 //! A lane without a snapshot: where the log is read again from.
 
-use tillwatch_consumer::{ConsumerError, Position};
+use tillwatch_consumer::{ConsumerError, History, Position};
 use tillwatch_records::TopicPartition;
 
 use super::errand::{ASK_WAIT, Errand};
 use crate::clock;
-use crate::serve::history::History;
 use crate::serve::state::{Log, LookBack, newest_before};
 
 /// A source as brokers answer for it.

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayon::ThreadPool;
-use tillwatch_consumer::Inlet;
+use tillwatch_consumer::{History, Inlet};
 use tillwatch_engine::{Assembly, Lane};
 use tillwatch_sink::Sink;
 
 use super::spread::Spread;
-use crate::serve::history::History;
 use crate::serve::metrics::Metrics;
 use crate::serve::standing::Standings;
 use crate::serve::state::Keeping;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tillwatch_consumer::memory::{MemoryRecord, MemorySource};
 use tillwatch_consumer::{
-    ConsumerError, ConsumerSettings, FirstRecord, Monitor, Properties, Stretch, Taken,
+    ConsumerError, ConsumerSettings, FirstRecord, History, Monitor, Properties, Stretch, Taken,
     TopicIdentity,
 };
 use tillwatch_records::{Flags, Ticket, TopicPartition};
@@ -19,7 +19,6 @@ use tillwatch_state_store::StateStore;
 
 use crate::clock;
 use crate::config::{Config, StorePlace, StoreSettings};
-use crate::serve::history::History;
 use crate::serve::lanes::slot::Slot;
 use crate::serve::lanes::{Lanes, Shared, Spread};
 use crate::serve::metrics::{Metrics, Origin};
@@ -44,12 +43,12 @@ pub struct Rig {
     pub metrics: Arc<Metrics>,
     pub sink: Arc<MemorySink>,
     pub place: Place,
-    log: Arc<Log>,
+    log: Log,
 }
 
 /// Partitions, offsets and Kafka timestamps of all records.
-#[derive(Default)]
-struct Log(Mutex<Vec<(TopicPartition, FirstRecord)>>);
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(TopicPartition, FirstRecord)>>>);
 
 /// The partition of tests that need one.
 pub fn partition() -> TopicPartition {
@@ -99,7 +98,7 @@ impl Rig {
             &counts,
             &monitor,
         );
-        let log = Arc::<Log>::default();
+        let log = Log::default();
         let shared = Shared {
             keeping: Some(keeping.unwrap()),
             standings: Arc::new(Standings::default()),
@@ -107,7 +106,7 @@ impl Rig {
             assembly: setup.assembly,
             sink: Arc::<MemorySink>::clone(&sink),
             metrics: Arc::clone(&metrics),
-            past: Box::new(Arc::clone(&log)),
+            past: Box::new(log.clone()),
             spread: Spread::default(),
             pool: rayon::ThreadPoolBuilder::new()
                 .num_threads(2)
@@ -290,7 +289,7 @@ impl Log {
     }
 }
 
-impl History for Arc<Log> {
+impl History for Log {
     fn newest_before(
         &self,
         source: &TopicPartition,
