@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 use tillwatch_engine::{Input, Lane, Observer, Workspace};
 use tillwatch_records::{RawBatch, ScoreBatch, TopicPartition};
 use tillwatch_scoring::Effort;
+use tillwatch_state_store::{CutHead, SourceMark};
+
+/// What a test's cut at `source` says of itself.
+pub fn cut_head(source: SourceMark, meaning: &str) -> CutHead {
+    CutHead {
+        sources: vec![source],
+        meaning: meaning.to_owned(),
+        models: "rules".to_owned(),
+        made_by: "a test".to_owned(),
+        made_at_ms: 0,
+    }
+}
 
 /// A configuration of terminals with the catalog `catalog.toml`.
 pub fn config(rest: &str) -> String {

@@ -11,12 +11,13 @@ use std::fs;
 use serde_json::Value;
 use tillwatch_engine::{Input, Workspace};
 use tillwatch_records::{Flags, RawBatch};
-use tillwatch_state_store::{CutHead, LaneId, SourceMark};
+use tillwatch_state_store::{LaneId, SourceMark};
 
 use self::rig::{PATIENCE, Rig, partition};
 use super::*;
 use crate::serve::metrics::PassedOver;
 use crate::serve::state::{Advance, Cutter, LaneCuts, Slice};
+use crate::test_support::cut_head;
 
 #[test]
 fn a_partition_that_moves_and_comes_back_is_restored_and_replays_nothing() {
@@ -186,18 +187,13 @@ fn a_cut_that_the_lane_gives_up_is_made_anew() {
     let cuts = LaneCuts::new(id, store.clone(), None, Arc::clone(&gauges.cuts));
     let interval = Duration::from_millis(1);
     let mut cutter = Cutter::new(Arc::new(cuts), &lane, interval, Duration::ZERO);
-    let head = || CutHead {
-        sources: vec![SourceMark {
-            topic: "t".to_owned(),
-            offset: 1,
-            topic_id: None,
-            partitions: None,
-        }],
-        meaning: keeping.meaning.clone(),
-        models: "rules".to_owned(),
-        made_by: "a test".to_owned(),
-        made_at_ms: 0,
+    let mark = SourceMark {
+        topic: "t".to_owned(),
+        offset: 1,
+        topic_id: None,
+        partitions: None,
     };
+    let head = || cut_head(mark.clone(), &keeping.meaning);
     let slice = Slice {
         uploads: &keeping.uploads,
         counts: &keeping.counts,

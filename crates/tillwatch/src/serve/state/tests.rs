@@ -8,7 +8,7 @@ use std::time::Duration;
 use tillwatch_consumer::Monitor;
 use tillwatch_engine::{Assembly, Lane};
 use tillwatch_scoring::Effort;
-use tillwatch_state_store::{CutHead, Found, LaneId, LaneStore, Manifest, SourceMark, StateStore};
+use tillwatch_state_store::{Found, LaneId, LaneStore, Manifest, SourceMark, StateStore};
 
 use super::uploads::Uploads;
 use super::*;
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::serve::metrics::{CutGauges, StateCounts};
 use crate::setup::Setup;
-use crate::test_support::{self, Place, score};
+use crate::test_support::{self, Place, cut_head, score};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,13 +88,7 @@ impl Rig {
 
     /// Lets `work` do something for a cut of the lane.
     fn work<T>(&mut self, work: impl FnOnce(&mut Cutter, &mut Lane, &Slice<'_>) -> T) -> T {
-        let head = CutHead {
-            sources: vec![self.mark()],
-            meaning: self.lane.meaning(),
-            models: "rules".to_owned(),
-            made_by: "a test".to_owned(),
-            made_at_ms: 0,
-        };
+        let head = cut_head(self.mark(), &self.lane.meaning());
         let slice = Slice {
             uploads: &self.uploads,
             counts: &self.counts,

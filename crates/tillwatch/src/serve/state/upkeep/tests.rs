@@ -3,10 +3,11 @@
 use tillwatch_records::cut::{Entries, Part, Space};
 use tillwatch_state_store::object_store::memory::InMemory;
 use tillwatch_state_store::object_store::throttle::{ThrottleConfig, ThrottledStore};
-use tillwatch_state_store::{CutHead, LaneId, LaneStore, LaneWriter, StateStore};
+use tillwatch_state_store::{LaneId, LaneStore, LaneWriter, StateStore};
 
 use super::*;
 use crate::serve::metrics::CutGauges;
+use crate::test_support::cut_head;
 
 fn lane_id() -> LaneId {
     LaneId {
@@ -28,18 +29,13 @@ fn cut(writer: &mut LaneWriter, offset: i64, meaning: &str, topic_id: &str) -> M
         image.extend_from_slice(&offset.to_le_bytes());
     });
     writer.chunk(&mut entries).unwrap();
-    let head = CutHead {
-        sources: vec![SourceMark {
-            topic: "t".to_owned(),
-            offset,
-            topic_id: Some(topic_id.to_owned()),
-            partitions: Some(1),
-        }],
-        meaning: meaning.to_owned(),
-        models: "rules".to_owned(),
-        made_by: "a test".to_owned(),
-        made_at_ms: 0,
+    let mark = SourceMark {
+        topic: "t".to_owned(),
+        offset,
+        topic_id: Some(topic_id.to_owned()),
+        partitions: Some(1),
     };
+    let head = cut_head(mark, meaning);
     let part = Part {
         name: "alerts".to_owned(),
         bytes: vec![1],

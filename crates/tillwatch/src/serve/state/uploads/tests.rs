@@ -6,6 +6,7 @@ use tillwatch_state_store::{LaneId, SourceMark, StateStore};
 
 use super::*;
 use crate::serve::metrics::CutGauges;
+use crate::test_support::cut_head;
 
 /// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -34,18 +35,13 @@ fn lane_cuts(store: &StateStore, partition: i32) -> Arc<LaneCuts> {
 }
 
 fn whole() -> Job {
-    let head = CutHead {
-        sources: vec![SourceMark {
-            topic: "t".to_owned(),
-            offset: 5,
-            topic_id: None,
-            partitions: None,
-        }],
-        meaning: "meaning".to_owned(),
-        models: "rules".to_owned(),
-        made_by: "a test".to_owned(),
-        made_at_ms: 0,
+    let mark = SourceMark {
+        topic: "t".to_owned(),
+        offset: 5,
+        topic_id: None,
+        partitions: None,
     };
+    let head = cut_head(mark, "meaning");
     let part = Part {
         name: "alerts".to_owned(),
         bytes: vec![1],
