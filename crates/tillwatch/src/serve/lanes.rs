@@ -75,11 +75,7 @@ impl Lanes {
             return;
         };
         match slot.inlet.replay_left() {
-            Some(0) => {
-                if let Some(took) = standings.end(slot.source()) {
-                    self.shared.metrics.state().observe_restore(took);
-                }
-            }
+            Some(0) => self.shared.note_scores(slot.source()),
             left => standings.set(slot.source(), Standing::Replaying { left, total }),
         }
     }

@@ -19,7 +19,7 @@ pub use cutter::{Advance, Cutter, Slice};
 pub use keeping::Keeping;
 pub use lane_cuts::LaneCuts;
 pub use look_back::{Log, LookBack, newest_before};
-pub use restore::{Attempt, RestoreFailure, pass_over, restore};
+pub use restore::{Attempt, RestoreFailure, pass_over, restore, say_unusable};
 pub use silence::StoreSilence;
 
 #[cfg(test)]

@@ -64,11 +64,7 @@ fn note_positions(errand: &Errand<'_>, positions: &[Position]) {
         _ => 0,
     });
     match again.sum() {
-        0 => {
-            if let Some(took) = standings.end(errand.source()) {
-                errand.keeping.counts.observe_restore(took);
-            }
-        }
+        0 => errand.shared.note_scores(errand.source()),
         total => standings.set(errand.source(), Standing::Replaying { left: None, total }),
     }
 }

@@ -1,18 +1,19 @@
 //! A lane that is restored from a snapshot.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
 use tillwatch_consumer::Position;
 use tillwatch_engine::Lane;
 use tillwatch_state_store::{Manifest, StoreError};
 
 use super::errand::Errand;
+use super::making::cutter;
 use super::slot::Worker;
 use crate::clock;
 use crate::serve::deadline::Deadline;
 use crate::serve::standing::Standing;
 use crate::serve::state::{
-    Attempt, Backoff, Cutter, LaneCuts, RestoreFailure, pass_over, restore as restore_lane,
+    Attempt, Backoff, RestoreFailure, pass_over, restore as restore_lane, say_unusable,
 };
 
 /// Restores the lane from the newest snapshot that can be used; where each source is to be read from then.
@@ -31,13 +32,7 @@ pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
             }
             Err(error) => {
                 errand.keeping.counts.count_passed_over(error.reason());
-                tracing::warn!(
-                    topic = &*source.topic,
-                    partition = source.partition,
-                    snapshot = manifest.name(),
-                    %error,
-                    "a snapshot cannot be used; an older one or the log takes its place"
-                );
+                say_unusable(source, &manifest.name(), &error);
             }
         }
         errand.slot.coming_bytes.store(0, Ordering::Relaxed);
@@ -145,16 +140,8 @@ fn restore_from(
         models_dropped = ?restored.dropped,
         "restored"
     );
-    let cuts = LaneCuts::new(
-        errand.id.clone(),
-        errand.store.clone(),
-        Some(manifest.clone()),
-        Arc::clone(&slot.gauges.cuts),
-    );
-    let first = keeping.first_cut(source.partition);
-    let interval = keeping.settings.interval;
     Ok(Some(Worker {
-        cutter: Some(Cutter::new(Arc::new(cuts), &lane, interval, first)),
+        cutter: Some(cutter(keeping, slot, &lane, Some(manifest.clone()))),
         deadline: shared.deadline.map(Deadline::new),
         next,
         partitions,

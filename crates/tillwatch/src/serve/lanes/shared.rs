@@ -6,6 +6,7 @@ use std::time::Duration;
 use rayon::ThreadPool;
 use tillwatch_consumer::{History, Inlet};
 use tillwatch_engine::{Assembly, Lane};
+use tillwatch_records::TopicPartition;
 use tillwatch_sink::Sink;
 
 use super::spread::Spread;
@@ -46,5 +47,12 @@ impl Shared {
             lane.merge(&topics);
         }
         lane
+    }
+
+    /// The lane of `source` scores; counts how long it took, where it had not scored before.
+    pub fn note_scores(&self, source: &TopicPartition) {
+        if let Some(took) = self.standings.end(source) {
+            self.metrics.state().observe_restore(took);
+        }
     }
 }

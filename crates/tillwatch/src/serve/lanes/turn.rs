@@ -107,9 +107,7 @@ fn work(
     };
     match ticket {
         Some(ticket) => {
-            if let Some(took) = shared.standings.end(slot.source()) {
-                shared.metrics.state().observe_restore(took);
-            }
+            shared.note_scores(slot.source());
             process(shared, slot, worker, workspace, raw, ticket);
         }
         None => replay(shared, slot, worker, workspace, raw),

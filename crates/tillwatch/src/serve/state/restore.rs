@@ -1,5 +1,6 @@
 //! A lane made of a snapshot.
 
+use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,13 +97,7 @@ pub fn restore(
 pub fn pass_over(source: &TopicPartition, refused: &Refused) -> PassedOver {
     let reason = PassedOver::of(&refused.why);
     match reason.is_damage() {
-        true => tracing::warn!(
-            topic = &*source.topic,
-            partition = source.partition,
-            snapshot = refused.name,
-            error = %refused.why,
-            "a snapshot cannot be used; an older one or the log takes its place"
-        ),
+        true => say_unusable(source, &refused.name, &refused.why),
         false => tracing::info!(
             topic = &*source.topic,
             partition = source.partition,
@@ -112,4 +107,15 @@ pub fn pass_over(source: &TopicPartition, refused: &Refused) -> PassedOver {
         ),
     }
     reason
+}
+
+/// Says that a snapshot was tried, or found damaged, and why it is of no use.
+pub fn say_unusable(source: &TopicPartition, snapshot: &str, error: &dyn Display) {
+    tracing::warn!(
+        topic = &*source.topic,
+        partition = source.partition,
+        snapshot,
+        %error,
+        "a snapshot cannot be used; an older one or the log takes its place"
+    );
 }
