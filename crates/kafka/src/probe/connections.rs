@@ -102,7 +102,7 @@ impl Connections {
             return;
         }
         let (broker, words) = split(reason);
-        let words = without_duration(words).to_owned();
+        let words = plain(words);
         let code = if is_of_tls(&words) {
             ErrorCode::SSL
         } else {
@@ -263,9 +263,18 @@ fn split(reason: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// `words` without `(after 3ms in state …)`, which differs each time.
-fn without_duration(words: &str) -> &str {
-    words.rfind(" (after ").map_or(words, |end| &words[..end])
+/// `words` without `(after 3ms in state …)`, which differs each time. A TLS handshake that ends at its first
+/// step, as when the listener closes the connection, is named by this state alone: then the words name it.
+fn plain(words: &str) -> String {
+    const FAILED: &str = "SSL handshake failed";
+    let Some((words, after)) = words.rsplit_once(" (after ") else {
+        return words.to_owned();
+    };
+    if after.contains("in state SSL_HANDSHAKE") && !words.starts_with(FAILED) {
+        format!("{FAILED}: {words}")
+    } else {
+        words.to_owned()
+    }
 }
 
 #[cfg(test)]

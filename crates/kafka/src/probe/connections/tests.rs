@@ -93,6 +93,34 @@ fn a_closed_connection_is_told_by_the_log_alone() {
 }
 
 #[test]
+fn a_listener_that_closes_the_connection_in_the_handshake_is_told_so_at_each_step() {
+    // The first step has no words of its own for the handshake; a later one has, and advice of librdkafka's.
+    for (said, words) in [
+        (
+            "Disconnected: connection reset by peer (after 3ms in state SSL_HANDSHAKE)",
+            "SSL handshake failed: Disconnected: connection reset by peer",
+        ),
+        (
+            "SSL handshake failed: Disconnected: connection closed by peer: connecting to a PLAINTEXT \
+             broker listener? (after 3ms in state SSL_HANDSHAKE, 1 identical error(s) suppressed)",
+            "SSL handshake failed: Disconnected: connection closed by peer: connecting to a PLAINTEXT \
+             broker listener?",
+        ),
+        (
+            "Disconnected: connection reset by peer (after 3ms in state APIVERSION_QUERY)",
+            "Disconnected: connection reset by peer",
+        ),
+    ] {
+        let mut connections = Connections::default();
+        let reason = format!("ssl://a:1/bootstrap: {said}");
+        connections.note_trouble(ErrorCode::BrokerTransportFailure, &reason);
+        let troubles = connections.troubles(None);
+        assert_eq!(troubles[0].words, words);
+        assert!(troubles[0].advice().contains("security.protocol"));
+    }
+}
+
+#[test]
 fn waiting_ends_when_every_broker_is_connected_or_has_its_cause() {
     let mut connections = Connections::default();
     let two = cluster(&["a:1", "b:1"]);
