@@ -150,7 +150,8 @@ impl Lane {
         }
     }
 
-    /// Bytes that the cut under way holds until they are taken.
+    /// Bytes of images of keys that changed before their turn, which the cut under way holds until they are
+    /// taken. What it has written of learners is no part of it.
     pub fn waiting_bytes(&self) -> usize {
         self.chain.waiting_bytes() + self.scorer.waiting_bytes()
     }

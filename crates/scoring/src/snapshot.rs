@@ -94,9 +94,10 @@ impl Scorer {
         self.cut.is_some()
     }
 
-    /// Bytes of images that a cut holds until they are taken, and of what it has written of learners.
+    /// Bytes of images of keys that changed before their turn, until they are taken. What is written of
+    /// learners is no part of it: they are as large as they are, however soon the cut is taken.
     pub fn waiting_bytes(&self) -> usize {
-        self.alerts.waiting_bytes() + self.cut.as_ref().map_or(0, ScorerCut::bytes)
+        self.alerts.waiting_bytes()
     }
 
     /// Takes over the parts of a cut; parts of others are left alone. A learner whose model scores goes on

@@ -174,6 +174,22 @@ fn learners_go_on_where_their_model_still_scores() {
 }
 
 #[test]
+fn what_is_written_of_a_learner_does_not_wait_for_anybody() {
+    let mut scorer = Scorer::new(&with_rules("1"));
+    scorer.track();
+    scorer.score(batch(0, &given(100)), &FULL);
+    assert!(scorer.begin_cut());
+    let mut entries = Entries::default();
+    let before = scorer.state_bytes();
+    // The learner alone: no key has had its turn.
+    assert!(scorer.continue_cut(&mut entries, 1).is_none());
+    assert!(entries.is_empty() && scorer.state_bytes() > before);
+    assert_eq!(scorer.waiting_bytes(), 0);
+    scorer.score(batch(100, &given(130)[100..]), &FULL);
+    assert!(scorer.waiting_bytes() > 0, "keys changed before their turn");
+}
+
+#[test]
 fn a_cut_that_is_under_way_survives_a_change_of_models() {
     let mut scorer = Scorer::new(&with_rules("1"));
     scorer.track();

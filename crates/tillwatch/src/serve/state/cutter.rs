@@ -19,10 +19,6 @@ const KEYS_MAX: usize = 32;
 /// Bytes of a chunk of a cut from which on it leaves the lane.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Bytes that a cut may hold in the lane until they can leave: beyond, a store that takes nothing would cost
-/// more memory than the state that changes. The cut is given up then, and the next one holds what it was to.
-const WAITING_BYTES_MAX: usize = 64 << 20;
-
 /// The cuts of one lane.
 pub struct Cutter {
     cuts: Arc<LaneCuts>,
@@ -239,9 +235,6 @@ impl Cutter {
             let Some(under_way) = &mut self.under_way else {
                 return Advance::Until(self.due);
             };
-            if lane.waiting_bytes() > WAITING_BYTES_MAX {
-                under_way.give_up(lane);
-            }
             if lane.is_cutting() && self.chunk.bytes() < CHUNK_BYTES {
                 under_way.parts = lane.continue_cut(&mut self.chunk, KEYS_MAX);
             } else if !self.chunk.is_empty() {
