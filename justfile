@@ -20,6 +20,10 @@ test CRATE="":
 test-kafka: kafka-fetch
     cargo test --locked --test real_kafka -- --ignored --test-threads=2
 
+# Runs the tests of snapshots in buckets, which only a build with the feature `cloud` has
+test-buckets:
+    cargo test --locked -p tillwatch-state-store --features cloud
+
 # Simulates whole sites, crashes and all: so many seeds from SEED on. One that fails says how to run it again
 simulate CASES="5000" SEED="1000":
     TILLWATCH_SEED={{SEED}} TILLWATCH_CASES={{CASES}} cargo test --locked -p tillwatch-dst --test seeds whatever
@@ -27,7 +31,7 @@ simulate CASES="5000" SEED="1000":
 # Checks format and lints, as CI does
 lint:
     cargo fmt --all --check
-    cargo clippy --locked --workspace --all-targets --features onnx -- -D warnings
+    cargo clippy --locked --workspace --all-targets --features onnx,cloud -- -D warnings
 
 # Formats the code
 fmt:
