@@ -119,6 +119,7 @@ impl Stream {
         EventBatch {
             joined: None,
             source: TopicPartition::new("bench", 0),
+            topic_id: None,
             offsets: (first as i64..).take(records).collect(),
             record_timestamps_ms: times,
             kinds: vec![RecordKind::Transaction; records],

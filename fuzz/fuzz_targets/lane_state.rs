@@ -222,6 +222,7 @@ fn batch(numbers: std::ops::Range<usize>) -> EventBatch {
     let columns = RecordBatch::try_new(Arc::clone(projection.schema()), columns.collect());
     EventBatch {
         source: TopicPartition::new("fuzz", 0),
+        topic_id: None,
         offsets: numbers.clone().map(|number| number as i64).collect(),
         record_timestamps_ms: numbers.clone().map(time_ms).collect(),
         kinds: numbers.map(kind).collect(),

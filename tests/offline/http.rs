@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tillwatch_testkit::broker::{Mock, read_all};
 
-use crate::support::{Instance, SOON, Setup, json, score_ids, succeed, tillwatch, wait_for};
+use crate::support::{Instance, SOON, Setup, position, score_ids, succeed, tillwatch, wait_for};
 
 const PARTITIONS: i32 = 2;
 
@@ -134,15 +134,15 @@ fn latencies(setup: &Setup) -> [i64; 2] {
     let mut offsets = vec![0; PARTITIONS as usize];
     for record in read_all(&setup.brokers, &setup.topic, PARTITIONS).expect("the input") {
         let offset = &mut offsets[record.partition as usize];
-        let id = format!("{}/{}/{offset}", setup.topic, record.partition);
-        sent.insert(id, record.timestamp_ms.expect("it has a time"));
+        let position = format!("{}/{}/{offset}", setup.topic, record.partition);
+        sent.insert(position, record.timestamp_ms.expect("it has a time"));
         *offset += 1;
     }
     let mut took: Vec<(i64, i64)> = setup
         .scores()
         .iter()
         .map(|score| {
-            let sent_ms = sent[json(score)["score_id"].as_str().unwrap_or_default()];
+            let sent_ms = sent[&position(score)];
             (
                 sent_ms,
                 score.timestamp_ms.expect("it has a time") - sent_ms,

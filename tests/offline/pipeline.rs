@@ -1,10 +1,12 @@
 //! The binary end to end on a broker inside this process.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
-use tillwatch_testkit::broker::{Mock, TestRecord, committed, produce};
+use tillwatch_testkit::broker::{Mock, TestRecord, committed, produce, read_all};
 
 use crate::support::{
-    Instance, SOON, Setup, header, json, score_ids, succeed, tillwatch, wait_for,
+    Instance, SOON, Setup, header, json, position, score_ids, succeed, tillwatch, wait_for,
 };
 
 fn setup(topic: &str) -> (Mock, Setup) {
@@ -118,6 +120,45 @@ fn a_crash_loses_nothing() {
     setup.wait_until_scored();
     assert_eq!(score_ids(&setup.scores()).len(), 14_000);
     assert!(second.stop().0.success());
+}
+
+#[test]
+fn a_topic_that_is_made_again_gives_no_score_id_twice() {
+    let mut before = BTreeSet::new();
+    for _ in 0..2 {
+        // Each has topics of its own under the same names.
+        let (_mock, setup) = setup("again");
+        let config = setup.config("tillwatch.toml", "");
+        setup.simulate(3_000, 1);
+        let first = Instance::start(&config);
+        wait_for("the first scores", || {
+            let delivered = first.metric("tillwatch_delivered_scores_total");
+            delivered.is_some_and(|n| n > 0.0)
+        });
+        first.kill();
+        let second = Instance::start(&config);
+        setup.wait_until_scored();
+        assert!(second.stop().0.success());
+        let scores = setup.scores();
+        let ids = score_ids(&scores);
+        let named: BTreeSet<(String, String)> = scores
+            .iter()
+            .map(|score| (position(score), id_of(score)))
+            .collect();
+        assert_eq!((ids.len(), named.len()), (3_000, 3_000));
+        assert!(ids.is_disjoint(&before), "{:?}", ids.first());
+        let alerts = read_all(&setup.brokers, "again.alerts", 1).expect("alerts can be read");
+        assert!(!alerts.is_empty());
+        for alert in &alerts {
+            assert!(ids.contains(&id_of(alert)), "{}", json(alert));
+        }
+        before = ids;
+    }
+}
+
+fn id_of(score: &TestRecord) -> String {
+    let score = json(score);
+    score["score_id"].as_str().expect("it has an id").to_owned()
 }
 
 #[test]

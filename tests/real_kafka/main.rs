@@ -20,6 +20,7 @@ mod load;
 mod merge;
 mod once;
 mod publish;
+mod remade;
 mod rights;
 mod rows;
 mod state;

@@ -151,7 +151,7 @@ fn models_change_under_load_and_nothing_is_lost() {
     assert!(instance.stop().0.success());
 
     let scores = setup.scores();
-    let expected = setup.expected_ids().len();
+    let expected = setup.expected_positions().len();
     assert_eq!(
         scores.len(),
         expected,

@@ -175,31 +175,31 @@ format = "json"
         read_all(&self.brokers, &self.dead_letters_topic(), 1).expect("dead letters can be read")
     }
 
-    /// `score_id`s that the scores topic must hold: every input position that is no dead letter.
-    pub fn expected_ids(&self) -> BTreeSet<String> {
+    /// Positions of which the scores topic must hold a score: all of the input that are no dead letter's.
+    pub fn expected_positions(&self) -> BTreeSet<String> {
         let input =
             read_all(&self.brokers, &self.topic, self.partitions).expect("the input can be read");
         let mut offsets = vec![0; self.partitions as usize];
-        let mut ids = BTreeSet::new();
+        let mut positions = BTreeSet::new();
         for record in input {
             let offset = &mut offsets[record.partition as usize];
-            ids.insert(format!("{}/{}/{offset}", self.topic, record.partition));
+            positions.insert(format!("{}/{}/{offset}", self.topic, record.partition));
             *offset += 1;
         }
         for letter in self.dead_letters() {
-            ids.remove(&format!(
+            positions.remove(&format!(
                 "{}/{}/{}",
                 self.topic,
                 header(&letter, "tillwatch.partition"),
                 header(&letter, "tillwatch.offset")
             ));
         }
-        ids
+        positions
     }
 
     /// Waits until every record of the input is scored or dead-lettered.
     pub fn wait_until_scored(&self) {
-        let expected = self.expected_ids();
+        let expected = self.expected_positions();
         let watch = |topic: &str, partitions| {
             Watch::new(&self.brokers, topic, partitions).expect("outputs can be watched")
         };
@@ -211,10 +211,10 @@ format = "json"
             if written(&scores) + written(&letters) < expected.len() as u64 {
                 return false;
             }
-            let ids = score_ids(&self.scores());
+            let scored: BTreeSet<String> = self.scores().iter().map(position).collect();
             let found = self.dead_letters();
             // A dead letter that came meanwhile is expected no more.
-            ids.len() + found.len() >= expected.len() && self.expected_ids() == ids
+            scored.len() + found.len() >= expected.len() && self.expected_positions() == scored
         });
     }
 }
@@ -229,6 +229,13 @@ pub fn header(record: &TestRecord, name: &str) -> String {
 
 pub fn json(record: &TestRecord) -> Value {
     serde_json::from_slice(record.payload.as_deref().unwrap_or_default()).expect("it is JSON")
+}
+
+/// Where the record that was scored is in the input: `topic/partition/offset`.
+pub fn position(score: &TestRecord) -> String {
+    let score = json(score);
+    let topic = score["topic"].as_str().expect("it has a topic");
+    format!("{topic}/{}/{}", score["partition"], score["offset"])
 }
 
 pub fn score_ids(scores: &[TestRecord]) -> BTreeSet<String> {

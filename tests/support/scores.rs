@@ -43,7 +43,7 @@ pub fn uninterrupted(setup: &Setup) -> BTreeMap<String, Value> {
     );
     let config = setup.directory.path().join("again.toml");
     fs::write(&config, again).expect("a configuration can be written");
-    let wanted = setup.expected_ids().len();
+    let wanted = setup.expected_positions().len();
     let instance = Instance::start(&config);
     wait_for("every record to be scored again", || {
         instance.metric("tillwatch_delivered_scores_total") == Some(wanted as f64)

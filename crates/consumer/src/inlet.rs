@@ -187,7 +187,8 @@ impl Inlet {
     }
 
     /// What tells the topic of each source from another one of the same name, as Kafka's tools print it.
-    /// `None` where it is not known, or the brokers give topics none.
+    /// `None` where it is not known yet, or the brokers give topics none. An id that was told stays, even if
+    /// the topic was made again since: what the lane has taken is of that one.
     pub fn topic_ids(&self) -> Vec<Option<String>> {
         self.identities.ids()
     }
@@ -224,11 +225,10 @@ impl Inlet {
     pub(crate) fn note_identity(&self, topic: &str, identity: &TopicIdentity) {
         let sources = self.sources().enumerate();
         for (source, _) in sources.filter(|(_, source)| *source.topic == *topic) {
-            if let Some((before, after)) = self.identities.note(source, identity) {
-                let mut state = self.state.lock();
-                state.note_remade(source, before, after);
-                self.show_failure(state);
-            }
+            let noted = self.identities.note(source, identity);
+            let mut state = self.state.lock();
+            state.note_topic(source, noted);
+            self.show_failure(state);
         }
     }
 

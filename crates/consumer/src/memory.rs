@@ -82,6 +82,8 @@ impl MemorySource {
     ) -> Self {
         let MemoryBroker { logs, storage } = broker.clone();
         let monitor = Arc::<Monitor>::default();
+        let mut pump = Pump::new(settings.start);
+        pump.awaits_topics = false;
         Self {
             host,
             limits: Limits::of(settings),
@@ -89,7 +91,7 @@ impl MemorySource {
             commits: Commits::new(committer, Arc::clone(&monitor), Arc::<Notices>::default()),
             monitor,
             logs,
-            pump: Pump::new(settings.start),
+            pump,
             storage,
             departures: Vec::new(),
             drain_timeout: settings.drain_timeout(),
@@ -118,8 +120,14 @@ impl MemorySource {
         self.change(source, |log| *log = Log::default());
     }
 
-    /// What a broker tells of `topic` from here on: other partitions than before move keys, another id is
-    /// that of a topic that was deleted and made anew.
+    /// Lanes are not read before it is known what their topics are. Without it, a topic that was not
+    /// described is one without an id.
+    pub fn await_topics(&mut self) {
+        self.pump.awaits_topics = true;
+    }
+
+    /// What a broker tells of `topic` from here on, lanes that come later included: other partitions than
+    /// before move keys, another id is that of a topic that was deleted and made anew.
     pub fn describe(&mut self, topic: &str, identity: TopicIdentity) {
         let inlets = self.inlets();
         self.roster.note(topic, identity, self.at.unix_ms, &inlets);
@@ -158,6 +166,7 @@ impl MemorySource {
         };
         self.monitor.add(Arc::clone(&inlet));
         self.pump.add(&inlet, sources.iter().map(feed).collect());
+        self.roster.introduce(&inlet);
         self.roster.welcome(&inlet);
         let position = self.host.assigned(&inlet);
         inlet.begin(position);

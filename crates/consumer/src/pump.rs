@@ -69,6 +69,8 @@ pub(crate) struct Pump<F: Feed> {
     /// would begin at a later end, and what came between would never be read. So whoever begins where the
     /// group has committed waits until it is known what that is.
     begins_at_end: bool,
+    /// Nothing of a lane is read before it is known what its topics are: the ids of scores are made of that.
+    pub(crate) awaits_topics: bool,
 }
 
 struct Source<F> {
@@ -99,6 +101,7 @@ impl<F: Feed> Pump<F> {
     pub(crate) fn new(start: Start) -> Self {
         Self {
             begins_at_end: start == Start::Latest,
+            awaits_topics: true,
             sources: Vec::new(),
             merged: Vec::new(),
             buffer: F::Buffer::default(),
@@ -146,7 +149,11 @@ impl<F: Feed> Pump<F> {
         if self.waiting == 0 {
             return begins;
         }
-        for source in self.sources.iter_mut().filter(|source| !source.begun) {
+        let awaits_topics = self.awaits_topics;
+        for source in &mut self.sources {
+            if source.begun || !source.may_begin(awaits_topics) {
+                continue;
+            }
             let mut told = source.inlet.told(source.index);
             if told == Some(Begin::Committed) {
                 // It may have been asked for before, to be told to the host.
@@ -174,15 +181,14 @@ impl<F: Feed> Pump<F> {
         if self.waiting == 0 {
             return Vec::new();
         }
-        let sources = self.sources.iter().filter(|source| !source.located);
+        let asked = |source: &&Source<F>| !source.located && source.may_begin(self.awaits_topics);
+        let sources = self.sources.iter().filter(asked);
         sources.map(|source| source.partition().clone()).collect()
     }
 
-    /// The lane of `partition`.
-    pub(crate) fn inlet_of(&self, partition: &TopicPartition) -> Option<&Arc<Inlet>> {
-        let mut sources = self.sources.iter();
-        let source = sources.find(|one| one.partition() == partition)?;
-        Some(&source.inlet)
+    /// Whether a lane waits to be told what its topics are.
+    pub(crate) fn lacks_topics(&self) -> bool {
+        self.waiting > 0 && self.inlets().any(|inlet| !inlet.is_identified())
     }
 
     /// Chooses where `partition` begins, of which the group has committed `offset`: there, or at the `end`,
@@ -333,6 +339,11 @@ impl<F: Feed> Source<F> {
 impl<F> Source<F> {
     fn partition(&self) -> &TopicPartition {
         &self.inlet.counted()[self.index].partition
+    }
+
+    /// Whether it may be read as far as its topics are concerned.
+    fn may_begin(&self, awaits_topics: bool) -> bool {
+        !awaits_topics || self.inlet.is_identified()
     }
 
     /// Whether something is still to be told or asked before reading of it is plain.

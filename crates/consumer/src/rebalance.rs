@@ -73,7 +73,6 @@ impl Shared {
         }
         *self.held.lock() = assignment.held;
         self.warn_of_held();
-        *self.opened.lock() = now();
         if let Some(topics) = &mut *self.topics.lock() {
             topics.hurry(now());
         }

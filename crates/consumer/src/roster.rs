@@ -38,15 +38,18 @@ impl Roster {
         }
     }
 
-    /// Tells a lane that comes what its topics are, as they were last told, and what they have become since
-    /// this process began to read. Keys that are in a new partition were in another one before; and telling
-    /// a lane twice changes nothing.
-    pub(crate) fn welcome(&self, inlet: &Inlet) {
+    /// Tells a lane that comes what its topics were when brokers answered last.
+    pub(crate) fn introduce(&self, inlet: &Inlet) {
         for (topic, known) in &self.0 {
-            if let Some(moved) = &known.moved {
-                tell(inlet, moved);
-            }
             inlet.note_identity(topic, &known.identity);
+        }
+    }
+
+    /// Tells a lane that comes what its topics have become since this process began to read. Keys that are in
+    /// a new partition were in another one before; and telling a lane twice changes nothing.
+    pub(crate) fn welcome(&self, inlet: &Inlet) {
+        for moved in self.0.values().filter_map(|known| known.moved.as_ref()) {
+            tell(inlet, moved);
         }
     }
 

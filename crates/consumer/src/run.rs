@@ -145,11 +145,12 @@ impl Run<'_> {
         let mut is_answered = false;
         while !stop.is_stopped() && !shared.has_failed() {
             self.serve_events();
+            // Before anything begins to be read: which topic it is must be known.
+            let topics = shared.look_at_topics(self.client, ASK_TIME);
             shared.begin_told(self.client);
             let again = shared.pump(self.client);
             self.note_answers();
             let leaves = shared.leave_on(self.client);
-            let topics = shared.look_at_topics();
             let at = now();
             if at >= next_question {
                 // Before the first commit, which would be the answer.

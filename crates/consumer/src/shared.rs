@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tillwatch_kafka::{
-    ErrorCode, GroupClient, GroupEvents, KafkaError, Notices, PartitionQueue, Trouble, Waker, now,
+    ByTopic, ErrorCode, GroupClient, GroupEvents, KafkaError, Notices, PartitionQueue, Refusal,
+    TopicIdentity, Trouble, Waker, now,
 };
 use tillwatch_records::TopicPartition;
 
@@ -24,10 +25,6 @@ use crate::pump::{Located, Pump, Reaches, low_of};
 use crate::roster::Roster;
 use crate::settings::ConsumerSettings;
 use crate::topics::Topics;
-
-/// How long a lane that waits to be begun waits to be told of its topics. Brokers answer within milliseconds;
-/// whoever gets no answer decides without.
-const IDENTITY_TIME: Duration = Duration::from_secs(3);
 
 /// Partitions whose end is asked for at once: each takes a round trip on the poll thread.
 const ENDS_MAX: usize = 8;
@@ -53,8 +50,6 @@ pub(crate) struct Shared {
     /// Present while the consumer runs.
     pub(crate) topics: Mutex<Option<Topics>>,
     pub(crate) roster: Mutex<Roster>,
-    /// When a lane came last.
-    pub(crate) opened: Mutex<Instant>,
     /// When the consumer was made.
     started: Instant,
     /// No partition is taken on any more.
@@ -76,7 +71,6 @@ impl Shared {
             rebalances: Rebalances::default(),
             topics: Mutex::default(),
             roster: Mutex::default(),
-            opened: Mutex::new(now()),
             started: now(),
             closing: AtomicBool::new(false),
             settings,
@@ -142,22 +136,47 @@ impl Shared {
         self.pump.lock().note_reaches(reaches, unix_ms);
     }
 
-    /// Asks what the topics are when it is time to, and takes note of the answer. When to do it again.
-    pub(crate) fn look_at_topics(&self) -> Option<Instant> {
+    /// Asks what the topics are when it is time to, and takes note of the answer. When to do it again. Where
+    /// no broker is known that can be asked, one is looked for, at most for `timeout`.
+    pub(crate) fn look_at_topics(
+        &self,
+        client: &GroupClient,
+        timeout: Duration,
+    ) -> Option<Instant> {
         let mut topics = self.topics.lock();
         let topics = topics.as_mut()?;
-        if let Some(answer) = topics.turn(now()) {
-            let unix_ms = Moment::since(self.started).unix_ms;
-            let inlets = self.inlets();
-            let mut roster = self.roster.lock();
-            for (topic, identity) in answer {
-                // One that is missing is looked after elsewhere.
-                if let Ok(identity) = identity {
-                    roster.note(&topic, identity, unix_ms, &inlets);
-                }
+        let find = |topic: &str, turn: usize| client.broker(topic, turn, timeout);
+        if let Some(answer) = topics.turn(now(), find) {
+            let refusals = match answer {
+                Ok(answer) => self.note_topics(answer),
+                Err(refusal) => vec![refusal],
+            };
+            let is_awaited = self.pump.lock().lacks_topics();
+            if is_awaited || !refusals.is_empty() {
+                topics.ask_again(now());
+            }
+            for Refusal { code, words } in refusals.iter().filter(|_| is_awaited) {
+                let why = format!("partitions wait for what their topic is: {words}");
+                self.warn(*code, &why);
             }
         }
         Some(topics.next())
+    }
+
+    /// Takes note of what the topics are; why that is not known of some.
+    fn note_topics(&self, answer: ByTopic<TopicIdentity>) -> Vec<Refusal> {
+        let unix_ms = Moment::since(self.started).unix_ms;
+        let inlets = self.inlets();
+        let mut roster = self.roster.lock();
+        let mut refusals = Vec::new();
+        for (topic, identity) in answer {
+            match identity {
+                Ok(identity) => roster.note(&topic, identity, unix_ms, &inlets),
+                // One that is missing is looked after elsewhere.
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        refusals
     }
 
     /// Asks where some partitions end whose last records do not come, at most `timeout` for each: those of an
@@ -190,8 +209,7 @@ impl Shared {
     /// told of those that were not begun; of the others it says whether records were lost before they were
     /// read. Whether all of it is known that can be asked for now.
     pub(crate) fn locate(&self, client: &GroupClient, timeout: Duration) -> bool {
-        let mut sources = self.pump.lock().unlocated();
-        sources.retain(|source| !self.must_wait_for_topics(source));
+        let sources = self.pump.lock().unlocated();
         if sources.is_empty() {
             return true;
         }
@@ -212,15 +230,6 @@ impl Shared {
                 false
             }
         }
-    }
-
-    /// Whether it is to be said where the lane of `source` begins, and it is not known yet what its topics
-    /// are.
-    fn must_wait_for_topics(&self, source: &TopicPartition) -> bool {
-        let pump = self.pump.lock();
-        let inlet = pump.inlet_of(source);
-        let is_early = || now() < *self.opened.lock() + IDENTITY_TIME;
-        inlet.is_some_and(|inlet| inlet.told(0).is_none() && !inlet.is_identified() && is_early())
     }
 
     /// The group has committed `offset` of `source`, which ends at `end`. Whether that says where it begins.
@@ -296,6 +305,10 @@ impl Shared {
             Trouble::TopicMissing => {
                 self.topic_missing.lock().get_or_insert(now());
                 self.monitor.topic_missing.store(true, Ordering::Relaxed);
+                if let Some(topics) = &mut *self.topics.lock() {
+                    // It may be made again at any moment.
+                    topics.ask_again(now());
+                }
                 self.warn(code, reason);
             }
             Trouble::BrokersDown => {

@@ -71,6 +71,7 @@ impl Decoder {
             events: EventBatch {
                 joined,
                 source: raw.source().clone(),
+                topic_id: raw.topic_id().cloned(),
                 offsets: read.offsets,
                 record_timestamps_ms: read.timestamps_ms,
                 kinds: read.kinds,

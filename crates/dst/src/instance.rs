@@ -21,6 +21,7 @@ use crate::place;
 use crate::setting::{GROUP, Setting};
 use crate::slot::{Slot, Worker};
 use crate::told::told;
+use crate::traffic::topic_id;
 use crate::violation::Violation;
 
 /// What is shared by all instances, and never changes.
@@ -357,7 +358,7 @@ pub(crate) fn lane_id(setting: &Setting, lane: usize) -> LaneId {
 fn identity(topic: &str, partitions: usize) -> TopicIdentity {
     TopicIdentity {
         partitions,
-        id: Some(format!("id-of-{topic}")),
+        id: Some(topic_id(topic)),
     }
 }
 

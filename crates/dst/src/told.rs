@@ -21,7 +21,7 @@ pub(crate) enum Told {
 pub(crate) struct Scored {
     pub(crate) flags: Flags,
     score: u16,
-    /// Of the score's id, probability, reasons and features.
+    /// Of the score's id, probability and reasons.
     own: u64,
     features: Vec<Option<u64>>,
     /// What was learnt, and which alerts were sent, depends on all records before.
@@ -38,9 +38,8 @@ pub(crate) fn told(raw: &RawBatch, processed: &Processed) -> Vec<(i64, Told)> {
         .iter()
         .map(AsArray::as_primitive::<Float64Type>)
         .collect();
-    let rows = 0..scores.len();
-    let scored = rows.map(|row| {
-        let told = Told::Scored(scored(scores, &columns, row));
+    let scored = scores.score_ids().enumerate().map(|(row, id)| {
+        let told = Told::Scored(scored(scores, &columns, row, &id));
         (scores.events.offsets[row], told)
     });
     let refused = processed.refusals.iter().map(|refusal| {
@@ -52,11 +51,11 @@ pub(crate) fn told(raw: &RawBatch, processed: &Processed) -> Vec<(i64, Told)> {
     all
 }
 
-fn scored(scores: &ScoreBatch, columns: &[&Float64Array], row: usize) -> Scored {
+fn scored(scores: &ScoreBatch, columns: &[&Float64Array], row: usize, id: &str) -> Scored {
     let value = |column: &&Float64Array| column.is_valid(row).then(|| column.value(row).to_bits());
     let features: Vec<Option<u64>> = columns.iter().map(value).collect();
     let mut own = DefaultHasher::new();
-    scores.score_id(row).hash(&mut own);
+    id.hash(&mut own);
     scores.probabilities[row].to_bits().hash(&mut own);
     for reason in scores.reasons.row(row) {
         reason.definition.code.hash(&mut own);
@@ -146,7 +145,7 @@ impl Told {
             ));
         }
         if said.own != expected.own {
-            differs.push("probability, reasons or features".to_owned());
+            differs.push("id, probability or reasons".to_owned());
         }
         differs.join(", ")
     }

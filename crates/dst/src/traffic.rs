@@ -1,7 +1,7 @@
 //! The records that are sent.
 
 use tillwatch_consumer::memory::MemoryRecord;
-use tillwatch_records::{RawBatch, TopicPartition};
+use tillwatch_records::{RawBatch, TopicId, TopicPartition};
 
 use crate::dice::{Dice, mix};
 
@@ -36,9 +36,15 @@ pub(crate) fn record(
     }
 }
 
+/// The id of `topic`.
+pub(crate) fn topic_id(topic: &str) -> String {
+    format!("{topic}-is-its-id")
+}
+
 /// `records` as one batch of `source`.
 pub(crate) fn batch(source: &TopicPartition, records: &[MemoryRecord]) -> RawBatch {
-    let mut raw = RawBatch::new(source.clone());
+    let id = TopicId::new(&topic_id(&source.topic));
+    let mut raw = RawBatch::of_topic(source.clone(), id);
     for record in records {
         let payload = record.payload.as_deref();
         raw.push(record.offset, record.timestamp_ms, None, payload, []);

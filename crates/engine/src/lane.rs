@@ -51,6 +51,10 @@ const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What a lane takes.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each batch, on the stack, and a box would be one more allocation"
+)]
 pub enum Input<'a> {
     /// Records as they came. The marks of the batch are marks of every score made of it.
     Raw(&'a RawBatch),

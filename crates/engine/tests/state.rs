@@ -148,10 +148,9 @@ fn records(range: Range<u64>) -> RawBatch {
 fn told(lane: &mut Lane, raw: &RawBatch, workspace: &mut Workspace) -> String {
     let processed = lane.process(Input::Raw(raw), workspace, &mut ());
     let scores: ScoreBatch = processed.unwrap().scores;
-    let rows = (0..scores.len()).map(|row| {
+    let rows = scores.score_ids().enumerate().map(|(row, id)| {
         format!(
-            "{} {:x} {:?} {:?} {:?}\n",
-            scores.score_id(row),
+            "{id} {:x} {:?} {:?} {:?}\n",
             scores.probabilities[row].to_bits(),
             scores.flags[row],
             scores.reasons.row(row),

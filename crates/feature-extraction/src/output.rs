@@ -116,6 +116,7 @@ pub(crate) fn keep_scored(
         columns: filter_record_batch(&events.columns, &is_kept)?,
         joined: joined.transpose()?,
         source: events.source,
+        topic_id: events.topic_id,
         projection: events.projection,
     };
     Ok(FeatureBatch {

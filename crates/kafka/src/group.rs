@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError as BindingError;
+use rdkafka::metadata::MetadataBroker;
 use rdkafka::{Offset, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
@@ -187,6 +188,16 @@ impl GroupClient {
     /// Whether a broker answers a question about `topic` within `timeout`.
     pub fn is_answered(&self, topic: Option<&str>, timeout: Duration) -> bool {
         self.reader.base.fetch_metadata(topic, timeout).is_ok()
+    }
+
+    /// The number of a broker of the cluster, each time another for another `turn`, asking about `topic` for
+    /// at most `timeout`; `None` when nobody answers.
+    pub fn broker(&self, topic: &str, turn: usize, timeout: Duration) -> Option<i32> {
+        let answer = self.reader.base.fetch_metadata(Some(topic), timeout);
+        let metadata = answer.ok()?;
+        let brokers = metadata.brokers();
+        let at = turn.checked_rem(brokers.len())?;
+        brokers.get(at).map(MetadataBroker::id)
     }
 
     /// Those of `topics` that the cluster says it does not have, asking at most `timeout` for each. A

@@ -220,6 +220,7 @@ fn batches(rows: &Rows) -> Result<Vec<EventBatch>> {
         let count = BATCH_RECORDS.min(rows.len() - start);
         EventBatch {
             source: TopicPartition::new("bench", 0),
+            topic_id: None,
             offsets: (start as i64..).take(count).collect(),
             record_timestamps_ms: rows.times_ms()[start..start + count].to_vec(),
             kinds: vec![RecordKind::Transaction; count],

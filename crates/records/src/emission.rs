@@ -8,7 +8,6 @@ use arrow::error::ArrowError;
 
 use crate::event::EventBatch;
 use crate::kind::{RecordKind, RecordKinds};
-use crate::position::{TopicPartition, score_id};
 
 /// Why a row is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,17 +97,16 @@ impl Emissions {
     }
 
     /// The identity of the score of `row`, a function of the input alone, so that a consumer can drop the
-    /// duplicates that at-least-once delivery may make. For a record at `offset` of `source` it is
-    /// `topic/partition/offset`, for a timer `topic/partition/offset/timer/time/key`: one record may make
-    /// time pass many timers. Neither topic names nor times have a `/` in them, and the key is last, so no
-    /// two are alike.
-    pub fn score_id(&self, row: usize, source: &TopicPartition, offset: i64) -> String {
-        let id = score_id(source, offset);
+    /// duplicates that at-least-once delivery may make. For a record at `offset` of a partition with this
+    /// `prefix` ([`EventBatch::score_id_prefix`]) it is `prefix` and `offset`, for a timer
+    /// `offset/timer/time/key` behind the prefix: one record may make time pass many timers. Times have no
+    /// `/` in them, and the key is last, so no two are alike.
+    pub fn score_id(&self, row: usize, prefix: &str, offset: i64) -> String {
         match self.causes[row] {
-            Cause::Record(_) => id,
+            Cause::Record(_) => format!("{prefix}{offset}"),
             Cause::Timer => {
                 let key = self.key(row).unwrap_or_default();
-                format!("{id}/timer/{}/{key}", self.times_ms[row])
+                format!("{prefix}{offset}/timer/{}/{key}", self.times_ms[row])
             }
         }
     }
@@ -169,9 +167,8 @@ mod tests {
             ("b", 5, Cause::Timer),
         ];
         let all = emissions(&rows, RecordKinds::TRANSACTIONS);
-        let source = TopicPartition::new("payments", 3);
         let ids: Vec<String> = (0..rows.len())
-            .map(|row| all.score_id(row, &source, 42))
+            .map(|row| all.score_id(row, "payments/3/", 42))
             .collect();
         assert_eq!(
             ids,

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use crate::column::{Column, Projection};
 use crate::kind::RecordKind;
-use crate::position::TopicPartition;
+use crate::position::{TopicId, TopicPartition, score_id_prefix};
 
 /// Records of one partition in offset order, as columns. A refused record has no row, so offsets may
 /// have gaps.
@@ -21,6 +21,8 @@ use crate::position::TopicPartition;
 pub struct EventBatch {
     /// The partition that all rows came from.
     pub source: TopicPartition,
+    /// The id of its topic; `None` where topics have none.
+    pub topic_id: Option<TopicId>,
     /// Offset of each row; increasing, and strictly so for records.
     pub offsets: Vec<i64>,
     /// Kafka timestamp of each row in milliseconds since 1970; the row's own event time where the
@@ -48,6 +50,12 @@ impl EventBatch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
+    }
+
+    /// What the ids of the scores of these rows begin with: `topic@id/partition/`, or `topic/partition/`
+    /// where topics have no ids. It is a function of the position alone, not of who reads it when.
+    pub fn score_id_prefix(&self) -> String {
+        score_id_prefix(&self.source, self.topic_id.as_ref())
     }
 
     /// The array of `column`, if projected.
@@ -113,6 +121,7 @@ impl EventBatch {
         let joined = self.joined.as_ref();
         Ok(Self {
             source: self.source.clone(),
+            topic_id: self.topic_id.clone(),
             offsets: self.offsets[first..].to_vec(),
             record_timestamps_ms: self.record_timestamps_ms[first..].to_vec(),
             kinds: self.kinds[first..].to_vec(),
@@ -133,7 +142,9 @@ impl EventBatch {
         let Some(first) = batches.first() else {
             return Err(ArrowError::InvalidArgumentError("no batch".to_owned()));
         };
-        if batches.iter().any(|batch| batch.source != first.source) {
+        let is_other =
+            |batch: &&Self| batch.source != first.source || batch.topic_id != first.topic_id;
+        if batches.iter().any(is_other) {
             let what = "batches of several partitions".to_owned();
             return Err(ArrowError::InvalidArgumentError(what));
         }
@@ -144,6 +155,7 @@ impl EventBatch {
         }
         Ok(Self {
             source: first.source.clone(),
+            topic_id: first.topic_id.clone(),
             offsets: batches.iter().flat_map(|b| &b.offsets).copied().collect(),
             record_timestamps_ms: batches
                 .iter()

@@ -214,6 +214,7 @@ mod tests {
         let events = EventBatch {
             joined: None,
             source: TopicPartition::new("t", 0),
+            topic_id: None,
             offsets: vec![0, 1, 2, 3],
             record_timestamps_ms: vec![0; 4],
             kinds: vec![RecordKind::Transaction; 4],

@@ -33,7 +33,7 @@ pub use feature::FeatureBatch;
 pub use flags::Flags;
 pub use key::KeySpec;
 pub use kind::{RecordKind, RecordKinds};
-pub use position::TopicPartition;
+pub use position::{TopicId, TopicPartition};
 pub use raw::{RawBatch, RawRecord};
 pub use score::{
     Alert, Attribution, Band, Challenge, Reason, ReasonDefinition, ScoreBatch, Severity,

@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use crate::flags::Flags;
 use crate::limits::BATCH_BYTES_MAX;
-use crate::position::TopicPartition;
+use crate::position::{TopicId, TopicPartition};
 
 /// Records of one partition in offset order, copied out of the client's buffers into one arena, so
 /// that a batch is two allocations however many records it holds.
 #[derive(Debug, Clone)]
 pub struct RawBatch {
     source: TopicPartition,
+    /// See [`RawBatch::topic_id`].
+    topic_id: Option<TopicId>,
     /// Payloads, keys and headers, back to back. Never longer than [`BATCH_BYTES_MAX`] plus one
     /// record, so `u32` ranges address it.
     bytes: Vec<u8>,
@@ -48,10 +50,16 @@ const NULL_LENGTH: u32 = u32::MAX;
 const NO_TIMESTAMP: i64 = i64::MIN;
 
 impl RawBatch {
-    /// An empty batch of `source`.
+    /// An empty batch of `source`, whose topic has no id.
     pub fn new(source: TopicPartition) -> Self {
+        Self::of_topic(source, None)
+    }
+
+    /// An empty batch of `source`, whose topic is the one with this id.
+    pub fn of_topic(source: TopicPartition, topic_id: Option<TopicId>) -> Self {
         Self {
             source,
+            topic_id,
             bytes: Vec::new(),
             entries: Vec::new(),
             flags: Flags::empty(),
@@ -61,6 +69,11 @@ impl RawBatch {
     /// The partition that all records came from.
     pub fn source(&self) -> &TopicPartition {
         &self.source
+    }
+
+    /// What tells the topic from another one that had its name before; `None` where topics have no ids.
+    pub fn topic_id(&self) -> Option<&TopicId> {
+        self.topic_id.as_ref()
     }
 
     /// Marks that every score made of the batch has, for what happened to its records on their way.

@@ -217,10 +217,11 @@ impl ScoreBatch {
         self.scores.is_empty()
     }
 
-    /// The identity of the score of `row`; see [`Emissions::score_id`].
-    pub fn score_id(&self, row: usize) -> String {
-        let (source, offset) = (&self.events.source, self.events.offsets[row]);
-        self.emissions.score_id(row, source, offset)
+    /// The identities of all scores, in the order of the rows; see [`Emissions::score_id`].
+    pub fn score_ids(&self) -> impl ExactSizeIterator<Item = String> {
+        let prefix = self.events.score_id_prefix();
+        let rows = self.events.offsets.iter().enumerate();
+        rows.map(move |(row, offset)| self.emissions.score_id(row, &prefix, *offset))
     }
 
     /// What made the score of `row`.

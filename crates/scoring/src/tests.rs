@@ -168,6 +168,7 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
     let events = EventBatch {
         joined: None,
         source: TopicPartition::new("t", 0),
+        topic_id: None,
         offsets: (first..first + rows.len() as i64).collect(),
         record_timestamps_ms: rows.iter().map(|row| row.1).collect(),
         kinds: vec![RecordKind::Transaction; rows.len()],

@@ -149,6 +149,7 @@ fn batch() -> ScoreBatch {
     let events = EventBatch {
         joined: None,
         source: TopicPartition::new("payments", 3),
+        topic_id: None,
         record_timestamps_ms: offsets.clone(),
         kinds: vec![RecordKind::Transaction; ROWS],
         offsets,

@@ -72,6 +72,7 @@ pub(crate) fn from_parts(
     let events = EventBatch {
         joined: None,
         source: TopicPartition::new("payments", 3),
+        topic_id: None,
         record_timestamps_ms: offsets.clone(),
         kinds: vec![RecordKind::Transaction; rows],
         offsets,

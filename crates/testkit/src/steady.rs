@@ -78,6 +78,7 @@ impl Steady {
         EventBatch {
             joined: None,
             source: TopicPartition::new("steady", 0),
+            topic_id: None,
             offsets: (numbers.start as i64..).take(records).collect(),
             record_timestamps_ms: times,
             kinds: vec![RecordKind::Transaction; records],

@@ -7,6 +7,7 @@ use tillwatch_kafka::Begin;
 use tillwatch_records::{Flags, RawBatch, Settled, TopicPartition};
 
 use super::failure::Failure;
+use super::identities::Noted;
 use super::merge::{Merge, Waits};
 use super::strand::{Filled, Strand};
 use crate::incoming::Incoming;
@@ -84,6 +85,23 @@ impl State {
             self.told = Some(told);
         }
         is_taken
+    }
+
+    /// Brokers have said what the topic of a source is.
+    pub(super) fn note_topic(&mut self, source: usize, noted: Noted) {
+        match noted {
+            Noted::First(id) => self.strands[source].name_topic(id),
+            Noted::Same => {}
+            Noted::Remade { before, after } => {
+                // What was settled may be of other records: nothing is committed any more.
+                self.ledger.break_off();
+                self.fail(Failure::Remade {
+                    source,
+                    before,
+                    after,
+                });
+            }
+        }
     }
 
     /// Where reading of a source begins.
@@ -352,16 +370,6 @@ impl State {
             source,
             expected,
             found,
-        });
-    }
-
-    /// The topic of a source was deleted and made anew.
-    pub(super) fn note_remade(&mut self, source: usize, before: String, after: String) {
-        self.ledger.break_off();
-        self.fail(Failure::Remade {
-            source,
-            before,
-            after,
         });
     }
 

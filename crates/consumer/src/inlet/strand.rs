@@ -1,11 +1,12 @@
 //! What has arrived from one source and was not taken yet.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 use tillwatch_kafka::Begin;
-use tillwatch_records::{RawBatch, TopicPartition};
+use tillwatch_records::{RawBatch, TopicId, TopicPartition};
 
 use super::arrivals::Arrivals;
 use crate::counters::{Progress, UNKNOWN};
@@ -29,6 +30,9 @@ const SHORT_TIME: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Strand {
     source: TopicPartition,
+    /// The topic's id as every batch says it. The ids of scores are made of it, so it stays what it is once
+    /// it was told or a batch was made.
+    topic_id: OnceCell<Option<TopicId>>,
     /// In offset order; all but the last, and the last that is replayed, are full.
     pending: VecDeque<RawBatch>,
     /// Records of the first batch that were taken; less than it holds.
@@ -87,6 +91,7 @@ impl Strand {
     pub(super) fn new(source: TopicPartition) -> Self {
         Self {
             source,
+            topic_id: OnceCell::new(),
             pending: VecDeque::new(),
             taken: 0,
             records: 0,
@@ -108,6 +113,11 @@ impl Strand {
             arrivals: Arrivals::default(),
             progress: Progress::default(),
         }
+    }
+
+    /// Notes the topic's id, the first time.
+    pub(super) fn name_topic(&mut self, id: Option<TopicId>) {
+        self.topic_id.get_or_init(|| id);
     }
 
     /// Notes where reading begins.
@@ -152,8 +162,7 @@ impl Strand {
                 Some(filling) if !filling.is_full(batch_records_max) => filling,
                 full => {
                     self.pending.extend(full);
-                    let spare = self.spares.pop();
-                    spare.unwrap_or_else(|| RawBatch::new(self.source.clone()))
+                    self.empty_batch()
                 }
             };
             let bytes = filling.bytes_len();
@@ -193,13 +202,13 @@ impl Strand {
     /// copied unless they are a whole batch.
     pub(super) fn cut(&mut self, records: usize) -> Option<RawBatch> {
         self.arrivals.take(records);
-        let first = self.pending.front()?;
-        let end = first.len().min(self.taken + records);
-        if self.taken == 0 && end == first.len() {
+        let waiting = self.pending.front()?.len();
+        let end = waiting.min(self.taken + records);
+        if self.taken == 0 && end == waiting {
             return self.pop();
         }
-        let spare = self.spares.pop();
-        let mut run = spare.unwrap_or_else(|| RawBatch::new(self.source.clone()));
+        let mut run = self.empty_batch();
+        let first = self.pending.front()?;
         for index in self.taken..end {
             let record = first.get(index);
             run.push(
@@ -212,7 +221,7 @@ impl Strand {
         }
         self.records -= end - self.taken;
         self.taken = end;
-        if end == first.len() {
+        if end == waiting {
             self.taken = 0;
             if let Some(done) = self.pending.pop_front() {
                 self.bytes -= done.bytes_len();
@@ -399,6 +408,15 @@ impl Strand {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// A batch to fill.
+    fn empty_batch(&mut self) -> RawBatch {
+        let spare = self.spares.pop();
+        spare.unwrap_or_else(|| {
+            let id = self.topic_id.get_or_init(|| None);
+            RawBatch::of_topic(self.source.clone(), id.clone())
+        })
     }
 
     /// The next offset that the lane gets, as far as that is known.

@@ -4,6 +4,7 @@ use tillwatch_kafka::TopicIdentity;
 
 use super::test_support::host::{append, empty, partition, setup};
 use super::*;
+use crate::inlet::Taken;
 use crate::notice::Lost;
 use crate::position::Position;
 
@@ -272,6 +273,84 @@ fn a_lane_says_of_its_topics_what_it_was_told() {
     source.describe("payments", identity(5, "a"));
     assert!(inlet.take().is_none());
     assert_ne!(inlet.partitions_told(), [Some(5)]);
+}
+
+#[test]
+fn nothing_is_read_before_it_is_known_which_topic_it_is() {
+    let replay = Position::Replay { from: 3, live: 5 };
+    for (position, then) in [
+        (Position::Committed, "live 0+10"),
+        (Position::From(5), "live 5+10"),
+        (replay, "replay 3+2"),
+        (Position::NotYet, "located at None 0"),
+    ] {
+        let (mut source, host) = setup(&[(0, position)]);
+        source.await_topics();
+        source.assign(&partition(0));
+        while source.turn().unwrap() {}
+        source.describe("other", identity(1, "a"));
+        while source.turn().unwrap() {}
+        assert_eq!(host.calls(), ["assigned 0"], "{position:?}");
+        source.describe("payments", identity(2, "a"));
+        while source.turn().unwrap() {}
+        let calls = host.calls();
+        assert!(calls.iter().any(|call| call == then), "{calls:?}");
+    }
+}
+
+#[test]
+fn a_lane_of_several_topics_waits_for_all_of_them() {
+    let (mut source, host) = setup(&[]);
+    source.await_topics();
+    let other = TopicPartition::new("labels", 0);
+    source.assign_merged(&[partition(0), other]);
+    source.describe("payments", identity(2, "a"));
+    source.turn().unwrap();
+    source.turn().unwrap();
+    let first = || host.inlet(0).starts()[0].1;
+    assert_eq!(first(), None);
+    source.describe("labels", identity(2, "b"));
+    source.turn().unwrap();
+    assert_eq!(first(), Some(0));
+}
+
+#[test]
+fn every_batch_of_a_lane_says_the_same_topic_id() {
+    let (mut source, host) = setup(&[]);
+    host.seen.lock().takes_late = true;
+    source.await_topics();
+    let said = |source: &mut MemorySource| {
+        while source.turn().unwrap() {}
+        let mut said = Vec::new();
+        while let Some(taken) = host.inlet(0).take() {
+            let Taken::Live(batch, _) = taken else {
+                continue;
+            };
+            said.push(batch.topic_id().map(|id| id.as_str().to_owned()));
+            host.inlet(0).recycle(batch);
+        }
+        said
+    };
+    source.assign(&partition(0));
+    let of = |id: Option<&str>| TopicIdentity {
+        partitions: 2,
+        id: id.map(str::to_owned),
+    };
+    source.describe("payments", of(None));
+    assert_eq!(said(&mut source), [None, None]);
+    // A broker that gives ids has joined: that is for the lanes that follow.
+    source.describe("payments", identity(2, "a"));
+    append(&mut source, 0, 20..35);
+    assert_eq!(said(&mut source), [None, None]);
+    assert_eq!(host.inlet(0).topic_ids(), [Some("a".to_owned())]);
+    source.revoke(&[partition(0)], || {});
+    source.assign(&partition(0));
+    // Others that give none are still there.
+    source.describe("payments", of(None));
+    for next in 35..37 {
+        append(&mut source, 0, next..next + 1);
+        assert_eq!(said(&mut source), [Some("a".to_owned())]);
+    }
 }
 
 #[test]

@@ -26,14 +26,15 @@ impl TopicQuestions {
         AnswerQueue::open(consumer, waker).map(Self)
     }
 
-    /// Asks about `topics`; there is an answer, or a refusal, within `timeout`. Asking creates no topic.
-    pub fn ask(&self, topics: &[String], timeout: Duration) {
+    /// Asks the broker of this number about `topics`; there is an answer, or a refusal, within `timeout`.
+    /// Asking creates no topic.
+    pub fn ask(&self, topics: &[String], broker: i32, timeout: Duration) {
         let names = topics.iter().map(|name| CString::new(name.as_str()));
         // Names that no topic can have are refused long before.
         let names: Vec<CString> = names.filter_map(Result::ok).collect();
         let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-        let options = Options::new(self.0.client(), operation, timeout);
+        let options = Options::new(self.0.client(), operation, timeout).to(broker);
         // SAFETY: `pointers` holds as many C strings as is said, and they are copied; the collection is
         // freed once, after the call that reads it; client, options and queue are alive.
         unsafe {

@@ -69,6 +69,7 @@ fn events(records: &[(Option<&str>, &str, i64)]) -> EventBatch {
     let columns = RecordBatch::try_new(Arc::clone(projection.schema()), arrays.collect()).unwrap();
     EventBatch {
         source: TopicPartition::new("t", 0),
+        topic_id: None,
         offsets: (0..records.len() as i64).collect(),
         record_timestamps_ms: vec![0; records.len()],
         kinds: vec![RecordKind::Transaction; records.len()],

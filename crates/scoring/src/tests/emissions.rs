@@ -46,6 +46,7 @@ fn an_alert_points_at_the_emission_that_raised_it() {
         (fires("a", 91), Cause::Timer),
     ];
     let scores = scorer.score(emitted(7, &given), &FULL);
+    let ids: Vec<String> = scores.score_ids().collect();
     let raised: Vec<(u32, String, Option<&str>, i64)> = scores
         .alerts
         .iter()
@@ -54,7 +55,7 @@ fn an_alert_points_at_the_emission_that_raised_it() {
             let time_ms = scores.emissions.times_ms[row];
             (
                 alert.row,
-                scores.score_id(row),
+                ids[row].clone(),
                 scores.emissions.key(row),
                 time_ms / 60_000,
             )
@@ -76,7 +77,7 @@ fn an_alert_points_at_the_emission_that_raised_it() {
             .all(|a| a.typology == Some(Typology::Fabricated))
     );
     // The event of the other terminal is held back by its timer's alert, and has its reasons nevertheless.
-    assert_eq!(scores.score_id(3), "t/0/8");
+    assert_eq!(ids[3], "t/0/8");
     assert_eq!(scores.reasons.row(3)[0].definition.code, "CARD_ENUMERATION");
     assert_eq!(scores.emissions.causes, given.map(|(_, cause)| cause));
 }

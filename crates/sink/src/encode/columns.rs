@@ -31,7 +31,6 @@ pub fn scores_to_record_batch(
     let rows = batch.len();
     let events = &batch.events;
     let emissions = &batch.emissions;
-    let ids = (0..rows).map(|row| batch.score_id(row));
     let event_ids = events.text(Column::EventId).map_or_else(
         || new_null_array(&DataType::Utf8, rows),
         |ids| Arc::new(ids.clone()) as ArrayRef,
@@ -43,7 +42,7 @@ pub fn scores_to_record_batch(
         Arc::new(StringArray::from_iter_values(values))
     };
     let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(ids)),
+        Arc::new(StringArray::from_iter_values(batch.score_ids())),
         event_ids,
         Arc::new(emissions.keys.clone()),
         Arc::new(times),

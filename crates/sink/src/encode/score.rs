@@ -14,7 +14,7 @@ use super::json;
 /// A field that has nothing to say is left out: a null text, a value that a reason lacks, an empty
 /// list of reasons, flags or features. Numbers that are not finite are left out too.
 ///
-/// A score: `score_id` (see [`ScoreBatch::score_id`]), `event_id`, `key`, `event_time` (milliseconds since
+/// A score: `score_id` (see [`ScoreBatch::score_ids`]), `event_id`, `key`, `event_time` (milliseconds since
 /// 1970, UTC; of a timer, what it was set for), `cause` (`terminal_event`, `label` or `timer`, when it is
 /// no transaction), `score` (0-999), `probability`, `band`, `reasons` (each `code`, `typology`, `severity`,
 /// `feature`, `value`, `baseline`, `threshold`, `window`, `contribution`, `words`), `flags` (names),
@@ -34,7 +34,7 @@ pub struct ScoreEncoder<'a> {
     event_ids: Option<&'a StringArray>,
     /// Feature columns with `,"name":` ready; empty when features are not asked for.
     features: Vec<(Vec<u8>, &'a Float64Array)>,
-    /// `topic/partition/` inside the quotes of an id.
+    /// What is the same in all ids, inside of quotes.
     id_prefix: Vec<u8>,
     /// From `,"model":` to `"offset":`.
     tail: Vec<u8>,
@@ -47,13 +47,8 @@ pub struct ScoreEncoder<'a> {
 impl<'a> ScoreEncoder<'a> {
     /// An encoder of `batch`, with the values of all features in each score when `features` is set.
     pub fn new(batch: &'a ScoreBatch, features: bool) -> Self {
-        let source = &batch.events.source;
-        let mut id_prefix = Vec::with_capacity(source.topic.len() + 12);
-        json::text(&mut id_prefix, &source.topic);
-        id_prefix.push(b'/');
-        json::integer(&mut id_prefix, source.partition);
-        id_prefix.push(b'/');
-
+        let mut id_prefix = Vec::new();
+        json::text(&mut id_prefix, &batch.events.score_id_prefix());
         Self {
             batch,
             event_ids: batch.events.text(Column::EventId),
@@ -143,7 +138,7 @@ impl<'a> ScoreEncoder<'a> {
         self.batch.emissions.key(row)
     }
 
-    /// As [`ScoreBatch::score_id`] has it, inside of quotes.
+    /// As [`ScoreBatch::score_ids`] has it, inside of quotes.
     fn id(&self, row: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id_prefix);
         json::integer(out, self.batch.events.offsets[row]);

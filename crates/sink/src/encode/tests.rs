@@ -3,7 +3,7 @@ use arrow::datatypes::{Float64Type, TimestampMillisecondType};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tillwatch_records::{
-    Cause, Flags, RawBatch, RecordKind, RecordKinds, ScoreBatch, TopicPartition,
+    Cause, Flags, RawBatch, RecordKind, RecordKinds, ScoreBatch, TopicId, TopicPartition,
 };
 
 use super::*;
@@ -202,10 +202,7 @@ fn a_cause_other_than_a_transaction_is_told() {
         "payments/3/9/timer/1700000000009/c",
     ];
     assert_eq!(ids, expected);
-    assert_eq!(
-        (0..4).map(|row| batch.score_id(row)).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(batch.score_ids().collect::<Vec<_>>(), expected);
     assert_eq!(
         (&found[2]["event_time"], found[2].get("event_id")),
         (&json!(7), None)
@@ -231,6 +228,34 @@ fn a_cause_other_than_a_transaction_is_told() {
     );
     let times = table.column_by_name("event_time").unwrap();
     assert_eq!(times.as_primitive::<TimestampMillisecondType>().value(2), 7);
+}
+
+#[test]
+fn an_id_tells_topics_of_one_name_apart() {
+    let mut batch = batch(8, 2);
+    batch.events.topic_id = TopicId::new("Zk3-x_9QRs2vAbCdEfGhIj");
+    let expected = ["payments@Zk3-x_9Q/3/8", "payments@Zk3-x_9Q/3/10"];
+    assert_eq!(batch.score_ids().collect::<Vec<_>>(), expected);
+    let table = scores_to_record_batch(&batch, false).unwrap();
+    let ids = table.column_by_name("score_id").unwrap();
+    let ids: Vec<&str> = ids.as_string::<i32>().iter().flatten().collect();
+    assert_eq!(ids, expected);
+    let encoder = ScoreEncoder::new(&batch, false);
+    for (row, id) in expected.iter().enumerate() {
+        let score = score(&encoder, row);
+        assert_eq!(
+            (&score["score_id"], &score["topic"]),
+            (&json!(id), &json!("payments"))
+        );
+    }
+    let mut out = Vec::new();
+    encoder.alert(&alert(1), None, &mut out);
+    let value: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["score_id"], expected[1]);
+    assert_eq!(value["alert_id"], "payments@Zk3-x_9Q/3/10/fabricated");
+    // Two records at one position, of topics that had one name.
+    batch.events.topic_id = TopicId::new("Zk3-x_9ZRs2vAbCdEfGhIj");
+    assert!(batch.score_ids().all(|id| !expected.contains(&&*id)));
 }
 
 #[test]

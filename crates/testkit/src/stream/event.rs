@@ -199,6 +199,7 @@ pub fn batch(events: &[Event], first_offset: i64) -> EventBatch {
     EventBatch {
         joined: None,
         source: TopicPartition::new("test", 0),
+        topic_id: None,
         offsets: (first_offset..).take(events.len()).collect(),
         record_timestamps_ms: events.iter().map(|event| event.timestamp_ms).collect(),
         kinds: events.iter().map(|event| event.kind).collect(),
