@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use crate::column::{Column, Projection};
 use crate::kind::RecordKind;
-use crate::position::{TopicId, TopicPartition, score_id_prefix};
+use crate::position::{TopicId, TopicPartition};
 
 /// Records of one partition in offset order, as columns. A refused record has no row, so offsets may
 /// have gaps.
@@ -53,9 +53,9 @@ impl EventBatch {
     }
 
     /// What the ids of the scores of these rows begin with: `topic@id/partition/`, or `topic/partition/`
-    /// where topics have no ids. It is a function of the position alone, not of who reads it when.
+    /// where topics have no ids. It depends on the records alone, not on who reads them when.
     pub fn score_id_prefix(&self) -> String {
-        score_id_prefix(&self.source, self.topic_id.as_ref())
+        self.source.id_prefix(self.topic_id.as_ref())
     }
 
     /// The array of `column`, if projected.

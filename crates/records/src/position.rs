@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Characters of a topic's id in the ids of scores: 48 bits, all of which Kafka draws at random.
+/// Characters of a topic's id in the ids of its records: 48 bits, all of which Kafka draws at random.
 const TOPIC_ID_CHARACTERS: usize = 8;
 
 /// One partition of one topic. Cheap to clone.
@@ -27,6 +27,17 @@ impl TopicPartition {
             partition,
         }
     }
+
+    /// What the ids of its records begin with: `topic@id/partition/` with the first eight characters of
+    /// the topic's id, or `topic/partition/` where topics have no ids. The offset follows. Neither names nor
+    /// ids of topics have `/` or `@` in them, so no two records have one id.
+    pub fn id_prefix(&self, topic_id: Option<&TopicId>) -> String {
+        let Self { topic, partition } = self;
+        match topic_id {
+            Some(id) => format!("{topic}@{}/{partition}/", id.beginning()),
+            None => format!("{topic}/{partition}/"),
+        }
+    }
 }
 
 impl TopicId {
@@ -42,7 +53,7 @@ impl TopicId {
         &self.0
     }
 
-    /// Its beginning, as the ids of scores have it.
+    /// Its beginning, as the ids of its records have it.
     fn beginning(&self) -> &str {
         // All of it is ASCII.
         &self.0[..self.0.len().min(TOPIC_ID_CHARACTERS)]
@@ -55,17 +66,6 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// What the ids of the scores of `source`'s records begin with: `topic@id/partition/` with the first eight
-/// characters of the topic's id, or `topic/partition/` where topics have no ids. The offset follows. Neither
-/// names nor ids of topics have `/` or `@` in them, so no two records have one id.
-pub(crate) fn score_id_prefix(source: &TopicPartition, topic_id: Option<&TopicId>) -> String {
-    let TopicPartition { topic, partition } = source;
-    match topic_id {
-        Some(id) => format!("{topic}@{}/{partition}/", id.beginning()),
-        None => format!("{topic}/{partition}/"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,10 +75,10 @@ mod tests {
         let source = TopicPartition::new("payments", 3);
         let id = TopicId::new("Zk3-x_9QRs2vAbCdEfGhIj").unwrap();
         assert_eq!(id.as_str(), "Zk3-x_9QRs2vAbCdEfGhIj");
-        assert_eq!(score_id_prefix(&source, Some(&id)), "payments@Zk3-x_9Q/3/");
+        assert_eq!(source.id_prefix(Some(&id)), "payments@Zk3-x_9Q/3/");
         let short = TopicId::new("a").unwrap();
-        assert_eq!(score_id_prefix(&source, Some(&short)), "payments@a/3/");
-        assert_eq!(score_id_prefix(&source, None), "payments/3/");
+        assert_eq!(source.id_prefix(Some(&short)), "payments@a/3/");
+        assert_eq!(source.id_prefix(None), "payments/3/");
     }
 
     #[test]

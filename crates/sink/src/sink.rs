@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicPartition};
+use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicId, TopicPartition};
 
 use crate::counters::CountersSnapshot;
 use crate::error::SinkError;
@@ -101,6 +101,8 @@ pub struct Delivery<'a> {
 pub struct DeadLetter<'a> {
     /// The partition it came from.
     pub source: &'a TopicPartition,
+    /// The id of its topic; `None` where topics have none.
+    pub topic_id: Option<&'a TopicId>,
     /// The record as it came.
     pub record: RawRecord<'a>,
     /// Why it was refused: a short code, one of few, fit for a metric's label.

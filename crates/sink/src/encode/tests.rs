@@ -286,6 +286,7 @@ fn a_dead_letter_keeps_every_byte() {
     let line = |index| {
         let letter = DeadLetter {
             source: &source,
+            topic_id: None,
             record: raw.get(index),
             reason: "not_json",
             detail: "at byte 3",

@@ -68,6 +68,7 @@ fn lines_are_there_when_the_ticket_settles() {
     raw.push(1, None, None, Some(b"\xff"), []);
     let letter = DeadLetter {
         source: &source,
+        topic_id: None,
         record: raw.get(0),
         reason: "r",
         detail: "",

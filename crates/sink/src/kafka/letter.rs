@@ -2,7 +2,7 @@
 
 use tillwatch_kafka::ErrorCode;
 use tillwatch_records::limits::KEY_BYTES_MAX;
-use tillwatch_records::{RawRecord, TopicPartition};
+use tillwatch_records::{RawRecord, TopicId, TopicPartition};
 
 use crate::digest::sha256;
 use crate::headers;
@@ -27,6 +27,7 @@ pub(crate) type Header<'a> = (&'a str, Option<&'a [u8]>);
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
     source: TopicPartition,
+    topic_id: Option<TopicId>,
     offset: i64,
     timestamp_ms: Option<i64>,
     reason: String,
@@ -61,6 +62,7 @@ impl Note {
     pub(crate) fn of(letter: &DeadLetter<'_>) -> Self {
         Self {
             source: letter.source.clone(),
+            topic_id: letter.topic_id.cloned(),
             offset: letter.record.offset,
             timestamp_ms: letter.record.timestamp_ms,
             reason: letter.reason.to_owned(),
@@ -72,6 +74,12 @@ impl Note {
     /// Where the record is in the input.
     pub(crate) fn position(&self) -> String {
         format!("{}/{}", self.source, self.offset)
+    }
+
+    /// What no other record is called, even if its topic was made again.
+    fn record_id(&self) -> String {
+        let prefix = self.source.id_prefix(self.topic_id.as_ref());
+        format!("{prefix}{}", self.offset)
     }
 
     /// Our headers.
@@ -120,10 +128,10 @@ impl Note {
             whole: Some(whole),
             ..self.clone()
         };
-        // A compacted topic takes no record without a key.
+        // A compacted topic takes no record without a key, and keeps one of each key.
         let key = match &refused.key {
             Some(key) => key[..key.len().min(KEY_BYTES_MAX)].to_vec(),
-            None => note.position().into_bytes(),
+            None => note.record_id().into_bytes(),
         };
         let mut headers = Vec::new();
         let mut room = size / SHARE;
@@ -203,6 +211,7 @@ mod tests {
         raw.push(41, Some(1234), None, Some(b"x"), []);
         Note::of(&DeadLetter {
             source: &source,
+            topic_id: None,
             record: raw.get(0),
             reason: "not_json",
             detail,
@@ -270,6 +279,22 @@ mod tests {
                 assert!(left == payload || parts.wire_bytes() + 64 > size, "{left}");
             }
         }
+    }
+
+    #[test]
+    fn records_of_a_topic_that_was_made_again_have_other_keys() {
+        let mut note = note("d");
+        let refused = whole(&note, None, b"x", &[]);
+        let key_of = |id: Option<&str>, note: &mut Note| {
+            note.topic_id = id.and_then(TopicId::new);
+            let (_, parts) = note.reduce(&refused, SIZES[0], ErrorCode::MessageSizeTooLarge);
+            String::from_utf8(parts.key.unwrap()).unwrap()
+        };
+        assert_eq!(key_of(None, &mut note), "payments/2/41");
+        let first = key_of(Some("o5uEbV1kT9mJ1tKFqfTzkQ"), &mut note);
+        assert_eq!(first, "payments@o5uEbV1k/2/41");
+        let second = key_of(Some("5Zk3x9QRs2vAbCdEfGhIjK"), &mut note);
+        assert_eq!(second, "payments@5Zk3x9QR/2/41");
     }
 
     #[test]

@@ -166,6 +166,7 @@ fn a_dead_letter_carries_its_record_and_why() {
     );
     let letter = DeadLetter {
         source: &source,
+        topic_id: None,
         record: raw.get(0),
         reason: "not_json",
         detail: "invalid byte",

@@ -127,7 +127,7 @@ impl Entry {
 }
 
 impl Letter {
-    /// Where its record was, as scores and logs write it.
+    /// Where its record was, as logs write it: `topic/partition/offset`.
     pub fn position(&self) -> String {
         format!("{}/{}", self.source, self.offset)
     }

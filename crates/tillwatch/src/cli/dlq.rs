@@ -185,10 +185,12 @@ fn position(text: &str) -> Result<String, String> {
     let mut parts = text.rsplitn(3, '/');
     let offset = parts.next().and_then(|offset| offset.parse::<i64>().ok());
     let partition = parts.next().and_then(|number| number.parse::<i32>().ok());
-    let topic = parts.next().filter(|topic| !topic.is_empty());
+    let topic = parts
+        .next()
+        .filter(|topic| !topic.is_empty() && !topic.contains('@'));
     match (topic, partition, offset) {
         (Some(_), Some(_), Some(_)) => Ok(text.to_owned()),
-        _ => Err("write topic/partition/offset, as scores do".to_owned()),
+        _ => Err("write topic/partition/offset, for example transactions/3/1742".to_owned()),
     }
 }
 
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn a_position_has_three_parts() {
         assert!(position("a.b-c/0/17").is_ok());
-        for text in ["17", "0/17", "/0/17", "t/0/", "t/x/17"] {
+        for text in ["17", "0/17", "/0/17", "t/0/", "t/x/17", "t@o5uEbV1k/0/17"] {
             assert!(position(text).is_err(), "{text}");
         }
     }

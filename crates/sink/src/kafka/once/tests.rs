@@ -264,6 +264,7 @@ fn a_refused_record_is_sent_alone_then_reduced_and_its_like_at_once() {
         let source = payments();
         let letter = DeadLetter {
             source: &source,
+            topic_id: None,
             record: raw.get(0),
             reason: "not_json",
             detail: "invalid byte",

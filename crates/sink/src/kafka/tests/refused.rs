@@ -31,6 +31,7 @@ fn give(sink: &KafkaSink, offset: i64, payload: &[u8], headers: &[(&str, usize)]
     raw.push(offset, Some(1234), None, Some(payload), headers);
     let letter = DeadLetter {
         source: &source,
+        topic_id: None,
         record: raw.get(0),
         reason: "not_json",
         detail: "invalid byte",

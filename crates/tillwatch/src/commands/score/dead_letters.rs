@@ -37,6 +37,7 @@ impl DeadLetterFile {
         for refusal in refusals {
             let letter = DeadLetter {
                 source: raw.source(),
+                topic_id: raw.topic_id(),
                 record: raw.get(refusal.index),
                 reason: refusal.reason.code(),
                 detail: &refusal.detail,

@@ -202,6 +202,7 @@ fn deliver<'a>(
 ) -> Result<(), SinkError> {
     let letters = processed.refusals.iter().map(|refusal| DeadLetter {
         source: raw.source(),
+        topic_id: raw.topic_id(),
         record: raw.get(refusal.index),
         reason: refusal.reason.code(),
         detail: &refusal.detail,
