@@ -190,7 +190,7 @@ fn state(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("read", |bencher| {
         bencher.iter(|| {
             let read = empty.begin_restore(&part);
-            let read = read.and_then(|()| entries.iter().try_for_each(|e| empty.restore(&e)));
+            let read = read.and_then(|_| entries.iter().try_for_each(|e| empty.restore(&e)));
             let read = read.and_then(|()| empty.end_restore());
             assert!(read.is_ok(), "{read:?}");
         });

@@ -39,7 +39,7 @@ const COLUMNS: [Column; 13] = [
 ];
 
 /// Words before what a part says, the last two of them its length, and of the checksum behind it.
-const HEADER: usize = 6;
+const HEADER: usize = 8;
 const CHECKSUM: usize = 2;
 
 /// Records of the state: two days, so that windows are large and panes are compacted.

@@ -7,11 +7,14 @@ mod staged;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use arrow::datatypes::Schema;
 use tillwatch_feature_extraction::{FeatureLane, LaneStats, Workspace};
 use tillwatch_records::cut::{Entries, Entry, Part};
 use tillwatch_records::{EventBatch, FeatureBatch};
 
+use crate::edited::EditedStage;
 use crate::restore_error::RestoreError;
 
 pub use error::ChainError;
@@ -36,10 +39,14 @@ impl Chain {
 
     /// The chain with one more stage at its end.
     #[must_use]
-    pub(crate) fn then(mut self, name: &str, lane: FeatureLane) -> Self {
-        for origin in lane.plan().joined_needed() {
+    pub(crate) fn then(mut self, name: &str, mut lane: FeatureLane) -> Self {
+        let plan = Arc::clone(lane.plan());
+        for origin in plan.joined_needed() {
             for stage in self.before.iter_mut().chain([&mut self.last]) {
                 stage.read_later(&origin.name);
+                if let Some(identity) = stage.lane().identity_of(&origin.name) {
+                    lane.read_from(&origin.name, identity);
+                }
             }
         }
         let next = Stage::new(name, lane, self.last.schema());
@@ -98,9 +105,24 @@ impl Chain {
         self.before.len() + 1
     }
 
-    /// What decides the meaning of each stage's state.
-    pub(crate) fn meanings(&self) -> impl Iterator<Item = u64> {
-        self.stages().map(|stage| stage.lane().meaning())
+    /// What decides the meaning of each stage's state: its ground, and all of it.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = (u64, u64)> {
+        let lanes = self.stages().map(Stage::lane);
+        lanes.map(|lane| (lane.ground(), lane.meaning()))
+    }
+
+    /// What would become of the part of a stage that was cut under another catalog, with the stage's name;
+    /// nothing where its catalog is the same.
+    pub(crate) fn edited(
+        &self,
+        stage: usize,
+        part: &[u8],
+    ) -> Result<Option<EditedStage>, RestoreError> {
+        let mut stages = self.stages();
+        let stage = stages.nth(stage).unwrap_or(&self.last);
+        let edited = stage.lane().edited_of(part);
+        let edited = edited.map_err(|source| stage.refused(source))?;
+        Ok(edited.map(|edited| stage.edited(edited)))
     }
 
     /// See [`FeatureLane::track`].
@@ -149,10 +171,15 @@ impl Chain {
     }
 
     /// See [`FeatureLane::begin_restore`].
-    pub(crate) fn begin_restore(&mut self, stage: usize, part: &[u8]) -> Result<(), RestoreError> {
+    pub(crate) fn begin_restore(
+        &mut self,
+        stage: usize,
+        part: &[u8],
+    ) -> Result<Option<EditedStage>, RestoreError> {
         let stage = self.stage_mut(stage);
         let begun = stage.lane_mut().begin_restore(part);
-        begun.map_err(|source| stage.refused(source))
+        let edited = begun.map_err(|source| stage.refused(source))?;
+        Ok(edited.map(|edited| stage.edited(edited)))
     }
 
     /// See [`FeatureLane::restore`].

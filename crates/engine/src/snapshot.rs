@@ -5,6 +5,7 @@ use tillwatch_records::cut::{Entries, Entry, Part, Space};
 use tillwatch_scoring::RestoredLearners;
 
 use crate::cut::LaneCut;
+use crate::edited::EditedStage;
 use crate::lane::Lane;
 use crate::merge_order::MergeOrder;
 use crate::restore_error::RestoreError;
@@ -14,6 +15,9 @@ const STAGE: &str = "stage/";
 const SCORING: [&str; 2] = ["alerts", "learner/"];
 const ORDER: &str = "order";
 
+/// Digits of a meaning that are those of its ground.
+const GROUND_DIGITS: usize = 16;
+
 /// What a lane that was restored does without. A host says it in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restored {
@@ -21,19 +25,41 @@ pub struct Restored {
     pub fresh: Vec<String>,
     /// Models, as name and hash, that had learnt and do not score any more.
     pub dropped: Vec<String>,
+    /// Stages whose catalog was another one. No store knows their keys as they are: where there is one,
+    /// [`Lane::track`] comes after [`Lane::end_restore`], so that the next cut is one of everything.
+    pub edited: Vec<EditedStage>,
 }
 
 impl Lane {
-    /// What decides the meaning of its state, 16 hexadecimal digits: a snapshot of another meaning is
-    /// refused. Models are no part of it: a learner whose model scores goes on, others begin anew.
+    /// What decides the meaning of its state, 32 hexadecimal digits. The first half is that of its ground,
+    /// which decides the records that it takes and the keys that it has: a snapshot of another ground is
+    /// refused, one of another meaning on the [same ground](is_same_ground) is that of another catalog.
+    /// Models are no part of it: a learner whose model scores goes on, others begin anew.
     pub fn meaning(&self) -> String {
-        let mut hasher = Sha256::new();
-        for meaning in self.chain.meanings() {
-            hasher.update(meaning.to_le_bytes());
+        let (mut ground, mut whole) = (Sha256::new(), Sha256::new());
+        for (of_ground, of_all) in self.chain.meanings() {
+            ground.update(of_ground.to_le_bytes());
+            whole.update(of_all.to_le_bytes());
         }
-        let digest = hasher.finalize();
-        let digits = digest[..8].iter().map(|byte| format!("{byte:02x}"));
-        digits.collect()
+        let digests = [ground.finalize(), whole.finalize()];
+        let bytes = digests
+            .iter()
+            .flat_map(|digest| &digest[..GROUND_DIGITS / 2]);
+        bytes.map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What [`Lane::begin_restore`] would keep of a cut with these parts, for each stage whose catalog was
+    /// another one.
+    ///
+    /// # Errors
+    /// See [`RestoreError`].
+    pub fn edited(&self, parts: &[Part]) -> Result<Vec<EditedStage>, RestoreError> {
+        let mut edited = Vec::new();
+        for stage in 0..self.chain.len() {
+            let part = named(parts, &of_stage(stage))?;
+            edited.extend(self.chain.edited(stage, &part.bytes)?);
+        }
+        Ok(edited)
     }
 
     /// Takes note of what changes from now on, so that cuts can be made. Everything that the lane holds
@@ -161,14 +187,7 @@ impl Lane {
     /// # Errors
     /// See [`RestoreError`]. The lane is of no use then.
     pub fn begin_restore(&mut self, parts: &[Part]) -> Result<Restored, RestoreError> {
-        let named = |name: &str| {
-            let part = parts.iter().find(|part| part.name == name);
-            part.ok_or_else(|| RestoreError::Missing {
-                name: name.to_owned(),
-            })
-        };
         let stages = self.chain.len();
-        let of_stage = |stage: usize| format!("{STAGE}{stage}");
         let is_known = |part: &&Part| {
             let name = &part.name;
             SCORING.iter().any(|scoring| name.starts_with(scoring))
@@ -180,16 +199,21 @@ impl Lane {
             return Err(RestoreError::Unknown { name });
         }
         self.track();
+        let mut edited = Vec::new();
         for stage in 0..stages {
-            let part = named(&of_stage(stage))?;
-            self.chain.begin_restore(stage, &part.bytes)?;
+            let part = named(parts, &of_stage(stage))?;
+            edited.extend(self.chain.begin_restore(stage, &part.bytes)?);
         }
         if let Some(order) = &mut self.order {
-            let part = named(ORDER)?;
+            let part = named(parts, ORDER)?;
             order.read(&part.bytes).ok_or(RestoreError::Order)?;
         }
         let RestoredLearners { fresh, dropped } = self.scorer.begin_restore(parts)?;
-        Ok(Restored { fresh, dropped })
+        Ok(Restored {
+            fresh,
+            dropped,
+            edited,
+        })
     }
 
     /// Takes over an entry of the cut: each key once, none that is gone.
@@ -214,4 +238,24 @@ impl Lane {
         self.chain.end_restore()?;
         Ok(self.scorer.end_restore()?)
     }
+}
+
+/// Whether lanes of two [meanings](Lane::meaning) take the same records and have the same keys, so that one
+/// takes over what the other leaves, as far as their catalogs agree.
+pub fn is_same_ground(one: &str, other: &str) -> bool {
+    let ground = one.get(..GROUND_DIGITS);
+    ground.is_some() && ground == other.get(..GROUND_DIGITS)
+}
+
+/// The name of the part of a stage.
+fn of_stage(stage: usize) -> String {
+    format!("{STAGE}{stage}")
+}
+
+/// The part called `name`.
+fn named<'a>(parts: &'a [Part], name: &str) -> Result<&'a Part, RestoreError> {
+    let part = parts.iter().find(|part| part.name == name);
+    part.ok_or_else(|| RestoreError::Missing {
+        name: name.to_owned(),
+    })
 }

@@ -1,5 +1,6 @@
 //! Lanes from texts, with records in memory.
 
+mod edited;
 mod failure;
 mod learner;
 mod models;

@@ -121,6 +121,11 @@ fn empty(catalog: &Catalog, settings: &EngineSettings) -> Plan {
     let features: Vec<FeatureInfo> = catalog.features().iter().map(info).collect();
     Plan {
         version: catalog.version().to_owned(),
+        definitions: catalog
+            .features()
+            .iter()
+            .map(FeatureSpec::canonical)
+            .collect(),
         schema: Plan::schema_of(&features),
         features,
         settings: settings.clone(),

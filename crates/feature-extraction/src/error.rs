@@ -57,7 +57,7 @@ impl FeatureError {
 }
 
 /// Format of snapshots. Changes whenever the meaning of a word does.
-pub(crate) const SNAPSHOT_FORMAT: u32 = 4;
+pub(crate) const SNAPSHOT_FORMAT: u32 = 5;
 
 /// Why bytes are not taken for state. The state can be made again from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +73,10 @@ pub enum SnapshotError {
         /// Format of the snapshot.
         found: u32,
     },
-    /// Made by another catalog, key, lateness, dedup horizon or secret of event ids.
+    /// Made under another key, lateness, dedup horizon or secret of event ids, or of other kinds of record.
     #[error(
-        "state snapshot of another catalog, entity key, allowed lateness, dedup horizon or secret of \
-         event ids; replay the log instead"
+        "state snapshot of another entity key, allowed lateness, dedup horizon, secret of event ids, or of a \
+         catalog that reads other kinds of record; replay the log instead"
     )]
     Plan,
     /// Cut short, changed, or inconsistent.

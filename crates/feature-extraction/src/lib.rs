@@ -35,7 +35,7 @@ mod words;
 pub use catalog::{Aggregate, Catalog, FeatureSpec, InputColumn, Shrinkage};
 pub use error::{FeatureError, SnapshotError};
 pub use identity::{ID_SECRET_BYTES_MAX, ID_SECRET_BYTES_MIN, IdSecret, IdSecretError};
-pub use lane::{FeatureLane, KeyHead, LaneStats, Workspace};
+pub use lane::{Edited, FeatureLane, KeyHead, LaneStats, Rebuilt, Workspace};
 pub use plan::{FeatureInfo, Plan};
 pub use report::{Estimate, Explained, Explanation, Filter, Kept, Rates, RowField, WindowBound};
 pub use settings::{EngineSettings, StateSettings, TimeSettings};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use tillwatch_feature_extraction::{FeatureLane, SnapshotError, Workspace};
+use tillwatch_feature_extraction::{Edited, FeatureLane, SnapshotError, Workspace};
 use tillwatch_records::{EventBatch, FeatureBatch, Flags};
 
 use super::error::ChainError;
 use super::spread::{batch_of, spread};
 use super::staged::Staged;
+use crate::edited::EditedStage;
 use crate::restore_error::RestoreError;
 
 /// One stage of a lane: a fold over its records in their order, whatever the batches and threads.
@@ -71,6 +72,14 @@ impl Stage {
         RestoreError::Stage {
             stage: self.name.clone(),
             source,
+        }
+    }
+
+    /// What becomes of its state under another catalog.
+    pub(super) fn edited(&self, edited: Edited) -> EditedStage {
+        EditedStage {
+            stage: self.name.clone(),
+            edited,
         }
     }
 

@@ -171,7 +171,7 @@ impl Signature {
 impl FeatureSpec {
     /// Everything that decides the value, unambiguously. What has its default is left out, so that a
     /// catalog keeps its version when there is more that could be said.
-    pub(super) fn canonical(&self) -> String {
+    pub(crate) fn canonical(&self) -> String {
         let columns = |columns: &[InputColumn]| -> Vec<String> {
             columns.iter().map(|input| input.name.to_string()).collect()
         };

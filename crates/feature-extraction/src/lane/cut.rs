@@ -5,7 +5,8 @@ use tillwatch_records::{Entries, Space};
 
 use super::feature_lane::FeatureLane;
 use super::own::Own;
-use crate::part;
+use crate::part::{self, Meaning};
+use crate::plan::{Identities, Shape};
 use crate::state::Cohorts;
 
 impl FeatureLane {
@@ -18,14 +19,35 @@ impl FeatureLane {
         for cohorts in &mut self.cohorts {
             cohorts.track(Space::cohorts(stage));
         }
+        // No cut has to wait for it.
+        self.shape();
         self.is_tracked = true;
         self.is_cutting = false;
     }
 
-    /// What decides the meaning of the lane's state: the catalog, the entity key, for how long records and
-    /// event ids are kept, the secret of event ids, and the format. State of another meaning is refused.
+    /// What decides the meaning of the lane's state: its [ground](FeatureLane::ground), the catalog, what
+    /// earlier stages make of records, and for how long they are kept. State of another meaning is that of
+    /// another catalog.
     pub fn meaning(&self) -> u64 {
-        part::meaning(&self.plan, &self.key)
+        self.meant().whole
+    }
+
+    /// What decides which records the lane takes and which keys it has: the entity key, the kinds of record
+    /// that features read, how late a record may be, for how long event ids are kept, the secret of event
+    /// ids, and the format. State of another ground is refused.
+    pub fn ground(&self) -> u64 {
+        self.meant().ground
+    }
+
+    pub(super) fn meant(&self) -> Meaning {
+        Meaning::of(&self.plan, &self.key, &self.origins)
+    }
+
+    /// How the lane's state is made up.
+    pub(super) fn shape(&self) -> &Shape {
+        let identities = Identities::new(&self.plan, &self.origins);
+        self.shape
+            .get_or_init(|| Shape::of(&self.plan, &identities))
     }
 
     /// Begins a cut where the lane stands: appends what it keeps besides keys and cohorts to `part`, and
@@ -37,7 +59,7 @@ impl FeatureLane {
             return false;
         }
         let own = self.own();
-        part::write(part, self.meaning(), |out| own.write(out));
+        part::write(part, self.meant(), self.shape(), |out| own.write(out));
         self.keys.begin_cut();
         for cohorts in &mut self.cohorts {
             cohorts.begin_cut();
@@ -93,8 +115,10 @@ impl FeatureLane {
             keys,
             cohorts,
             watermark_ms,
-            cohorts_end_ms,
+            edit_ends_ms,
             clock,
+            // The latest of those of its ratios.
+            cohorts_end_ms: _,
             // Counted for metrics, from where the process began.
             stats: _,
             // Room to work in.
@@ -106,13 +130,16 @@ impl FeatureLane {
             is_tracked: _,
             is_cutting: _,
             restoring: _,
+            // Of the stages before, and what follows from them and the plan.
+            origins: _,
+            shape: _,
         } = self;
         Own {
             watermark_ms: *watermark_ms,
-            cohorts_end_ms: *cohorts_end_ms,
+            edit_ends_ms: *edit_ends_ms,
             clock: *clock,
             keys: keys.own(),
-            cohorts: cohorts.iter().map(Cohorts::room).collect(),
+            cohorts: cohorts.iter().map(Cohorts::own).collect(),
         }
     }
 }

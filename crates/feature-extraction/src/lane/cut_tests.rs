@@ -10,6 +10,7 @@ use tillwatch_testkit::oracle::{Case, OracleRow};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream::{self, Event, START_MS, StreamSettings};
 
+use super::edited::Edited;
 use super::feature_lane::FeatureLane;
 use super::tests::{COUNT_1H, bits, engine, fold_part, lane, sale};
 use crate::error::SnapshotError;
@@ -59,7 +60,15 @@ impl Dump {
 
     /// Lets `lane`, which is new, go on from here.
     pub(super) fn restore(&self, lane: &mut FeatureLane) -> Result<(), SnapshotError> {
-        lane.begin_restore(&self.part)?;
+        self.restore_edited(lane).map(drop)
+    }
+
+    /// As [`Dump::restore`]; says what becomes of it under another catalog.
+    pub(super) fn restore_edited(
+        &self,
+        lane: &mut FeatureLane,
+    ) -> Result<Option<Edited>, SnapshotError> {
+        let edited = lane.begin_restore(&self.part)?;
         for ((space, hash, key), image) in &self.live {
             lane.restore(&Entry {
                 space: *space,
@@ -68,7 +77,8 @@ impl Dump {
                 image: Some(image),
             })?;
         }
-        lane.end_restore()
+        lane.end_restore()?;
+        Ok(edited)
     }
 }
 

@@ -1,14 +1,14 @@
 //! One lane: the features of one partition, folded record by record.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tillwatch_records::limits::EVENT_TIME_MS_MIN;
 use tillwatch_records::{KeySpec, RecordKinds};
 
 use super::batch::Chunk;
-use super::own::Own;
+use super::own::Restoring;
 use crate::fold::Scratch;
-use crate::plan::Plan;
+use crate::plan::{Origins, Plan, Shape};
 use crate::state::{Cohorts, GapSlot, History, Ids, KeyParts, Keys};
 use crate::structures::{Decayed, HeldSlot, Queue};
 use crate::times::NEVER_MS;
@@ -25,8 +25,11 @@ pub struct FeatureLane {
     pub(super) cohorts: Vec<Cohorts>,
     /// Newest accepted event time, [`NEVER_MS`] at first.
     pub(super) watermark_ms: i64,
-    /// No record that cohorts may lack is newer; [`NEVER_MS`] where none is missing.
+    /// No record that the cohorts of any ratio may lack is newer; [`NEVER_MS`] where none is missing.
     pub(super) cohorts_end_ms: i64,
+    /// While the newest accepted event time is below this one, windows of keys that came before the catalog
+    /// was edited may lack records; [`NEVER_MS`] where none do.
+    pub(super) edit_ends_ms: i64,
     /// Records handled so far.
     pub(super) clock: u64,
     pub(super) stats: LaneStats,
@@ -40,7 +43,11 @@ pub struct FeatureLane {
     /// Whether one is under way.
     pub(super) is_cutting: bool,
     /// What the part said, while entries are restored.
-    pub(super) restoring: Option<Own>,
+    pub(super) restoring: Option<Restoring>,
+    /// What the joined columns mean that earlier stages make.
+    pub(super) origins: Origins,
+    /// How its state is made up, once somebody has asked: it takes some milliseconds to tell.
+    pub(super) shape: OnceLock<Shape>,
 }
 
 /// What a lane has done and holds. Counters only rise; gauges are as of the last batch.
@@ -68,9 +75,9 @@ pub struct LaneStats {
     pub keys: u64,
     /// Gauge: estimated bytes of state.
     pub state_bytes: u64,
-    /// Gauge: while the newest accepted event time is below this one, windows may lack records from
-    /// before the lane began; `None` from then on. `i64::MAX` where nobody has said what came before.
-    /// What keys remember beyond their windows may take longer, key by key.
+    /// Gauge: while the newest accepted event time is below this one, windows may lack records from before
+    /// the lane began or its catalog was edited; `None` from then on. `i64::MAX` where nobody has said what
+    /// came before. What keys remember beyond their windows may take longer, key by key.
     pub warm_at_ms: Option<i64>,
 }
 
@@ -102,9 +109,12 @@ impl FeatureLane {
             key,
             scored: RecordKinds::TRANSACTIONS,
             keys: Keys::new(began_ms),
-            cohorts: (0..plan.cohorts.len()).map(Cohorts::new).collect(),
+            cohorts: (0..plan.cohorts.len())
+                .map(|ratio| Cohorts::new(ratio, began_ms))
+                .collect(),
             watermark_ms: NEVER_MS,
             cohorts_end_ms: began_ms,
+            edit_ends_ms: NEVER_MS,
             clock: 0,
             stats: LaneStats::default(),
             scratch: Scratch::default(),
@@ -114,6 +124,8 @@ impl FeatureLane {
             is_tracked: false,
             is_cutting: false,
             restoring: None,
+            origins: Origins::default(),
+            shape: OnceLock::new(),
         }
     }
 
@@ -127,6 +139,9 @@ impl FeatureLane {
             let newest_ms = self.newest_accepted_ms(newest_timestamp_ms);
             self.keys.began_ms = self.end_of_gap_ms(newest_ms);
             self.cohorts_end_ms = self.keys.began_ms;
+            for cohorts in &mut self.cohorts {
+                cohorts.end_ms = self.keys.began_ms;
+            }
         }
     }
 
@@ -140,7 +155,7 @@ impl FeatureLane {
         let end_ms = self.end_of_gap_ms(newest_ms.max(self.watermark_ms));
         let plan = Arc::clone(&self.plan);
         self.keys.miss(&plan, end_ms);
-        self.cohorts_end_ms = self.cohorts_end_ms.max(end_ms);
+        self.lack_cohorts(end_ms);
     }
 
     /// The lane giving features of records of other kinds than transactions alone. What a record
@@ -190,10 +205,21 @@ impl FeatureLane {
         newest_ms.saturating_add(horizon_ms).max(EVENT_TIME_MS_MIN)
     }
 
+    /// Lets all cohorts lack records up to `end_ms`.
+    #[cold]
+    pub(super) fn lack_cohorts(&mut self, end_ms: i64) {
+        self.cohorts_end_ms = self.cohorts_end_ms.max(end_ms);
+        for cohorts in &mut self.cohorts {
+            cohorts.end_ms = cohorts.end_ms.max(end_ms);
+        }
+    }
+
     /// See [`LaneStats::warm_at_ms`].
     fn warm_at_ms(&self) -> Option<i64> {
-        let began_ms = Some(self.keys.began_ms).filter(|time_ms| *time_ms != NEVER_MS)?;
-        let warm_at_ms = began_ms.saturating_add(self.plan.whole.windows_ms);
+        let windows_ms = self.plan.whole.windows_ms;
+        let began_ms = Some(self.keys.began_ms).filter(|time_ms| *time_ms != NEVER_MS);
+        let began_ms = began_ms.map_or(NEVER_MS, |time_ms| time_ms.saturating_add(windows_ms));
+        let warm_at_ms = began_ms.max(self.edit_ends_ms);
         (self.watermark_ms < warm_at_ms).then_some(warm_at_ms)
     }
 

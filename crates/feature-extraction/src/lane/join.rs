@@ -41,7 +41,7 @@ impl FeatureLane {
         let mut cohorts = plan.cohorts.iter().zip(&self.cohorts);
         cohorts.any(|(spec, cohorts)| {
             let cohort = batch.inputs.hash(spec.hash, row);
-            !cohorts.is_whole(spec.half_life, self.cohorts_end_ms, cohort)
+            !cohorts.is_whole(spec.half_life, cohort)
         })
     }
 

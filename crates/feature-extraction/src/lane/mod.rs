@@ -8,6 +8,10 @@ mod cut;
 mod cut_tests;
 #[cfg(test)]
 mod damage_tests;
+mod derived;
+#[cfg(test)]
+mod edit_tests;
+mod edited;
 mod feature_lane;
 #[cfg(test)]
 mod id_tests;
@@ -16,6 +20,7 @@ mod judge;
 mod key_head;
 #[cfg(test)]
 mod missed_tests;
+mod origin;
 #[cfg(test)]
 mod overflow_tests;
 mod own;
@@ -31,6 +36,7 @@ mod tests;
 mod warming_tests;
 mod workspace;
 
+pub use edited::{Edited, Rebuilt};
 pub use feature_lane::{FeatureLane, LaneStats};
 pub use key_head::KeyHead;
 pub use workspace::Workspace;

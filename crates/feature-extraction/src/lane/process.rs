@@ -255,7 +255,7 @@ impl FeatureLane {
         is_doubtful: bool,
     ) -> Flags {
         if is_doubtful {
-            self.cohorts_end_ms = self.cohorts_end_ms.max(batch.inputs.times_ms[row]);
+            self.lack_cohorts(batch.inputs.times_ms[row]);
         }
         if self.cohorts_end_ms != NEVER_MS && self.lacks_cohort(plan, batch, row) {
             return Flags::WARMING;

@@ -22,7 +22,7 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// A random case with windows and half-lives so short that a lane becomes warm in its stream.
-fn case(seed: u64) -> Case {
+pub(super) fn case(seed: u64) -> Case {
     let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x3a41);
     let is_slow = seed.is_multiple_of(3);
     let (longest_ms, half_life_ms, step_ms_max) = if is_slow {
@@ -181,7 +181,7 @@ fn objection(
 
 /// Holds lanes that lack records, made by `lacking` and going on with the record at the given place,
 /// against those that lack nothing. Of each aggregate some values are not flagged.
-fn check(usual: Range<u64>, lacking: impl Fn(&Case, usize) -> FeatureLane) {
+pub(super) fn check(usual: Range<u64>, lacking: impl Fn(&Case, usize) -> FeatureLane) {
     let mut same = BTreeMap::new();
     let all = seeds(usual.clone());
     let is_usual = all == usual;

@@ -7,7 +7,7 @@ use tillwatch_records::Column;
 
 use super::request::Parts;
 use crate::catalog::{FeatureSpec, InputColumn};
-use crate::plan::ids::intern;
+use crate::plan::ids::{FieldId, intern};
 use crate::plan::{
     Bit, BitId, CountField, CountedBy, Layout, Number, NumberId, RawField, SQUARE_WORDS, SUM_WORDS,
     Term,
@@ -87,30 +87,39 @@ impl Parts {
 
     /// Word of a running count.
     pub(crate) fn count_word(&mut self, field: CountField) -> usize {
-        Layout::COUNTS_AT + intern(&mut self.plan.layout.counts, field)
+        let index = intern(&mut self.plan.layout.counts, field);
+        self.uses.fields.insert(FieldId::Count(index));
+        Layout::COUNTS_AT + index
     }
 
     /// Word of a running sum of integers.
     pub(crate) fn sum_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.sums_at + SUM_WORDS * intern(&mut layout.sums, term)
+        let index = intern(&mut layout.sums, term);
+        self.uses.fields.insert(FieldId::Sum(index));
+        layout.sums_at + SUM_WORDS * index
     }
 
     /// Word of a running sum of squares of integers.
     pub(crate) fn square_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.squares_at + SQUARE_WORDS * intern(&mut layout.squares, term)
+        let index = intern(&mut layout.squares, term);
+        self.uses.fields.insert(FieldId::Square(index));
+        layout.squares_at + SQUARE_WORDS * index
     }
 
     /// Word of a running sum of products that fits 128 bits, whatever the records.
     pub(crate) fn wide_word(&mut self, term: Term) -> usize {
         let layout = &mut self.plan.layout;
-        layout.wide_at + 4 * intern(&mut layout.wide, term)
+        let index = intern(&mut layout.wide, term);
+        self.uses.fields.insert(FieldId::Wide(index));
+        layout.wide_at + 4 * index
     }
 
     /// Word of a record's own value.
     pub(crate) fn raw_word(&mut self, field: RawField) -> usize {
         let index = intern(&mut self.plan.layout.raws, field);
+        self.uses.fields.insert(FieldId::Raw(index));
         self.plan.layout.raw_at(index)
     }
 

@@ -1,7 +1,7 @@
 //! The first and last counted row of a window, and the times between its rows.
 
 use super::request::{Parts, taken};
-use crate::plan::ids::intern;
+use crate::plan::ids::{FieldId, intern};
 use crate::plan::{BitId, CountedBy, GapField, SinceSpec, Single, Slot, Window};
 
 impl Parts {
@@ -32,6 +32,7 @@ impl Parts {
         let since = self.since_spec(bit);
         let layout = &mut self.plan.layout;
         let index = intern(&mut layout.gaps, GapField { count, since });
+        self.uses.fields.insert(FieldId::Gap(index));
         let gaps = layout.gaps_at + 4 * index;
         self.single(Single::InterArrival {
             window,

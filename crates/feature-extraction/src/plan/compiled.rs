@@ -55,6 +55,8 @@ pub(crate) struct Made {
 pub struct Plan {
     pub(crate) version: String,
     pub(crate) features: Vec<FeatureInfo>,
+    /// What decides the values of each feature, in words.
+    pub(crate) definitions: Vec<String>,
     pub(crate) schema: SchemaRef,
     pub(crate) settings: EngineSettings,
     /// Hashes event ids under the site's secret.
@@ -208,6 +210,12 @@ impl Plan {
     /// milliseconds.
     pub fn lateness_ms(&self) -> i64 {
         self.settings.time.allowed_lateness.as_ms()
+    }
+
+    /// Whether keys or cohorts remember anything beyond windows: the last value, say, or all earlier records
+    /// weighted by age.
+    pub fn outlives_windows(&self) -> bool {
+        !(self.whole.remembered.is_empty() && self.cohorts.is_empty())
     }
 
     /// Word of the cursor of a bound other than the first.

@@ -18,6 +18,17 @@ pub(crate) enum CountedBy {
     Word(usize),
 }
 
+/// A field of a row: an index into its kind's list in the layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FieldId {
+    Count(usize),
+    Sum(usize),
+    Square(usize),
+    Wide(usize),
+    Gap(usize),
+    Raw(usize),
+}
+
 /// Index of `item` in `list`, where it is put if it is not there.
 pub(crate) fn intern<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter()

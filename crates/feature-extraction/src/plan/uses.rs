@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ids::{BitId, Slot};
+use super::ids::{BitId, FieldId, Slot};
 use super::spec::Window;
 
 /// What one feature uses, as indexes into the parts of the plan.
@@ -10,6 +10,7 @@ use super::spec::Window;
 pub(crate) struct Uses {
     pub(crate) window: Option<Window>,
     pub(crate) bits: BTreeSet<BitId>,
+    pub(crate) fields: BTreeSet<FieldId>,
     pub(crate) labels: BTreeSet<usize>,
     pub(crate) queues: BTreeSet<usize>,
     pub(crate) holdings: BTreeSet<usize>,

@@ -102,6 +102,6 @@ impl Wholeness {
     }
 }
 
-fn bit(at: usize) -> u64 {
+pub(super) fn bit(at: usize) -> u64 {
     1 << at.min(BITS_MAX as usize - 1)
 }

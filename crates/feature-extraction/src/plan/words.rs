@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// The raw value at word `at` of a row.
-    fn raw_field(&self, at: usize) -> Option<&RawField> {
+    pub(super) fn raw_field(&self, at: usize) -> Option<&RawField> {
         let fields = self.layout.raws.iter().enumerate();
         let mut found = fields.filter(|(index, _)| self.layout.raw_at(*index) == at);
         found.next().map(|(_, field)| field)

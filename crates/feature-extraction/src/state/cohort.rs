@@ -19,7 +19,8 @@ use tillwatch_records::{Entries, Entry, Space};
 use super::tracking::{Mark, Tracking};
 use crate::plan::RANK_HALF_LIVES;
 use crate::structures::decay::{HalfLife, is_landmark};
-use crate::words::take;
+use crate::times::NEVER_MS;
+use crate::words::{push64, take, take64};
 
 /// Most cohorts that are kept apart. A cohort is meant to gather keys (a category of merchants, an
 /// issuer); columns with more values than this are no cohorts, and must not fill the lane.
@@ -37,16 +38,19 @@ pub(crate) struct Cohorts {
     /// Which ratio of the plan it is.
     ratio: u32,
     known: HashTable<Cohort>,
+    /// No record that it may lack is newer; [`NEVER_MS`] where none is missing.
+    pub(crate) end_ms: i64,
     /// The hashes of those that were touched.
     tracking: Tracking<u64>,
 }
 
-/// How many cohorts a ratio has, and for how many there is room: with it a restored lane takes as many bytes
-/// as the one that was written.
+/// What a ratio has besides its cohorts: how many there are, and for how many there is room, with which a
+/// restored lane takes as many bytes as the one that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CohortRoom {
+pub(crate) struct CohortsOwn {
     cohorts: u32,
     capacity: u32,
+    end_ms: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,27 +69,47 @@ struct Cohort {
     mark: Mark,
 }
 
-impl CohortRoom {
+impl CohortsOwn {
+    /// Of a ratio that is new: no record up to `end_ms` is in it.
+    pub(crate) fn without(end_ms: i64) -> Self {
+        Self {
+            cohorts: 0,
+            capacity: 0,
+            end_ms,
+        }
+    }
+
     pub(crate) fn write(self, out: &mut Vec<u32>) {
-        let Self { cohorts, capacity } = self;
+        let Self {
+            cohorts,
+            capacity,
+            end_ms,
+        } = self;
         out.extend([cohorts, capacity]);
+        push64(out, end_ms.cast_unsigned());
     }
 
     /// What was written; nothing when it cannot have been.
     pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
         let (cohorts, capacity) = (take(words)?, take(words)?);
+        let end_ms = take64(words)?.cast_signed();
         let most = capacity.min(COHORTS_MAX as u32);
         let is_sound = capacity as usize <= CAPACITY_MAX && cohorts <= most;
-        is_sound.then_some(Self { cohorts, capacity })
+        is_sound.then_some(Self {
+            cohorts,
+            capacity,
+            end_ms,
+        })
     }
 }
 
 impl Cohorts {
-    /// Of the plan's ratio with this number, none yet.
-    pub(crate) fn new(ratio: usize) -> Self {
+    /// Of the plan's ratio with this number, none yet; no record that is missing is newer than `end_ms`.
+    pub(crate) fn new(ratio: usize, end_ms: i64) -> Self {
         Self {
             ratio: ratio as u32,
             known: HashTable::new(),
+            end_ms,
             tracking: Tracking::default(),
         }
     }
@@ -103,13 +127,15 @@ impl Cohorts {
         found.map_or(fallback, |known| known.part / known.base)
     }
 
-    /// Whether what is said of a cohort does not depend on records at or before `end_ms`: its newest
-    /// one came so many half-lives later that theirs weigh nothing beside it. A record that belongs to
-    /// none lacks nothing.
-    pub(crate) fn is_whole(&self, half_life: HalfLife, end_ms: i64, cohort: u64) -> bool {
-        let whole_at_ms = half_life.later(end_ms, RANK_HALF_LIVES);
+    /// Whether what is said of a cohort does not depend on what is missing: its newest record came so many
+    /// half-lives later that the others weigh nothing beside it. A record that belongs to none lacks nothing.
+    pub(crate) fn is_whole(&self, half_life: HalfLife, cohort: u64) -> bool {
+        if cohort == 0 || self.end_ms == NEVER_MS {
+            return true;
+        }
+        let whole_at_ms = half_life.later(self.end_ms, RANK_HALF_LIVES);
         let found = self.find(cohort);
-        cohort == 0 || found.is_some_and(|known| known.newest_ms >= whole_at_ms)
+        found.is_some_and(|known| known.newest_ms >= whole_at_ms)
     }
 
     /// Takes in an accepted record of the base, in order or late; `is_part` says whether it satisfies
@@ -199,31 +225,42 @@ impl Cohorts {
         self.tracking.ahead_bytes()
     }
 
-    /// How many there are, and for how many there is room.
-    pub(crate) fn room(&self) -> CohortRoom {
-        CohortRoom {
-            cohorts: self.known.len() as u32,
-            capacity: self.known.capacity() as u32,
+    /// What there is besides cohorts.
+    pub(crate) fn own(&self) -> CohortsOwn {
+        let Self {
+            known,
+            end_ms,
+            // Its place among the plan's.
+            ratio: _,
+            // Of the cuts, not of the cohorts.
+            tracking: _,
+        } = self;
+        CohortsOwn {
+            cohorts: known.len() as u32,
+            capacity: known.capacity() as u32,
+            end_ms: *end_ms,
         }
     }
 
     /// Puts all cohorts away and makes room for those that are to come. What is restored counts as not
     /// touched.
-    pub(crate) fn begin_restore(&mut self, room: CohortRoom) {
+    pub(crate) fn begin_restore(&mut self, own: CohortsOwn) {
         self.tracking = self.tracking.afresh();
-        self.known = HashTable::with_capacity(room.capacity as usize);
+        self.known = HashTable::with_capacity(own.capacity as usize);
+        self.end_ms = own.end_ms;
     }
 
-    /// Which ratio an entry is about.
+    /// Which ratio of its catalog an entry is about.
     pub(crate) fn ratio_of(entry: &Entry<'_>) -> Option<usize> {
         let (ratio, _) = name_of(entry.key)?;
         Some(ratio as usize)
     }
 
-    /// Takes a cohort of this ratio from its image; nothing if it cannot have been written.
+    /// Takes a cohort of this ratio, whichever number that had, from its image; nothing if it cannot have
+    /// been written.
     pub(crate) fn restore(&mut self, entry: &Entry<'_>) -> Option<()> {
-        let (ratio, hash) = name_of(entry.key)?;
-        let is_meant = ratio == self.ratio && hash == entry.hash && hash != 0;
+        let (_, hash) = name_of(entry.key)?;
+        let is_meant = hash == entry.hash && hash != 0;
         let cohort = Cohort::read_from(hash, entry.image?)?;
         let is_new = self.find(hash).is_none() && self.known.len() < self.known.capacity();
         (is_meant && is_new).then(|| {
@@ -232,8 +269,8 @@ impl Cohorts {
     }
 
     /// Whether what was restored is as many as were written.
-    pub(crate) fn is_restored(&self, room: CohortRoom) -> bool {
-        self.room() == room
+    pub(crate) fn is_restored(&self, own: CohortsOwn) -> bool {
+        self.own() == own
     }
 
     #[inline]

@@ -4,9 +4,10 @@ use tillwatch_records::Entry;
 
 use super::bucket::{Bucket, capacity_max};
 use super::key_hash::{BUCKETS, bucket_of, key_hash};
-use super::keys::Keys;
+use super::keys::{KeyIndex, Keys};
+use super::rewritten::rewrite;
 use crate::error::{SnapshotError, damaged};
-use crate::plan::Plan;
+use crate::plan::{Edit, Plan};
 use crate::times::{NEVER_MS, is_event_time};
 use crate::words::{push64, take, take64};
 
@@ -130,13 +131,14 @@ impl Keys {
         self.count_bytes();
     }
 
-    /// Takes a key from its image in a lane that had met `clock` records.
+    /// Takes a key from its image in a lane that had met `clock` records; of another catalog, where there
+    /// is an `edit`. Gives its place.
     pub(crate) fn restore(
         &mut self,
         plan: &Plan,
         entry: &Entry<'_>,
-        clock: u64,
-    ) -> Result<(), SnapshotError> {
+        (clock, edit): (u64, Option<&Edit>),
+    ) -> Result<KeyIndex, SnapshotError> {
         let Entry {
             space: _,
             hash,
@@ -147,7 +149,8 @@ impl Keys {
         if hash != key_hash(key) {
             return Err(damaged("the hash of a key"));
         }
-        let bucket = &mut self.buckets[bucket_of(hash)];
+        let number = bucket_of(hash);
+        let bucket = &mut self.buckets[number];
         if bucket.find(hash, key).is_some() {
             return Err(damaged("a key that is there twice"));
         }
@@ -158,12 +161,21 @@ impl Keys {
             return Err(damaged("the image of a key is cut short"));
         }
         bytemuck::cast_slice_mut(&mut self.words).copy_from_slice(image);
+        if let Some(edit) = edit {
+            let mut words = Vec::new();
+            rewrite(edit, plan, key, &self.words, &mut words)
+                .ok_or(damaged("the state of a key"))?;
+            self.words = words;
+        }
         let before = bucket.bytes();
-        bucket
+        let slot = bucket
             .restore(plan, (hash, key), clock, &self.words)
             .ok_or(damaged("the state of a key"))?;
         self.bytes = self.bytes + bucket.bytes() - before;
-        Ok(())
+        Ok(KeyIndex {
+            bucket: number as u32,
+            slot,
+        })
     }
 
     /// Compares the keys with those that were written, and takes up the room that they leave free.

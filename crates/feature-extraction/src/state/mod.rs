@@ -11,11 +11,12 @@ mod key_parts;
 mod keys;
 mod keys_cut;
 mod keys_restore;
+mod rewritten;
 mod slot_words;
 mod tracking;
 
 pub(crate) use bucket::{ALLOCATION_BYTES, ENTRY_BYTES, Slot};
-pub(crate) use cohort::{COHORTS_MAX, CohortRoom, Cohorts};
+pub(crate) use cohort::{COHORTS_MAX, Cohorts, CohortsOwn};
 pub(crate) use gap::{Gap, GapSlot};
 pub(crate) use history::{History, Span};
 pub(crate) use ids::{Forgotten, ID_BYTES, Ids, Named, Seen, ids_max, room_for_ids};

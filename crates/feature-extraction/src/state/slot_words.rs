@@ -28,6 +28,11 @@ impl Bucket {
         push64(out, *seen);
         history.write(out);
         ids[number].write(out);
+        // Before what can be made of rows, which another catalog leaves out.
+        let own = plan.decayed.len();
+        for decayed in &decayed[number * own..][..own] {
+            decayed.write(out);
+        }
         let own = plan.extremes.len();
         for queue in &queues[number * own..][..own] {
             queue.write(out);
@@ -39,21 +44,18 @@ impl Bucket {
                 held.write(out);
             }
         }
-        let own = plan.decayed.len();
-        for decayed in &decayed[number * own..][..own] {
-            decayed.write(out);
-        }
     }
 
     /// Gives the key called `key`, of this hash, the state that was written of it by a lane that had met
-    /// `clock` records; nothing where it cannot have been, and the bucket is then of no use.
+    /// `clock` records, and tells the slot; nothing where it cannot have been, and the bucket is then of no
+    /// use.
     pub(super) fn restore(
         &mut self,
         plan: &Plan,
         (hash, key): (u64, &[u8]),
         clock: u64,
         mut words: &[u32],
-    ) -> Option<()> {
+    ) -> Option<u32> {
         let words = &mut words;
         let gap = Gap::read_from(words)?;
         let seen = take64(words)?;
@@ -62,6 +64,10 @@ impl Bucket {
         let number = self.push(plan, Slot { history, gap, seen });
         let at = number as usize;
         self.ids[at] = Ids::read_from(words)?;
+        let own = plan.decayed.len();
+        for decayed in &mut self.decayed[at * own..][..own] {
+            *decayed = Decayed::read_from(words)?;
+        }
         let own = plan.extremes.len();
         for queue in &mut self.queues[at * own..][..own] {
             *queue = Queue::read_from(words)?;
@@ -75,13 +81,9 @@ impl Bucket {
                 _ => return None,
             };
         }
-        let own = plan.decayed.len();
-        for decayed in &mut self.decayed[at * own..][..own] {
-            *decayed = Decayed::read_from(words)?;
-        }
         self.slot_mut(number).history.is_stored = true;
         self.enter_index(hash, number);
         self.count_slot(plan, number);
-        words.is_empty().then_some(())
+        words.is_empty().then_some(number)
     }
 }

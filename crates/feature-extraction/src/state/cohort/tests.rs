@@ -11,7 +11,7 @@ fn hash(kind: u64) -> u64 {
 }
 
 fn filled(seed: u64, count: usize, half_life_ms: i64) -> Cohorts {
-    let mut cohorts = Cohorts::new(2);
+    let mut cohorts = Cohorts::new(2, NEVER_MS);
     for s in samples(seed, count) {
         cohorts.update(life(half_life_ms), s.time_ms, hash(s.kind), s.value > 200.0);
     }
@@ -20,7 +20,7 @@ fn filled(seed: u64, count: usize, half_life_ms: i64) -> Cohorts {
 
 #[test]
 fn older_records_count_less() {
-    let mut cohorts = Cohorts::new(2);
+    let mut cohorts = Cohorts::new(2, NEVER_MS);
     assert_eq!(cohorts.share(7, 0.3), 0.3);
     cohorts.update(life(1000), 0, 7, true);
     assert_eq!(cohorts.share(7, 0.3), 1.0);
@@ -38,7 +38,7 @@ fn older_records_count_less() {
 fn is_the_definition_on_random_records() {
     for (seed, half_life_ms) in [(1, 28 * DAY_MS), (2, DAY_MS / 3), (3, 60_000)] {
         let samples = samples(seed, 1000);
-        let mut cohorts = Cohorts::new(2);
+        let mut cohorts = Cohorts::new(2, NEVER_MS);
         for (n, sample) in samples.iter().enumerate() {
             let same = |s: &&Sample| s.kind == sample.kind;
             let weigh =
@@ -64,7 +64,7 @@ fn is_the_definition_on_random_records() {
 
 #[test]
 fn the_number_of_cohorts_is_bounded() {
-    let mut cohorts = Cohorts::new(2);
+    let mut cohorts = Cohorts::new(2, NEVER_MS);
     for kind in 1..=COHORTS_MAX as u64 + 5 {
         cohorts.update(life(1000), 0, hash(kind), true);
     }
@@ -91,23 +91,23 @@ fn written(cohorts: &mut Cohorts) -> Entries {
 #[track_caller]
 fn check_restored(cohorts: &mut Cohorts) {
     let entries = written(cohorts);
-    let mut restored = Cohorts::new(2);
-    restored.begin_restore(cohorts.room());
+    let mut restored = Cohorts::new(2, NEVER_MS);
+    restored.begin_restore(cohorts.own());
     for entry in entries.iter() {
         assert_eq!(Cohorts::ratio_of(&entry), Some(2));
         restored.restore(&entry).expect("what was written is read");
         assert!(restored.restore(&entry).is_none(), "twice");
     }
-    assert!(restored.is_restored(cohorts.room()));
+    assert!(restored.is_restored(cohorts.own()));
     assert_eq!(restored.bytes(), cohorts.bytes());
     assert!(written(&mut restored) == entries);
 }
 
 #[test]
 fn is_restored_as_it_was() {
-    check_restored(&mut Cohorts::new(2));
+    check_restored(&mut Cohorts::new(2, NEVER_MS));
     for kinds in 1..200 {
-        let mut cohorts = Cohorts::new(2);
+        let mut cohorts = Cohorts::new(2, NEVER_MS);
         for kind in 1..=kinds {
             cohorts.update(life(1000), kind as i64, hash(kind), kind % 3 == 0);
         }
@@ -118,13 +118,13 @@ fn is_restored_as_it_was() {
 #[test]
 fn what_is_corrupt_is_refused() {
     let mut cohorts = filled(5, 300, DAY_MS);
-    let room = cohorts.room();
+    let own = cohorts.own();
     let entries = written(&mut cohorts);
     let entry = entries.iter().next().unwrap();
     let image = entry.image.unwrap();
     let refuses = |entry: Entry<'_>| {
-        let mut other = Cohorts::new(2);
-        other.begin_restore(room);
+        let mut other = Cohorts::new(2, NEVER_MS);
+        other.begin_restore(own);
         assert!(other.restore(&entry).is_none(), "{entry:?}");
         other
     };
@@ -146,7 +146,7 @@ fn what_is_corrupt_is_refused() {
     }
     let of_another_ratio: Vec<u8> = [&[3], &entry.key[1..]].concat();
     let key = &of_another_ratio;
-    refuses(Entry { key, ..entry });
+    assert_eq!(Cohorts::ratio_of(&Entry { key, ..entry }), Some(3));
     let base = f64::from_le_bytes(image[8..16].try_into().unwrap());
     let changes = [
         (0, f64::NAN),
@@ -162,17 +162,18 @@ fn what_is_corrupt_is_refused() {
         image[at..at + 8].copy_from_slice(&number.to_le_bytes());
         let image = Some(&*image);
         let other = refuses(Entry { image, ..entry });
-        assert!(!other.is_restored(room), "one is missing");
+        assert!(!other.is_restored(own), "one is missing");
     }
 }
 
 #[test]
 fn room_that_cannot_be_is_refused() {
-    let read = |words: [u32; 2]| CohortRoom::read_from(&mut words.as_slice());
+    let read =
+        |[cohorts, room]: [u32; 2]| CohortsOwn::read_from(&mut [cohorts, room, 0, 0].as_slice());
     assert!(read([3, 3]).is_some());
     assert!(read([4, 3]).is_none());
     assert!(read([3, CAPACITY_MAX as u32 + 1]).is_none());
     let too_many = COHORTS_MAX as u32 + 1;
     assert!(read([too_many, CAPACITY_MAX as u32]).is_none());
-    assert!(CohortRoom::read_from(&mut [1].as_slice()).is_none());
+    assert!(CohortsOwn::read_from(&mut [3, 3, 0].as_slice()).is_none());
 }

@@ -37,7 +37,8 @@ impl History {
         self.words
             .truncate(self.words.len() - dropped as usize * stride);
         self.rows -= dropped;
-        self.compacted = kept;
+        // More than expired where the catalog before kept records less long.
+        self.compacted = kept.max(self.compacted.saturating_sub(dropped));
         self.give_back(plan);
         for (index, bound) in plan.bounds.iter().enumerate().skip(1) {
             let limit = bound.limit_ms(self.watermark_ms);

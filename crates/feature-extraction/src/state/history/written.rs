@@ -81,8 +81,8 @@ impl History {
             && (plan.label_words.is_none() || self.fixed(plan.label_hint_at()) <= self.rows)
     }
 
-    /// Whether rows are sorted by time, none is newer than the watermark, and those that compaction
-    /// left are old enough.
+    /// Whether rows are sorted by time, and none is newer than the watermark. Those that compaction left may
+    /// be newer than it would leave: the catalog before kept records less long.
     fn rows_are_sound(&self, plan: &Plan) -> bool {
         let mut previous = EVENT_TIME_MS_MIN;
         let sorted = (0..self.rows).all(|row| {
@@ -91,12 +91,10 @@ impl History {
             previous = time;
             is_later
         });
-        let compacted = self.compacted.checked_sub(1);
         sorted
             && is_event_time(self.watermark_ms)
             && previous <= self.watermark_ms
             && self.time(plan, self.rows) == OPEN_MS
-            && compacted.is_none_or(|row| self.time(plan, row) <= self.forgotten_ms(plan))
     }
 
     /// Whether each cursor stands where the watermark says, so that no window ends before it begins.
