@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tillwatch_testkit::broker::Mock;
 
-use crate::support::scores::{compare, config};
-use crate::support::{Instance, Setup, json, tillwatch, wait_for};
+use crate::support::scores::{compare, config, live, uninterrupted};
+use crate::support::{Instance, Scoring, Setup, json, tillwatch, wait_for};
 
 const PARTITIONS: i32 = 2;
 
@@ -169,7 +169,7 @@ fn check_says_what_a_start_restores_and_what_it_does_not() {
     .expect("written");
     let said = check();
     assert!(
-        said.contains("of partitions 0, 1 were made under another catalog"),
+        said.contains("of partitions 0, 1 were made under another key"),
         "{said}"
     );
     std::fs::remove_dir_all(&store).expect("it was there");
@@ -201,6 +201,63 @@ fn a_bucket_is_refused_by_a_program_that_was_built_without_them() {
         assert_eq!(output.status.code(), Some(3), "{command}: {said}");
         assert!(said.contains("--features cloud"), "{command}: {said}");
     }
+}
+
+#[test]
+fn an_edited_catalog_keeps_what_did_not_change() {
+    let (_mock, setup) = setup("edited");
+    let shipped = Scoring::shipped();
+    let catalog = setup.directory.path().join("catalog.toml");
+    let text = std::fs::read_to_string(&shipped.catalog).expect("it is there");
+    std::fs::write(&catalog, &text).expect("written");
+    let scoring = Scoring {
+        catalog: catalog.clone(),
+        with_features: true,
+        ..shipped
+    };
+    let config = setup.config_of("tillwatch.toml", &scoring, OFTEN);
+    let check = || {
+        let output = tillwatch()
+            .args(["check", "--config"])
+            .arg(&config)
+            .output();
+        String::from_utf8_lossy(&output.expect("the binary runs").stdout).into_owned()
+    };
+    let run = |seed: u64| {
+        setup.simulate(2_000, seed);
+        let instance = Instance::start(&config);
+        setup.wait_until_scored();
+        let log = instance.log();
+        assert!(instance.stop().0.success());
+        log
+    };
+    run(1);
+    let more = "[[feature]]\nname = \"stans_30m\"\naggregate = \"sum\"\ncolumn = \"stan\"\n\
+                window = \"30m\"\n";
+    std::fs::write(&catalog, format!("{text}\n{more}")).expect("written");
+    let said = check();
+    for part in [
+        "of partitions 0, 1 were made under another catalog",
+        "transactions_5m, transactions_1h",
+        "rebuilds stans_30m (whole after 30m)",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let log = run(2);
+    assert!(log.contains("the catalog was edited"), "{log}");
+    assert!(check().contains("snapshots that a start restores: of partitions 0, 1"));
+    // What was there before is what it would have been.
+    let (live, whole) = (live(&setup), uninterrupted(&setup));
+    assert_eq!(live.len(), whole.len());
+    let mut compared = 0;
+    for (id, score) in &whole {
+        let features = score["features"].as_object().expect("features are written");
+        for (name, value) in features {
+            assert_eq!(&live[id]["features"][name], value, "{name} of {id}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 100_000, "{compared}");
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

@@ -247,6 +247,12 @@ pub fn is_same_ground(one: &str, other: &str) -> bool {
     ground.is_some() && ground == other.get(..GROUND_DIGITS)
 }
 
+/// Whether a cut with these parts holds what models have learnt.
+pub fn holds_learners(parts: &[Part]) -> bool {
+    let [_, learner] = SCORING;
+    parts.iter().any(|part| part.name.starts_with(learner))
+}
+
 /// The name of the part of a stage.
 fn of_stage(stage: usize) -> String {
     format!("{STAGE}{stage}")

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod cutter;
+mod edits;
 mod keeping;
 mod lane_cuts;
 mod look_back;
@@ -16,9 +17,10 @@ mod uploads;
 
 pub use backoff::Backoff;
 pub use cutter::{Advance, Cutter, Slice};
+pub use edits::other_catalogs;
 pub use keeping::Keeping;
 pub use lane_cuts::LaneCuts;
-pub use look_back::{Log, LookBack, newest_before};
+pub use look_back::{Log, LookBack, newest_before, reaches_back};
 pub use restore::{Attempt, RestoreFailure, pass_over, restore, say_unusable};
 pub use silence::StoreSilence;
 

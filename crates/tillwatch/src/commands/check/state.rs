@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tillwatch_engine::Assembly;
+use tillwatch_engine::{Assembly, Lane, is_same_ground};
 use tillwatch_state_store::{Manifest, StateStore};
 
 use super::report::{Finding, Report};
@@ -59,7 +59,7 @@ fn try_out(
         findings.extend(room(directory, bytes));
     }
     if let Some(assembly) = assembly {
-        findings.extend(restored(&kept, &assembly.lane(0).meaning()));
+        findings.extend(restored(&kept, &store, &assembly.lane(0)));
     }
     Ok(findings)
 }
@@ -102,33 +102,63 @@ fn room(directory: &Path, bytes: u64) -> Option<Finding> {
 }
 
 /// What a start would make of the newest snapshots.
-fn restored(kept: &[Manifest], meaning: &str) -> Vec<Finding> {
-    let partitions = |is_ours: bool| -> Vec<String> {
-        let of_kind = kept
-            .iter()
-            .filter(|cut| (cut.head().meaning == meaning) == is_ours);
-        of_kind
-            .map(|cut| cut.lane().partition.to_string())
-            .collect()
-    };
-    let (ours, others) = (partitions(true), partitions(false));
+fn restored(kept: &[Manifest], store: &StateStore, lane: &Lane) -> Vec<Finding> {
+    let meaning = lane.meaning();
+    let is_ours = |cut: &&Manifest| cut.head().meaning == meaning;
+    let is_edited =
+        |cut: &&Manifest| !is_ours(cut) && is_same_ground(&meaning, &cut.head().meaning);
+    let edited: Vec<&Manifest> = kept.iter().filter(is_edited).collect();
     let mut findings = Vec::new();
-    if !ours.is_empty() {
+    if let Some(partitions) = partitions(kept.iter().filter(is_ours)) {
         findings.push(Finding::Fine(format!(
-            "snapshots that a start restores: of partitions {}",
-            ours.join(", ")
+            "snapshots that a start restores: of partitions {partitions}"
         )));
     }
-    if !others.is_empty() {
+    if let Some(partitions) = partitions(edited.iter().copied()) {
         findings.push(Finding::Notice(format!(
-            "snapshots of partitions {} were made under another catalog, key, [time] setting or [ids] secret: \
-             a start reads the log again in their place, as far back as [state] replay_max, and flags what \
-             windows may lack as WARMING",
-            others.join(", ")
+            "snapshots of partitions {partitions} were made under another catalog: a start keeps what did not \
+             change, and flags scores WARMING until the rest is whole"
+        )));
+        findings.extend(
+            edited
+                .first()
+                .map(|cut| kept_of(cut, store, lane))
+                .into_iter()
+                .flatten(),
+        );
+    }
+    let others = kept.iter().filter(|cut| !(is_ours(cut) || is_edited(cut)));
+    if let Some(partitions) = partitions(others) {
+        findings.push(Finding::Notice(format!(
+            "snapshots of partitions {partitions} were made under another key, [time] setting or [ids] secret, \
+             other stages, or a catalog that reads other kinds of record: a start reads the log again in their \
+             place, as far back as [state] replay_max, and flags what windows may lack as WARMING"
         )));
     }
     if kept.is_empty() {
         findings.push(Finding::Fine("no snapshots yet".to_owned()));
     }
     findings
+}
+
+/// What a start keeps of a snapshot of another catalog, stage by stage.
+fn kept_of(cut: &Manifest, store: &StateStore, lane: &Lane) -> Vec<Finding> {
+    let parts = store.lane(cut.lane()).parts(cut);
+    let edited = parts.map_err(|error| error.to_string()).and_then(|parts| {
+        let edited = lane.edited(&parts);
+        edited.map_err(|error| error.to_string())
+    });
+    match edited {
+        Ok(stages) => stages
+            .iter()
+            .map(|stage| Finding::Notice(format!("edited catalog: {stage}")))
+            .collect(),
+        Err(error) => vec![Finding::Notice(format!("snapshot {}: {error}", cut.name()))],
+    }
+}
+
+/// The partitions of cuts; nothing where there are none.
+fn partitions<'a>(cuts: impl Iterator<Item = &'a Manifest>) -> Option<String> {
+    let numbers: Vec<String> = cuts.map(|cut| cut.lane().partition.to_string()).collect();
+    (!numbers.is_empty()).then(|| numbers.join(", "))
 }

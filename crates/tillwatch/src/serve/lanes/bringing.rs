@@ -7,10 +7,10 @@ use tillwatch_consumer::Position;
 use tillwatch_state_store::{LaneStore, Manifest};
 
 use super::errand::Errand;
+use super::from_store::from_store;
 use super::kept::positions_of_kept;
 use super::looking_back::look_back;
 use super::making::seat_without_past;
-use super::restoring::restore;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::serve::metrics::Origin;
@@ -47,10 +47,10 @@ fn bring(errand: &Errand<'_>, kept: Option<Arc<Slot>>) -> (Origin, Vec<Position>
     {
         return (Origin::Kept, positions);
     }
-    if let Some(positions) = restore(errand) {
-        return (Origin::Snapshot, positions);
+    if let Some(found) = from_store(errand) {
+        return found;
     }
-    match look_back(errand) {
+    match look_back(errand, "no snapshot can be used") {
         Some(positions) => (Origin::Replay, positions),
         None => (Origin::Nothing, as_committed(errand)),
     }

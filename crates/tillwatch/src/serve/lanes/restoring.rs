@@ -3,52 +3,57 @@
 use std::sync::atomic::Ordering;
 
 use tillwatch_consumer::Position;
-use tillwatch_engine::Lane;
+use tillwatch_engine::{EditedStage, Lane};
 use tillwatch_state_store::{Manifest, StoreError};
 
 use super::errand::Errand;
 use super::making::cutter;
+use super::passed::Passed;
 use super::slot::Worker;
 use crate::clock;
 use crate::serve::deadline::Deadline;
 use crate::serve::standing::Standing;
-use crate::serve::state::{
-    Attempt, Backoff, RestoreFailure, pass_over, restore as restore_lane, say_unusable,
-};
+use crate::serve::state::{Attempt, Backoff, RestoreFailure, restore as restore_lane};
 
-/// Restores the lane from the newest snapshot that can be used; where each source is to be read from then.
-pub fn restore(errand: &Errand<'_>) -> Option<Vec<Position>> {
-    let source = errand.source();
-    for manifest in usable(errand)? {
+/// Restores the lane from the first of these snapshots that can be used; where each source is to be read from
+/// then.
+pub fn restore(
+    errand: &Errand<'_>,
+    manifests: Vec<Manifest>,
+    passed: &mut Passed<'_>,
+) -> Option<Vec<Position>> {
+    for manifest in manifests {
         if !errand.is_wanted() {
             return None;
         }
         match restore_from(errand, &manifest) {
             Ok(worker) => {
                 let worker = worker?;
+                passed.note_taken(&manifest.name());
                 let positions = positions_after(&worker, &errand.committed);
                 errand.take_seat(worker);
                 return Some(positions);
             }
-            Err(error) => {
-                errand.keeping.counts.count_passed_over(error.reason());
-                say_unusable(source, &manifest.name(), &error);
-            }
+            Err(error) => passed.note_failure(manifest.name(), &error),
         }
         errand.slot.coming_bytes.store(0, Ordering::Relaxed);
     }
     None
 }
 
-/// Snapshots that can be used, the newest first. Waits for a store that does not answer, unless there is
-/// hardly anything to be had: a group that has read nothing has at most what a lane noted before its first
-/// record.
-fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
+/// Snapshots of this meaning that can be used, the newest first. Waits for a store that does not answer,
+/// unless there is hardly anything to be had: a group that has read nothing has at most what a lane noted
+/// before its first record.
+pub fn usable(
+    errand: &Errand<'_>,
+    meaning: &str,
+    passed: &mut Passed<'_>,
+) -> Option<Vec<Manifest>> {
     let (source, keeping) = (errand.source(), errand.keeping);
     let mut backoff = Backoff::default();
     loop {
         let marks = errand.marks();
-        let look = || errand.store.newest_usable(&keeping.meaning, &marks);
+        let look = || errand.store.newest_usable(meaning, &marks);
         let Some(found) = keeping.silence.ask(look) else {
             tracing::error!(
                 topic = &*source.topic,
@@ -60,9 +65,8 @@ fn usable(errand: &Errand<'_>) -> Option<Vec<Manifest>> {
         let is_waited_for = !errand.is_new() && !keeping.silence.is_long();
         match found {
             Ok(found) => {
-                for refused in &found.passed_over {
-                    let reason = pass_over(source, refused);
-                    keeping.counts.count_passed_over(reason);
+                for refused in found.passed_over {
+                    passed.note(refused);
                 }
                 return Some(found.manifest.into_iter().chain(found.older).collect());
             }
@@ -140,13 +144,33 @@ fn restore_from(
         models_dropped = ?restored.dropped,
         "restored"
     );
+    restored
+        .edited
+        .iter()
+        .for_each(|stage| say_edited(errand, stage));
+    // Keys of another catalog are written anew.
+    let after = restored.edited.is_empty().then(|| manifest.clone());
     Ok(Some(Worker {
-        cutter: Some(cutter(keeping, slot, &lane, Some(manifest.clone()))),
+        cutter: Some(cutter(keeping, slot, &lane, after)),
         deadline: shared.deadline.map(Deadline::new),
         next,
         partitions,
         lane,
     }))
+}
+
+/// Says what a stage has of a snapshot that was made under another catalog.
+fn say_edited(errand: &Errand<'_>, stage: &EditedStage) {
+    let source = errand.source();
+    let flagged = match stage.is_anything_new() {
+        true => "; scores are flagged WARMING until all is whole",
+        false => "",
+    };
+    tracing::info!(
+        topic = &*source.topic,
+        partition = source.partition,
+        "the catalog was edited: {stage}{flagged}"
+    );
 }
 
 /// Refuses a lane that stands at `next` and holds a record which comes behind one that it is to be shown now.

@@ -9,6 +9,8 @@ pub enum PassedOver {
     Ahead,
     /// It was made under other settings.
     Meaning,
+    /// It was made under another catalog, and something better was there than what the two have in common.
+    Catalog,
     /// The topic was made again since.
     Topic,
     /// It is of other topics.
@@ -28,9 +30,10 @@ pub enum PassedOver {
 }
 
 impl PassedOver {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ahead,
         Self::Meaning,
+        Self::Catalog,
         Self::Topic,
         Self::Sources,
         Self::Format,
@@ -45,6 +48,7 @@ impl PassedOver {
         match self {
             Self::Ahead => "ahead",
             Self::Meaning => "meaning",
+            Self::Catalog => "catalog",
             Self::Topic => "topic",
             Self::Sources => "sources",
             Self::Format => "format",

@@ -30,6 +30,8 @@ pub struct Keeping {
     /// Records that are older than the newest one by more than this many milliseconds say nothing of what
     /// comes.
     pub needed_ms: i64,
+    /// Whether anything that keys remember outlives windows, so that no part of the log says all of it.
+    pub outlives_windows: bool,
     pub uploads: Uploads,
     /// Threads that lanes are restored on.
     pub restores: ThreadPool,
@@ -64,6 +66,7 @@ impl Keeping {
             group,
             meaning: assembly.lane(0).meaning(),
             needed_ms: needed_ms(assembly),
+            outlives_windows: assembly.stages().any(|stage| stage.plan.outlives_windows()),
             uploads,
             restores,
             silence: Arc::default(),

@@ -60,6 +60,14 @@ pub fn newest_before<L: Log>(
     Ok(Some(known_ms))
 }
 
+/// Whether `log` has all records with timestamps from `from_ms` on: it was never cut, or has older ones.
+pub fn reaches_back<L: Log>(log: &L, from_ms: i64) -> Result<bool, L::Error> {
+    let Some(first) = log.first_at(0)? else {
+        return Ok(false);
+    };
+    Ok(first == 0 || log.first_at(from_ms)?.is_some_and(|from| from > first))
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -117,6 +125,31 @@ mod tests {
         // Everything before the offset was deleted.
         assert_eq!(newest(10, &[5_000], 10).0, None);
         assert_eq!(newest(0, &[], 0).0, None);
+    }
+
+    #[test]
+    fn a_log_that_was_cut_reaches_back_to_its_second_record() {
+        let reaches = |first: i64, age_ms: i64| {
+            let log = Listed {
+                first,
+                times_ms: vec![NOW_MS - 900, NOW_MS - 500],
+                asked: Cell::new(0),
+            };
+            let Ok(reaches) = reaches_back(&log, NOW_MS - age_ms);
+            reaches
+        };
+        assert!(reaches(0, 2_000) && reaches(0, 100));
+        assert!(reaches(7, 500) && reaches(7, 800));
+        // What came before the first that is left may be missing.
+        assert!(!reaches(7, 900) && !reaches(7, 2_000));
+        // Nothing is as new.
+        assert!(!reaches(7, 100));
+        let empty = Listed {
+            first: 3,
+            times_ms: Vec::new(),
+            asked: Cell::new(0),
+        };
+        assert_eq!(reaches_back(&empty, 0), Ok(false));
     }
 
     #[test]

@@ -86,6 +86,10 @@ pub fn restore(
         return Ok(Attempt::Stopped);
     }
     lane.end_restore()?;
+    if !restored.edited.is_empty() {
+        // The store knows the keys as another catalog had them.
+        lane.track();
+    }
     Ok(Attempt::Whole {
         restored,
         entries: put,
