@@ -245,6 +245,87 @@ fn a_wider_window_lacks_no_more_than_rows_that_are_gone() {
     assert_eq!(flags(&rows), [Flags::empty()]);
 }
 
+/// The time after which each feature is whole that is rebuilt.
+fn whole_after(edited: &Edited) -> Vec<(&str, Option<i64>)> {
+    let rebuilt = edited.rebuilt.iter();
+    rebuilt
+        .map(|rebuilt| (&*rebuilt.feature, rebuilt.window_ms))
+        .collect()
+}
+
+#[test]
+fn compaction_left_rows_for_nothing_but_the_windows_that_were_there() {
+    let pane = |name: &str, aggregate: &str| {
+        format!(
+            "name = \"{name}\"\naggregate = \"{aggregate}\"\ncolumn = \"amount_minor\"\n\
+             window = \"24h\"\nresolution = \"1h\""
+        )
+    };
+    let [max, min, sum] = [("max", "max"), ("min", "min"), ("sum_24h", "sum")]
+        .map(|(name, aggregate)| pane(name, aggregate));
+    let events = [sale("a", 0, hours(0.0)), sale("a", 1, hours(1.0))];
+    // A day and a pane, less an hour and the allowed lateness.
+    let lacking = Some(25 * HOUR_MS - 70 * MINUTE_MS);
+    let (_, edited) = edit(&[COUNT, &max], &[COUNT, &min, &max], &events);
+    assert_eq!(edited.kept, ["n", "max"]);
+    assert_eq!(whole_after(&edited), [("min", lacking)]);
+    // The sum is in all rows, but nobody asked for it of so old ones.
+    let (_, edited) = edit(&[SUM, &max], &[SUM, &max, &sum], &events);
+    assert_eq!(edited.kept, ["sum", "max"]);
+    assert_eq!(whole_after(&edited), [("sum_24h", lacking)]);
+    let (_, edited) = edit(&[SUM, &sum], &[&sum, SUM], &events);
+    assert_eq!(edited.kept, ["sum_24h", "sum"]);
+}
+
+#[test]
+fn labels_are_kept_where_rows_are_kept_as_long() {
+    let labelled = |name: &str, kind: &str| {
+        format!(
+            "name = \"{name}\"\naggregate = \"count\"\nlabel = \"label_kind = '{kind}'\"\n\
+             window = \"1h\""
+        )
+    };
+    let (tc40, fraud) = (labelled("tc40", "TC40"), labelled("fraud", "CONFIRMED"));
+    let sold = sale("a", 0, hours(0.0));
+    let label = Event {
+        label_kind: Some("TC40"),
+        ..Event::bare(RecordKind::Label, "a", &sold.event_id, hours(0.1))
+    };
+    let events = [sold, label];
+    // Its bit is another one.
+    let (mut new, edited) = edit(&[&fraud, &tc40], &[&tc40], &events);
+    assert_eq!(edited.kept, ["tc40"]);
+    let rows = fold_part(&mut new, &[sale("a", 1, hours(0.5))], 2);
+    assert_eq!(rows[0].values, [Some(1.0)]);
+    assert_eq!(flags(&rows), [Flags::empty()]);
+    // The window, and for as long as labels find their transactions.
+    let lacking = |retention_ms: i64| Some(HOUR_MS + retention_ms + 10 * MINUTE_MS);
+    let (_, edited) = edit(&[&tc40], &[&tc40, &fraud], &events);
+    assert_eq!(edited.kept, ["tc40"]);
+    assert_eq!(whole_after(&edited), [("fraud", lacking(HOUR_MS))]);
+    let (_, edited) = edit(&[&tc40, SUM], &[&tc40, SUM, SUM_2H], &events);
+    let expected = [
+        ("tc40", lacking(2 * HOUR_MS)),
+        ("sum_2h", Some(50 * MINUTE_MS)),
+    ];
+    assert_eq!(whole_after(&edited), expected);
+}
+
+#[test]
+fn another_time_to_live_flags_all() {
+    let mut settings = EngineSettings::default();
+    settings.state.idle_ttl = tillwatch_records::units::DurationMs::from_ms(0);
+    let mut old = lane(&catalog(&[SUM_2H, CHANGED]), &settings, 0);
+    fold_part(&mut old, &[sale("a", 0, hours(0.0))], 0);
+    let mut new = lane(&catalog(&[SUM, CHANGED]), &settings, 1);
+    let edited = Dump::of(&mut old).restore_edited(&mut new).unwrap();
+    // The horizon of ids and the window.
+    let edited = edited.unwrap();
+    let expected = [("sum", Some(2 * HOUR_MS)), ("changed", None)];
+    assert_eq!(whole_after(&edited), expected);
+    assert!(edited.rebuilt[1].is_memory_new);
+}
+
 #[test]
 fn a_new_memory_is_flagged_until_it_is_known() {
     let events = [sale("a", 0, hours(0.0))];

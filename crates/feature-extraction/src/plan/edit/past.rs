@@ -4,6 +4,7 @@ use super::fields::Fields;
 use crate::plan::compiled::Plan;
 use crate::plan::identities::Identities;
 use crate::plan::shape::{Numbers, Shape};
+use crate::plan::spec::{Lasting, Needed};
 use crate::plan::uses::Uses;
 
 /// What windows lack of what came before.
@@ -51,8 +52,18 @@ impl Past<'_> {
             pane.is_none_or(|pane| before.panes.contains(&pane))
         });
         let lasting = self.plan.lasting.iter().zip(&after.lasting);
-        let mut own = lasting.filter(|(lasting, _)| lasting.bound == start);
-        let looks = uses.looks_at_rows();
-        has_fields && own.all(|(_, identity)| !looks || before.lasting.contains(identity))
+        let is_own =
+            |lasting: &Lasting| lasting.bound == start && self.looks_at(uses, lasting.needed);
+        let mut own = lasting.filter(|(lasting, _)| is_own(lasting));
+        has_fields && own.all(|(_, identity)| before.lasting.contains(identity))
+    }
+
+    /// Whether a feature looks at single rows that compaction leaves.
+    fn looks_at(&self, uses: &Uses, needed: Needed) -> bool {
+        let mut holdings = uses.holdings.iter();
+        match needed {
+            Needed::Extreme { queue } => uses.queues.contains(&queue),
+            Needed::Values { raw } => holdings.any(|slot| self.plan.holdings[*slot].raw == raw),
+        }
     }
 }
