@@ -13,6 +13,7 @@ use tillwatch_testkit::stream::{Event, START_MS};
 use super::cut_tests::Dump;
 use super::edited::{Edited, Rebuilt};
 use super::feature_lane::FeatureLane;
+use super::key_head::KeyHead;
 use super::tests::{COUNT_1H, bits, engine, fold, fold_part, lane, sale, whole};
 use super::warming_tests::{case, check};
 use crate::catalog::Catalog;
@@ -331,6 +332,10 @@ fn a_new_memory_is_flagged_until_it_is_known() {
     let events = [sale("a", 0, hours(0.0))];
     let (mut new, edited) = edit(&[COUNT], &[COUNT, CHANGED], &events);
     assert!(edited.rebuilt[0].is_memory_new && edited.rebuilt[0].window_ms.is_none());
+    // Windows lack nothing, and whoever looks at the key sees that.
+    let head = KeyHead::read(Dump::of(&mut new).live.values().next().unwrap()).unwrap();
+    assert_eq!((head.rows, head.lacks), (1, Flags::WARMING));
+    assert_eq!(head.whole_at_ms, None);
     let events = [sale("a", 1, hours(5.0)), sale("a", 2, hours(6.0))];
     let rows = fold_part(&mut new, &events, 1);
     assert_eq!(flags(&rows), [Flags::WARMING, Flags::empty()]);

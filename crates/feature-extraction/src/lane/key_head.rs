@@ -19,8 +19,8 @@ pub struct KeyHead {
     pub newest_ms: Option<i64>,
     /// Marks of scores that may lack records of the key's past; none where nothing is missing.
     pub lacks: Flags,
-    /// Event time from which on windows lack none of them, milliseconds since 1970; `None` where nothing is
-    /// missing.
+    /// Event time from which on windows lack none of them, milliseconds since 1970; `None` where they lack
+    /// none.
     pub whole_at_ms: Option<i64>,
 }
 
@@ -52,7 +52,10 @@ impl KeyHead {
             rows,
             newest_ms: (newest_ms != NEVER_MS).then_some(newest_ms),
             lacks: gap.as_ref().map_or(Flags::empty(), |gap| gap.cause),
-            whole_at_ms: gap.map(|gap| gap.whole_at_ms),
+            // An edit of the catalog may add a memory alone.
+            whole_at_ms: gap
+                .map(|gap| gap.whole_at_ms)
+                .filter(|time_ms| *time_ms != NEVER_MS),
         })
     }
 }
