@@ -266,6 +266,11 @@ impl MemorySource {
         self.storage.lock().stored.get(source).copied()
     }
 
+    /// Stores an offset of `source`, as whoever read it before has done.
+    pub fn store(&mut self, source: &TopicPartition, offset: i64) {
+        self.storage.lock().stored.insert(source.clone(), offset);
+    }
+
     /// Every offset that was ever stored, in order.
     pub fn commits(&self) -> Vec<(TopicPartition, i64)> {
         self.storage.lock().commits.clone()

@@ -1,5 +1,6 @@
 //! Lanes over partitions in memory: what they remember when partitions come and go.
 
+mod edited;
 mod kept;
 mod merged;
 mod returning;

@@ -58,14 +58,19 @@ pub fn partition() -> TopicPartition {
 impl Rig {
     /// With a directory of its own.
     pub fn new() -> Self {
+        Self::at(Self::place())
+    }
+
+    /// A directory with everything that the configuration names.
+    pub fn place() -> Place {
         let models = "[models]\nchampion = \"rules\"\n";
         let rules = test_support::rules("records_1h", &[("MANY", "records_1h >= 1", 0.6)]);
-        Self::at(Place::new(&[
+        Place::new(&[
             ("tillwatch.toml", &test_support::config(models)),
             ("catalog.toml", &test_support::catalog("records_1h", None)),
             ("rules/model.toml", &test_support::rules_model("1")),
             ("rules/rules.toml", &rules),
-        ]))
+        ])
     }
 
     /// Another process with the same directory, and no records yet.
@@ -74,7 +79,23 @@ impl Rig {
         Self::at(place)
     }
 
-    fn at(place: Place) -> Self {
+    /// Another process with the same directory, log and committed offset.
+    pub fn next(self) -> Self {
+        let committed = self.source.committed(&partition());
+        let Self { place, log, .. } = self;
+        let mut next = Self::at(place);
+        for (to, record) in log.0.lock().iter() {
+            let time_ms = record.timestamp_ms.unwrap_or(BEGIN_MS);
+            next.append_at(to, record.offset, (time_ms - BEGIN_MS) / 1_000);
+        }
+        if let Some(offset) = committed {
+            next.source.store(&partition(), offset);
+        }
+        next
+    }
+
+    /// With this directory.
+    pub fn at(place: Place) -> Self {
         let config = Config::load(&place.path("tillwatch.toml")).unwrap();
         let setup = Setup::load(&config).unwrap();
         let directory = place.path("kept");
