@@ -12,6 +12,7 @@ mod support;
 mod check;
 mod dead_letters;
 mod dlq;
+mod edited;
 mod fleet;
 mod group;
 mod handbook;

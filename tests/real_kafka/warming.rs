@@ -9,9 +9,10 @@ use tillwatch_testkit::broker::{RealBroker, TestRecord, produce};
 
 use crate::support::{Instance, Scoring, Setup, json, wait_for};
 
-const MINUTE_MS: i64 = 60_000;
+pub const MINUTE_MS: i64 = 60_000;
 
-const CATALOG: &str = r#"
+/// A window, and a memory that outlives it.
+pub const CATALOG: &str = r#"
 name = "warm"
 [[feature]]
 name = "n_1h"
@@ -41,7 +42,8 @@ feature = "n_1h"
 words = "many"
 "#;
 
-fn configure(setup: &Setup) -> PathBuf {
+/// A configuration with this catalog and a model of rules, features in the scores, and `extra` appended.
+pub fn configure(setup: &Setup, catalog: &str, extra: &str) -> PathBuf {
     let directory = setup.directory.path();
     let scoring = Scoring {
         catalog: directory.join("catalog.toml"),
@@ -50,19 +52,17 @@ fn configure(setup: &Setup) -> PathBuf {
     };
     std::fs::create_dir_all(&scoring.champion).expect("a directory can be made");
     for (path, text) in [
-        (scoring.catalog.clone(), CATALOG),
+        (scoring.catalog.clone(), catalog),
         (scoring.champion.join("model.toml"), MODEL),
         (scoring.champion.join("rules.toml"), RULES),
     ] {
         std::fs::write(path, text).expect("a file can be written");
     }
-    // Without state, so that a second start lacks what came before it.
-    let key = "[entity]\nkey = [\"terminal_id\"]\n[state]\nstore = \"off\"\n";
-    setup.config_of("tillwatch.toml", &scoring, key)
+    setup.config_of("tillwatch.toml", &scoring, extra)
 }
 
 /// A sale of `key` at a time, sent with the timestamp that the second time says.
-fn sale(number: usize, key: &str, event_ms: i64, timestamp_ms: i64) -> TestRecord {
+pub fn sale(number: usize, key: &str, event_ms: i64, timestamp_ms: i64) -> TestRecord {
     let payload = format!(
         r#"{{"event_id":"e{number}","terminal_id":"{key}","event_time":{event_ms},"amount_minor":100,
             "currency":"EUR","card_token":"c{}"}}"#,
@@ -88,7 +88,9 @@ fn restarted(
     for (name, partitions) in setup.topics() {
         broker.create_topic(&name, partitions).expect("a topic");
     }
-    let config = configure(&setup);
+    // Without state, so that a second start lacks what came before it.
+    let key = "[entity]\nkey = [\"terminal_id\"]\n[state]\nstore = \"off\"\n";
+    let config = configure(&setup, CATALOG, key);
     for records in [first, second] {
         let count = records.len() as f64;
         produce(&broker.brokers(), topic, records).expect("records can be sent");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -33,12 +33,18 @@ pub fn live(setup: &Setup) -> BTreeMap<String, Value> {
 
 /// The scores that one uninterrupted run over the whole input gives, by position.
 pub fn uninterrupted(setup: &Setup) -> BTreeMap<String, Value> {
+    again(setup, &setup.config("again.toml", ""), "")
+}
+
+/// The scores that one uninterrupted run of what `config` says gives, with `extra` in place of all after its
+/// sink, by position.
+pub fn again(setup: &Setup, config: &Path, extra: &str) -> BTreeMap<String, Value> {
     let out = setup.directory.path().join("again");
-    let text = fs::read_to_string(setup.config("again.toml", "")).expect("it was written");
+    let text = fs::read_to_string(config).expect("it was written");
     let (before, _) = text.split_once("[sink]").expect("it has a sink");
     let again = format!(
         "{}[state]\nstore = \"off\"\n[sink]\nkind = \"jsonl\"\nfeatures = true\n[sink.file]\ndirectory = {out:?}\n\
-         [http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n",
+         [http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n{extra}",
         before.replace("-group\"", "-again\"")
     );
     let config = setup.directory.path().join("again.toml");
