@@ -117,7 +117,8 @@ fn restored(kept: &[Manifest], store: &StateStore, lane: &Lane) -> Vec<Finding> 
     if let Some(partitions) = partitions(edited.iter().copied()) {
         findings.push(Finding::Notice(format!(
             "snapshots of partitions {partitions} were made under another catalog: a start keeps what did not \
-             change, and flags scores WARMING until the rest is whole"
+             change. What is new it reads from the log, where that says all; else it flags scores WARMING \
+             until it is whole"
         )));
         findings.extend(
             edited
