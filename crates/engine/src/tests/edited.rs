@@ -6,7 +6,7 @@ use tillwatch_records::{Flags, ScoreBatch};
 
 use super::place::{CARD, TERMINAL, assembly, chained, rule, score, stage};
 use super::stored::Stored;
-use crate::{Assembly, is_same_ground};
+use crate::{Assembly, holds_learners, is_same_ground};
 
 /// Stages of these catalogs.
 fn of(terminal: &str, card: &str) -> Assembly {
@@ -37,6 +37,7 @@ fn edit(from: &Assembly, to: &Assembly) -> (Vec<String>, ScoreBatch, ScoreBatch)
     let mut old = from.lane(0);
     score(&mut old, 0..40);
     let stored = Stored::whole(&mut old);
+    assert!(!holds_learners(&stored.parts));
     let mut new = to.lane(1);
     assert!(is_same_ground(&old.meaning(), &new.meaning()));
     assert_ne!(old.meaning(), new.meaning());

@@ -8,7 +8,7 @@ use tillwatch_records::{Flags, RawBatch, ScoreBatch, Severity, TopicPartition};
 use super::learner::learner;
 use super::place::{assembly, chained, lineup, parts, records, rule, score, show};
 use super::stored::Stored;
-use crate::{Assembly, Input, Lane, LineupFiles, Parts, RestoreError, Workspace};
+use crate::{Assembly, Input, Lane, LineupFiles, Parts, RestoreError, Workspace, holds_learners};
 
 /// A chain of two stages, scored by a rule beside a model that learns.
 fn learning() -> Parts {
@@ -172,6 +172,7 @@ fn a_lane_is_restored_under_other_models() {
     files.shadows.push(learner("2", 2));
     let next = Arc::new(assembly.fit_models(&files).unwrap());
     let stored = Stored::whole(&mut lane);
+    assert!(holds_learners(&stored.parts));
     assembly.models().exchange(next);
     let active = Arc::clone(lane.models());
     let expected = told(&score(&mut lane, 40..80));

@@ -173,12 +173,12 @@ const SUM_2H: &str =
     "name = \"sum_2h\"\naggregate = \"sum\"\ncolumn = \"amount_minor\"\nwindow = \"2h\"";
 const CHANGED: &str = "name = \"changed\"\naggregate = \"changed\"\ncolumn = \"card_token\"";
 
-fn hours(hours: f64) -> i64 {
+pub(super) fn hours(hours: f64) -> i64 {
     START_MS + (hours * HOUR_MS as f64) as i64
 }
 
 /// What becomes of a lane that has met `events` under the catalog `from` and goes on under `to`.
-fn edit(from: &[&str], to: &[&str], events: &[Event]) -> (FeatureLane, Edited) {
+pub(super) fn edit(from: &[&str], to: &[&str], events: &[Event]) -> (FeatureLane, Edited) {
     let settings = EngineSettings::default();
     let mut old = lane(&catalog(from), &settings, 0);
     fold_part(&mut old, events, 0);

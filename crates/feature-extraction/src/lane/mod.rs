@@ -19,6 +19,8 @@ mod join;
 mod judge;
 mod key_head;
 #[cfg(test)]
+mod meaning_tests;
+#[cfg(test)]
 mod missed_tests;
 mod origin;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Lanes whose catalog was edited while nothing ran.
 
+use std::ops::Range;
+
 use tillwatch_records::Flags;
 
 use super::rig::{Rig, partition};
 use crate::serve::metrics::PassedOver;
-use crate::test_support::catalog;
+use crate::test_support::{Place, catalog, config};
 
 /// A feature that no row has a field for yet.
 const LARGE: &str = r#"
@@ -30,8 +32,12 @@ fn with(features: &[&str]) -> String {
 
 /// The process that follows one with this catalog, which has read `first`; it has another catalog and scores
 /// these records.
-fn edited(first: std::ops::Range<i64>, [before, after]: [&str; 2], then: i64) -> Rig {
-    let place = Rig::place();
+fn edited(first: Range<i64>, catalogs: [&str; 2], then: i64) -> Rig {
+    edited_in(Rig::place(), first, catalogs, then)
+}
+
+/// As [`edited`], in this directory.
+fn edited_in(place: Place, first: Range<i64>, [before, after]: [&str; 2], then: i64) -> Rig {
     place.write("catalog.toml", before);
     let mut rig = Rig::at(place);
     rig.append(first.clone());
@@ -42,7 +48,7 @@ fn edited(first: std::ops::Range<i64>, [before, after]: [&str; 2], then: i64) ->
 }
 
 /// The process that follows `rig` with this catalog and has scored these records.
-fn next(rig: Rig, catalog: &str, records: std::ops::Range<i64>) -> Rig {
+fn next(rig: Rig, catalog: &str, records: Range<i64>) -> Rig {
     rig.place.write("catalog.toml", catalog);
     let mut rig = rig.next();
     rig.append(records.clone());
@@ -116,6 +122,29 @@ fn an_edit_keeps_what_the_log_has_lost() {
     assert_eq!(rig.origins(), [1, 0, 0, 0]);
     assert_eq!(newest(&rig), [Some(20.0), Some(5.0)]);
     assert_eq!(rig.metrics.flagged(Flags::WARMING), 5);
+}
+
+#[test]
+fn an_edit_keeps_what_models_have_learnt() {
+    let place = Rig::place();
+    let models = "[models]\nchampion = \"rules\"\nshadows = [\"learner\"]\n";
+    place.write("tillwatch.toml", &config(models));
+    place.write(
+        "learner/model.toml",
+        "name = \"learner\"\nversion = \"1\"\nkind = \"half_space_trees\"\nartefact = \"trees.toml\"\n\
+         inputs = [\"records_1h\"]\n[calibration]\nmethod = \"platt\"\nslope = 1.0\nintercept = -3.0\n",
+    );
+    place.write(
+        "learner/trees.toml",
+        "seed = 1\ntrees = 5\nheight = 4\nwindow = 4\n\
+         inputs = [{ name = \"records_1h\", low = 0.0, high = 100.0 }]\n",
+    );
+    let catalogs = [with(&[]), with(&[LARGE])];
+    let rig = edited_in(place, 0..20, catalogs.each_ref().map(String::as_str), 25);
+    // The log would say all of the features, and not all that was learnt.
+    assert_eq!(rig.origins(), [1, 0, 0, 0]);
+    assert_eq!(newest(&rig), [Some(25.0), Some(5.0)]);
+    assert_eq!(rig.metrics.flagged(Flags::MODEL_WARMING), 0);
 }
 
 #[test]
