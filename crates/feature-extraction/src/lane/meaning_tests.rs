@@ -1,9 +1,9 @@
-//! What a feature says is what its state means: one word of it that changes makes it new, and its name does not.
+//! What a feature says is what its state means: a word of it that changes makes it new, its name does not.
 
 use tillwatch_testkit::stream::Event;
 
 use super::edit_tests::{edit, hours};
-use super::tests::sale;
+use super::tests::{fold_part, sale};
 
 /// Features in words that stand for themselves, and one of these words as it may be changed.
 const CHANGES: [(&str, &str, &str); 24] = [
@@ -157,4 +157,21 @@ fn a_name_that_changes_makes_nothing_new() {
         assert_eq!(edited.kept, ["g"], "{after}");
         assert!(edited.rebuilt.is_empty(), "{after}");
     }
+}
+
+/// Rows are their own count where each is one record; where compaction leaves some, each has a count.
+#[test]
+fn rows_that_were_their_own_count_get_one() {
+    let count = "name = \"n\"\naggregate = \"count\"\nwindow = \"1h\"";
+    let largest = "name = \"max\"\naggregate = \"max\"\ncolumn = \"amount_minor\"\n\
+                   window = \"24h\"\nresolution = \"1h\"";
+    let (mut new, edited) = edit(&[count], &[count, largest], &events());
+    assert_eq!(edited.kept, ["n"]);
+    let rows = fold_part(
+        &mut new,
+        &[sale("a", 2, hours(1.1)), sale("a", 3, hours(2.0))],
+        2,
+    );
+    let counts = rows.iter().map(|row| row.values[0]);
+    assert_eq!(counts.collect::<Vec<_>>(), [Some(2.0), Some(2.0)]);
 }
