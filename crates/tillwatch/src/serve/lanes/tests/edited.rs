@@ -25,6 +25,18 @@ aggregate = "changed"
 column = "currency"
 "#;
 
+/// A feature with cohorts, which have entries of their own in a snapshot.
+const SHARE: &str = r#"
+[[feature]]
+name = "share_1h"
+aggregate = "ratio"
+window = "1h"
+filter = "amount_minor > 4"
+prior = 0.5
+strength = 2
+cohort = ["currency"]
+"#;
+
 /// The catalog with these features besides the one that all have.
 fn with(features: &[&str]) -> String {
     catalog("records_1h", None) + &features.concat()
@@ -156,5 +168,19 @@ fn an_edit_that_asks_for_nothing_new_flags_nothing() {
     assert_eq!(rig.metrics.state().replayed(), 0);
     assert_eq!(passed_over(&rig), []);
     assert_eq!(newest(&rig), [Some(25.0), None]);
+    assert_eq!(rig.metrics.flagged(Flags::WARMING), 0);
+}
+
+#[test]
+fn what_an_edit_leaves_out_is_in_no_later_snapshot() {
+    let catalogs = [with(&[SHARE]), with(&[])];
+    let [before, after] = catalogs.each_ref().map(String::as_str);
+    let mut rig = edited(0..20, [before, after], 25);
+    assert_eq!(rig.origins(), [1, 0, 0, 0]);
+    rig.leave();
+    let rig = next(rig, after, 25..30);
+    assert_eq!(rig.origins(), [1, 0, 0, 0]);
+    assert_eq!(passed_over(&rig), []);
+    assert_eq!(newest(&rig), [Some(30.0), None]);
     assert_eq!(rig.metrics.flagged(Flags::WARMING), 0);
 }
