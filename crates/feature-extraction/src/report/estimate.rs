@@ -8,7 +8,7 @@ use tillwatch_records::RecordKind;
 
 use crate::mechanism::{HELD_MIN, SCAN_MAX};
 use crate::plan::{Bound, HoldingSpec, Lasting, Needed, Plan};
-use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, ID_BYTES, Ids, Slot, room_for_ids};
+use crate::state::{ALLOCATION_BYTES, COHORTS_MAX, ENTRY_BYTES, ID_BYTES, Slot, room_for_ids};
 use crate::structures::table::distinct::{EXACT_MAX, HELD_MAX};
 use crate::structures::{Decayed, Held, HeldSlot, Holding, Queue};
 
@@ -159,7 +159,6 @@ impl Plan {
     /// Bytes of a key in the tables of its bucket.
     fn slot_bytes(&self) -> usize {
         size_of::<Slot>()
-            + size_of::<Ids>()
             + size_of::<u32>()
             + self.extremes.len() * size_of::<Queue>()
             + self.holdings.len() * size_of::<HeldSlot>()

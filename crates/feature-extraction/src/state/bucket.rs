@@ -23,8 +23,6 @@ pub(crate) struct Bucket {
     /// Hash and slot of each key.
     pub(super) index: HashTable<(u64, u32)>,
     pub(super) slots: Vec<Slot>,
-    /// One per slot.
-    pub(super) ids: Vec<Ids>,
     /// As many as the plan has, per slot.
     pub(super) queues: Vec<Queue>,
     pub(super) holdings: Vec<HeldSlot>,
@@ -35,23 +33,26 @@ pub(crate) struct Bucket {
     pub(super) heap_bytes: usize,
 }
 
-/// A key, or room for one. It is looked at for every record, so it takes one cache line and no more.
+/// A key, or room for one. All of it is looked at for every record, so it is small and in one place: where
+/// its parts are in tables of their own, the processor has to find one more page of memory for each.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) history: History,
+    pub(crate) ids: Ids,
     /// What it may lack.
     pub(crate) gap: GapSlot,
     /// When it was last seen, in records of the lane; 0 while the slot is free.
     pub(crate) seen: u64,
 }
 
-const _: () = assert!(size_of::<Slot>() == 64);
+const _: () = assert!(size_of::<Slot>() == 88);
 
 impl Slot {
     /// Room for a key.
     pub(super) fn vacant() -> Self {
         Self {
             history: History::vacant(),
+            ids: Ids::default(),
             gap: None,
             seen: 0,
         }
@@ -75,7 +76,6 @@ impl Bucket {
     pub(crate) fn table_bytes(&self) -> usize {
         index_bytes(self.slots.len())
             + self.slots.capacity() * size_of::<Slot>()
-            + self.ids.capacity() * size_of::<Ids>()
             + self.queues.capacity() * size_of::<Queue>()
             + self.holdings.capacity() * size_of::<HeldSlot>()
             + self.decayed.capacity() * size_of::<Decayed>()
@@ -108,14 +108,14 @@ impl Bucket {
         let room = decayed
             .iter()
             .fold(0, |seen, decayed| seen ^ decayed.bytes());
-        (self.ids[number as usize].bytes() ^ lengths ^ held ^ room) as u32
+        (self.slot(number).ids.bytes() ^ lengths ^ held ^ room) as u32
     }
 
     /// As [`Bucket::prefetch_parts`], of what these point to; of the ids, of what looking for `id` needs.
     #[inline]
     pub(crate) fn prefetch_values(&self, plan: &Plan, number: u32, id: u64) -> u32 {
         let (queues, holdings, decayed) = self.slices(plan, number);
-        let known = self.ids[number as usize].prefetch(id);
+        let known = self.slot(number).ids.prefetch(id);
         let mut seen = queues
             .iter()
             .fold(known, |seen, queue| seen ^ queue.prefetch());
@@ -143,7 +143,6 @@ impl Bucket {
     /// [`Bucket::table_bytes`] of so many slots with room for `capacity`, which may be any numbers.
     pub(super) fn bytes_of_tables(plan: &Plan, slots: u32, capacity: u32) -> u128 {
         let slot = size_of::<Slot>()
-            + size_of::<Ids>()
             + plan.extremes.len() * size_of::<Queue>()
             + plan.holdings.len() * size_of::<HeldSlot>()
             + plan.decayed.len() * size_of::<Decayed>()
@@ -155,6 +154,7 @@ impl Bucket {
     pub(crate) fn insert(&mut self, plan: &Plan, hash: u64, key: &[u8], gap: GapSlot) -> u32 {
         let mut slot = Slot {
             history: History::new(plan, key),
+            ids: Ids::default(),
             gap,
             seen: 1,
         };
@@ -186,7 +186,6 @@ impl Bucket {
             table.reserve_exact(capacity.saturating_sub(table.len()));
         }
         reserve(&mut self.slots, capacity);
-        reserve(&mut self.ids, capacity);
         reserve(&mut self.queues, capacity * plan.extremes.len());
         reserve(&mut self.holdings, capacity * plan.holdings.len());
         reserve(&mut self.decayed, capacity * plan.decayed.len());
@@ -197,7 +196,6 @@ impl Bucket {
     pub(super) fn push(&mut self, plan: &Plan, slot: Slot) -> u32 {
         self.make_room(plan);
         self.slots.push(slot);
-        self.ids.push(Ids::default());
         let slots = self.slots.len();
         self.queues
             .resize_with(slots * plan.extremes.len(), Queue::default);
@@ -221,12 +219,6 @@ impl Bucket {
     /// Hash and slot of each key.
     pub(super) fn entries(&self) -> impl Iterator<Item = &(u64, u32)> {
         self.index.iter()
-    }
-
-    /// The ids of a slot.
-    #[inline]
-    pub(crate) fn ids(&self, number: u32) -> &Ids {
-        &self.ids[number as usize]
     }
 
     /// Adds room for a key that has a slot's number of its own and no key.
@@ -268,7 +260,7 @@ impl Bucket {
         slot.seen = seen.unwrap_or(slot.seen);
         KeyParts {
             history: &mut slot.history,
-            ids: &mut self.ids[at],
+            ids: &mut slot.ids,
             gap: &mut slot.gap,
             queues: &mut self.queues[at * queues..][..queues],
             holdings: &mut self.holdings[at * holdings..][..holdings],
@@ -293,7 +285,6 @@ impl Bucket {
         let parts = self.parts(plan, number, None);
         let before = parts.bytes() + ALLOCATION_BYTES;
         let watermark_ms = parts.history.watermark_ms;
-        parts.ids.clear();
         parts.queues.fill_with(Queue::default);
         parts.holdings.fill_with(|| None);
         parts.decayed.fill_with(Decayed::default);

@@ -243,8 +243,8 @@ impl Ids {
         match self {
             Self::Listed(list) => {
                 let id = Id::of(hash, kept);
-                let mut known = list.iter_mut().filter(|_| !is_new);
-                if let Some(known) = known.find(|known| known.hash == id.hash) {
+                let mut known = list.iter_mut();
+                if !is_new && let Some(known) = known.find(|known| known.hash == id.hash) {
                     *known = id;
                 } else if list.len() < list.capacity() || make_room(list, named.oldest_ms) {
                     list.push(id);

@@ -172,7 +172,7 @@ impl Keys {
     /// The ids that the key knows.
     #[inline]
     pub(crate) fn ids(&self, index: KeyIndex) -> &Ids {
-        self.buckets[index.bucket as usize].ids(index.slot)
+        &self.buckets[index.bucket as usize].slot(index.slot).ids
     }
 
     /// Forgets the key's records, but not the key, which was idle until a record at `now_ms`.

@@ -13,7 +13,6 @@ impl Bucket {
     pub(super) fn write_slot(&self, plan: &Plan, number: u32, out: &mut Vec<u32>) {
         let Self {
             slots,
-            ids,
             queues,
             holdings,
             decayed,
@@ -23,11 +22,16 @@ impl Bucket {
             free: _,
         } = self;
         let number = number as usize;
-        let Slot { history, gap, seen } = &slots[number];
+        let Slot {
+            history,
+            ids,
+            gap,
+            seen,
+        } = &slots[number];
         Gap::write(gap, out);
         push64(out, *seen);
         history.write(out);
-        ids[number].write(out);
+        ids.write(out);
         // Before what can be made of rows, which another catalog leaves out.
         let own = plan.decayed.len();
         for decayed in &decayed[number * own..][..own] {
@@ -61,9 +65,14 @@ impl Bucket {
         let seen = take64(words)?;
         let history = History::read_from(plan, key, words)?;
         (1..=clock).contains(&seen).then_some(())?;
-        let number = self.push(plan, Slot { history, gap, seen });
+        let slot = Slot {
+            history,
+            ids: Ids::read_from(words)?,
+            gap,
+            seen,
+        };
+        let number = self.push(plan, slot);
         let at = number as usize;
-        self.ids[at] = Ids::read_from(words)?;
         let own = plan.decayed.len();
         for decayed in &mut self.decayed[at * own..][..own] {
             *decayed = Decayed::read_from(words)?;
