@@ -96,7 +96,6 @@ impl Secrets {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::StateStore;
 
     fn options(options: &[(&str, &str)]) -> Vec<(String, String)> {
