@@ -111,11 +111,11 @@ impl Entries {
         }
     }
 
-    /// Appends all of `others`, which is then empty. One that is empty takes them over as they lie.
+    /// Takes over all of `others`, which is then empty. The larger of the two stays where it lies and the
+    /// smaller one is copied behind it: a lane stands still meanwhile, and the larger may be some 10 MiB.
     pub fn append(&mut self, others: &mut Self) {
-        if self.is_empty() {
-            self.clear();
-            return std::mem::swap(self, others);
+        if self.bytes.len() < others.bytes.len() {
+            std::mem::swap(self, others);
         }
         let shift = self.bytes.len();
         let moved = |range: Range<usize>| range.start + shift..range.end + shift;
@@ -218,21 +218,42 @@ mod tests {
     }
 
     #[test]
-    fn appended_entries_say_the_same() {
+    fn appended_entries_say_the_same_and_the_larger_of_two_is_not_copied() {
         let all = [
             (0, 1, "a", Some("x")),
             (0, 2, "b", None),
-            (3, 3, "", Some("yz")),
+            (3, 3, "", Some("yz, as long as it takes")),
         ];
-        let (mut first, mut rest) = (pushed(&all[..1]), pushed(&all[1..]));
-        first.append(&mut rest);
-        assert!(rest.is_empty() && rest.bytes() == 0);
-        assert!(first.iter().eq(pushed(&all).iter()));
+        let small_and_large = || (pushed(&all[..1]), pushed(&all[1..]));
+        let place = |entries: &Entries| {
+            let last = entries.iter().find(|entry| entry.space == Space(3));
+            last.unwrap().image.unwrap().as_ptr()
+        };
+        for is_small_first in [true, false] {
+            let (small, mut large) = small_and_large();
+            large.bytes.reserve(small.bytes.len());
+            let lies = place(&large);
+            let (mut first, mut rest) = match is_small_first {
+                true => (small, large),
+                false => (large, small),
+            };
+            first.append(&mut rest);
+            assert!(rest.is_empty() && rest.bytes() == 0);
+            // There was room behind it.
+            assert_eq!(place(&first), lies);
+            first.sort();
+            assert!(first.iter().eq(pushed(&all).iter()));
+        }
+        let (mut first, _) = small_and_large();
         let mut taken = Entries::default();
         taken.append(&mut first.clone());
+        assert_eq!(taken, first);
+        taken.append(&mut Entries::default());
         assert_eq!(taken, first);
         let mut copied = Entries::default();
         first.iter().for_each(|entry| copied.push_entry(&entry));
         assert_eq!(copied, first);
+        first.clear();
+        assert!(first.is_empty());
     }
 }
