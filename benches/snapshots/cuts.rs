@@ -13,6 +13,7 @@ use crate::keeper::Keeper;
 use crate::lanes::assembly;
 use crate::latencies::Latencies;
 use crate::options::Options;
+use crate::plain::Plain;
 use crate::stored::snapshots;
 use crate::stream::{BATCH_RECORDS, Stream};
 
@@ -35,6 +36,8 @@ pub struct Cuts {
     pub pairs: Vec<[Latencies; 2]>,
     /// Of all cuts but the first.
     pub pauses: Pauses,
+    /// Longest CPU time for as many pages as one step of a cut reads, of plain memory.
+    pub plain: Duration,
 }
 
 /// A lane whose cuts are stored.
@@ -54,6 +57,7 @@ struct Subject {
 pub fn measure(options: &Options) -> Cuts {
     let mut subject = Subject::new(options.keys, options.records);
     let changed = u64::from(options.keys).div_ceil(CHANGED);
+    let plain = Plain::written();
     let began = Instant::now();
     subject.cut();
     let first = began.elapsed();
@@ -81,6 +85,7 @@ pub fn measure(options: &Options) -> Cuts {
         beside,
         pairs,
         pauses: pauses.with(subject.cutting.take_pauses()),
+        plain: plain.longest_step(),
     }
 }
 

@@ -19,6 +19,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Most time of a slice.
 const SLICE_MAX: Duration = Duration::from_millis(1);
 
+/// A pause that is longer than a lane may pause.
+pub const PAUSE_MAX: Duration = Duration::from_millis(2);
+
 /// How soon a lane is looked at again whose entries found no room.
 const FULL_WAIT: Duration = Duration::from_millis(10);
 
@@ -42,6 +45,8 @@ struct UnderWay {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pauses {
     pub slices: u32,
+    /// Those that took more CPU time than a lane may pause.
+    pub slow: u32,
     /// Cuts that were given up: what waited for the store took too much room.
     pub given_up: u32,
     /// CPU time of all of them.
@@ -148,6 +153,7 @@ impl Cutting {
         let used = cpu(ClockId::ThreadCPUTime) - used;
         let pauses = &mut self.pauses;
         pauses.slices += 1;
+        pauses.slow += u32::from(used > PAUSE_MAX);
         pauses.cpu += used;
         pauses.longest = pauses.longest.max(since.elapsed());
         pauses.longest_cpu = pauses.longest_cpu.max(used);
@@ -159,6 +165,7 @@ impl Pauses {
     pub fn with(self, other: Self) -> Self {
         Self {
             slices: self.slices + other.slices,
+            slow: self.slow + other.slow,
             given_up: self.given_up + other.given_up,
             cpu: self.cpu + other.cpu,
             longest: self.longest.max(other.longest),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cuts::Cuts;
-use crate::cutting::Pauses;
+use crate::cutting::{PAUSE_MAX, Pauses};
 use crate::latencies::Latencies;
 use crate::median::median;
 use crate::options::Options;
@@ -14,9 +14,6 @@ const SHARE_MAX: f64 = 5.0;
 
 /// Most milliseconds that cuts may add to the p99 of batches.
 const ADDED_P99_MAX: f64 = 5.0;
-
-/// Longest pause of a lane in milliseconds.
-const PAUSE_MAX: f64 = 2.0;
 
 /// Most CPU time per record, against a lane without snapshots.
 const RATIO_MAX: f64 = 1.05;
@@ -66,8 +63,11 @@ fn print_cuts(options: &Options, cuts: &Cuts, is_full: bool) {
         let what = name("added to it by a cut, ms (median)");
         line(&what, added, Some(ADDED_P99_MAX), is_full);
     }
-    let most = Some(PAUSE_MAX);
-    pauses(&name("longest pause"), &cuts.pauses, most, is_full);
+    let most = Some(ms(PAUSE_MAX));
+    let of = format!("{} keys, 1 % changed", cuts.keys);
+    pauses(&of, &cuts.pauses, most, is_full);
+    let what = "plain memory not read meanwhile: longest step, ms of CPU";
+    line(what, ms(cuts.plain), None, is_full);
     let what = format!("{} keys, the first cut", cuts.keys);
     line(
         &format!("{what}: stored after, s"),
@@ -75,12 +75,7 @@ fn print_cuts(options: &Options, cuts: &Cuts, is_full: bool) {
         None,
         is_full,
     );
-    pauses(
-        &format!("{what}: longest pause"),
-        &cuts.first_pauses,
-        most,
-        is_full,
-    );
+    pauses(&what, &cuts.first_pauses, most, is_full);
 }
 
 fn print_steady(steady: &Steady, is_full: bool) {
@@ -97,16 +92,29 @@ fn print_steady(steady: &Steady, is_full: bool) {
     let what = name("with against without, ratio");
     line(&what, ratio, Some(RATIO_MAX), is_full && steady.cuts > 0);
     // The target is for many keys.
-    pauses(&name("longest pause"), &steady.pauses, None, is_full);
+    let of = format!("job W, {} terminals", steady.terminals);
+    pauses(&of, &steady.pauses, None, is_full);
 }
 
-fn pauses(what: &str, pauses: &Pauses, most: Option<f64>, is_full: bool) {
+/// How long the lane stood still for what `of` names.
+fn pauses(of: &str, pauses: &Pauses, most: Option<f64>, is_full: bool) {
     let (longest, used) = (ms(pauses.longest), ms(pauses.longest_cpu));
-    line(&format!("{what}, ms"), longest, most, is_full);
-    line(&format!("{what}, ms of CPU"), used, None, is_full);
+    let slow = f64::from(pauses.slow) / f64::from(pauses.slices.max(1)) * 100.0;
+    let limit = ms(PAUSE_MAX);
+    for (what, measured, most) in [
+        ("longest pause, ms".to_owned(), longest, most),
+        ("longest pause, ms of CPU".to_owned(), used, None),
+        (
+            format!("pauses of more than {limit} ms of CPU, %"),
+            slow,
+            None,
+        ),
+    ] {
+        line(&format!("{of}: {what}"), measured, most, is_full);
+    }
     if pauses.given_up > 0 {
         let given_up = pauses.given_up;
-        println!("| {what}: cuts given up, as the store did not keep up | {given_up} | 0 | no |");
+        println!("| {of}: cuts given up, as the store did not keep up | {given_up} | 0 | no |");
     }
 }
 
