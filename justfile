@@ -41,7 +41,7 @@ fmt:
 doc *ARGS:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps {{ARGS}}
 
-# Runs a bench (README has the table of them), or all: 25 minutes, estimated
+# Runs a bench (README has the table of them), or all: half an hour
 bench NAME="":
     cargo bench --locked {{ if NAME == "" { "" } else { "--bench " + NAME } }}
 

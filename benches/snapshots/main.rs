@@ -3,9 +3,9 @@
 //! `cuts`: a lane of job W with 1,000,000 keys, of which 1 % change from one cut to the next. CPU time of
 //! cutting, storing and merging as a share of the interval between two cuts; what a cut adds to the p99 of
 //! batches that come on time; the longest pause. For the last two, batches come ten times as fast as 1 % in
-//! 30 s: cuts are ten times as dense, so that their p99 is an upper bound. Beside the longest pause stands how
-//! long plain memory takes that was not read meanwhile: a virtual machine whose memory is taken away while
-//! nobody uses it pays some milliseconds for a step of a cut, whatever reads it.
+//! 30 s: cuts are ten times as dense, so that their p99 is an upper bound. Beside the longest pause stands
+//! how long plain memory takes that was not read meanwhile: a virtual machine whose memory is taken away
+//! while nobody uses it pays some milliseconds for a step of a cut, whatever reads it.
 //!
 //! `steady`: job W at full speed with 50,000 terminals, from raw records to scores. Two lanes take the same
 //! batches by turns; one is cut every 30 s of its own time. What its threads beside it use is counted as
