@@ -10,11 +10,15 @@ use tillwatch_records::TopicPartition;
 
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
+use crate::trouble::Trouble;
 use crate::waker::now;
 
 /// How much later than the last answer the next question looks, in milliseconds, at first. It doubles, so
 /// that a bound is found in a few questions, and is at most twice as far away as it must be.
 const STEP_MS: i64 = 60_000;
+
+/// Before a question that failed is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Asks brokers where in time the records of partitions lie.
 pub struct Past {
@@ -55,7 +59,7 @@ impl Past {
         let (mut newest_ms, mut step_ms) = (known_ms.max(0), STEP_MS);
         loop {
             let left = deadline.saturating_duration_since(now());
-            let first = self.first_after(source, newest_ms, left.max(Duration::from_millis(1)))?;
+            let first = self.first_after(source, newest_ms, left)?;
             if first.is_none_or(|first| first >= offset) || newest_ms == i64::MAX {
                 return Ok(newest_ms);
             }
@@ -78,8 +82,37 @@ impl Past {
         self.first_after(source, time_ms.saturating_sub(1).max(-1), timeout)
     }
 
-    /// The first offset of a record with a timestamp after `time_ms`, if there is one.
+    /// The first offset of a record with a timestamp after `time_ms`, if there is one. Asks again while
+    /// there is time and what is in the way may pass: a leader that has just moved or started again refuses
+    /// whoever does not know it yet.
     fn first_after(
+        &self,
+        source: &TopicPartition,
+        time_ms: i64,
+        timeout: Duration,
+    ) -> Result<Option<i64>, KafkaError> {
+        let deadline = now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(now());
+            let error = match self.first_after_once(source, time_ms, left) {
+                Ok(first) => return Ok(first),
+                Err(error) => error,
+            };
+            let may_pass = matches!(&error, KafkaError::Call { code, .. }
+                if !Trouble::of(*code).is_lasting());
+            let left = deadline.saturating_duration_since(now());
+            if !may_pass || left <= AGAIN {
+                return Err(error);
+            }
+            std::thread::park_timeout(AGAIN);
+            // Who leads the partition is known from before. What comes of asking is told by the next answer.
+            let _ = self
+                .client
+                .fetch_metadata(Some(&source.topic), left - AGAIN);
+        }
+    }
+
+    fn first_after_once(
         &self,
         source: &TopicPartition,
         time_ms: i64,
@@ -91,6 +124,8 @@ impl Past {
         asked
             .add_partition_offset(&source.topic, source.partition, after_ms)
             .map_err(failed)?;
+        // No time at all would be none to wait for what is known already.
+        let timeout = timeout.max(Duration::from_millis(1));
         let answer = self
             .client
             .offsets_for_times(asked, timeout)
@@ -116,3 +151,23 @@ impl ClientContext for Quiet {
 }
 
 impl ConsumerContext for Quiet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Cluster;
+    use crate::properties::Properties;
+
+    #[test]
+    fn a_leader_that_has_moved_is_asked_instead() {
+        let cluster = Cluster::start(2, &[("t", 1)]).unwrap();
+        let properties = Properties::of([("bootstrap.servers", cluster.brokers())]);
+        let past = Past::new(&ClientConfig::new(&properties, &[]).unwrap()).unwrap();
+        let source = TopicPartition::new("t", 0);
+        for leader in [1, 2, 1] {
+            cluster.move_leader("t", 0, leader).unwrap();
+            let first = past.first_at(&source, 0, Duration::from_secs(30));
+            assert_eq!(first.unwrap(), None, "nothing was written");
+        }
+    }
+}
