@@ -118,6 +118,9 @@ pub struct Plan {
     pub(crate) fixed_words: usize,
 }
 
+/// Words of the two times of a [`SinceSpec`].
+pub(crate) const SINCE_WORDS: usize = 4;
+
 /// Words of the total of a [`LabelledSpec`]: a sum of integers may have more than 64 bits on its way.
 pub(crate) const LABELLED_WORDS: usize = 4;
 
@@ -225,7 +228,7 @@ impl Plan {
 
     /// Words of the two times of a [`SinceSpec`].
     pub(crate) fn since_at(&self, slot: usize) -> usize {
-        self.bounds.len() - 1 + 4 * slot
+        self.bounds.len() - 1 + SINCE_WORDS * slot
     }
 
     /// Words of the total of a [`LabelledSpec`].

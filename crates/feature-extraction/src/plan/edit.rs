@@ -15,8 +15,8 @@ mod places;
 use self::fields::{Fields, places};
 use self::past::Past;
 pub(crate) use self::places::Written;
-use self::places::{Places, SINCE_WORDS, memories_at, total};
-use super::compiled::Plan;
+use self::places::{memories_at, rows_of, total};
+use super::compiled::{Plan, SINCE_WORDS};
 use super::identities::Identities;
 use super::layout::{Layout, RawField, SQUARE_WORDS, SUM_WORDS};
 use super::shape::{Numbers, Shape, recalled_word};
@@ -111,8 +111,8 @@ impl Edit {
         let ages_alike = was.idle_ttl_ms == is.idle_ttl_ms;
         let fields = Fields::new(plan, identities, (before, after));
         edit.carry_rows(plan, before, &fields);
-        edit.carry_fixed(plan, (before, after), was);
-        edit.carry_bits(plan, (before, after), ages_alike);
+        edit.carry_fixed(plan, before, was, &fields);
+        edit.carry_bits(plan, before, &fields, ages_alike);
         let lacking = Past {
             plan,
             identities,
@@ -205,7 +205,8 @@ impl Edit {
     /// Finds which words of rows are carried over.
     fn carry_rows(&mut self, plan: &Plan, before: &Shape, fields: &Fields) {
         let layout = &plan.layout;
-        let was = Places::new(before);
+        let was = rows_of(before);
+        let was_raw = |index: usize| was.raws_at + total(&before.raw_words[..index]);
         self.carry(0, 0, Layout::COUNTS_AT);
         for (index, known) in fields.counts.iter().enumerate() {
             let to = Layout::COUNTS_AT + index;
@@ -248,12 +249,12 @@ impl Edit {
                     let bits = fields.labels.iter().enumerate();
                     let bits = bits.filter_map(|(is, was)| Some(((*was)? as u32, is as u32)));
                     self.labels = Some(LabelBits {
-                        from: was.raws_at[*known],
+                        from: was_raw(*known),
                         to,
                         bits: bits.collect(),
                     });
                 }
-                (Some(known), field) => self.carry(was.raws_at[*known], to, field.words()),
+                (Some(known), field) => self.carry(was_raw(*known), to, field.words()),
                 (None, _) => {}
             }
         }
@@ -264,12 +265,9 @@ impl Edit {
     }
 
     /// Finds which words of the fixed part are carried over.
-    fn carry_fixed(&mut self, plan: &Plan, (before, after): (&Shape, &Shape), was: Numbers) {
+    fn carry_fixed(&mut self, plan: &Plan, before: &Shape, was: Numbers, fields: &Fields) {
         let sinces_at = was.cursors;
-        for (slot, known) in places(&before.sinces, &after.sinces)
-            .into_iter()
-            .enumerate()
-        {
+        for (slot, known) in fields.sinces.iter().enumerate() {
             self.fixed.extend(known.map(|known| Carry {
                 from: sinces_at + SINCE_WORDS * known,
                 to: plan.since_at(slot),
@@ -277,24 +275,20 @@ impl Edit {
             }));
         }
         let memories_at = memories_at(before, was);
-        let memories = places(&before.memories, &after.memories);
-        for (slot, known) in memories.into_iter().enumerate() {
-            let words = plan.memories[slot].words();
-            let known = known.filter(|known| before.memory_words[*known] == words as u64);
+        for (slot, known) in fields.memories.iter().enumerate() {
             self.fixed.extend(known.map(|known| Carry {
                 from: memories_at + total(&before.memory_words[..known]),
                 to: plan.memories_at[slot],
-                words,
+                words: plan.memories[slot].words(),
             }));
         }
     }
 
     /// Finds what was known of what keys remember: of what was followed as it is.
-    fn carry_bits(&mut self, plan: &Plan, (before, after): (&Shape, &Shape), ages_alike: bool) {
-        let [sinces, memories] = [
-            places(&before.sinces, &after.sinces),
-            places(&before.memories, &after.memories),
-        ];
+    fn carry_bits(&mut self, plan: &Plan, before: &Shape, fields: &Fields, ages_alike: bool) {
+        let Fields {
+            sinces, memories, ..
+        } = fields;
         for (at, remembered) in plan.whole.remembered.iter().enumerate() {
             let was = match remembered.what {
                 Recalled::Since(slot) => sinces[slot].map(Recalled::Since),

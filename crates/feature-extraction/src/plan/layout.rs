@@ -124,6 +124,51 @@ pub(crate) struct Layout {
     pub(crate) topped_stride: usize,
 }
 
+/// How many fields of each kind a row has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FieldCounts {
+    pub(super) counts: usize,
+    pub(super) sums: usize,
+    pub(super) squares: usize,
+    pub(super) wide: usize,
+    pub(super) gaps: usize,
+    /// Words of all raw values.
+    pub(super) raw_words: usize,
+}
+
+/// Where the fields of a row are: see [`Layout`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    pub(super) sums_at: usize,
+    pub(super) squares_at: usize,
+    pub(super) wide_at: usize,
+    pub(super) gaps_at: usize,
+    pub(super) raws_at: usize,
+    pub(super) stride: usize,
+    pub(super) topped_stride: usize,
+}
+
+impl Places {
+    /// Of a row with so many fields.
+    pub(super) fn of(fields: &FieldCounts) -> Self {
+        let sums_at = Layout::COUNTS_AT + fields.counts;
+        let squares_at = sums_at + SUM_WORDS * fields.sums;
+        let wide_at = squares_at + SQUARE_WORDS * fields.squares;
+        let gaps_at = wide_at + 4 * fields.wide;
+        let raws_at = gaps_at + 4 * fields.gaps;
+        let stride = raws_at + fields.raw_words;
+        Self {
+            sums_at,
+            squares_at,
+            wide_at,
+            gaps_at,
+            raws_at,
+            stride,
+            topped_stride: stride + fields.sums + fields.squares,
+        }
+    }
+}
+
 impl Term {
     /// Of an integer column.
     pub(crate) fn column(bit: BitId, input: InputColumn) -> Self {
@@ -159,13 +204,22 @@ impl Layout {
 
     /// Places the fields, once all are known.
     pub(crate) fn settle(&mut self) {
-        self.sums_at = Self::COUNTS_AT + self.counts.len();
-        self.squares_at = self.sums_at + SUM_WORDS * self.sums.len();
-        self.wide_at = self.squares_at + SQUARE_WORDS * self.squares.len();
-        self.gaps_at = self.wide_at + 4 * self.wide.len();
-        self.raws_at = self.gaps_at + 4 * self.gaps.len();
-        self.stride = self.raw_at(self.raws.len());
-        self.topped_stride = self.stride + self.sums.len() + self.squares.len();
+        Places {
+            sums_at: self.sums_at,
+            squares_at: self.squares_at,
+            wide_at: self.wide_at,
+            gaps_at: self.gaps_at,
+            raws_at: self.raws_at,
+            stride: self.stride,
+            topped_stride: self.topped_stride,
+        } = Places::of(&FieldCounts {
+            counts: self.counts.len(),
+            sums: self.sums.len(),
+            squares: self.squares.len(),
+            wide: self.wide.len(),
+            gaps: self.gaps.len(),
+            raw_words: self.raws.iter().map(RawField::words).sum(),
+        });
     }
 
     /// Word of the raw value at `index`.

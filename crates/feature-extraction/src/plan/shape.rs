@@ -10,7 +10,7 @@ use super::whole::Recalled;
 use crate::words::{push64, take, take64};
 
 /// The parts of a lane's state. All lists are of 64-bit numbers, and are written one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Identities of the fields of a row.
     pub(crate) counts: Vec<u64>,
@@ -59,9 +59,6 @@ pub(crate) struct Numbers {
     /// After how long an idle key starts afresh.
     pub(crate) idle_ttl_ms: i64,
 }
-
-/// Lists of a shape.
-const LISTS: usize = 18;
 
 /// Most of anything in a shape that was read: a catalog has 512 features at most.
 const NUMBER_MAX: u64 = 1 << 20;
@@ -130,24 +127,6 @@ impl Shape {
 
     /// Appends the lists as words, each after its length.
     pub(crate) fn write(&self, out: &mut Vec<u32>) {
-        for list in self.lists() {
-            out.push(list.len() as u32);
-            list.iter().for_each(|number| push64(out, *number));
-        }
-    }
-
-    /// Takes what was written from the front of `words`; nothing when it cannot have been.
-    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
-        let mut shape = Self::default();
-        for list in shape.lists_mut() {
-            let length = take(words)? as usize;
-            (length <= words.len() / 2).then_some(())?;
-            *list = (0..length).map(|_| take64(words)).collect::<Option<_>>()?;
-        }
-        shape.is_sound().then_some(shape)
-    }
-
-    fn lists(&self) -> [&Vec<u64>; LISTS] {
         let Self {
             counts,
             sums,
@@ -168,7 +147,7 @@ impl Shape {
             events_ms,
             numbers,
         } = self;
-        [
+        for list in [
             counts,
             sums,
             squares,
@@ -187,31 +166,35 @@ impl Shape {
             remembered,
             events_ms,
             numbers,
-        ]
+        ] {
+            out.push(list.len() as u32);
+            list.iter().for_each(|number| push64(out, *number));
+        }
     }
 
-    /// As [`Shape::lists`].
-    fn lists_mut(&mut self) -> [&mut Vec<u64>; LISTS] {
-        [
-            &mut self.counts,
-            &mut self.sums,
-            &mut self.squares,
-            &mut self.wide,
-            &mut self.gaps,
-            &mut self.raws,
-            &mut self.raw_words,
-            &mut self.panes,
-            &mut self.lasting,
-            &mut self.sinces,
-            &mut self.memories,
-            &mut self.memory_words,
-            &mut self.decayed,
-            &mut self.labels,
-            &mut self.cohorts,
-            &mut self.remembered,
-            &mut self.events_ms,
-            &mut self.numbers,
-        ]
+    /// Takes what was written from the front of `words`; nothing when it cannot have been.
+    pub(crate) fn read_from(words: &mut &[u32]) -> Option<Self> {
+        let shape = Self {
+            counts: take_list(words)?,
+            sums: take_list(words)?,
+            squares: take_list(words)?,
+            wide: take_list(words)?,
+            gaps: take_list(words)?,
+            raws: take_list(words)?,
+            raw_words: take_list(words)?,
+            panes: take_list(words)?,
+            lasting: take_list(words)?,
+            sinces: take_list(words)?,
+            memories: take_list(words)?,
+            memory_words: take_list(words)?,
+            decayed: take_list(words)?,
+            labels: take_list(words)?,
+            cohorts: take_list(words)?,
+            remembered: take_list(words)?,
+            events_ms: take_list(words)?,
+            numbers: take_list(words)?,
+        };
+        shape.is_sound().then_some(shape)
     }
 
     /// Whether lists are as long as they must be, and sums of their numbers cannot overflow.
@@ -240,6 +223,13 @@ impl Shape {
             && small.all(|number| *number <= NUMBER_MAX)
             && times.all(|time| *time <= TIME_MS_MAX)
     }
+}
+
+/// A list from the front of `words`.
+fn take_list(words: &mut &[u32]) -> Option<Vec<u64>> {
+    let length = take(words)? as usize;
+    (length <= words.len() / 2).then_some(())?;
+    (0..length).map(|_| take64(words)).collect()
 }
 
 /// Which memory it is, as a number.

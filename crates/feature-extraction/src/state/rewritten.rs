@@ -4,6 +4,7 @@
 use tillwatch_records::Flags;
 
 use super::gap::{Gap, GapSlot};
+use super::history::first_row;
 use super::ids::Ids;
 use crate::plan::{Edit, Plan};
 use crate::structures::{Decayed, Queue};
@@ -142,14 +143,7 @@ impl<'a> Written<'a> {
 
     /// Number of rows with time ≤ `limit_ms`.
     fn count_until(&self, limit_ms: i64) -> u32 {
-        let (mut low, mut high) = (0, self.rows);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match get_time(self.words, middle as usize * self.stride) <= limit_ms {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        low
+        let time_ms = |row: u32| get_time(self.words, row as usize * self.stride);
+        first_row((0, self.rows), |row| time_ms(row) > limit_ms)
     }
 }

@@ -1,11 +1,11 @@
-//! Which fields of a row are carried over.
+//! Which fields of a row, and which words that a key has besides, are carried over.
 
 use crate::plan::compiled::Plan;
 use crate::plan::identities::Identities;
 use crate::plan::ids::FieldId;
 use crate::plan::shape::Shape;
 
-/// Which field of a row each one was, where there was one that means the same.
+/// Which one each field was, where there was one that means the same.
 pub(super) struct Fields {
     pub(super) counts: Vec<Option<usize>>,
     pub(super) sums: Vec<Option<usize>>,
@@ -13,6 +13,9 @@ pub(super) struct Fields {
     pub(super) wide: Vec<Option<usize>>,
     pub(super) gaps: Vec<Option<usize>>,
     pub(super) raws: Vec<Option<usize>>,
+    /// The times of the newest records.
+    pub(super) sinces: Vec<Option<usize>>,
+    pub(super) memories: Vec<Option<usize>>,
     /// Which predicate of labels each one was.
     pub(super) labels: Vec<Option<usize>>,
     /// The count that was the number of the row.
@@ -31,6 +34,10 @@ impl Fields {
         for (field, known) in plan.layout.raws.iter().zip(&mut raws) {
             *known = known.filter(|known| before.raw_words[*known] == field.words() as u64);
         }
+        let mut memories = places(&before.memories, &after.memories);
+        for (spec, known) in plan.memories.iter().zip(&mut memories) {
+            *known = known.filter(|known| before.memory_words[*known] == spec.words() as u64);
+        }
         Self {
             counts: places(&before.counts, &after.counts),
             sums: places(&before.sums, &after.sums),
@@ -38,6 +45,8 @@ impl Fields {
             wide: places(&before.wide, &after.wide),
             gaps: places(&before.gaps, &after.gaps),
             raws,
+            sinces: places(&before.sinces, &after.sinces),
+            memories,
             labels: places(&before.labels, &after.labels),
             numbered: all.and_then(|all| after.counts.iter().position(|count| *count == all)),
         }

@@ -8,4 +8,5 @@ mod span;
 mod written;
 
 pub(crate) use rows::History;
+pub(crate) use search::first_row;
 pub(crate) use span::Span;

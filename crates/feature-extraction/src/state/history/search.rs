@@ -31,16 +31,7 @@ impl History {
 
     /// Number of rows with time ≤ `limit_ms`.
     pub(crate) fn count_until(&self, plan: &Plan, limit_ms: i64) -> u32 {
-        let (mut low, mut high) = (0, self.rows);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.time(plan, middle) <= limit_ms {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
+        first_row((0, self.rows), |row| self.time(plan, row) > limit_ms)
     }
 
     /// Number of records before `row` that `count` counts, from an arbitrary start.
@@ -68,16 +59,9 @@ impl History {
         rise: u32,
     ) -> u32 {
         let first = self.counted(plan, from, count);
-        let (mut low, mut high) = (from, to);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.counted(plan, middle, count).wrapping_sub(first) < rise {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
+        first_row((from, to), |row| {
+            self.counted(plan, row, count).wrapping_sub(first) >= rise
+        })
     }
 
     /// A row from `from` on such that `count` counts `wanted` of those from there to `to`; it counts more
@@ -165,4 +149,20 @@ impl History {
         let total = self.counted(plan, to, count).wrapping_sub(first);
         (total > 0).then(|| self.risen(plan, (from, to), count, 1) - 1)
     }
+}
+
+/// The first row of `from..to` from which on all satisfy `is_so`; `to` where none does. Rows that do not lie
+/// before those that do.
+#[inline]
+pub(crate) fn first_row((from, to): (u32, u32), is_so: impl Fn(u32) -> bool) -> u32 {
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_so(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
