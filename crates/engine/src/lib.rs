@@ -45,6 +45,6 @@ pub use memory::{LANE_BYTES, LaneMemory};
 pub use observer::{Observer, Step};
 pub use reference::SharedReference;
 pub use restore_error::RestoreError;
-pub use snapshot::{Restored, holds_learners, is_same_ground};
+pub use snapshot::{Restored, holds_learners, is_other_catalog};
 pub use trial::{OldAndNew, Other, Role, Said, Trial};
 pub use workspace::Workspace;

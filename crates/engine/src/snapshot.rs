@@ -33,7 +33,7 @@ pub struct Restored {
 impl Lane {
     /// What decides the meaning of its state, 32 hexadecimal digits. The first half is that of its ground,
     /// which decides the records that it takes and the keys that it has: a snapshot of another ground is
-    /// refused, one of another meaning on the [same ground](is_same_ground) is that of another catalog.
+    /// refused, one of the same ground and another meaning is that of [another catalog](is_other_catalog).
     /// Models are no part of it: a learner whose model scores goes on, others begin anew.
     pub fn meaning(&self) -> String {
         let (mut ground, mut whole) = (Sha256::new(), Sha256::new());
@@ -240,11 +240,11 @@ impl Lane {
     }
 }
 
-/// Whether lanes of two [meanings](Lane::meaning) take the same records and have the same keys, so that one
-/// takes over what the other leaves, as far as their catalogs agree.
-pub fn is_same_ground(one: &str, other: &str) -> bool {
+/// Whether two [meanings](Lane::meaning) differ by their catalogs alone: lanes take the same records and have
+/// the same keys, so that one takes over what the other leaves, as far as their catalogs agree.
+pub fn is_other_catalog(one: &str, other: &str) -> bool {
     let ground = one.get(..GROUND_DIGITS);
-    ground.is_some() && ground == other.get(..GROUND_DIGITS)
+    one != other && ground.is_some() && ground == other.get(..GROUND_DIGITS)
 }
 
 /// Whether a cut with these parts holds what models have learnt.

@@ -6,7 +6,7 @@ use tillwatch_records::{Flags, ScoreBatch};
 
 use super::place::{CARD, TERMINAL, assembly, chained, rule, score, stage};
 use super::stored::Stored;
-use crate::{Assembly, holds_learners, is_same_ground};
+use crate::{Assembly, holds_learners, is_other_catalog};
 
 /// Stages of these catalogs.
 fn of(terminal: &str, card: &str) -> Assembly {
@@ -39,7 +39,7 @@ fn edit(from: &Assembly, to: &Assembly) -> (Vec<String>, ScoreBatch, ScoreBatch)
     let stored = Stored::whole(&mut old);
     assert!(!holds_learners(&stored.parts));
     let mut new = to.lane(1);
-    assert!(is_same_ground(&old.meaning(), &new.meaning()));
+    assert!(is_other_catalog(&old.meaning(), &new.meaning()));
     assert_ne!(old.meaning(), new.meaning());
     let told = new.edited(&stored.parts).unwrap();
     let restored = stored.restore(&mut new).unwrap();
@@ -101,8 +101,9 @@ fn another_key_or_another_number_of_stages_is_another_ground() {
     let mut one = chained(rule("1", "records_1h >= 3"));
     one.stages.truncate(1);
     for parts in [other, one] {
-        assert!(!is_same_ground(&ours, &assembly(parts).lane(0).meaning()));
+        assert!(!is_other_catalog(&ours, &assembly(parts).lane(0).meaning()));
     }
     // Of a release that wrote no ground.
-    assert!(!is_same_ground("00ff", "00ff"));
+    assert!(!is_other_catalog(&ours, &ours), "it is the same");
+    assert!(!is_other_catalog("00ff", "00fe"), "no meaning is so short");
 }

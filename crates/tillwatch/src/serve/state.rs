@@ -6,7 +6,6 @@
 
 mod backoff;
 mod cutter;
-mod edits;
 mod keeping;
 mod lane_cuts;
 mod look_back;
@@ -17,7 +16,6 @@ mod uploads;
 
 pub use backoff::Backoff;
 pub use cutter::{Advance, Cutter, Slice};
-pub use edits::other_catalogs;
 pub use keeping::Keeping;
 pub use lane_cuts::LaneCuts;
 pub use look_back::{Log, LookBack, newest_before, reaches_back};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tillwatch_engine::{Assembly, Lane, is_same_ground};
+use tillwatch_engine::{Assembly, Lane, is_other_catalog};
 use tillwatch_state_store::{Manifest, StateStore};
 
 use super::report::{Finding, Report};
@@ -105,8 +105,7 @@ fn room(directory: &Path, bytes: u64) -> Option<Finding> {
 fn restored(kept: &[Manifest], store: &StateStore, lane: &Lane) -> Vec<Finding> {
     let meaning = lane.meaning();
     let is_ours = |cut: &&Manifest| cut.head().meaning == meaning;
-    let is_edited =
-        |cut: &&Manifest| !is_ours(cut) && is_same_ground(&meaning, &cut.head().meaning);
+    let is_edited = |cut: &&Manifest| is_other_catalog(&meaning, &cut.head().meaning);
     let edited: Vec<&Manifest> = kept.iter().filter(is_edited).collect();
     let mut findings = Vec::new();
     if let Some(partitions) = partitions(kept.iter().filter(is_ours)) {
@@ -120,13 +119,8 @@ fn restored(kept: &[Manifest], store: &StateStore, lane: &Lane) -> Vec<Finding> 
              change. What is new it reads from the log, where that says all; else it flags scores WARMING \
              until it is whole"
         )));
-        findings.extend(
-            edited
-                .first()
-                .map(|cut| kept_of(cut, store, lane))
-                .into_iter()
-                .flatten(),
-        );
+        let first = edited.first();
+        findings.extend(first.into_iter().flat_map(|cut| kept_of(cut, store, lane)));
     }
     let others = kept.iter().filter(|cut| !(is_ours(cut) || is_edited(cut)));
     if let Some(partitions) = partitions(others) {

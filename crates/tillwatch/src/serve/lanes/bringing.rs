@@ -50,7 +50,7 @@ fn bring(errand: &Errand<'_>, kept: Option<Arc<Slot>>) -> (Origin, Vec<Position>
     if let Some(found) = from_store(errand) {
         return found;
     }
-    match look_back(errand, "no snapshot can be used") {
+    match look_back(errand) {
         Some(positions) => (Origin::Replay, positions),
         None => (Origin::Nothing, as_committed(errand)),
     }

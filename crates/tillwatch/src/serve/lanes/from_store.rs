@@ -1,15 +1,14 @@
 //! A lane whose state is in the store: of its catalog, or of another one as far as the two agree.
 
 use tillwatch_consumer::Position;
-use tillwatch_engine::{EditedStage, holds_learners};
+use tillwatch_engine::{EditedStage, holds_learners, is_other_catalog};
 use tillwatch_state_store::Manifest;
 
 use super::errand::Errand;
-use super::looking_back::{is_in_the_log, look_back};
+use super::looking_back::read_all_again;
 use super::passed::Passed;
 use super::restoring::{restore, usable};
 use crate::serve::metrics::Origin;
-use crate::serve::state::other_catalogs;
 
 /// Where the lane's state came from, and where each source is to be read from; `None` where no snapshot is of
 /// use. The newest of the lane's own catalog goes before all of others.
@@ -29,9 +28,8 @@ fn find(errand: &Errand<'_>, passed: &mut Passed<'_>) -> Option<(Origin, Vec<Pos
     for meaning in other_meanings(errand)? {
         let manifests = usable(errand, &meaning, passed)?;
         let newest = manifests.first()?;
-        if is_better_read_again(errand, newest)
-            && let Some(positions) =
-                look_back(errand, "the catalog was edited, and the log has all")
+        if may_be_read_again(errand, newest)
+            && let Some(positions) = read_all_again(errand)
         {
             return Some((Origin::Replay, positions));
         }
@@ -42,15 +40,24 @@ fn find(errand: &Errand<'_>, passed: &mut Passed<'_>) -> Option<(Origin, Vec<Pos
     None
 }
 
-/// The meanings of snapshots of other catalogs that the lane could take over, the newest first.
+/// The meanings of snapshots of other catalogs that the lane could take over in part, without repetition, the
+/// newest first.
 fn other_meanings(errand: &Errand<'_>) -> Option<Vec<String>> {
     let manifests = errand.keeping.silence.ask(|| errand.store.manifests())?;
     let (manifests, _) = manifests.ok()?;
-    Some(other_catalogs(&errand.keeping.meaning, &manifests))
+    let mut found: Vec<String> = Vec::new();
+    for manifest in &manifests {
+        let meaning = &manifest.head().meaning;
+        if is_other_catalog(&errand.keeping.meaning, meaning) && !found.contains(meaning) {
+            found.push(meaning.clone());
+        }
+    }
+    Some(found)
 }
 
-/// Whether the log says all that the lane needs to know, and a snapshot of another catalog does not.
-fn is_better_read_again(errand: &Errand<'_>, manifest: &Manifest) -> bool {
+/// Whether a snapshot of another catalog lacks something that the log may have, and holds nothing that the
+/// log cannot have.
+fn may_be_read_again(errand: &Errand<'_>, manifest: &Manifest) -> bool {
     let Ok(parts) = errand.store.parts(manifest) else {
         return false;
     };
@@ -59,5 +66,5 @@ fn is_better_read_again(errand: &Errand<'_>, manifest: &Manifest) -> bool {
         .edited(&parts)
         .is_ok_and(|stages| stages.iter().any(EditedStage::is_anything_new));
     // What models have learnt may be older than all that the log holds.
-    is_anything_new && !holds_learners(&parts) && is_in_the_log(errand)
+    is_anything_new && !holds_learners(&parts)
 }

@@ -13,48 +13,62 @@ struct AskedLog<'a> {
     source: &'a TopicPartition,
 }
 
-/// Reads the log again, for the reason `why`, from as far back as is needed and allowed; `None` when there is
-/// nothing to read.
-pub fn look_back(errand: &Errand<'_>, why: &str) -> Option<Vec<Position>> {
-    let look_back = distance(errand);
-    if look_back.most_ms == 0 || errand.is_new() || !errand.is_wanted() {
-        return None;
-    }
-    let source = errand.source();
-    match positions(errand, look_back) {
-        Ok(positions) => {
-            let is_any = positions
-                .iter()
-                .any(|position| *position != Position::Committed);
-            if is_any {
-                tracing::info!(
-                    topic = &*source.topic,
-                    partition = source.partition,
-                    ?positions,
-                    "{why}: the log is read again, without outputs"
-                );
-            }
-            is_any.then_some(positions)
-        }
+/// Reads the log again from as far back as is needed and allowed; `None` when there is nothing to read.
+pub fn look_back(errand: &Errand<'_>) -> Option<Vec<Position>> {
+    match positions(errand, distance(errand), Extent::WhatIsThere) {
+        Ok(positions) => begin(errand, positions, "no snapshot can be used"),
         Err(error) => {
+            let source = errand.source();
             tracing::warn!(
                 topic = &*source.topic,
                 partition = source.partition,
                 %error,
-                "{why}, but brokers do not say where the log is to be read again from: it is not"
+                "no snapshot can be used, but brokers do not say where the log is to be read again from: it is \
+                 not"
             );
             None
         }
     }
 }
 
-/// Whether the log has all records that the lane needs to know, and may be read so far back.
-pub fn is_in_the_log(errand: &Errand<'_>) -> bool {
+/// As [`look_back`], but only where the log has all records that the lane needs to know, and may be read so
+/// far back. Where brokers do not say, what a snapshot has is of more use.
+pub fn read_all_again(errand: &Errand<'_>) -> Option<Vec<Position>> {
     let look_back = distance(errand);
     if errand.keeping.outlives_windows || look_back.needed_ms > look_back.most_ms {
-        return false;
+        return None;
     }
-    matches!(reaches(errand, look_back), Ok(true))
+    let positions = positions(errand, look_back, Extent::AllOrNothing).ok()?;
+    begin(
+        errand,
+        positions,
+        "the catalog was edited, and the log has all",
+    )
+}
+
+/// What to do where the log does not reach back as far as is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    WhatIsThere,
+    AllOrNothing,
+}
+
+/// Says where reading begins, for the reason `why`, if anything is read again.
+fn begin(errand: &Errand<'_>, positions: Vec<Position>, why: &str) -> Option<Vec<Position>> {
+    if positions
+        .iter()
+        .all(|position| *position == Position::Committed)
+    {
+        return None;
+    }
+    let source = errand.source();
+    tracing::info!(
+        topic = &*source.topic,
+        partition = source.partition,
+        ?positions,
+        "{why}: the log is read again, without outputs"
+    );
+    Some(positions)
 }
 
 /// How far back the log is needed, and may be read.
@@ -66,15 +80,27 @@ fn distance(errand: &Errand<'_>) -> LookBack {
     }
 }
 
-fn positions(errand: &Errand<'_>, look_back: LookBack) -> Result<Vec<Position>, ConsumerError> {
+/// Where each source is to be read from.
+fn positions(
+    errand: &Errand<'_>,
+    look_back: LookBack,
+    extent: Extent,
+) -> Result<Vec<Position>, ConsumerError> {
+    let nothing = || Ok(vec![Position::Committed; errand.committed.len()]);
+    if look_back.most_ms == 0 || errand.is_new() || !errand.is_wanted() {
+        return nothing();
+    }
     let past = &*errand.shared.past;
     let Some(newest_ms) = newest_ms(errand)? else {
-        return Ok(vec![Position::Committed; errand.committed.len()]);
+        return nothing();
     };
     let from_ms = look_back.begin_ms(newest_ms);
     let mut positions = Vec::new();
     let mut begun = Vec::new();
     for (source, committed) in errand.slot.inlet.sources().zip(&errand.committed) {
+        if extent == Extent::AllOrNothing && !reaches_back(&AskedLog { past, source }, from_ms)? {
+            return nothing();
+        }
         let first = past.first_at(source, from_ms, ASK_WAIT)?;
         let replayed = first.zip(*committed).filter(|(first, live)| first < live);
         begun.push(replayed.map(|(first, _)| first).or(*committed));
@@ -85,21 +111,6 @@ fn positions(errand: &Errand<'_>, look_back: LookBack) -> Result<Vec<Position>, 
     }
     errand.slot.seat.lock().begun = begun;
     Ok(positions)
-}
-
-/// Whether every source has all records that `look_back` asks for.
-fn reaches(errand: &Errand<'_>, look_back: LookBack) -> Result<bool, ConsumerError> {
-    let past = &*errand.shared.past;
-    let Some(newest_ms) = newest_ms(errand)? else {
-        return Ok(false);
-    };
-    let from_ms = look_back.begin_ms(newest_ms);
-    for source in errand.slot.inlet.sources() {
-        if !reaches_back(&AskedLog { past, source }, from_ms)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// A time that the newest record before what the group has committed is not older than, and newer by a minute

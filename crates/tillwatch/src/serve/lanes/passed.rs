@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tillwatch_engine::is_same_ground;
+use tillwatch_engine::is_other_catalog;
 use tillwatch_state_store::{Refused, Why};
 
 use super::errand::Errand;
@@ -31,7 +31,7 @@ impl<'a> Passed<'a> {
     /// The store says that one cannot be used.
     pub fn note(&mut self, refused: Refused) {
         let ours = &self.errand.keeping.meaning;
-        if matches!(&refused.why, Why::OtherMeaning { found } if is_same_ground(ours, found)) {
+        if matches!(&refused.why, Why::OtherMeaning { found } if is_other_catalog(ours, found)) {
             if !self.of_others.contains(&refused.name) {
                 self.of_others.push(refused.name);
             }
