@@ -11,7 +11,7 @@ use tillwatch_records::TopicPartition;
 use crate::config::ClientConfig;
 use crate::error::KafkaError;
 use crate::trouble::Trouble;
-use crate::waker::now;
+use crate::waker::{Waker, now};
 
 /// How much later than the last answer the next question looks, in milliseconds, at first. It doubles, so
 /// that a bound is found in a few questions, and is at most twice as far away as it must be.
@@ -104,7 +104,8 @@ impl Past {
             if !may_pass || left <= AGAIN {
                 return Err(error);
             }
-            std::thread::park_timeout(AGAIN);
+            // Nobody wakes it: only time passes.
+            Waker::default().wait_until(now() + AGAIN);
             // Who leads the partition is known from before. What comes of asking is told by the next answer.
             let _ = self
                 .client
