@@ -7,7 +7,7 @@ use serde_json::Value;
 use tillwatch_testkit::broker::Mock;
 
 use crate::support::scores::{compare, config, live, uninterrupted};
-use crate::support::{Instance, Scoring, Setup, json, tillwatch, wait_for};
+use crate::support::{Instance, Scoring, Setup, check, json, tillwatch, wait_for};
 
 const PARTITIONS: i32 = 2;
 
@@ -138,15 +138,8 @@ fn check_shown(shown: &str) {
 fn check_says_what_a_start_restores_and_what_it_does_not() {
     let (_mock, setup) = setup("checked");
     let config = config(&setup, "tillwatch.toml", OFTEN);
-    let check = || {
-        let output = tillwatch()
-            .args(["check", "--config"])
-            .arg(&config)
-            .output();
-        String::from_utf8_lossy(&output.expect("the binary runs").stdout).into_owned()
-    };
     let store = setup.directory.path().join("state");
-    let said = check();
+    let (_, said) = check(&config);
     assert!(
         said.contains("state is kept in") && said.contains("no snapshots yet"),
         "{said}"
@@ -156,7 +149,7 @@ fn check_says_what_a_start_restores_and_what_it_does_not() {
     let instance = Instance::start(&config);
     setup.wait_until_scored();
     assert!(instance.stop().0.success());
-    let said = check();
+    let (_, said) = check(&config);
     assert!(
         said.contains("snapshots that a start restores: of partitions 0, 1"),
         "{said}"
@@ -167,19 +160,14 @@ fn check_says_what_a_start_restores_and_what_it_does_not() {
         format!("{text}[time]\nallowed_lateness = \"1m\"\n"),
     )
     .expect("written");
-    let said = check();
+    let (_, said) = check(&config);
     assert!(
         said.contains("of partitions 0, 1 were made under another key"),
         "{said}"
     );
     std::fs::remove_dir_all(&store).expect("it was there");
     std::fs::write(&store, "in the way").expect("written");
-    let output = tillwatch()
-        .args(["check", "--config"])
-        .arg(&config)
-        .output();
-    let output = output.expect("the binary runs");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let (output, said) = check(&config);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("[state] store"), "{said}");
 }
@@ -216,13 +204,6 @@ fn an_edited_catalog_keeps_what_did_not_change() {
         ..shipped
     };
     let config = setup.config_of("tillwatch.toml", &scoring, OFTEN);
-    let check = || {
-        let output = tillwatch()
-            .args(["check", "--config"])
-            .arg(&config)
-            .output();
-        String::from_utf8_lossy(&output.expect("the binary runs").stdout).into_owned()
-    };
     let run = |seed: u64| {
         setup.simulate(2_000, seed);
         let instance = Instance::start(&config);
@@ -235,7 +216,7 @@ fn an_edited_catalog_keeps_what_did_not_change() {
     let more = "[[feature]]\nname = \"stans_30m\"\naggregate = \"sum\"\ncolumn = \"stan\"\n\
                 window = \"30m\"\n";
     std::fs::write(&catalog, format!("{text}\n{more}")).expect("written");
-    let said = check();
+    let (_, said) = check(&config);
     for part in [
         "of partitions 0, 1 were made under another catalog",
         "transactions_5m, transactions_1h",
@@ -245,7 +226,11 @@ fn an_edited_catalog_keeps_what_did_not_change() {
     }
     let log = run(2);
     assert!(log.contains("the catalog was edited"), "{log}");
-    assert!(check().contains("snapshots that a start restores: of partitions 0, 1"));
+    assert!(
+        check(&config)
+            .1
+            .contains("snapshots that a start restores: of partitions 0, 1")
+    );
     // What was there before is what it would have been.
     let (live, whole) = (live(&setup), uninterrupted(&setup));
     assert_eq!(live.len(), whole.len());

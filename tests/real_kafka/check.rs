@@ -1,24 +1,12 @@
 //! `check` against a broker that asks who is there and what they may.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use tillwatch_testkit::broker::RealBroker;
 
 use super::{PARTITIONS, setup};
-use crate::support::{Instance, SOON, Setup, score_ids, tillwatch, wait_for};
-
-fn check(config: &Path) -> (Output, String) {
-    let output = tillwatch()
-        .arg("check")
-        .arg("--config")
-        .arg(config)
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output, said)
-}
+use crate::support::{Instance, SOON, Setup, check, score_ids, wait_for};
 
 /// A configuration that connects to the guarded listener with `password`.
 pub fn guarded(broker: &RealBroker, setup: &Setup, name: &str, password: &str) -> PathBuf {

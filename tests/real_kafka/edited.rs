@@ -9,7 +9,7 @@ use serde_json::Value;
 use tillwatch_testkit::broker::{RealBroker, TestRecord, produce};
 
 use crate::support::scores::{again, live};
-use crate::support::{Instance, Setup, tillwatch, wait_for};
+use crate::support::{Instance, Setup, check, wait_for};
 use crate::warming::{CATALOG, MINUTE_MS, configure, sale};
 
 /// Of records that no feature has asked for before.
@@ -78,12 +78,7 @@ fn an_edit_between_two_runs_keeps_what_did_not_change() {
 
     let edited = CATALOG.replacen("[[feature]]", &format!("{LARGE}[[feature]]"), 1);
     configure(&setup, &edited, KEY);
-    let said = tillwatch()
-        .args(["check", "--config"])
-        .arg(&config)
-        .output();
-    let said = said.expect("the binary runs").stdout;
-    let said = String::from_utf8_lossy(&said);
+    let (_, said) = check(&config);
     let told = "keeps n_1h, changed, and rebuilds large_30m (whole after 30m)";
     assert!(said.contains(told), "{said}");
     score(&setup, &config, records(EDITED..ALL), |instance| {

@@ -43,6 +43,14 @@ pub fn succeed(command: &mut Command) -> Output {
     output
 }
 
+/// How `check` ends for a configuration, and what it says.
+pub fn check(config: &Path) -> (Output, String) {
+    let output = tillwatch().args(["check", "--config"]).arg(config).output();
+    let output = output.expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output, said)
+}
+
 /// Waits until `done`; fails the test when that takes longer than [`PATIENCE`].
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
