@@ -105,8 +105,10 @@ impl Client {
         self.producer.flush(timeout);
     }
 
-    pub(crate) fn fatal_error(&self) -> Option<(ErrorCode, String)> {
-        self.producer.fatal_error()
+    /// Why the client says that it cannot go on; `None` while it can.
+    pub(crate) fn fatal_error(&self) -> Option<String> {
+        let fatal = self.producer.fatal_error();
+        fatal.map(|(code, words)| format!("{code}: {words}"))
     }
 
     pub(crate) fn look_up(&self, topic: &str) -> Result<(), ErrorCode> {
@@ -156,26 +158,27 @@ impl Clients {
         self.alone.lock().clone()
     }
 
-    /// Replaces the clients that cannot go on. What they still held is reported as given up, so it is kept
-    /// and sent by the new ones. Gives the causes.
-    pub(crate) fn replace_broken(&self) -> Result<Vec<(ErrorCode, String)>, KafkaError> {
-        let mut causes = Vec::new();
+    /// Replaces the clients that `fault` finds at fault. What they still held is reported as given up, so it
+    /// is kept and sent by the new ones. Gives the faults.
+    pub(crate) fn replace(
+        &self,
+        fault: impl Fn(&Client) -> Option<String>,
+    ) -> Result<Vec<String>, KafkaError> {
+        let mut faults = Vec::new();
         let bulk = self.bulk();
-        if let Some(cause) = bulk.fatal_error() {
+        if let Some(fault) = fault(&bulk) {
             let new = Client::start(&self.bulk_config, &self.names, &self.state)?;
             *self.bulk.write() = Arc::new(new);
             bulk.producer.give_up_all();
-            causes.push(cause);
+            faults.push(fault);
         }
         let alone = self.alone_if_any();
-        if let Some((alone, cause)) =
-            alone.and_then(|alone| alone.fatal_error().map(|c| (alone, c)))
-        {
+        if let Some((alone, fault)) = alone.and_then(|alone| fault(&alone).map(|f| (alone, f))) {
             *self.alone.lock() = None;
             alone.producer.give_up_all();
-            causes.push(cause);
+            faults.push(fault);
         }
-        Ok(causes)
+        Ok(faults)
     }
 
     /// The name of an output's topic.

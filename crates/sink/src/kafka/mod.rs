@@ -12,6 +12,7 @@ mod owed;
 mod probe;
 mod reduced_score;
 mod resender;
+mod silence;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::kept::Kept;
 use super::letter::{Header, Parts};
 use super::owed::{Group, Stage};
 use super::resender::Resender;
+use super::silence::Silence;
 use super::state::{SPACE_WAIT, State};
 use crate::SinkError;
 use crate::counters::{Counters, Outcome};
@@ -44,7 +45,7 @@ impl Outbox {
         let state = Arc::new(State::default());
         let clients = Arc::new(Clients::start(bulk, alone, names, Arc::clone(&state))?);
         Ok(Self {
-            resender: Resender::start(&clients, &state)?,
+            resender: Resender::start(&clients, &state, Silence::since(now()))?,
             clients,
             state,
         })

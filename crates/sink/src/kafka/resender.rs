@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tillwatch_kafka::{ErrorCode, KafkaError, OutRecord, now};
 
 use super::blame::Blame;
-use super::clients::{Clients, Lot};
+use super::clients::{Client, Clients, Lot};
 use super::forms::next_form;
 use super::kept::{Due, Kept, OUTPUTS};
 use super::owed::{Owed, Stage, What};
 use super::reduced_score;
+use super::silence::{Heard, Silence};
 use super::state::{SPACE_WAIT, State};
 use crate::counters::Outcome;
 use crate::settings::Output;
@@ -20,10 +21,6 @@ use crate::status::Cause;
 
 /// How often the thread looks at what it is not told of.
 const TICK: Duration = Duration::from_millis(500);
-
-/// Nothing was acknowledged for so long though something is on its way: then it is said. Brokers answer
-/// within milliseconds, and within seconds when a leader moves.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// A trouble of a topic is over when it was not met again for so long: longer than between two attempts.
 const QUIET: Duration = Duration::from_secs(3);
@@ -40,19 +37,21 @@ pub(crate) struct Resender {
 struct Run {
     clients: Arc<Clients>,
     state: Arc<State>,
-    /// Records done with when that last changed, and when it did.
-    done: u64,
-    done_at: Instant,
+    silence: Silence,
     replaced_at: Option<Instant>,
 }
 
 impl Resender {
-    pub(crate) fn start(clients: &Arc<Clients>, state: &Arc<State>) -> Result<Self, KafkaError> {
+    /// `silence` is what the brokers have kept so far.
+    pub(crate) fn start(
+        clients: &Arc<Clients>,
+        state: &Arc<State>,
+        silence: Silence,
+    ) -> Result<Self, KafkaError> {
         let run = Run {
             clients: Arc::clone(clients),
             state: Arc::clone(state),
-            done: 0,
-            done_at: now(),
+            silence,
             replaced_at: None,
         };
         let thread = std::thread::Builder::new()
@@ -215,58 +214,73 @@ impl Run {
 
     /// Replaces clients that said that they cannot go on.
     fn replace_broken_clients(&mut self) {
-        let state = &self.state;
         let is_early = |at| now().duration_since(at) < REPLACE_AGAIN;
-        if !state.broke_down.load(Ordering::SeqCst) || self.replaced_at.is_some_and(is_early) {
+        if !self.state.broke_down.load(Ordering::SeqCst) || self.replaced_at.is_some_and(is_early) {
             return;
         }
+        self.state.broke_down.store(false, Ordering::SeqCst);
+        if !self.replace_clients(Client::fatal_error) {
+            self.state.broke_down.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Replaces clients that `fault` finds at fault, and says so. Whether new ones could be made.
+    fn replace_clients(&mut self, fault: impl Fn(&Client) -> Option<String>) -> bool {
+        let state = &self.state;
         self.replaced_at = Some(now());
-        state.broke_down.store(false, Ordering::SeqCst);
         state.keep.set_replacing(true);
-        match self.clients.replace_broken() {
-            Ok(causes) => {
-                for (code, words) in causes {
-                    let words = format!("{code}: {words}");
-                    state.troubles.meet(None, Cause::Fatal, &words);
-                    tracing::error!(
-                        cause = words,
-                        "the producer cannot go on and was replaced; nothing is lost, outputs may \
-                         come twice; if this repeats, look at the brokers' logs for lost data and \
-                         at the rights of our user"
-                    );
-                }
-            }
+        let replaced = self.clients.replace(fault);
+        state.keep.set_replacing(false);
+        let faults = match replaced {
+            Ok(faults) => faults,
             Err(error) => {
                 tracing::error!(%error, "the producer cannot go on, and no new one can be made");
-                state.broke_down.store(true, Ordering::SeqCst);
+                return false;
             }
+        };
+        for words in faults {
+            state.troubles.meet(None, Cause::Fatal, &words);
+            tracing::error!(
+                cause = words,
+                "the producer cannot go on and was replaced; nothing is lost, outputs may come \
+                 twice; if this repeats, look at the brokers' logs for lost data and at the rights \
+                 of our user"
+            );
         }
-        state.keep.set_replacing(false);
+        true
     }
 
     /// Looks for silence, and whether troubles are over.
     fn watch(&mut self) {
-        let (state, clients) = (&self.state, &self.clients);
-        let done = state.counters.done();
+        let clients = &self.clients;
         let alone = clients.alone_if_any();
         let is_idle = clients.bulk().is_idle() && alone.is_none_or(|alone| alone.is_idle());
-        let moves = done != self.done;
-        if moves || is_idle {
-            (self.done, self.done_at) = (done, now());
-            state
-                .troubles
-                .end(None, |cause, _| cause == Cause::Unacknowledged);
-        } else if now().duration_since(self.done_at) > SILENCE_MAX
-            && matches!(
-                state.troubles.cause(None),
-                None | Some(Cause::Unacknowledged)
-            )
-        {
-            if state.troubles.cause(None).is_none() {
-                state.counters.error(Cause::Unacknowledged);
+        let heard = self
+            .silence
+            .hear(self.state.counters.done(), is_idle, now());
+        let moves = heard == Heard::Something;
+        match heard {
+            Heard::Something => {
+                let is_over = |cause, _| cause == Cause::Unacknowledged;
+                self.state.troubles.end(None, is_over);
             }
-            state.troubles.meet(None, Cause::Unacknowledged, "");
+            Heard::LittleYet => {}
+            Heard::Silence => self.say_silence(),
+            Heard::LongSilence(silent) => {
+                self.say_silence();
+                // Brokers that are away are waited for. One that answers this client, but whose
+                // acknowledgements never come, may answer a new one.
+                if self.brokers_answer() {
+                    let silent_s = silent.as_secs();
+                    self.replace_clients(|client| {
+                        let fault =
+                            || format!("brokers answer, but acknowledge nothing for {silent_s} s");
+                        (!client.is_idle()).then(fault)
+                    });
+                }
+            }
         }
+        let (state, clients) = (&self.state, &self.clients);
         let unreachable = |cause| matches!(cause, Cause::BrokersDown | Cause::Authentication);
         if state.troubles.cause(None).is_some_and(unreachable) && (moves || self.brokers_answer()) {
             state.troubles.end(None, |cause, _| unreachable(cause));
@@ -282,6 +296,17 @@ impl Run {
                 state.troubles.end(Some(topic), |_, quiet| quiet > QUIET);
             }
         }
+    }
+
+    /// Notes that nothing is acknowledged, unless a cause is known.
+    fn say_silence(&self) {
+        let state = &self.state;
+        match state.troubles.cause(None) {
+            None => state.counters.error(Cause::Unacknowledged),
+            Some(Cause::Unacknowledged) => {}
+            Some(_) => return,
+        }
+        state.troubles.meet(None, Cause::Unacknowledged, "");
     }
 
     /// Whether a broker says anything, be it that a topic is missing.

@@ -12,6 +12,7 @@ use tillwatch_kafka::Properties;
 use tillwatch_records::{RawBatch, Settled, TopicPartition};
 
 mod refused;
+mod silent;
 
 use super::*;
 use crate::SinkKind;
@@ -44,6 +45,23 @@ fn settings(cluster: &Cluster, properties: &[(&str, &str)]) -> SinkSettings {
 
 fn open(cluster: &Cluster, properties: &[(&str, &str)]) -> KafkaSink {
     KafkaSink::open(&settings(cluster, properties), &Surroundings::default()).unwrap()
+}
+
+/// Lets the next produce requests be answered so.
+fn refuse(cluster: &Cluster, errors: &[RDKafkaRespErr]) {
+    cluster.request_errors(RDKafkaApiKey::Produce, errors);
+}
+
+/// Waits until `done`; fails the test when that takes long.
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = tillwatch_kafka::now() + LONG;
+    while !done() {
+        assert!(
+            tillwatch_kafka::now() < deadline,
+            "waited in vain for {what}"
+        );
+        std::thread::yield_now();
+    }
 }
 
 /// Reads `count` records of `topic` from its beginning.

@@ -14,10 +14,6 @@ use crate::test_support::{from_parts, reason};
 
 const LETTERS: &str = "tillwatch.dead-letters";
 
-fn refuse(cluster: &Cluster, errors: &[RDKafkaRespErr]) {
-    cluster.request_errors(RDKafkaApiKey::Produce, errors);
-}
-
 /// Gives the sink a dead letter of the record at `offset`.
 fn give(sink: &KafkaSink, offset: i64, payload: &[u8], headers: &[(&str, usize)], held: &Ticket) {
     let source = TopicPartition::new("payments", 2);
@@ -44,18 +40,6 @@ fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
     let found = (0..headers.count()).map(|index| headers.get(index));
     let value = found.rev().find(|header| header.key == name)?.value?;
     str::from_utf8(value).ok()
-}
-
-/// Waits until `done`; fails the test when that takes long.
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = tillwatch_kafka::now() + LONG;
-    while !done() {
-        assert!(
-            tillwatch_kafka::now() < deadline,
-            "waited in vain for {what}"
-        );
-        std::thread::yield_now();
-    }
 }
 
 #[test]
