@@ -21,6 +21,9 @@ use crate::topics::Topics;
 /// How often watermarks, readiness and missing topics are looked after.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often the member is made to look whether a heartbeat is due: more often than one is.
+const PULSE: Duration = Duration::from_millis(100);
+
 /// How long the poll thread may be held up by a question to a broker that is perhaps away.
 const ASK_TIME: Duration = Duration::from_millis(100);
 
@@ -139,6 +142,7 @@ impl Run<'_> {
         let commit_interval = shared.settings.commit_interval();
         let mut next_commit = now() + commit_interval;
         let mut next_tick = now();
+        let mut next_pulse = now();
         let mut next_question = now();
         let mut has_joined = false;
         let mut contact = Contact::new(now());
@@ -168,8 +172,13 @@ impl Run<'_> {
                 self.tick(&mut contact);
                 next_tick = now() + TICK;
             }
+            if at >= next_pulse {
+                self.client.pulse();
+                next_pulse = at + PULSE;
+            }
             let until = [again, leaves, topics].into_iter().flatten().min();
-            let until = until.unwrap_or(next_commit).min(next_commit).min(next_tick);
+            let until = until.unwrap_or(next_commit).min(next_commit);
+            let until = until.min(next_tick).min(next_pulse);
             let until = if is_answered {
                 until
             } else {

@@ -150,6 +150,14 @@ impl GroupClient {
         native::generation(&self.member.base)
     }
 
+    /// Lets the member look whether a heartbeat is due. librdkafka's own thread looks when it is asked
+    /// something, and else once a second: a shorter `heartbeat.interval.ms` would have no effect on a member
+    /// that commits nothing, as one that waits for its first partition.
+    pub fn pulse(&self) {
+        // Any question does that its thread answers from memory.
+        native::generation(&self.member.base);
+    }
+
     /// Why the member cannot go on, if it cannot.
     pub fn fatal(&self) -> Option<(ErrorCode, String)> {
         self.member.base.client().fatal_error()
