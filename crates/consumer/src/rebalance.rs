@@ -19,9 +19,16 @@ use crate::shared::Shared;
 const MEMBERSHIP_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Shared {
-    /// Looks at what the group has announced.
-    pub(crate) fn rebalance(&self, client: &GroupClient) {
-        while let Some(announced) = self.rebalances.next() {
+    /// Looks at what the group has announced. When to do it again, if a revocation rests: its lanes go on
+    /// while the member could not join the group again anyway.
+    pub(crate) fn rebalance(&self, client: &GroupClient) -> Option<Instant> {
+        let rest = client.rest_before_release();
+        self.take_announced(client, rest);
+        self.rebalances.due(rest)
+    }
+
+    fn take_announced(&self, client: &GroupClient, rest: Duration) {
+        while let Some(announced) = self.rebalances.next(now(), rest) {
             self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
             match announced {
                 Announced::Assigned(sources) => self.take_on(client, sources),
@@ -54,6 +61,7 @@ impl Shared {
             let sources = sources_of(&self.inlets());
             return self.lose(client, &sources);
         }
+        self.take_announced(client, Duration::ZERO);
         let deadline = self.elapsed() + self.settings.drain_timeout();
         for leaving in &mut *self.rebalances.leaving.lock() {
             leaving.departure.hurry(deadline);

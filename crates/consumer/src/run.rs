@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tillwatch_kafka::{ErrorCode, GroupClient, TopicCount, TopicQuestions, now};
 
@@ -22,7 +22,7 @@ use crate::topics::Topics;
 const TICK: Duration = Duration::from_secs(1);
 
 /// How often the member is made to look whether a heartbeat is due: more often than one is.
-const PULSE: Duration = Duration::from_millis(100);
+const PULSE: Duration = Duration::from_millis(50);
 
 /// How long the poll thread may be held up by a question to a broker that is perhaps away.
 const ASK_TIME: Duration = Duration::from_millis(100);
@@ -148,7 +148,7 @@ impl Run<'_> {
         let mut contact = Contact::new(now());
         let mut is_answered = false;
         while !stop.is_stopped() && !shared.has_failed() {
-            self.serve_events();
+            let announced = self.serve_events();
             // Before anything begins to be read: which topic it is must be known.
             let topics = shared.look_at_topics(self.client, ASK_TIME);
             shared.begin_told(self.client);
@@ -176,7 +176,8 @@ impl Run<'_> {
                 self.client.pulse();
                 next_pulse = at + PULSE;
             }
-            let until = [again, leaves, topics].into_iter().flatten().min();
+            let until = [again, announced, leaves, topics];
+            let until = until.into_iter().flatten().min();
             let until = until.unwrap_or(next_commit).min(next_commit);
             let until = until.min(next_tick).min(next_pulse);
             let until = if is_answered {
@@ -227,12 +228,12 @@ impl Run<'_> {
         is_complete
     }
 
-    /// Serves rebalances, errors and logs.
-    fn serve_events(&self) {
+    /// Serves rebalances, errors and logs. When a rebalance wants to be looked at again, if one does.
+    fn serve_events(&self) -> Option<Instant> {
         if let Err(error) = self.client.serve() {
             self.shared.fail(error.into());
         }
-        self.shared.rebalance(self.client);
+        self.shared.rebalance(self.client)
     }
 
     fn note_answers(&self) {

@@ -135,7 +135,7 @@ const CHOICES: [Choice; 4] = [
 
 /// How soon a member hears of a rebalance. Two of them pass before a partition that moves is read again: this
 /// is how long it is silent, where librdkafka's 3 s would be most of it. A heartbeat is one small request.
-const HEARTBEAT: Choice = Choice::new("heartbeat.interval.ms", "250");
+const HEARTBEAT: Choice = Choice::new("heartbeat.interval.ms", "200");
 
 /// How long a member with a name of its own (`group.instance.id`) may be away. Whoever has a name gets its
 /// partitions back at once when it is started again, so this is not the wait after a crash; it is how long

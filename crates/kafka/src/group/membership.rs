@@ -143,7 +143,7 @@ pub(super) fn give_up(consumer: &BaseConsumer<Context>) -> Result<(), BindingErr
     }
 }
 
-fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
+pub(super) fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
     matches!(
         consumer.rebalance_protocol(),
         RebalanceProtocol::Cooperative
