@@ -61,8 +61,8 @@ pub struct GroupClient {
 }
 
 /// librdkafka sends no second JoinGroup request within a second of the first. Where partitions are revoked in
-/// steps, the revocation comes soon after the first request, and the next owner gets them by the second one. So
-/// they may be read on for this long; the rest of that second is for leaving.
+/// steps, the revocation comes soon after the first request, and the next owner gets them by the second one.
+/// So they may be read on for this long; the rest of that second is for leaving.
 const REST_BEFORE_RELEASE: Duration = Duration::from_millis(600);
 
 impl GroupClient {
