@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use tillwatch_decode::Decoded;
 use tillwatch_engine::{Input, Lane, Workspace};
-use tillwatch_records::{EventBatch, RawBatch};
+use tillwatch_records::{EventBatch, RawBatch, UnknownCodes};
 
 /// Batches that wait for the lane.
 const AHEAD: usize = 4;
@@ -33,8 +33,11 @@ pub fn take(lane: &mut Lane, batch: Batch, workspace: &mut Workspace) {
     let processed = match batch {
         Batch::Raw(raw) => lane.process(Input::Raw(&raw), workspace, &mut ()),
         Batch::Events(events) => {
-            let refusals = Vec::new();
-            let decoded = Decoded { events, refusals };
+            let decoded = Decoded {
+                events,
+                refusals: Vec::new(),
+                unknown_codes: UnknownCodes::default(),
+            };
             lane.process(Input::Decoded(decoded), workspace, &mut ())
         }
     };

@@ -12,6 +12,7 @@ mod support;
 
 mod architecture;
 mod check;
+mod codes;
 mod commands;
 mod detectors;
 mod dlq;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field};
 use tillwatch_decode::{DecodePlan, DecodeSettings, Decoder};
 use tillwatch_feature_extraction::{Catalog, EngineSettings, FeatureLane, Plan};
@@ -155,6 +156,31 @@ impl Chain {
             scorer: Scorer::new(&lineup),
             offset: 0,
         }
+    }
+
+    /// The columns that are decoded of `records`.
+    pub fn columns(&mut self, records: &[String]) -> RecordBatch {
+        let mut raw = RawBatch::new(TopicPartition::new("transactions", 0));
+        for (record, offset) in records.iter().zip(0..) {
+            raw.push(offset, None, None, Some(record.as_bytes()), []);
+        }
+        let decoded = self.decoder.decode(&raw);
+        assert!(decoded.refusals.is_empty(), "{:?}", decoded.refusals);
+        assert_eq!(
+            decoded.unknown_codes.total(),
+            0,
+            "{:?}",
+            decoded.unknown_codes
+        );
+        decoded.events.columns
+    }
+
+    /// Scores of `records`, which come next.
+    pub fn score_all(&mut self, records: &[String]) -> ScoreBatch {
+        let mut next = records.iter();
+        self.score(records.len(), |json| {
+            json.extend(next.next().map(String::as_bytes).unwrap_or_default());
+        })
     }
 
     /// Scores of the next `records`, each written by `next`; one with a `type` is of that type.

@@ -39,6 +39,11 @@ impl Site {
 
     /// Scores the records by `config`: what the command says, and the scores with their features.
     pub fn score(&self, config: &str) -> (String, RecordBatch) {
+        self.score_file(config, "in.jsonl")
+    }
+
+    /// As [`Site::score`], of the records in the file `input`.
+    pub fn score_file(&self, config: &str, input: &str) -> (String, RecordBatch) {
         self.write(CONFIG, config);
         let output = self.path("scores.parquet");
         let said = succeed(
@@ -46,7 +51,7 @@ impl Site {
                 .args(["score", "--features", "--config"])
                 .arg(self.path(CONFIG))
                 .arg("--input")
-                .arg(self.path("in.jsonl"))
+                .arg(self.path(input))
                 .arg("--output")
                 .arg(&output),
         );

@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::ArrowNativeType;
 use arrow::error::ArrowError;
+use tillwatch_records::blanks::trimmed;
 use tillwatch_records::column::ColumnType;
 
 /// The buffers of all columns that are read, by type, so that whoever fills one names its type as well.
@@ -165,6 +166,23 @@ impl TextBuffer {
     pub(crate) fn pending(&self) -> &[u8] {
         let end = self.ends.last().map_or(0, |end| *end as usize);
         self.bytes.get(end..).unwrap_or_default()
+    }
+
+    /// Takes the blanks around the bytes appended since the last row away.
+    pub(crate) fn trim_pending(&mut self) {
+        let pending = self.pending();
+        let kept = trimmed(pending);
+        if kept.len() < pending.len() {
+            let kept = kept.to_vec();
+            self.replace_pending(&kept);
+        }
+    }
+
+    /// Puts `bytes` in the place of those appended since the last row.
+    pub(crate) fn replace_pending(&mut self, bytes: &[u8]) {
+        let end = self.ends.last().map_or(0, |end| *end as usize);
+        self.bytes.truncate(end);
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Makes the appended bytes `row`, which is none that was pushed before.

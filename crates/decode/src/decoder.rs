@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use tillwatch_records::{EventBatch, RawBatch};
+use tillwatch_records::{EventBatch, RawBatch, UnknownCodes};
 
 use crate::buffer::{BufferId, Buffers};
 use crate::format::rows::{BatchReader, Read};
@@ -19,6 +19,9 @@ pub struct Decoded {
     pub events: EventBatch,
     /// The others, in offset order.
     pub refusals: Vec<Refusal>,
+    /// How many codes of the rows are in no form that is known, or on no list; they are in the rows as they
+    /// came.
+    pub unknown_codes: UnknownCodes,
 }
 
 /// Turns raw batches into rows. It holds buffers that it reuses and what its format remembers of the records
@@ -65,6 +68,7 @@ impl Decoder {
         let own = &self.plan.own_schema;
         let refused = read.faults.into_iter();
         Decoded {
+            unknown_codes: read.unknown_codes,
             refusals: refused
                 .map(|(index, fault)| fault.into_refusal(index, own))
                 .collect(),

@@ -41,7 +41,7 @@ pub use own::OwnColumn;
 pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
-    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin,
+    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, NumberBase,
     OwnColumnSettings, OwnColumnType, RecordTypeSettings, TimeFormat, UnitSettings,
 };
 

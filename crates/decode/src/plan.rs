@@ -104,7 +104,12 @@ impl DecodePlan {
         for column in own {
             layout.add_own(column, mapping::own_origin(column, &mut tree)?);
         }
+        let edition = match layout.text(Column::ResponseCode) {
+            Some(_) => mapping.edition(&mut tree),
+            None => None,
+        };
         let builder = KindBuilder {
+            edition,
             mapping: &mapping,
             wanted,
             layout: &layout,
@@ -189,6 +194,10 @@ fn columns_read(mapping: &Mapping<'_>, wanted: &Wanted, kind_rule: &KindRule) ->
     if kind_rule.may_be(RecordKind::Label) {
         add(Column::OccurredTime);
         add(Column::ReportedTime);
+    }
+    // A longer entry mode says both.
+    if columns.contains(&Column::PinCapability) && !columns.contains(&Column::EntryMode) {
+        columns.push(Column::EntryMode);
     }
     let is_major = |column: &Column| mapping.amount_unit(*column) == Some(AmountUnit::Major);
     if columns.iter().any(is_major) && !columns.contains(&Column::Currency) {

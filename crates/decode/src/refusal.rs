@@ -64,6 +64,8 @@ reasons! {
         "An amount with more decimals than its currency has.";
     AMOUNT_OUT_OF_RANGE "amount_out_of_range"
         "A negative amount, or one of `limits::AMOUNT_MINOR_MAX` or more.";
+    UNKNOWN_CURRENCY "unknown_currency"
+        "An amount in major units in a currency that ISO 4217 does not have: its decimals are not known.";
     BAD_TIME "bad_time"
         "Not a time in the configured format.";
     TIME_OUT_OF_RANGE "time_out_of_range"

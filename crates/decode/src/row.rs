@@ -1,17 +1,20 @@
 //! The second pass: tokens to one row of the column buffers.
 
+mod code;
+mod codes;
 mod convert;
 
 use tillwatch_records::limits::{KEY_BYTES_MAX, TEXT_BYTES_MAX};
-use tillwatch_records::{Column, RawRecord};
+use tillwatch_records::{CodeForm, Column, RawRecord};
 
 use crate::buffer::{BufferId, Buffers, TextBuffer};
 use crate::refusal::{ColumnRef, Fault, RefusalReason};
-use crate::settings::TimeFormat;
+use crate::settings::{NumberBase, TimeFormat};
 use crate::token::{Coding, Fields, Span, Token, Verbatim};
+use code::{edition, write_code};
 pub(crate) use convert::{Scratch, word};
 use convert::{
-    amount, boolean, degrees, exponent, float, integer, text_too_long, time, write_text,
+    amount, boolean, counter, degrees, exponent, float, integer, text_too_long, time, write_text,
 };
 
 /// How the rows of one kind of record are made. Numbers are positions among the buffers of a type.
@@ -37,6 +40,10 @@ pub(crate) struct KindPlan {
     /// Times that stand in for that of a label which has none, in order.
     pub(crate) label_times: Vec<usize>,
     pub(crate) is_label: bool,
+    /// Where the edition of ISO 8583 is, where some code needs it to be understood.
+    pub(crate) edition: Option<Origin>,
+    /// A text, where the entry mode may say what it holds.
+    pub(crate) pin_capability: Option<usize>,
 }
 
 /// Fills one column of a row.
@@ -67,8 +74,21 @@ pub(crate) enum Convert {
         /// Whether a card number might be put here by mistake.
         is_card: bool,
     },
+    /// A code of the column at this position among all that have codes.
+    Code {
+        to: usize,
+        form: CodeForm,
+        at: usize,
+        /// As for a text.
+        is_card: bool,
+    },
     Integer {
         to: usize,
+    },
+    /// An integer of a data object that is binary on the card.
+    Counter {
+        to: usize,
+        base: NumberBase,
     },
     /// An integer of minor units.
     Amount {
@@ -104,18 +124,24 @@ pub(crate) fn write_row<C: Coding>(
     record: &RawRecord<'_>,
     scratch: &mut Scratch,
 ) -> Result<i64, Fault> {
+    if let Some(origin) = &plan.edition {
+        let (token, bytes) = found(origin, fields, record)?;
+        scratch.codes.edition = edition(token, bytes);
+    }
     for fill in &plan.fills {
-        let (token, bytes) = match &fill.origin {
-            Origin::Slot(slot) => (fields.tokens[usize::from(*slot)], fields.bytes),
-            Origin::Constant(token, text) => (*token, &**text),
-            Origin::Header(name) => header(record, name).map_err(|f| f.in_column(fill.column))?,
-        };
+        let value = found(&fill.origin, fields, record);
+        let (token, bytes) = value.map_err(|f| f.in_column(fill.column))?;
         let is_present = token.is_value()
             && write_value::<C>(&fill.convert, row, buffers, token, bytes, scratch)
                 .map_err(|fault| fault.in_column(fill.column))?;
         if fill.required && !is_present {
             return Err(missing().in_column(fill.column));
         }
+    }
+    if let Some(to) = plan.pin_capability
+        && let Some(digit) = scratch.codes.pin_capability.take()
+    {
+        code::complete_pin_capability(&mut buffers.texts[to], row, digit);
     }
     if !plan.derived.is_empty() {
         derive_event_id(plan, row, buffers)?;
@@ -145,6 +171,13 @@ pub(crate) fn check_constant(fill: &Fill) -> Result<(), &'static str> {
     let checked = match fill.convert {
         Convert::Text { is_card, .. } => {
             write_text::<Verbatim>(&mut TextBuffer::new(), 0, token, text, is_card)
+        }
+        Convert::Code { form, is_card, .. } => {
+            let to = &mut TextBuffer::new();
+            write_code::<Verbatim>(to, 0, (token, text), (form, 0), is_card, &mut scratch.codes)
+        }
+        Convert::Counter { base, .. } => {
+            counter::<Verbatim>(token, text, base, &mut scratch).map(|value| value.is_some())
         }
         Convert::Integer { .. } | Convert::Amount { currency: None, .. } => {
             integer::<Verbatim>(token, text, &mut scratch).map(|value| value.is_some())
@@ -179,6 +212,20 @@ fn missing() -> Fault {
     Fault::new(RefusalReason::MISSING_FIELD, what)
 }
 
+/// The value at `origin`.
+#[inline]
+fn found<'r>(
+    origin: &'r Origin,
+    fields: Fields<'r>,
+    record: &RawRecord<'r>,
+) -> Result<(Token, &'r [u8]), Fault> {
+    match origin {
+        Origin::Slot(slot) => Ok((fields.tokens[usize::from(*slot)], fields.bytes)),
+        Origin::Constant(token, text) => Ok((*token, text)),
+        Origin::Header(name) => header(record, name),
+    }
+}
+
 /// The text of a header, which no format has looked at.
 #[cold]
 fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), Fault> {
@@ -205,6 +252,24 @@ fn write_value<C: Coding>(
         Convert::Text { to, is_card } => {
             write_text::<C>(&mut buffers.texts[to], row, token, bytes, is_card)
         }
+        Convert::Code {
+            to,
+            form,
+            at,
+            is_card,
+        } => write_code::<C>(
+            &mut buffers.texts[to],
+            row,
+            (token, bytes),
+            (form, at),
+            is_card,
+            &mut scratch.codes,
+        ),
+        Convert::Counter { to, base } => {
+            let value = counter::<C>(token, bytes, base, scratch)?;
+            let written = value.map(|value| buffers.integers[to].push(row, value));
+            Ok(written.is_some())
+        }
         Convert::Integer { to } => {
             let value = integer::<C>(token, bytes, scratch)?;
             let written = value.map(|value| buffers.integers[to].push(row, value));
@@ -212,7 +277,7 @@ fn write_value<C: Coding>(
         }
         Convert::Amount { to, currency } => {
             let scale = match currency {
-                Some(currency) => exponent(buffers.texts[currency].last(row), scratch)?,
+                Some(currency) => exponent(buffers.texts[currency].last(row))?,
                 None => 0,
             };
             let value = amount::<C>(token, bytes, scale, scratch)?;

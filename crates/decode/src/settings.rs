@@ -129,6 +129,11 @@ pub struct UnitSettings {
     pub amount: AmountUnit,
     /// Unit of `emv_amount_minor`. Default: `"minor"`, as EMV tag 9F02 is on the card's side.
     pub emv_amount: AmountUnit,
+    /// Base of `atc`, which is two bytes on the card (EMV tag 9F36). Default: `"auto"`.
+    pub atc: NumberBase,
+    /// Base of `transaction_sequence`, whose digits are decimal on the card (EMV tag 9F41). Default:
+    /// `"decimal"`.
+    pub transaction_sequence: Option<NumberBase>,
     /// Format of `event_time`. Default: `"ms"`.
     pub event_time: TimeFormat,
     /// Format of `maintenance_start`. Default: that of `event_time`.
@@ -151,6 +156,21 @@ pub enum AmountUnit {
     /// The currency itself: 57.16. Converted by its decimal digits with the ISO 4217 exponent of the
     /// record's currency, never through binary floating point.
     Major,
+}
+
+/// Base of a number that a card holds as bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberBase {
+    /// Decimal, but for texts that cannot be: with the prefix `0x`, with a digit above nine, or of four
+    /// digits of which the first is a zero, as two bytes are written. `"1000"` stays a thousand: where a
+    /// site writes hexadecimal numbers, say so.
+    #[default]
+    Auto,
+    /// Decimal, with zeros in front or without.
+    Decimal,
+    /// Texts are hexadecimal, with the prefix `0x` or without; what is typed as a number is that number.
+    Hexadecimal,
 }
 
 /// Format of a time. What is finer than a millisecond is cut off.

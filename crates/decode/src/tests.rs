@@ -1,5 +1,6 @@
 //! The decoder as a whole: what is read, what is refused, and that a refusal stays alone.
 
+mod codes;
 mod format;
 mod own;
 pub(crate) mod property;

@@ -7,7 +7,9 @@ use arrow::error::ArrowError;
 use parking_lot::Mutex;
 use tillwatch_decode::{Decoded, OwnColumn, Refusal};
 use tillwatch_feature_extraction::LaneStats;
-use tillwatch_records::{Column, EventBatch, Flags, RawBatch, ScoreBatch, TopicPartition};
+use tillwatch_records::{
+    Column, EventBatch, Flags, RawBatch, ScoreBatch, TopicPartition, UnknownCodes,
+};
 use tillwatch_scoring::{Recent, ScoreContext, Scorer};
 
 use crate::active::{ActiveModels, Entered, SharedModels};
@@ -71,6 +73,8 @@ pub struct Processed {
     pub scores: ScoreBatch,
     /// Records that could not be decoded.
     pub refusals: Vec<Refusal>,
+    /// Codes of the others that are not known.
+    pub unknown_codes: UnknownCodes,
 }
 
 /// Why a batch has no scores. None is mended by trying again with the same lane: make a new one and read what
@@ -237,6 +241,7 @@ impl Lane {
         let Decoded {
             mut events,
             refusals,
+            unknown_codes,
         } = match input {
             Input::Raw(raw) => {
                 let decoded = workspace.decoder(self.active.decode()).decode(raw);
@@ -272,7 +277,11 @@ impl Lane {
         let scorer = &mut self.scorer;
         let scores = scorer.score_in(&mut workspace.scoring, features, &context);
         observer.over(Step::Scoring);
-        Ok(Processed { scores, refusals })
+        Ok(Processed {
+            scores,
+            refusals,
+            unknown_codes,
+        })
     }
 
     /// Marks of every score of a batch, for how its records came.

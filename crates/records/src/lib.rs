@@ -5,6 +5,8 @@
 //! Nothing here does I/O, reads a clock or draws a random number.
 
 pub mod ack;
+pub mod blanks;
+pub mod code;
 pub mod column;
 pub mod cut;
 pub mod emission;
@@ -25,6 +27,7 @@ pub mod typology;
 pub mod units;
 
 pub use ack::{Batch, Settled, Ticket};
+pub use code::{CodeForm, UnknownCodes};
 pub use column::{Column, Projection};
 pub use cut::{Entries, Entry, Part, Space};
 pub use emission::{Cause, Emissions};

@@ -3,6 +3,7 @@
 
 mod error;
 mod jsonl;
+mod meant;
 mod name;
 mod parquet_rows;
 mod progress;

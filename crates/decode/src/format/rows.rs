@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tillwatch_records::limits::PAYLOAD_BYTES_MAX;
-use tillwatch_records::{RawBatch, RawRecord, RecordKind};
+use tillwatch_records::{RawBatch, RawRecord, RecordKind, UnknownCodes};
 
 use crate::buffer::Buffers;
 use crate::error::DecodeError;
@@ -76,6 +76,8 @@ pub(crate) struct Read {
     pub(crate) kinds: Vec<RecordKind>,
     /// Indices of records in the batch, ascending.
     pub(crate) faults: Vec<(usize, Fault)>,
+    /// Codes of the rows that are not known.
+    pub(crate) unknown_codes: UnknownCodes,
 }
 
 /// Makes rows with a reader: a copy of the loop for each format, in which nothing is dispatched.
@@ -122,21 +124,25 @@ impl<R: Reader> BatchReader for Rows<R> {
             timestamps_ms: Vec::with_capacity(rows_max),
             kinds: Vec::with_capacity(rows_max),
             faults: Vec::new(),
+            unknown_codes: UnknownCodes::default(),
         };
         buffers.reserve(rows_max);
         for (index, record) in raw.iter().enumerate() {
             match self.record(&record, read.offsets.len(), topic_kind, plan, buffers) {
                 Ok((kind, timestamp_ms)) => {
+                    self.scratch.codes.keep();
                     read.offsets.push(record.offset);
                     read.timestamps_ms.push(timestamp_ms);
                     read.kinds.push(kind);
                 }
                 Err(fault) => {
+                    self.scratch.codes.forget();
                     buffers.truncate(read.offsets.len());
                     read.faults.push((index, fault));
                 }
             }
         }
+        read.unknown_codes = self.scratch.codes.take();
         read
     }
 }

@@ -1,6 +1,6 @@
 //! How rows of one kind of record are made.
 
-use tillwatch_records::{Column, KeySpec, RecordKind};
+use tillwatch_records::{Column, KeySpec, RecordKind, code};
 
 use super::layout::{Entry, Layout, OwnEntry};
 use super::mapping::Mapping;
@@ -16,6 +16,8 @@ pub(super) struct KindBuilder<'a> {
     pub(super) mapping: &'a Mapping<'a>,
     pub(super) wanted: &'a Wanted,
     pub(super) layout: &'a Layout,
+    /// Where the edition of ISO 8583 is, where some code needs it.
+    pub(super) edition: Option<Origin>,
 }
 
 impl KindBuilder<'_> {
@@ -53,6 +55,11 @@ impl KindBuilder<'_> {
                 .filter_map(|column| self.layout.time(column))
                 .collect(),
             is_label: kind == RecordKind::Label,
+            edition: self.edition.clone(),
+            pin_capability: self
+                .layout
+                .text(Column::PinCapability)
+                .filter(|_| self.carries(kind, Column::PinCapability)),
         })
     }
 
@@ -80,13 +87,19 @@ impl KindBuilder<'_> {
 
     fn fill(&self, kind: RecordKind, entry: &Entry, origin: &Origin) -> Result<Fill, DecodeError> {
         let column = entry.column;
+        let is_card = matches!(
+            column,
+            Column::CardToken | Column::Par | Column::Bin | Column::Last4 | Column::Psn
+        );
         let convert = match (entry.id, self.mapping.amount_unit(column)) {
-            (BufferId::Text(to), _) => Convert::Text {
-                to,
-                is_card: matches!(
-                    column,
-                    Column::CardToken | Column::Par | Column::Bin | Column::Last4 | Column::Psn
-                ),
+            (BufferId::Text(to), _) => match code::position(column) {
+                Some(at) => Convert::Code {
+                    to,
+                    form: code::TABLE[at].1,
+                    at,
+                    is_card,
+                },
+                None => Convert::Text { to, is_card },
             },
             (BufferId::Float(to), _) => Convert::Degrees {
                 to,
@@ -97,7 +110,10 @@ impl KindBuilder<'_> {
                 format: self.mapping.time_format(column),
             },
             (BufferId::Boolean(to), _) => Convert::Boolean { to },
-            (BufferId::Integer(to), None) => Convert::Integer { to },
+            (BufferId::Integer(to), None) => match self.mapping.number_base(column) {
+                Some(base) => Convert::Counter { to, base },
+                None => Convert::Integer { to },
+            },
             (BufferId::Integer(to), Some(AmountUnit::Minor)) => {
                 Convert::Amount { to, currency: None }
             }

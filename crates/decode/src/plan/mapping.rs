@@ -10,7 +10,7 @@ use crate::error::DecodeError;
 use crate::own::{OwnColumn, OwnOrigin};
 use crate::path;
 use crate::row::Origin;
-use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, TimeFormat};
+use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, NumberBase, TimeFormat};
 use crate::token::{Span, Token};
 use crate::tree::{FieldTree, PathError};
 
@@ -90,6 +90,20 @@ impl<'s> Mapping<'s> {
                 )))
             }
             Some(FieldOrigin::Derived(_)) => Ok(None),
+        }
+    }
+
+    /// Where the edition of ISO 8583 is; `None` where the settings leave no place for it.
+    pub(super) fn edition(&self, tree: &mut FieldTree) -> Option<Origin> {
+        self.origin(Column::SpecVersion, tree).ok().flatten()
+    }
+
+    /// The base of `column`, if it is a number that a card holds as bytes.
+    pub(super) fn number_base(&self, column: Column) -> Option<NumberBase> {
+        match column {
+            Column::Atc => Some(self.settings.units.atc),
+            Column::TransactionSequence => self.settings.units.transaction_sequence,
+            _ => None,
         }
     }
 

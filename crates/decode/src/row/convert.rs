@@ -1,15 +1,17 @@
 //! One token to what its column holds. Generic in how the format writes text, so that each format has a
 //! copy without a call per field.
 
+use tillwatch_records::blanks::trimmed;
 use tillwatch_records::limits::{AMOUNT_MINOR_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::money;
 
+use super::codes::Codes;
 use crate::buffer::TextBuffer;
 use crate::refusal::{Fault, RefusalReason};
 use crate::sensitive::looks_like_pan;
-use crate::settings::TimeFormat;
+use crate::settings::{NumberBase, TimeFormat};
 use crate::token::{Coding, Token};
-use crate::value::number::{Excess, NumberError, double, scaled};
+use crate::value::number::{Excess, NumberError, double, money_scaled, scaled};
 use crate::value::time::{TimeError, accepted, milliseconds};
 
 /// Room that rows reuse.
@@ -17,9 +19,7 @@ use crate::value::time::{TimeError, accepted, milliseconds};
 pub(crate) struct Scratch {
     /// Text of a number or time that its format does not write as such.
     text: Vec<u8>,
-    /// The last currency and its exponent: most sites have few.
-    currency: Vec<u8>,
-    exponent: u8,
+    pub(crate) codes: Codes,
 }
 
 /// Whether there is a value, which is then the last row of `column`.
@@ -31,8 +31,40 @@ pub(super) fn write_text<C: Coding>(
     bytes: &[u8],
     is_card: bool,
 ) -> Result<bool, Fault> {
+    if append_text::<C>(column, token, bytes)? == Exactness::Lost {
+        return Err(out_of_range(
+            "a floating-point number of 2^53 or more, which may stand for several ids; send it as text",
+        ));
+    }
+    let pending = column.pending();
+    if is_card {
+        check_card(pending)?;
+    }
+    let is_present = !pending.is_empty();
+    if is_present {
+        column.finish_row(row);
+    }
+    Ok(is_present)
+}
+
+/// Whether the text of a number tells it from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exactness {
+    Kept,
+    /// Doubles from 2^53 on stand for several integers each.
+    Lost,
+}
+
+/// Appends the text of a value, without blanks around it; nothing where there is none. A double that is a
+/// whole number is its digits, as an integer is.
+#[inline]
+pub(super) fn append_text<C: Coding>(
+    column: &mut TextBuffer,
+    token: Token,
+    bytes: &[u8],
+) -> Result<Exactness, Fault> {
     match token {
-        Token::Text(span) | Token::Decimal(span) => {
+        Token::Text(span) => {
             let value = span.of(bytes);
             if value.len() > TEXT_BYTES_MAX {
                 return Err(text_too_long());
@@ -40,18 +72,34 @@ pub(super) fn write_text<C: Coding>(
             if !C::IS_UTF8 && std::str::from_utf8(value).is_err() {
                 return Err(Fault::new(RefusalReason::INVALID_UTF8, "not UTF-8"));
             }
-            column.bytes().extend_from_slice(value);
+            column.bytes().extend_from_slice(trimmed(value));
+        }
+        Token::Decimal(span) => {
+            let value = span.of(bytes);
+            if value.len() > TEXT_BYTES_MAX {
+                return Err(text_too_long());
+            }
+            if value.iter().all(u8::is_ascii_digit) {
+                column.bytes().extend_from_slice(value);
+            } else {
+                return Ok(append_number(value, column.bytes()));
+            }
         }
         Token::Coded(span) => {
             C::decode(span.of(bytes), column.bytes())?;
             if column.pending().len() > TEXT_BYTES_MAX {
                 return Err(text_too_long());
             }
+            column.trim_pending();
         }
         Token::Boolean(value) => column.bytes().extend_from_slice(word(value)),
-        Token::Integer(_) | Token::Float(_) | Token::TimeMs(_) => {
+        Token::Float(value) => {
             token.write_digits(column.bytes());
+            if value.abs() >= EXACT_BELOW as f64 {
+                return Ok(Exactness::Lost);
+            }
         }
+        Token::Integer(_) | Token::TimeMs(_) => token.write_digits(column.bytes()),
         Token::Bytes(span) => {
             let value = span.of(bytes);
             if 2 * value.len() > TEXT_BYTES_MAX {
@@ -62,15 +110,43 @@ pub(super) fn write_text<C: Coding>(
         Token::Absent | Token::Null => {}
         Token::Composite => return Err(wrong_type("expected text, found an object or array")),
     }
-    if is_card && looks_like_pan(column.pending()) {
+    Ok(Exactness::Kept)
+}
+
+/// Refuses what looks like a card number in clear.
+#[inline]
+pub(super) fn check_card(text: &[u8]) -> Result<(), Fault> {
+    if looks_like_pan(text) {
         let what = "looks like a card number in clear; send a keyed token instead";
         return Err(Fault::new(RefusalReason::PAN_IN_CLEAR, what));
     }
-    let is_present = !column.pending().is_empty();
-    if is_present {
-        column.finish_row(row);
+    Ok(())
+}
+
+/// Doubles below it that are whole are integers exactly: 2^53.
+const EXACT_BELOW: i64 = 1 << f64::MANTISSA_DIGITS;
+
+/// Appends the text of a number that has a sign, a point or an exponent: its digits alone where it is whole.
+#[cold]
+fn append_number(text: &[u8], out: &mut Vec<u8>) -> Exactness {
+    let is_double = |byte: &u8| matches!(byte, b'.' | b'e' | b'E');
+    let value = scaled(text, 0, Excess::Refuse);
+    match value {
+        Ok(whole)
+            if text.iter().any(is_double) && whole.unsigned_abs() < EXACT_BELOW.unsigned_abs() =>
+        {
+            Token::Integer(whole).write_digits(out);
+            Exactness::Kept
+        }
+        Ok(_) | Err(NumberError::TooLarge) if text.iter().any(is_double) => {
+            out.extend_from_slice(text);
+            Exactness::Lost
+        }
+        _ => {
+            out.extend_from_slice(text);
+            Exactness::Kept
+        }
     }
-    Ok(is_present)
 }
 
 /// Truth values as text.
@@ -97,11 +173,12 @@ fn plain<'t, C: Coding>(
     scratch: &'t mut Vec<u8>,
 ) -> Result<Option<&'t [u8]>, Fault> {
     let found = match token {
-        Token::Decimal(span) | Token::Text(span) => span.of(bytes),
+        Token::Decimal(span) => span.of(bytes),
+        Token::Text(span) => span.of(bytes).trim_ascii(),
         Token::Coded(span) => {
             scratch.clear();
             C::decode(span.of(bytes), scratch)?;
-            scratch
+            scratch.trim_ascii()
         }
         Token::Integer(_) | Token::Float(_) | Token::TimeMs(_) => {
             scratch.clear();
@@ -151,7 +228,7 @@ pub(super) fn amount<C: Coding>(
         let what = "negative, or larger than an amount can be";
         Fault::new(RefusalReason::AMOUNT_OUT_OF_RANGE, what)
     };
-    match scaled(digits, i64::from(scale), Excess::Refuse) {
+    match money_scaled(digits, i64::from(scale)) {
         Ok(minor) if (0..AMOUNT_MINOR_MAX).contains(&minor) => Ok(Some(minor)),
         Ok(_) | Err(NumberError::TooLarge) => Err(range()),
         Err(NumberError::NotANumber) => Err(Fault::new(RefusalReason::BAD_NUMBER, "not a number")),
@@ -164,18 +241,61 @@ pub(super) fn amount<C: Coding>(
 
 /// Decimals of the row's currency.
 #[inline]
-pub(super) fn exponent(currency: Option<&[u8]>, scratch: &mut Scratch) -> Result<u8, Fault> {
+pub(super) fn exponent(currency: Option<&[u8]>) -> Result<u8, Fault> {
     let Some(currency) = currency else {
         let what = "an amount in major units needs a currency";
         return Err(Fault::new(RefusalReason::MISSING_FIELD, what));
     };
-    if *currency != *scratch.currency {
-        scratch.currency.clear();
-        scratch.currency.extend_from_slice(currency);
-        let code = String::from_utf8_lossy(currency).to_ascii_uppercase();
-        scratch.exponent = money::exponent(&code);
+    money::exponent(currency).ok_or_else(|| {
+        let what = "its currency is none of ISO 4217, so that nobody knows its decimals; correct the \
+                    code, or send minor units";
+        Fault::new(RefusalReason::UNKNOWN_CURRENCY, what)
+    })
+}
+
+/// An integer that a card holds as bytes, which systems write in either base.
+pub(super) fn counter<C: Coding>(
+    token: Token,
+    bytes: &[u8],
+    base: NumberBase,
+    scratch: &mut Scratch,
+) -> Result<Option<i64>, Fault> {
+    let is_text = matches!(token, Token::Text(_) | Token::Coded(_));
+    let Some(digits) = plain::<C>(token, bytes, &mut scratch.text)? else {
+        return Ok(None);
+    };
+    let is_hexadecimal = match base {
+        NumberBase::Decimal => false,
+        NumberBase::Hexadecimal => is_text,
+        NumberBase::Auto => is_text && is_surely_hexadecimal(digits),
+    };
+    if !is_hexadecimal {
+        return integer::<C>(token, bytes, scratch);
     }
-    Ok(scratch.exponent)
+    let what = "not a hexadecimal number of at most 63 bits";
+    let found = hexadecimal(digits).map(Some);
+    found.ok_or_else(|| Fault::new(RefusalReason::BAD_NUMBER, what))
+}
+
+/// Whether a text is no decimal number: it has the prefix or a digit above nine, or a zero in front of the
+/// four digits that two bytes make.
+fn is_surely_hexadecimal(text: &[u8]) -> bool {
+    let digits = without_prefix(text);
+    let is_prefixed = digits.len() < text.len();
+    let is_two_bytes = text.len() == 4 && text.starts_with(b"0");
+    let has_letter = digits.iter().any(u8::is_ascii_alphabetic);
+    digits.iter().all(u8::is_ascii_hexdigit) && (is_prefixed || is_two_bytes || has_letter)
+}
+
+fn hexadecimal(text: &[u8]) -> Option<i64> {
+    let digits = std::str::from_utf8(without_prefix(text)).ok()?;
+    let is_digit = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    i64::from_str_radix(digits, 16).ok().filter(|_| is_digit)
+}
+
+fn without_prefix(text: &[u8]) -> &[u8] {
+    let digits = text.strip_prefix(b"0x");
+    digits.or_else(|| text.strip_prefix(b"0X")).unwrap_or(text)
 }
 
 /// Degrees of at most `max`.

@@ -90,7 +90,9 @@ proptest! {
         let member = serde_json::json!({ "rrn": text, "atc": number }).to_string();
         let events = decode("", &[with(&member[1..member.len() - 1])]).events;
         let read = events.text(Column::Rrn).unwrap();
-        prop_assert_eq!(read.iter().next().flatten().unwrap_or_default(), text);
+        // Whatever it is that is around a text and means nothing.
+        let bare = tillwatch_records::blanks::trimmed(text.as_bytes());
+        prop_assert_eq!(read.iter().next().flatten().unwrap_or_default().as_bytes(), bare);
         let atc = events.column(Column::Atc).unwrap().as_primitive::<Int64Type>();
         prop_assert_eq!(atc.value(0), number);
     }

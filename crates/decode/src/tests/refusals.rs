@@ -21,9 +21,13 @@ fn refuses_each_with_its_reason() {
         code(type_field, with(r#""type":"?""#)),
         Some("unknown_record_type")
     );
+    let major = "units.amount = \"major\"";
+    let other = replaced("currency", "\"EURO\"");
+    assert_eq!(code(major, other), Some("unknown_currency"));
     let mut seen: Vec<&str> = cases.iter().filter_map(|(_, reason)| *reason).collect();
     seen.extend([
         "unknown_record_type",
+        "unknown_currency",
         "amount_precision",
         "amount_out_of_range",
         "time_out_of_range",

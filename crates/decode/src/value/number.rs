@@ -79,6 +79,39 @@ pub(crate) fn scaled(text: &[u8], scale: i64, excess: Excess) -> Result<i64, Num
     i64::try_from(signed).map_err(|_| NumberError::TooLarge)
 }
 
+/// An amount: `text` × 10^`scale` as an integer. Where something would be cut off, it is first rounded to the
+/// 15 significant digits that a double keeps: what lies beyond is the noise of binary arithmetic, as
+/// five times 17.13 is 85.64999999999999.
+pub(crate) fn money_scaled(text: &[u8], scale: i64) -> Result<i64, NumberError> {
+    match scaled(text, scale, Excess::Refuse) {
+        Err(NumberError::TooPrecise) => match rounded(text) {
+            Some(rounded) => scaled(&rounded, scale, Excess::Refuse),
+            None => Err(NumberError::TooPrecise),
+        },
+        other => other,
+    }
+}
+
+/// Significant digits that every double keeps.
+const EXACT_DIGITS: usize = f64::DIGITS as usize;
+
+/// `text` rounded to [`EXACT_DIGITS`] significant digits, half away from zero; `None` where it has no more.
+#[cold]
+fn rounded(text: &[u8]) -> Option<Vec<u8>> {
+    let decimal = take_apart(text).ok()?;
+    let whole = text[decimal.whole.clone()].iter();
+    let digits = whole.chain(&text[decimal.fraction.clone()]).copied();
+    let digits: Vec<u8> = digits.skip_while(|digit| *digit == b'0').collect();
+    let (kept, cut) = digits.split_at_checked(EXACT_DIGITS)?;
+    let mut value = kept
+        .iter()
+        .fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+    value += u64::from(*cut.first()? >= b'5');
+    let exponent = decimal.exponent - decimal.fraction.len() as i64 + cut.len() as i64;
+    let sign = if decimal.negative { "-" } else { "" };
+    Some(format!("{sign}{value}e{exponent}").into_bytes())
+}
+
 /// The usual case: up to 18 digits and nothing else.
 fn short_integer(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 18 {

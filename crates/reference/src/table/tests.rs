@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
-    Int8Array, Int64Array, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
-    TimestampMillisecondArray, UInt64Array,
+    Float64Array, Int8Array, Int64Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Int8Type, Schema, SchemaRef, TimeUnit};
@@ -254,8 +254,39 @@ fn refused(name: &str, column: ArrayRef) -> String {
 }
 
 #[test]
+fn texts_are_as_the_decoder_makes_them_of_records() {
+    let mut columns = rows();
+    columns[0].1 = texts(&[Some("1  "), Some(" b/1\0"), Some("007")]);
+    columns[1].1 = Arc::new(BinaryArray::from_vec(vec![b"a/b  ", b"a", b"a"]));
+    columns.push(("mcc", Arc::new(Int64Array::from(vec![742, 5411, 0]))));
+    let countries = Float64Array::from(vec![Some(56.0), None, Some(276.0)]);
+    columns.push(("acquirer_country", Arc::new(countries)));
+    columns.push(("currency", texts(&[Some("eur "), Some("48"), Some("  ")])));
+    columns.push(("rate", Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]))));
+    let table = ReferenceTable::new(&table(columns), &key()).unwrap();
+    let events = events(&[
+        (Some("a/b"), "1", 0),
+        (Some("a"), "b/1", 0),
+        (Some("a"), "007", 0),
+    ]);
+    let joined = table.join(&events, &key().of(&events), table.schema());
+    let text = |name: &str| {
+        let column = joined.column_by_name(name).unwrap().as_string::<i32>();
+        column
+            .iter()
+            .map(|text| text.unwrap_or("-"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(text("registry_mcc"), ["0742", "5411", "0000"]);
+    assert_eq!(text("registry_acquirer_country"), ["056", "-", "276"]);
+    assert_eq!(text("registry_currency"), ["EUR", "048", "-"]);
+    let rates = joined.column_by_name("registry_rate").unwrap();
+    assert_eq!(*rates.data_type(), DataType::Float64);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_row() {
-    let binary: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"b", b"c"]));
+    let binary: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"\xff", b"c"]));
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let large: ArrayRef = Arc::new(UInt64Array::from(vec![1, u64::MAX, 3]));
     for (name, column, words) in [

@@ -10,7 +10,7 @@ use std::thread::Scope;
 use anyhow::{Context as _, Result};
 use tillwatch_decode::Decoded;
 use tillwatch_engine::{Assembly, Input, Processed, Workspace};
-use tillwatch_records::{RawBatch, RecordKinds};
+use tillwatch_records::{RawBatch, RecordKinds, UnknownCodes};
 
 use super::progress::Progress;
 use crate::cli::ScoreArgs;
@@ -44,13 +44,28 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
         totals.seconds,
         totals.read as f64 / totals.seconds.max(1e-9),
     );
+    tell_unknown_codes(&totals.unknown_codes);
     Ok(())
+}
+
+/// Says in which columns there were codes that nobody knows.
+fn tell_unknown_codes(codes: &UnknownCodes) {
+    let found = codes.iter().filter(|(_, count)| *count > 0);
+    let found = found.map(|(column, count)| format!("{} {count}", column.name()));
+    let found: Vec<String> = found.collect();
+    if !found.is_empty() {
+        println!(
+            "unknown codes, which features and rules see as they are: {}",
+            found.join(", ")
+        );
+    }
 }
 
 struct Totals {
     read: u64,
     scored: u64,
     refused: u64,
+    unknown_codes: UnknownCodes,
     dead_letters: String,
     seconds: f64,
 }
@@ -84,7 +99,7 @@ fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<
                 None => Ok(decoded),
                 Some(labels) => Ok(Decoded {
                     events: labels.merge(raw, decoded.events)?,
-                    refusals: decoded.refusals,
+                    ..decoded
                 }),
             }
         });
@@ -174,12 +189,19 @@ fn write(scored: Batches<Processed>, args: &ScoreArgs) -> Result<Totals> {
     let mut table = TableWriter::new(&args.output, args.features);
     let mut dead_letters = DeadLetterFile::beside(&args.output);
     let (mut read, mut scored_total, mut refused) = (0, 0, 0);
+    let mut unknown_codes = UnknownCodes::default();
     for batch in scored {
         let Batch {
             raw,
             permille,
-            made: Processed { scores, refusals },
+            made,
         } = batch?;
+        let Processed {
+            scores,
+            refusals,
+            unknown_codes: unknown,
+        } = made;
+        unknown_codes += &unknown;
         read += raw.len() as u64;
         scored_total += scores.emissions.records() as u64;
         refused += refusals.len() as u64;
@@ -195,6 +217,7 @@ fn write(scored: Batches<Processed>, args: &ScoreArgs) -> Result<Totals> {
         read,
         scored: scored_total,
         refused,
+        unknown_codes,
         dead_letters: kept.as_deref().map_or_else(String::new, in_file),
         seconds: progress.finish().as_secs_f64(),
     })

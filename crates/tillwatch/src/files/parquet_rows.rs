@@ -2,22 +2,21 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{AsArray as _, Float64Array, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 
 use super::error::FileError;
+use super::meant::Meaning;
 
 pub struct ParquetRows {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
     rows_total: u64,
+    meaning: Meaning,
     /// Rows of the batch in hand as JSON lines; what starts at `position` is not handed over yet.
     json: Vec<u8>,
     position: usize,
@@ -43,6 +42,7 @@ impl ParquetRows {
             path: path.to_owned(),
             reader,
             rows_total,
+            meaning: Meaning::default(),
             json: Vec::new(),
             position: 0,
         })
@@ -75,7 +75,9 @@ impl ParquetRows {
         self.json.clear();
         self.position = 0;
         let mut writer = LineDelimitedWriter::new(&mut self.json);
-        let written = as_meant(batch)
+        let written = self
+            .meaning
+            .batch(batch)
             .and_then(|batch| writer.write(&batch))
             .and_then(|()| writer.finish());
         written.map_err(|error| self.wrong(&error))
@@ -87,34 +89,4 @@ impl ParquetRows {
             reason: error.to_string(),
         }
     }
-}
-
-/// The batch as it is to be written. Doubles are rounded to 15 significant digits, which is how many
-/// decimal digits a double keeps: amounts are often computed ones, five times 17.13 is stored as
-/// 85.64999999999999, and an amount of money with so many decimals is refused. Timestamps with a named
-/// time zone are the same instants with the offset of UTC, since Parquet stores them in UTC.
-fn as_meant(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let schema = batch.schema();
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| {
-            let column = match column.data_type() {
-                DataType::Timestamp(unit, Some(_)) => {
-                    cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))?
-                }
-                DataType::Float64 => {
-                    let rounded = column.as_primitive::<Float64Type>().unary(fifteen_digits);
-                    Arc::new(rounded as Float64Array)
-                }
-                _ => Arc::clone(column),
-            };
-            Ok((field.name().clone(), column, field.is_nullable()))
-        });
-    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
-}
-
-fn fifteen_digits(value: f64) -> f64 {
-    format!("{value:.14e}").parse().unwrap_or(value)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use tillwatch_consumer::PartitionStats;
 use tillwatch_engine::{ActiveModels, LANE_BYTES, LaneMemory};
-use tillwatch_records::{Flags, ScoreBatch, TopicPartition, Versions};
+use tillwatch_records::{Column, Flags, ScoreBatch, TopicPartition, UnknownCodes, Versions, code};
 use tillwatch_reference::ReferenceTable;
 use tillwatch_scoring::{Effort, Lineup};
 
@@ -127,6 +127,8 @@ pub struct Metrics {
     pub(super) forgotten_ids: AtomicU64,
     pub(super) unmatched_labels: AtomicU64,
     delivered: AtomicU64,
+    /// By the position of their column among those of codes.
+    unknown_codes: [AtomicU64; code::TABLE.len()],
     pub(super) dead_letters: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     pub(super) lanes: Mutex<BTreeMap<TopicPartition, Arc<LaneGauges>>>,
@@ -248,6 +250,23 @@ impl Metrics {
         let count = reasons.entry(reason).or_default();
         *count += 1;
         *count
+    }
+
+    /// Counts the codes of a batch that are not known.
+    pub fn count_unknown_codes(&self, codes: &UnknownCodes) {
+        if codes.total() == 0 {
+            return;
+        }
+        for (shared, (_, count)) in self.unknown_codes.iter().zip(codes.iter()) {
+            shared.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// The columns of codes, and how many were not known.
+    pub(super) fn unknown_codes(&self) -> impl Iterator<Item = (Column, u64)> {
+        let columns = code::TABLE.iter().map(|(column, _)| *column);
+        let counts = self.unknown_codes.iter();
+        columns.zip(counts.map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// Counts a batch that `lineup` scored.

@@ -34,6 +34,14 @@ fn records(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
             ([("reason", reason.code())], count.unwrap_or(0))
         }),
     )?;
+    scrape.counters(
+        "tillwatch_unknown_codes",
+        "Codes of records that are in no form that is known, or on no list, by column; they are kept as \
+         they are, and features and rules that list codes take them for others",
+        metrics
+            .unknown_codes()
+            .map(|(column, count)| ([("column", column.name())], count)),
+    )?;
     let batches = metrics.batches.load(Ordering::Relaxed);
     scrape.counter("tillwatch_batches", "Batches processed", batches)
 }

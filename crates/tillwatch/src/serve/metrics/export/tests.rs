@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use prometheus_client::registry::Registry;
 use tillwatch_consumer::Monitor;
 use tillwatch_engine::LaneMemory;
-use tillwatch_records::TopicPartition;
+use tillwatch_records::{Column, TopicPartition, UnknownCodes, code};
 use tillwatch_sink::MemorySink;
 
 use super::*;
@@ -39,6 +39,10 @@ fn a_scrape_names_units_and_labels() {
     });
     lane.cuts.set_waiting_bytes(3);
     metrics.count_unmatched_labels(2);
+    let mut codes = UnknownCodes::default();
+    codes.count(code::position(Column::EntryMode).unwrap());
+    metrics.count_unknown_codes(&codes);
+    metrics.count_unknown_codes(&codes);
     metrics.count_cut(Cut::Slow);
     metrics.count_reference(&Look::Refused(ReferenceFileError::Format {
         path: "terminals.csv".into(),
@@ -57,6 +61,7 @@ fn a_scrape_names_units_and_labels() {
         "tillwatch_registry_rows 0.0",
         "tillwatch_lane_keys{topic=\"tx\",partition=\"1\"} 7.0",
         "tillwatch_memory_bytes{part=\"cuts\"} 8.0",
+        "tillwatch_unknown_codes_total{column=\"entry_mode\"} 2",
         "tillwatch_unmatched_labels_total 2",
         "tillwatch_http_connections_cut_total{cause=\"slow\"} 1",
         "tillwatch_ready 0.0",
@@ -73,6 +78,7 @@ fn every_cause_has_a_series_from_the_start() {
     for line in [
         "tillwatch_dead_letters_total{reason=\"payload_too_large\"} 0",
         "tillwatch_dead_letters_total{reason=\"bad_json\"} 0",
+        "tillwatch_unknown_codes_total{column=\"response_code\"} 0",
         "tillwatch_flagged_scores_total{flag=\"WARMING\"} 0",
         "tillwatch_flagged_scores_total{flag=\"REORDERED\"} 0",
         "tillwatch_alerts_total{typology=\"none\",severity=\"info\"} 0",
