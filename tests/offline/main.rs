@@ -30,6 +30,7 @@ mod models;
 mod modules;
 mod own_columns;
 mod pipeline;
+mod sample;
 mod shipped;
 mod shipped_deploy;
 mod site;

@@ -38,6 +38,7 @@ pub use error::DecodeError;
 pub use format::refusal_reasons;
 pub use mask::masked;
 pub use own::OwnColumn;
+pub use path::field_path;
 pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{

@@ -1,5 +1,7 @@
 //! Arguments of `tillwatch check`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use tillwatch_records::units::DurationMs;
 
@@ -20,6 +22,10 @@ pub struct CheckArgs {
     /// is kept in fixed size
     #[arg(long)]
     pub explain_plan: bool,
+    /// Read the first records of this file, and say of each column how many are null and distinct,
+    /// which codes are unknown, and what else stands out; no value is shown
+    #[arg(long, value_name = "FILE")]
+    pub sample: Option<PathBuf>,
     /// Rates to estimate the bytes of a key at
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]

@@ -8,6 +8,7 @@ mod limits;
 mod machine;
 mod plan;
 mod report;
+mod sample;
 mod state;
 
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     let setup = report.look("catalog and models", Setup::load(&config));
     if let Some(setup) = &setup {
         plan::report_setup(&config, setup, args, &report);
+    }
+    if let Some(path) = &args.sample {
+        sample::report(&config, path, &mut report);
     }
     state::report(&config, &report);
     let clusters = clients(&config, &mut report);
