@@ -102,8 +102,8 @@ fn is_bytes(found: &DataType) -> bool {
     )
 }
 
-/// Whether all of `values` are text: UTF-8 without control characters, but for zero bytes and blanks that fill
-/// it up. `None` where none says so.
+/// Whether all of `values` are text: UTF-8 without control characters, but for zero bytes and blanks that
+/// fill it up. `None` where none says so.
 fn are_text(values: &BinaryArray) -> Option<bool> {
     let mut told = values.iter().flatten().filter_map(|value| {
         let length = value.iter().rposition(|byte| !b"\0 ".contains(byte))? + 1;
