@@ -11,13 +11,16 @@ use std::sync::Arc;
 
 use self::escape::Escapes;
 use self::extract::Extractor;
-use self::reason::BYTE_ORDER_MARK;
 pub(crate) use self::reason::REASONS;
+use self::reason::{BYTE_ORDER_MARK, FRAMED};
 use crate::error::DecodeError;
 use crate::format::rows::{BatchReader, Format, Made, Reader, Rows};
 use crate::refusal::{Fault, RefusalReason};
 use crate::token::Fields;
 use crate::tree::FieldTree;
+
+/// Length of the frame of Confluent's serializers.
+const FRAME_BYTES: usize = 5;
 
 /// The format for `fields`.
 pub(crate) fn make(fields: Arc<FieldTree>, schema: &[u8]) -> Made {
@@ -51,13 +54,27 @@ impl Reader for JsonReader {
     type Coding = Escapes;
 
     fn read<'a>(&'a mut self, payload: &'a [u8]) -> Result<Fields<'a>, Fault> {
-        check_encoding(payload)?;
-        self.extractor.extract(&self.fields, payload)?;
+        let read =
+            check_encoding(payload).and_then(|()| self.extractor.extract(&self.fields, payload));
+        read.map_err(|fault| framed(payload).unwrap_or(fault))?;
         Ok(Fields {
             tokens: &self.extractor.tokens,
             bytes: payload,
         })
     }
+}
+
+/// Whether a payload that cannot be read is framed as the serializers of Confluent's schema registry do it:
+/// a zero byte, four bytes of schema id (of which the first is zero in any registry of today), then the
+/// content.
+#[cold]
+fn framed(payload: &[u8]) -> Option<Fault> {
+    let is_framed = payload.starts_with(&[0, 0]) && payload.len() > FRAME_BYTES;
+    is_framed.then(|| {
+        let what = "begins with Confluent's frame (a zero byte and four bytes of schema id): write the records \
+                    without a schema registry, or send the content alone";
+        Fault::new(FRAMED, what)
+    })
 }
 
 fn check_encoding(payload: &[u8]) -> Result<(), Fault> {

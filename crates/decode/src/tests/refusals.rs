@@ -52,6 +52,15 @@ fn text_cases() -> Vec<Case> {
         (vec![b' '; PAYLOAD_BYTES_MAX + 1], Some("payload_too_large")),
         (format!("\u{feff}{GOOD}").into(), Some("byte_order_mark")),
         (bad_utf8, Some("invalid_utf8")),
+        (
+            [&b"\0\0\0\0\x07"[..], GOOD.as_bytes()].concat(),
+            Some("framed"),
+        ),
+        (
+            [&b"\0\0\x01\xff\xfe"[..], GOOD.as_bytes()].concat(),
+            Some("framed"),
+        ),
+        (b"\0\0\0\0\x07\x02\xff".to_vec(), Some("framed")),
         (b"[1]".to_vec(), Some("not_an_object")),
         (b"null".to_vec(), Some("not_an_object")),
         (b"hello".to_vec(), Some("bad_json")),

@@ -18,6 +18,9 @@ macro_rules! reasons {
 reasons! {
     BYTE_ORDER_MARK "byte_order_mark"
         "Starts with a byte order mark, which JSON does not allow.";
+    FRAMED "framed"
+        "Begins with a zero byte, as what a serializer of a schema registry writes: a frame of five bytes \
+         before the JSON, or another format.";
     NOT_AN_OBJECT "not_an_object"
         "Well begun JSON, but not an object.";
     BAD_JSON "bad_json"
