@@ -24,7 +24,7 @@ pub use models::{LineupArgs, ModelsCommand, PromoteArgs};
 pub use publish::PublishArgs;
 pub use run::RunArgs;
 pub use score::ScoreArgs;
-pub use shared::RecordTimestamp;
+pub use shared::{FileFormat, InputArgs, RecordTimestamp};
 pub use simulate::SimulateArgs;
 pub use snapshot::SnapshotCommand;
 
@@ -87,18 +87,21 @@ Examples:
   tillwatch simulate --records 100000 --output - > day.jsonl
   tillwatch simulate --brokers localhost:9092 --topic transactions --rate 5000 --duration 1h")]
     Simulate(SimulateArgs),
-    /// Send a Parquet or JSON lines file to Kafka, keyed and timed as the configuration maps it
+    /// Send the rows of files to Kafka, keyed and timed as the configuration maps it
     #[command(after_long_help = "\
 Examples:
   tillwatch publish --config examples/handbook/tillwatch.toml --input transactions.parquet
   tillwatch publish --config examples/handbook/tillwatch.toml --input transactions.parquet \\
       --label-column TX_FRAUD --label-delay 7d --rate 20000")]
     Publish(PublishArgs),
-    /// Score a Parquet or JSON lines file with the same lane that `run` uses
+    /// Score the rows of files with the same lane that `run` uses
     #[command(after_long_help = "\
 Examples:
   tillwatch score --config tillwatch.toml --input day.parquet --output scores.parquet
-  tillwatch score --config tillwatch.toml --input day.jsonl --output features.parquet --features")]
+  tillwatch score --config tillwatch.toml --input day.jsonl.gz --output features.parquet --features
+  tillwatch score --config tillwatch.toml --input spark-export/ --output scores.csv
+  tillwatch score --config tillwatch.toml --input 'day-*.csv' --sort-by-time --output scores.parquet
+  zcat day.jsonl.gz | tillwatch score --config tillwatch.toml --input - --output - | jq .score")]
     Score(ScoreArgs),
     /// List, check, make, apply and explain models
     Models {

@@ -9,6 +9,7 @@ mod pace;
 mod progress;
 pub mod publish;
 mod rows;
+mod rows_in;
 pub mod run;
 pub mod score;
 pub mod simulate;

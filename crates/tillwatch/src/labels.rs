@@ -7,9 +7,11 @@
 mod merge;
 mod outcome;
 mod records;
+mod refused;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use merge::LabelMerge;
 pub use records::{Label, LabelRecords};
+pub use refused::RefusedLabels;

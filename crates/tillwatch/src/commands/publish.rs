@@ -4,25 +4,27 @@ mod outgoing;
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow::array::Array as _;
 use tillwatch_decode::{DecodePlan, Decoder};
-use tillwatch_records::{Column, Projection, RawBatch, RecordKind};
+use tillwatch_records::{Column, EventBatch, Projection, RawBatch, RecordKind};
 use tillwatch_sink::RecordWriter;
 
 use crate::cli::{PublishArgs, RecordTimestamp};
 use crate::commands::pace::Pace;
 use crate::commands::progress::Progress;
+use crate::commands::rows_in::RowsIn;
 use crate::config::{Config, LabelSettings};
 use crate::exit;
-use crate::files::FileReader;
+use crate::files::Inputs;
 use crate::labels::{Label, LabelRecords};
 use crate::log;
 use outgoing::{Origin, Outbox, Outgoing};
 
-/// Sends `args.input` to Kafka. Rows go out as they are, as JSON; the configuration's mapping is used
-/// to find key and event time. A row that it cannot read goes out as well, without a key: refusing it,
-/// with its reason, is the scorer's job. A row that a broker refuses is lost alone and named at the end.
+/// Sends `args.input` to Kafka. Rows go out as they are, as JSON; the configuration's mapping is used to
+/// find key and event time. A row that it cannot read goes out as well, without a key: refusing it, with
+/// its reason, is the scorer's job. Where it can read none of the first rows, nothing goes out. A row that
+/// a broker refuses is lost alone and named at the end.
 pub fn publish(args: &PublishArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
     log::install(&config.log, &config.notices);
@@ -31,20 +33,13 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
         (None, Some(consumer)) => consumer.topics.first().cloned().unwrap_or_default(),
         (None, None) => anyhow::bail!("name a --topic: the configuration has no [consumer]"),
     };
+    let mut rows = RowsIn::open(&args.input, &Inputs::find(&args.input.input)?)?;
     let mut publisher = Publisher::open(args, &config, topic)?;
-    let mut reader = FileReader::open(&args.input)?;
     let mut progress = Progress::new("publishing", Some(1000));
-    let mut left = args.records.unwrap_or(u64::MAX);
-    while left > 0 {
-        let Some(mut batch) = reader.next_batch()? else {
-            break;
-        };
-        batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= batch.len() as u64;
-        publisher.publish(&batch)?;
+    while let Some(batch) = rows.next()? {
+        publisher.publish(&batch.raw)?;
         publisher.outbox.mend()?;
-        let done = reader.progress();
-        progress.set(done.done.saturating_mul(1000) / done.total.max(1));
+        progress.set(batch.permille.unwrap_or(0));
     }
     publisher.finish()?;
     let seconds = progress.finish().as_secs_f64();
@@ -59,7 +54,7 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
             n => format!("; {n} of them do not fit the configured mapping and have no key"),
         }
     );
-    Ok(())
+    publisher.tell_refused_labels()
 }
 
 /// The labels that the command line asks for, else the configured ones.
@@ -133,7 +128,21 @@ impl Publisher {
     }
 
     fn publish(&mut self, batch: &RawBatch) -> Result<()> {
-        let events = self.decoder.decode(batch).events;
+        let decoded = self.decoder.decode(batch);
+        let events = decoded.events;
+        if let Some(refusal) = decoded
+            .refusals
+            .first()
+            .filter(|_| self.is_nonsense(&events))
+        {
+            anyhow::bail!(
+                "none of the first {} rows fits [decode]; the first: {}: {}. Is it the right file? Nothing was \
+                 sent",
+                batch.len(),
+                refusal.reason,
+                refusal.detail
+            );
+        }
         let keys = self.key.of(&events);
         let times = events.event_times_ms().unwrap_or_default();
         let mut row = 0;
@@ -153,13 +162,17 @@ impl Publisher {
             self.counts.records += 1;
             let is_transaction = events.kinds[row] == RecordKind::Transaction;
             if let Some(labels) = self.labels.as_mut().filter(|_| is_transaction) {
-                labels
-                    .plan(record.offset, payload, key.unwrap_or_default(), time_ms)
-                    .with_context(|| format!("row {}", record.offset))?;
+                let key = key.unwrap_or_default();
+                labels.plan(record.offset, payload, key, time_ms)?;
             }
             row += 1;
         }
         Ok(())
+    }
+
+    /// Whether no row of the first batch can be read, rather than single ones.
+    fn is_nonsense(&self, events: &EventBatch) -> bool {
+        self.counts.records == 0 && events.is_empty()
     }
 
     /// Sends the labels that take effect at or before `time_ms`: one that takes effect at the very time
@@ -195,6 +208,25 @@ impl Publisher {
             timestamp_ms: time_ms.filter(|_| self.timestamp == RecordTimestamp::Event),
             header,
         })
+    }
+
+    /// Names the rows whose label was not sent; an error where none was.
+    fn tell_refused_labels(&self) -> Result<()> {
+        let Some(labels) = self
+            .labels
+            .as_ref()
+            .filter(|labels| !labels.refused().is_empty())
+        else {
+            return Ok(());
+        };
+        let refused = labels.refused();
+        let words = refused.words(labels.column());
+        anyhow::ensure!(
+            !refused.are_all(),
+            "{words}; no label was sent: is it the right column?"
+        );
+        eprintln!("{words}");
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -1,25 +1,33 @@
-//! `tillwatch score`: a lane over a file.
+//! `tillwatch score`: a lane over files.
 
 mod dead_letters;
+mod order;
+mod summary;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use parking_lot::Mutex;
 use tillwatch_decode::Decoded;
 use tillwatch_engine::{Assembly, Input, Processed, Workspace};
-use tillwatch_records::{RawBatch, RecordKinds, UnknownCodes};
+use tillwatch_records::EventBatch;
 
 use super::progress::Progress;
-use crate::cli::ScoreArgs;
+use super::rows_in::{BatchIn, RowsIn};
+use crate::cli::{FileFormat, ScoreArgs};
 use crate::config::Config;
-use crate::files::FileReader;
-use crate::labels::LabelMerge;
+use crate::exit::misconfigured;
+use crate::files::{Inputs, OutputFormat, STANDARD_INPUT, is_unread, output_format};
+use crate::labels::{LabelMerge, RefusedLabels};
 use crate::log;
 use crate::setup::Setup;
 use dead_letters::DeadLetterFile;
+use order::TimeOrder;
+use summary::Summary;
 use table::TableWriter;
 
 /// Batches that may wait between two threads: enough to keep all busy.
@@ -29,52 +37,108 @@ const WAITING_BATCHES_MAX: usize = 4;
 pub fn score(args: &ScoreArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
     log::install(&config.log, &config.notices);
+    let format = format(args).map_err(misconfigured)?;
+    let dead_letters = args.dead_letters.clone();
+    let dead_letters = dead_letters.or_else(|| DeadLetterFile::beside(&args.output));
     let setup = Setup::load(&config)?;
-    let totals = score_file(&config, &setup.assembly, args)?;
-    println!(
-        "{} {} scored, {} records folded into state, {} refused{} in {:.1} s ({:.0} records/s)",
-        totals.scored,
-        match config.scoring.record_types {
-            RecordKinds::TRANSACTIONS => "transactions",
-            _ => "records",
-        },
-        totals.read - totals.scored - totals.refused,
-        totals.refused,
-        totals.dead_letters,
-        totals.seconds,
-        totals.read as f64 / totals.seconds.max(1e-9),
-    );
-    tell_unknown_codes(&totals.unknown_codes);
+    let inputs = Inputs::find(&args.input.input)?;
+    inputs.refuse_output(written_to(&args.output))?;
+    if let Some(path) = &dead_letters {
+        inputs.refuse_output(path)?;
+    }
+    let mut rows = RowsIn::open(&args.input, &inputs)?;
+    if args.sort_by_time {
+        rows = rows.sorted_by_time(&config, &args.output)?;
+    }
+    let table = TableWriter::create(&args.output, format, args.features)?;
+    let outputs = Outputs {
+        table,
+        dead_letters: DeadLetterFile::new(dead_letters),
+    };
+    let scored = match score_rows(&config, &setup.assembly, rows, outputs) {
+        // As of any program in a pipe: whoever reads it has what it wanted.
+        Err(error) if args.output == Path::new(STANDARD_INPUT) && is_unread(&error) => {
+            return Ok(());
+        }
+        other => other?,
+    };
+    let lines = scored.lines(&config, args);
+    match args.output == Path::new(STANDARD_INPUT) {
+        true => lines.iter().for_each(|line| eprintln!("{line}")),
+        false => lines.iter().for_each(|line| println!("{line}")),
+    }
     Ok(())
 }
 
-/// Says in which columns there were codes that nobody knows.
-fn tell_unknown_codes(codes: &UnknownCodes) {
-    let found = codes.iter().filter(|(_, count)| *count > 0);
-    let found = found.map(|(column, count)| format!("{} {count}", column.name()));
-    let found: Vec<String> = found.collect();
-    if !found.is_empty() {
-        println!(
-            "unknown codes, which features and rules see as they are: {}",
-            found.join(", ")
-        );
+/// What the output is written as.
+fn format(args: &ScoreArgs) -> Result<OutputFormat, String> {
+    let by_name = output_format(&args.output);
+    match (args.output_format, by_name) {
+        (None, by_name) => by_name,
+        (Some(FileFormat::Parquet), _) => Ok(OutputFormat::Parquet),
+        (Some(FileFormat::Jsonl), _) => Ok(OutputFormat::JsonLines),
+        (Some(FileFormat::Csv), Ok(OutputFormat::Csv { delimiter })) => {
+            Ok(OutputFormat::Csv { delimiter })
+        }
+        (Some(FileFormat::Csv), _) => Ok(OutputFormat::Csv { delimiter: b',' }),
     }
 }
 
-struct Totals {
-    read: u64,
-    scored: u64,
-    refused: u64,
-    unknown_codes: UnknownCodes,
-    dead_letters: String,
-    seconds: f64,
+/// The file that an output is, also where it is standard output.
+fn written_to(output: &Path) -> &Path {
+    match output == Path::new(STANDARD_INPUT) {
+        true => Path::new("/dev/stdout"),
+        false => output,
+    }
+}
+
+struct Outputs {
+    table: TableWriter,
+    dead_letters: DeadLetterFile,
+}
+
+/// What was found in the rows.
+#[derive(Default)]
+struct Findings {
+    order: TimeOrder,
+    labels: RefusedLabels,
+}
+
+/// A file that is scored.
+struct Scored {
+    summary: Summary,
+    findings: Findings,
+    /// Where the refused rows are.
+    kept: Option<PathBuf>,
+    took: Duration,
+}
+
+impl Scored {
+    fn lines(&self, config: &Config, args: &ScoreArgs) -> Vec<String> {
+        let (kept, types) = (self.kept.as_deref(), config.scoring.record_types);
+        let mut lines = self.summary.lines(types, self.took, kept);
+        lines.extend(self.findings.order.remarks());
+        if self.summary.is_late() && !args.sort_by_time {
+            lines.push(
+                "rows that are LATE are scored and not remembered: files must be in the order of arrival; \
+                 --sort-by-time reads them in the order of their times"
+                    .into(),
+            );
+        }
+        if let Some(labels) = config
+            .labels
+            .as_ref()
+            .filter(|_| !self.findings.labels.is_empty())
+        {
+            lines.push(self.findings.labels.words(&labels.column).to_string());
+        }
+        lines
+    }
 }
 
 /// A batch on its way from thread to thread, with what is needed of it at the end.
 struct Batch<T> {
-    raw: RawBatch,
-    /// How far the file is read, in thousandths.
-    permille: u64,
+    rows: BatchIn,
     /// What the threads so far have made of it.
     made: T,
 }
@@ -84,21 +148,30 @@ type Batches<T> = Receiver<Result<Batch<T>>>;
 
 /// Reading, decoding, the lane and writing have a thread each. A thread takes the batches in their order, so
 /// the number of threads decides nothing.
-fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<Totals> {
-    let reader = FileReader::open(&args.input)?;
+fn score_rows(
+    config: &Config,
+    assembly: &Assembly,
+    rows: RowsIn,
+    outputs: Outputs,
+) -> Result<Scored> {
     let mut decoder = assembly.decoder();
     let mut lane = assembly.lane(0);
     let key = config.stages.key_columns();
     let labels = config.labels.as_ref();
+    let column = labels.map_or("", |labels| &labels.column);
     let mut labels = labels.map(|labels| LabelMerge::new(labels, &config.decode, &key));
-    std::thread::scope(|scope| {
-        let raw = read(scope, reader, args.records);
-        let decoded = relay(scope, raw, move |raw, ()| {
-            let decoded = decoder.decode(raw);
+    let findings = Mutex::new(Findings::default());
+    let (summary, kept, took) = std::thread::scope(|scope| {
+        let raw = read(scope, rows);
+        let found = &findings;
+        let decoded = relay(scope, raw, move |rows, ()| {
+            let decoded = decoder.decode(&rows.raw);
+            let mut found = found.lock();
+            note_times(&mut found.order, rows, &decoded.events);
             match &mut labels {
                 None => Ok(decoded),
                 Some(labels) => Ok(Decoded {
-                    events: labels.merge(raw, decoded.events)?,
+                    events: labels.merge(&rows.raw, decoded.events, &mut found.labels)?,
                     ..decoded
                 }),
             }
@@ -107,8 +180,21 @@ fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<
         let scored = relay(scope, decoded, move |_, decoded| {
             Ok(lane.process(Input::Decoded(decoded), &mut workspace, &mut ())?)
         });
-        write(scored, args)
+        write(scored, outputs, found, column)
+    })?;
+    Ok(Scored {
+        summary,
+        findings: findings.into_inner(),
+        kept,
+        took,
     })
+}
+
+fn note_times(order: &mut TimeOrder, rows: &BatchIn, events: &EventBatch) {
+    let times = events.event_times_ms().unwrap_or_default();
+    for (offset, time_ms) in events.offsets.iter().zip(times) {
+        order.note(rows.number_of(*offset), *time_ms);
+    }
 }
 
 /// Makes something of every batch on a thread of its own: `each` is given the batch as it was read and what
@@ -116,7 +202,7 @@ fn score_file(config: &Config, assembly: &Assembly, args: &ScoreArgs) -> Result<
 fn relay<'scope, T, U>(
     scope: &'scope Scope<'scope, '_>,
     batches: Batches<T>,
-    mut each: impl FnMut(&RawBatch, T) -> Result<U> + Send + 'scope,
+    mut each: impl FnMut(&BatchIn, T) -> Result<U> + Send + 'scope,
 ) -> Batches<U>
 where
     T: Send + 'scope,
@@ -125,20 +211,10 @@ where
     let (out, received) = sync_channel(WAITING_BATCHES_MAX);
     scope.spawn(move || {
         for batch in batches {
-            let batch = batch.and_then(
-                |Batch {
-                     raw,
-                     permille,
-                     made,
-                 }| {
-                    let made = each(&raw, made)?;
-                    Ok(Batch {
-                        raw,
-                        permille,
-                        made,
-                    })
-                },
-            );
+            let batch = batch.and_then(|Batch { rows, made }| {
+                let made = each(&rows, made)?;
+                Ok(Batch { rows, made })
+            });
             let is_last = batch.is_err();
             // A receiver that has ended says why by itself.
             if out.send(batch).is_err() || is_last {
@@ -149,80 +225,74 @@ where
     received
 }
 
-/// Reads until the end, or `records_max` rows, on a thread of its own.
-fn read<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    mut reader: FileReader,
-    records_max: Option<u64>,
-) -> Batches<()> {
+/// Reads until the end on a thread of its own. An input without rows is a batch without rows, since that
+/// still says which columns its scores would have.
+fn read<'scope>(scope: &'scope Scope<'scope, '_>, mut rows: RowsIn) -> Batches<()> {
     let (out, received) = sync_channel(WAITING_BATCHES_MAX);
     scope.spawn(move || {
-        let mut left = records_max.unwrap_or(u64::MAX);
-        while left > 0 {
-            let batch = match reader.next_batch() {
+        let mut is_first = true;
+        loop {
+            let batch = match rows.next() {
+                Ok(None) if is_first => Ok(BatchIn::empty(rows.source().clone())),
                 Ok(None) => return,
-                Ok(Some(mut raw)) => {
-                    raw.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                    left -= raw.len() as u64;
-                    let progress = reader.progress();
-                    Ok(Batch {
-                        raw,
-                        permille: progress.done.saturating_mul(1000) / progress.total.max(1),
-                        made: (),
-                    })
-                }
-                Err(error) => {
-                    left = 0;
-                    Err(error.into())
-                }
+                Ok(Some(batch)) => Ok(batch),
+                Err(error) => Err(error),
             };
-            if out.send(batch).is_err() {
+            let is_last = !matches!(&batch, Ok(batch) if !batch.raw.is_empty());
+            let batch = batch.map(|rows| Batch { rows, made: () });
+            if out.send(batch).is_err() || is_last {
                 return;
             }
+            is_first = false;
         }
     });
     received
 }
 
-fn write(scored: Batches<Processed>, args: &ScoreArgs) -> Result<Totals> {
+/// Writes what is scored, and completes the output unless nothing in it would be right.
+fn write(
+    scored: Batches<Processed>,
+    outputs: Outputs,
+    findings: &Mutex<Findings>,
+    label_column: &str,
+) -> Result<(Summary, Option<PathBuf>, Duration)> {
+    let Outputs {
+        mut table,
+        mut dead_letters,
+    } = outputs;
     let mut progress = Progress::new("scoring", Some(1000));
-    let mut table = TableWriter::new(&args.output, args.features);
-    let mut dead_letters = DeadLetterFile::beside(&args.output);
-    let (mut read, mut scored_total, mut refused) = (0, 0, 0);
-    let mut unknown_codes = UnknownCodes::default();
+    let mut summary = Summary::default();
     for batch in scored {
-        let Batch {
-            raw,
-            permille,
-            made,
-        } = batch?;
+        let Batch { rows, made } = batch?;
         let Processed {
-            scores,
+            mut scores,
             refusals,
-            unknown_codes: unknown,
+            unknown_codes,
         } = made;
-        unknown_codes += &unknown;
-        read += raw.len() as u64;
-        scored_total += scores.emissions.records() as u64;
-        refused += refusals.len() as u64;
-        dead_letters.write(&raw, &refusals)?;
+        if rows.is_renumbered() {
+            for offset in &mut scores.events.offsets {
+                *offset = rows.number_of(*offset);
+            }
+        }
+        let number = |index| rows.number(index);
+        summary.count(&rows.raw, &scores, &refusals, number);
+        summary.count_unknown(&unknown_codes);
+        dead_letters.write(&rows.raw, &refusals, number)?;
         table.write(&scores)?;
-        progress.set(permille);
+        progress.set(rows.permille.unwrap_or(0));
     }
-    table
-        .finish()
-        .with_context(|| format!("cannot complete {}", args.output.display()))?;
     let kept = dead_letters.finish()?;
-    Ok(Totals {
-        read,
-        scored: scored_total,
-        refused,
-        unknown_codes,
-        dead_letters: kept.as_deref().map_or_else(String::new, in_file),
-        seconds: progress.finish().as_secs_f64(),
-    })
-}
-
-fn in_file(path: &Path) -> String {
-    format!(" (see {})", path.display())
+    anyhow::ensure!(
+        !summary.is_all_refused(),
+        "{}",
+        summary.nothing_scored(kept.as_deref())
+    );
+    let labels = &findings.lock().labels;
+    anyhow::ensure!(
+        !labels.are_all(),
+        "{}; is it the right column? No output was written",
+        labels.words(label_column)
+    );
+    table.finish().context("cannot complete the output")?;
+    Ok((summary, kept, progress.finish()))
 }

@@ -8,7 +8,7 @@ use tillwatch_records::units::DurationMs;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelSettings {
-    /// Field of a row that says whether the transaction is fraud: 0/1 or true/false.
+    /// Field of a row that says whether the transaction is fraud: 0/1 or true/false, in any spelling.
     pub column: String,
     /// Event time from a transaction to its label.
     pub delay: DurationMs,

@@ -11,13 +11,43 @@ pub enum FileError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// The file is not the Parquet that its name says.
+    /// It is another kind of file than those that are read, or is not to be read in this way.
+    #[error("{path} is {what}", path = path.display())]
+    Kind { path: PathBuf, what: String },
+    /// It is another kind of file than those before it.
     #[error(
-        "cannot read {path} as Parquet: {reason}; a file of JSON lines must not be named .parquet",
+        "{path} is {kind}, and {first} is {first_kind}; name files of one kind, or the files of a folder by a \
+         pattern such as 'FOLDER/*.parquet'",
+        path = path.display(), first = first.display()
+    )]
+    Mixed {
+        path: PathBuf,
+        kind: &'static str,
+        first: PathBuf,
+        first_kind: &'static str,
+    },
+    /// A pattern that no file fits, or that is none.
+    #[error("input pattern {pattern}: {reason}", pattern = pattern.display())]
+    Pattern { pattern: PathBuf, reason: String },
+    /// What is written would take the place of what is read.
+    #[error(
+        "the output {output} would be written over, or into, the input {input}; name another place",
+        output = output.display(), input = input.display()
+    )]
+    OverInput { output: PathBuf, input: PathBuf },
+    /// Rows cannot be put into order.
+    #[error(
+        "cannot sort the rows by time (temporary files lie beside {path}): {source}",
         path = path.display()
     )]
+    Sort {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The file begins like Parquet, and is none.
+    #[error("cannot read {path} as Parquet: {reason}; is it whole?", path = path.display())]
     Parquet { path: PathBuf, reason: String },
-    /// The file is not the CSV that its name says.
+    /// The file is not CSV throughout.
     #[error("cannot read {path} as CSV: {reason}", path = path.display())]
     Csv { path: PathBuf, reason: String },
     /// A line is no JSON object.

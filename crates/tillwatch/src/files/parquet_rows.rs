@@ -15,6 +15,7 @@ use super::meant::Meaning;
 pub struct ParquetRows {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
+    rows_read: u64,
     rows_total: u64,
     meaning: Meaning,
     /// Rows of the batch in hand as JSON lines; what starts at `position` is not handed over yet.
@@ -41,6 +42,7 @@ impl ParquetRows {
         Ok(Self {
             path: path.to_owned(),
             reader,
+            rows_read: 0,
             rows_total,
             meaning: Meaning::default(),
             json: Vec::new(),
@@ -48,8 +50,9 @@ impl ParquetRows {
         })
     }
 
-    pub fn rows_total(&self) -> u64 {
-        self.rows_total
+    /// How much of it is read, from 0 to 1.
+    pub fn share_read(&self) -> f64 {
+        self.rows_read as f64 / self.rows_total.max(1) as f64
     }
 
     /// Hands rows over until `push` says that it is full.
@@ -65,7 +68,10 @@ impl ParquetRows {
             }
             match self.reader.next() {
                 None => return Ok(()),
-                Some(Ok(batch)) => self.encode(&batch)?,
+                Some(Ok(batch)) => {
+                    self.rows_read += batch.num_rows() as u64;
+                    self.encode(&batch)?;
+                }
                 Some(Err(error)) => return Err(self.wrong(&error)),
             }
         }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use tillwatch_records::suggest::did_you_mean;
 
 use super::error::FileError;
-use super::name::is_parquet;
+use super::name::holds_parquet;
 use super::reader::FileReader;
 use super::values::{fit, from_json, from_text, text_of};
 
@@ -60,7 +60,7 @@ impl Table {
     /// Refuses a file without one of the wanted columns, and says which name is near; JSON lines, where
     /// a column may be left out of a row, at the first rows.
     pub fn open(path: &Path, wanted: Vec<Wanted>) -> Result<Self, FileError> {
-        let rows = if is_parquet(path) {
+        let rows = if holds_parquet(path) {
             parquet(path, &wanted)?
         } else if is_csv(path) {
             csv(path, &wanted)?

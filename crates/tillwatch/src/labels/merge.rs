@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow::array::{
     ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array,
     new_null_array,
@@ -13,7 +13,8 @@ use arrow::error::ArrowError;
 use tillwatch_decode::DecodeSettings;
 use tillwatch_records::{Column, EventBatch, KeySpec, RawBatch, RecordKind};
 
-use super::outcome::Outcome;
+use super::outcome::{NoOutcome, Outcome};
+use super::refused::RefusedLabels;
 use super::words::{FRAUD, NO_FRAUD, is_constant};
 use crate::config::LabelSettings;
 
@@ -59,10 +60,16 @@ impl LabelMerge {
     }
 
     /// `events`, the rows that were decoded from `raw`, with the labels that take effect before each of
-    /// them. A label has the offset of the row that it comes before.
-    pub fn merge(&mut self, raw: &RawBatch, events: EventBatch) -> Result<EventBatch> {
+    /// them. A label has the offset of the row that it comes before. Rows whose label cannot be read are
+    /// noted in `refused` by their offset.
+    pub fn merge(
+        &mut self,
+        raw: &RawBatch,
+        events: EventBatch,
+        refused: &mut RefusedLabels,
+    ) -> Result<EventBatch> {
         let own = self.waiting.len();
-        self.hold_back(raw, &events)?;
+        self.hold_back(raw, &events, refused)?;
         let times = events.event_times_ms().unwrap_or_default();
         let mut places: Vec<Place> = Vec::with_capacity(2 * events.len());
         let mut merged = Positions::default();
@@ -113,7 +120,12 @@ impl LabelMerge {
     }
 
     /// Lets the labels of `events` wait.
-    fn hold_back(&mut self, raw: &RawBatch, events: &EventBatch) -> Result<()> {
+    fn hold_back(
+        &mut self,
+        raw: &RawBatch,
+        events: &EventBatch,
+        refused: &mut RefusedLabels,
+    ) -> Result<()> {
         let times = events.event_times_ms().unwrap_or_default();
         let mut kinds = vec![None; events.len()];
         let mut rows = VecDeque::new();
@@ -124,11 +136,14 @@ impl LabelMerge {
                 continue;
             }
             if events.kinds[row] == RecordKind::Transaction {
-                let outcome = self.outcome.of(record.payload.unwrap_or_default());
-                let outcome = outcome.with_context(|| format!("row {}", record.offset))?;
-                if let Some(is_fraud) = outcome {
-                    kinds[row] = Some(if is_fraud { FRAUD } else { NO_FRAUD });
-                    rows.push_back((row, times[row].saturating_add(self.delay_ms)));
+                match self.outcome.of(record.payload.unwrap_or_default()) {
+                    Ok(None) => {}
+                    Ok(Some(is_fraud)) => {
+                        refused.note_read();
+                        kinds[row] = Some(if is_fraud { FRAUD } else { NO_FRAUD });
+                        rows.push_back((row, times[row].saturating_add(self.delay_ms)));
+                    }
+                    Err(NoOutcome) => refused.note(record.offset),
                 }
             }
             row += 1;

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use tillwatch_decode::{DecodeSettings, FieldOrigin, TimeFormat};
 use tillwatch_records::{Column, KeySpec};
 
-use super::outcome::Outcome;
+use super::outcome::{NoOutcome, Outcome};
+use super::refused::RefusedLabels;
 use super::words::{FRAUD, NO_FRAUD, is_constant};
 use crate::config::LabelSettings;
 
@@ -35,6 +36,7 @@ pub struct LabelRecords {
     kind: String,
     record_type: RecordType,
     waiting: VecDeque<Label>,
+    refused: RefusedLabels,
 }
 
 /// How a scorer with this configuration knows a label.
@@ -71,14 +73,22 @@ impl LabelRecords {
             kind: site_name(decode, Column::LabelKind)?,
             record_type,
             waiting: VecDeque::new(),
+            refused: RefusedLabels::default(),
         })
     }
 
-    /// Plans the label of row `number`, if its outcome is known.
+    /// Plans the label of row `number`, if its outcome is known. One that cannot be read is noted and not
+    /// sent.
     pub fn plan(&mut self, number: i64, row: &[u8], key: &str, time_ms: i64) -> Result<()> {
-        let Some(is_fraud) = self.outcome.of(row)? else {
-            return Ok(());
+        let is_fraud = match self.outcome.of(row) {
+            Ok(None) => return Ok(()),
+            Ok(Some(is_fraud)) => is_fraud,
+            Err(NoOutcome) => {
+                self.refused.note(number);
+                return Ok(());
+            }
         };
+        self.refused.note_read();
         let row: Map<String, Value> =
             serde_json::from_slice(row).context("it is not a JSON object")?;
         let time_ms = time_ms + self.delay_ms;
@@ -107,6 +117,16 @@ impl LabelRecords {
             header,
         });
         Ok(())
+    }
+
+    /// The rows whose label cannot be read.
+    pub fn refused(&self) -> &RefusedLabels {
+        &self.refused
+    }
+
+    /// The column that labels are made from.
+    pub fn column(&self) -> &str {
+        self.outcome.column()
     }
 
     /// The next label that takes effect at or before `time_ms`.

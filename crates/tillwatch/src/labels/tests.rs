@@ -148,7 +148,9 @@ fn merged_labels_are_what_their_records_would_be() {
                         raw.push(offset, None, None, Some(row.as_bytes()), []);
                     }
                     let events = decoder.decode(&raw).events;
-                    merge.merge(&raw, events).unwrap()
+                    merge
+                        .merge(&raw, events, &mut RefusedLabels::default())
+                        .unwrap()
                 })
                 .collect();
             assert_eq!(
@@ -161,20 +163,35 @@ fn merged_labels_are_what_their_records_would_be() {
 }
 
 #[test]
-fn an_outcome_that_is_none_names_its_row() {
+fn a_label_that_cannot_be_read_costs_itself() {
     let key = KeySpec::from_names(&["terminal_id"]).unwrap();
     let decode = settings(HANDBOOK);
-    let projection = Arc::new(Projection::new([Column::EventTime]));
+    let projection = Arc::new(Projection::new([Column::EventTime, Column::LabelKind]));
     let plan = Arc::new(DecodePlan::new(&decode, projection, &key).unwrap());
     let mut raw = RawBatch::new(TopicPartition::new("t", 0));
-    let row = ROWS[0].replace("\"TX_FRAUD\":1", "\"TX_FRAUD\":\"yes\"");
-    raw.push(17, None, None, Some(row.as_bytes()), []);
+    let bad = ROWS[0].replace("\"TX_FRAUD\":1", "\"TX_FRAUD\":\"4111111111111111\"");
+    raw.push(17, None, None, Some(bad.as_bytes()), []);
+    raw.push(18, None, None, Some(ROWS[1].as_bytes()), []);
+    raw.push(19, None, None, Some(ROWS[7].as_bytes()), []);
     let events = Decoder::new(plan).decode(&raw).events;
-    let error = LabelMerge::new(&labels(), &decode, &key)
-        .merge(&raw, events)
-        .unwrap_err();
-    assert_eq!(
-        format!("{error:#}"),
-        "row 17: column `TX_FRAUD` holds \"yes\", which is no 0/1 or true/false"
+    let mut refused = RefusedLabels::default();
+    let merged = LabelMerge::new(&labels(), &decode, &key)
+        .merge(&raw, events, &mut refused)
+        .unwrap();
+    let is_label = |kind: &&RecordKind| **kind == RecordKind::Label;
+    assert_eq!(merged.kinds.iter().filter(is_label).count(), 1);
+    assert_eq!(merged.len(), 4);
+    let words = refused.words("TX_FRAUD").to_string();
+    assert!(
+        words.contains("`TX_FRAUD`") && words.ends_with("in row 17"),
+        "{words}"
     );
+    assert!(!refused.are_all());
+
+    let mut records = LabelRecords::new(&labels(), &decode, &key).unwrap();
+    records
+        .plan(17, bad.as_bytes(), "3", 1_522_540_831_000)
+        .unwrap();
+    assert!(records.due(i64::MAX).is_none());
+    assert!(records.refused().are_all());
 }

@@ -11,7 +11,7 @@ use super::apply::{Applied, no_contributions, row_bias};
 use super::ground::Ground;
 use crate::cli::models::PredictArgs;
 use crate::exit::misconfigured;
-use crate::files::{ParquetFile, Table, Wanted};
+use crate::files::{Inputs, ParquetFile, Table, Wanted};
 
 const RAW_SCORE: &str = "raw_score";
 const PROBABILITY: &str = "probability";
@@ -21,6 +21,7 @@ const BIAS: &str = "contribution_bias";
 
 /// Applies the model to every row, in order; the room it takes does not depend on their number.
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
+    Inputs::find(std::slice::from_ref(&args.input))?.refuse_output(&args.output)?;
     let opened = Ground::new(&args.ground)?
         .open(&args.model)
         .map_err(misconfigured)?;

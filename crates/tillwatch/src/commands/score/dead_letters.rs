@@ -9,59 +9,83 @@ use tillwatch_decode::Refusal;
 use tillwatch_records::RawBatch;
 use tillwatch_sink::{DeadLetter, dead_letter_json};
 
-use crate::files::ROW_BYTES_MAX;
+use crate::files::{ROW_BYTES_MAX, STANDARD_INPUT};
 
 /// JSON lines of refused rows, as a file sink writes dead letters: the row's bytes in base64, so that every
 /// byte survives; `offset` is the row's number in the input, from 0. A row of which only the beginning was
 /// read says `"cut":true`. The file is made when there is a first one.
 pub struct DeadLetterFile {
-    path: PathBuf,
+    /// None where refused rows are only counted.
+    path: Option<PathBuf>,
     writer: Option<BufWriter<File>>,
     line: Vec<u8>,
 }
 
 impl DeadLetterFile {
-    /// `<output>.dead-letters.jsonl`
-    pub fn beside(output: &Path) -> Self {
-        let mut path = output.as_os_str().to_owned();
-        path.push(".dead-letters.jsonl");
+    /// At `path`; `None` keeps no rows.
+    pub fn new(path: Option<PathBuf>) -> Self {
         Self {
-            path: path.into(),
+            path,
             writer: None,
             line: Vec::new(),
         }
     }
 
-    /// Appends the rows of `raw` that were refused.
-    pub fn write(&mut self, raw: &RawBatch, refusals: &[Refusal]) -> Result<()> {
+    /// Where the refused rows of what is written to `output` are: `<output>.dead-letters.jsonl`; nowhere for
+    /// standard output, a device or a pipe.
+    pub fn beside(output: &Path) -> Option<PathBuf> {
+        let is_special = output.exists() && !output.is_file();
+        if output == Path::new(STANDARD_INPUT) || is_special {
+            return None;
+        }
+        let mut path = output.as_os_str().to_owned();
+        path.push(".dead-letters.jsonl");
+        Some(path.into())
+    }
+
+    /// Appends the rows of `raw` that were refused; `row_of` gives the number of a row by its index.
+    pub fn write(
+        &mut self,
+        raw: &RawBatch,
+        refusals: &[Refusal],
+        row_of: impl Fn(usize) -> i64,
+    ) -> Result<()> {
+        let Some(path) = self.path.clone() else {
+            return Ok(());
+        };
         for refusal in refusals {
+            let mut record = raw.get(refusal.index);
+            record.offset = row_of(refusal.index);
             let letter = DeadLetter {
                 source: raw.source(),
                 topic_id: raw.topic_id(),
-                record: raw.get(refusal.index),
+                record,
                 reason: refusal.reason.code(),
                 detail: &refusal.detail,
             };
-            self.append(&letter)
-                .with_context(|| format!("cannot write {}", self.path.display()))?;
+            self.append(&path, &letter)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     }
 
     /// Completes the file; its path, when there is one.
     pub fn finish(self) -> Result<Option<PathBuf>> {
-        let Some(writer) = self.writer else {
+        let (Some(writer), Some(path)) = (self.writer, self.path) else {
             return Ok(None);
         };
         let file = writer
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
-        Ok(Some(self.path))
+        // A device or a pipe is not synchronised.
+        if path.is_file() {
+            file.sync_all()
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(Some(path))
     }
 
-    fn append(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
+    fn append(&mut self, path: &Path, letter: &DeadLetter<'_>) -> io::Result<()> {
         self.line.clear();
         dead_letter_json(letter, &mut self.line);
         let is_cut = letter
@@ -74,7 +98,7 @@ impl DeadLetterFile {
         self.line.push(b'\n');
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(BufWriter::new(File::create(&self.path)?)),
+            none => none.insert(BufWriter::new(File::create(path)?)),
         };
         writer.write_all(&self.line)
     }
@@ -90,7 +114,8 @@ mod tests {
     #[test]
     fn a_letter_keeps_every_byte_or_says_that_it_is_cut() {
         let directory = tempfile::tempdir().unwrap();
-        let mut letters = DeadLetterFile::beside(&directory.path().join("out.parquet"));
+        let path = DeadLetterFile::beside(&directory.path().join("out.parquet"));
+        let mut letters = DeadLetterFile::new(path);
         let mut raw = RawBatch::new(TopicPartition::new("in", 0));
         raw.push(7, None, None, Some(b"\xff\x00{"), []);
         raw.push(8, None, None, Some(&vec![b'x'; ROW_BYTES_MAX + 1]), []);
@@ -99,7 +124,11 @@ mod tests {
             reason: RefusalReason::INVALID_UTF8,
             detail: "invalid byte".to_owned(),
         };
-        letters.write(&raw, &[refusal(0), refusal(1)]).unwrap();
+        letters
+            .write(&raw, &[refusal(0), refusal(1)], |index| {
+                raw.get(index).offset
+            })
+            .unwrap();
         let path = letters.finish().unwrap().unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let lines: Vec<&str> = text.lines().collect();

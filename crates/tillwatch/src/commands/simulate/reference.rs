@@ -28,13 +28,14 @@ pub fn write(fleet: &Fleet, path: &Path) -> Result<()> {
         }
         return file.finish();
     }
-    let (whole, file) = WholeFile::create(path)?;
-    let mut writer = WriterBuilder::new().with_header(true).build(file);
+    let (whole, bytes) = WholeFile::create(path)?;
+    let mut writer = WriterBuilder::new().with_header(true).build(bytes);
     for batch in batches {
         let written = writer.write(&batch?);
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
-    whole.complete(&writer.into_inner())
+    drop(writer.into_inner());
+    whole.complete()
 }
 
 /// One row per entry. In a CSV file all but the places, the limits and `is_mobile` is text.

@@ -1,7 +1,6 @@
-//! Files as output, complete or absent.
+//! Parquet as output, complete or absent.
 
-use std::ffi::OsString;
-use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,100 +10,64 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-/// A file under a temporary name, which gets its own when it is whole, so that a reader never sees a half of
-/// it.
-pub struct WholeFile {
-    path: PathBuf,
-    temporary: PathBuf,
-}
-
-impl WholeFile {
-    /// The file that will be at `path`, made when it is opened.
-    fn new(path: &Path) -> Self {
-        let mut temporary: OsString = path.into();
-        temporary.push(".partial");
-        Self {
-            path: path.to_owned(),
-            temporary: temporary.into(),
-        }
-    }
-
-    /// The file that will be at `path`, open.
-    pub fn create(path: &Path) -> Result<(Self, File)> {
-        let whole = Self::new(path);
-        let file = whole.open()?;
-        Ok((whole, file))
-    }
-
-    fn open(&self) -> Result<File> {
-        File::create(&self.temporary)
-            .with_context(|| format!("cannot create {}", self.temporary.display()))
-    }
-
-    /// Completes it; `file` is the one that was opened, with everything written.
-    pub fn complete(self, file: &File) -> Result<()> {
-        file.sync_all()
-            .with_context(|| format!("cannot write {}", self.temporary.display()))?;
-        std::fs::rename(&self.temporary, &self.path)
-            .with_context(|| format!("cannot rename {}", self.temporary.display()))
-    }
-}
+use super::whole::WholeFile;
 
 /// A Parquet file, complete or absent.
 pub struct ParquetFile {
+    path: PathBuf,
+    opened: Option<Opened>,
+}
+
+struct Opened {
+    writer: ArrowWriter<Box<dyn Write + Send>>,
     whole: WholeFile,
-    writer: Option<ArrowWriter<File>>,
 }
 
 impl ParquetFile {
     /// A file with the schema of the first rows; without any it is an error to finish it.
     pub fn new(path: &Path) -> Self {
         Self {
-            whole: WholeFile::new(path),
-            writer: None,
+            path: path.to_owned(),
+            opened: None,
         }
     }
 
     /// A file that has a schema even without rows; that it can be made is known at once.
     pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self> {
         let mut file = Self::new(path);
-        file.writer = Some(open(&file.whole, schema)?);
+        file.opened = Some(open(path, schema)?);
         Ok(file)
     }
 
     /// Appends rows, all of one schema.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(open(&self.whole, rows.schema_ref())?),
+        let opened = match &mut self.opened {
+            Some(opened) => opened,
+            none => none.insert(open(&self.path, rows.schema_ref())?),
         };
-        writer
-            .write(rows)
-            .with_context(|| format!("cannot write {}", self.whole.temporary.display()))
+        let written = opened.writer.write(rows);
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     /// Completes the file.
     pub fn finish(self) -> Result<()> {
-        let Some(writer) = self.writer else {
+        let Some(Opened { writer, whole }) = self.opened else {
             anyhow::bail!("the input holds no record, so there is nothing to write");
         };
-        let file = writer
-            .into_inner()
-            .with_context(|| format!("cannot write {}", self.whole.temporary.display()))?;
-        self.whole.complete(&file)
+        let written = writer.into_inner().map_err(anyhow::Error::from);
+        let flushed = written.and_then(|mut bytes| Ok(bytes.flush()?));
+        flushed.with_context(|| format!("cannot write {}", self.path.display()))?;
+        whole.complete()
     }
 }
 
-fn open(whole: &WholeFile, schema: &SchemaRef) -> Result<ArrowWriter<File>> {
+fn open(path: &Path, schema: &SchemaRef) -> Result<Opened> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .build();
-    let schema = SchemaRef::clone(schema);
-    Ok(ArrowWriter::try_new(
-        whole.open()?,
-        schema,
-        Some(properties),
-    )?)
+    let (whole, bytes) = WholeFile::create(path)?;
+    let writer = ArrowWriter::try_new(bytes, SchemaRef::clone(schema), Some(properties))?;
+    Ok(Opened { writer, whole })
 }
 
 #[cfg(test)]
