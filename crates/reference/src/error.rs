@@ -107,6 +107,14 @@ pub enum ReferenceError {
         /// What is wrong and what to write.
         reason: String,
     },
+    /// More than one thing is wrong with its rows.
+    #[error("{}", listed(errors, *more))]
+    Several {
+        /// The first of them, in the order of their rows for each check.
+        errors: Vec<ReferenceError>,
+        /// How many there are besides.
+        more: usize,
+    },
     /// A table that does not have what is read of it.
     #[error(
         "column `{column}` is read by catalog or models{found}; put it back, or change those first"
@@ -124,4 +132,13 @@ impl ReferenceError {
     pub fn remedy(&self) -> Remedy {
         Remedy::Fatal
     }
+}
+
+fn listed(errors: &[ReferenceError], more: usize) -> String {
+    let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let more = match more {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}{more}", words.join("; "))
 }

@@ -6,6 +6,7 @@ mod tests;
 use arrow::array::{Array, StringArray};
 
 use crate::error::ReferenceError;
+use crate::faults::Faults;
 
 const DAY_MINUTES: u32 = 24 * 60;
 const WEEK_MINUTES: u32 = 7 * DAY_MINUTES;
@@ -185,8 +186,8 @@ pub(crate) struct Hours {
 }
 
 impl Hours {
-    /// The hours that `texts` say.
-    pub(crate) fn new(texts: &StringArray) -> Result<Self, ReferenceError> {
+    /// The hours that `texts` say; each that cannot be read is a fault, once.
+    pub(crate) fn new(texts: &StringArray, faults: &mut Faults) -> Self {
         let mut hours = Vec::new();
         let mut known = hashbrown::HashMap::<&str, u32, foldhash::fast::FixedState>::default();
         let mut by_row = Vec::with_capacity(texts.len());
@@ -199,17 +200,24 @@ impl Hours {
                 by_row.push(*index);
                 continue;
             }
-            let parsed = OpeningHours::parse(text).map_err(|reason| ReferenceError::Hours {
-                row: row + 1,
-                hours: text.chars().take(TEXT_BYTES_MAX).collect(),
-                reason,
-            })?;
-            let index = hours.len() as u32;
-            hours.push(parsed);
+            let index = match OpeningHours::parse(text) {
+                Ok(parsed) => {
+                    hours.push(parsed);
+                    hours.len() as u32 - 1
+                }
+                Err(reason) => {
+                    faults.push(ReferenceError::Hours {
+                        row: row + 1,
+                        hours: text.chars().take(TEXT_BYTES_MAX).collect(),
+                        reason,
+                    });
+                    NONE
+                }
+            };
             known.insert(text, index);
             by_row.push(index);
         }
-        Ok(Self { by_row, hours })
+        Self { by_row, hours }
     }
 
     /// The hours of `row`.

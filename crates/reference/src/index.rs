@@ -17,25 +17,29 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An index of `keys`, which has no nulls and at most [`u32::MAX`] rows; the two rows of a key
-    /// that is there twice.
-    pub(crate) fn new(keys: StringArray) -> Result<Self, (usize, usize)> {
+    /// An index of `keys`, at most [`u32::MAX`] rows. A row without a key is passed over. `again` is given
+    /// the first row of a key and each other one.
+    pub(crate) fn new(keys: StringArray, mut again: impl FnMut(usize, usize)) -> Self {
         let hasher = FixedState::default();
         let mut rows: HashTable<(u32, u32)> = HashTable::with_capacity(keys.len());
         for row in 0..keys.len() {
+            if keys.is_null(row) {
+                continue;
+            }
             let key = keys.value(row);
             let hash = hasher.hash_one(key);
             let same = |(short, other): &(u32, u32)| {
                 *short == hash as u32 && keys.value(*other as usize) == key
             };
             if let Some((_, first)) = rows.find(hash, same) {
-                return Err((*first as usize, row));
+                again(*first as usize, row);
+                continue;
             }
             rows.insert_unique(hash, (hash as u32, row as u32), |(_, other)| {
                 hasher.hash_one(keys.value(*other as usize))
             });
         }
-        Ok(Self { keys, rows, hasher })
+        Self { keys, rows, hasher }
     }
 
     /// Number of rows.

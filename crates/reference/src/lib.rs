@@ -28,6 +28,7 @@
 mod column;
 mod content;
 mod error;
+mod faults;
 mod hours;
 mod index;
 mod table;

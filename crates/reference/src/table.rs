@@ -16,6 +16,7 @@ use tillwatch_records::{EventBatch, KeySpec};
 use crate::column::Reduced;
 use crate::content;
 use crate::error::ReferenceError;
+use crate::faults::Faults;
 use crate::hours::Hours;
 use crate::index::Index;
 use crate::zone::Zones;
@@ -56,8 +57,8 @@ impl ReferenceTable {
     /// A table of `rows`, one per entity, which the columns of `key` name.
     ///
     /// # Errors
-    /// A missing or repeated key, a type that cannot be read, an unknown time zone, opening hours that
-    /// cannot be read: with the row, counting from 1, and what to do.
+    /// A type that cannot be read, or all of the rows' missing and repeated keys, unknown time zones and
+    /// opening hours that cannot be read: with the row, counting from 1, and what to do.
     pub fn new(rows: &RecordBatch, key: &KeySpec) -> Result<Self, ReferenceError> {
         if rows.num_rows() > ROWS_MAX {
             return Err(ReferenceError::TooManyRows {
@@ -70,16 +71,16 @@ impl ReferenceTable {
         for (field, array) in given.fields().iter().zip(rows.columns()) {
             columns.push(Reduced::of(field.name(), array)?);
         }
-        let index = index(rows, &columns, key)?;
-        let zones = text(given, &columns, TIME_ZONE)?
-            .map(Zones::new)
-            .transpose()?;
+        let mut faults = Faults::default();
+        let index = index(rows, &columns, key, &mut faults)?;
+        let zones = text(given, &columns, TIME_ZONE)?;
+        let zones = zones.map(|names| Zones::new(names, &mut faults));
         let hours = match &zones {
-            Some(_) => text(given, &columns, OPENING_HOURS)?
-                .map(Hours::new)
-                .transpose()?,
+            Some(_) => text(given, &columns, OPENING_HOURS)?,
             None => None,
         };
+        let hours = hours.map(|texts| Hours::new(texts, &mut faults));
+        faults.check()?;
         let named = given.fields().iter().map(|field| field.name().as_str());
         Ok(Self {
             version: content::version(named.zip(&columns)),
@@ -215,7 +216,12 @@ fn nothing(wanted: &SchemaRef, rows: usize) -> RecordBatch {
 }
 
 /// The rows by the key's text, which is built as it is of records.
-fn index(rows: &RecordBatch, columns: &[Reduced], key: &KeySpec) -> Result<Index, ReferenceError> {
+fn index(
+    rows: &RecordBatch,
+    columns: &[Reduced],
+    key: &KeySpec,
+    faults: &mut Faults,
+) -> Result<Index, ReferenceError> {
     let given = rows.schema_ref();
     let mut parts = Vec::with_capacity(key.columns().len());
     for column in key.columns() {
@@ -233,8 +239,8 @@ fn index(rows: &RecordBatch, columns: &[Reduced], key: &KeySpec) -> Result<Index
                 data_type: rows.column(position).data_type().to_string(),
             });
         };
-        if let Some(row) = (0..part.len()).find(|row| part.is_null(*row)) {
-            return Err(ReferenceError::MissingKey {
+        for row in (0..part.len()).filter(|row| part.is_null(*row)) {
+            faults.push(ReferenceError::MissingKey {
                 row: row + 1,
                 column: name,
             });
@@ -242,12 +248,14 @@ fn index(rows: &RecordBatch, columns: &[Reduced], key: &KeySpec) -> Result<Index
         parts.push(part);
     }
     let keys = KeySpec::join(&parts);
-    let again = keys.clone();
-    Index::new(keys).map_err(|(first, row)| ReferenceError::DuplicateKey {
-        row: row + 1,
-        first: first + 1,
-        key: again.value(row).to_owned(),
-    })
+    let texts = keys.clone();
+    Ok(Index::new(keys, |first, row| {
+        faults.push(ReferenceError::DuplicateKey {
+            row: row + 1,
+            first: first + 1,
+            key: texts.value(row).to_owned(),
+        });
+    }))
 }
 
 fn text<'a>(

@@ -9,6 +9,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use tillwatch_records::suggest::did_you_mean;
 
 use crate::error::ReferenceError;
+use crate::faults::Faults;
 
 /// Row without a zone.
 const NONE: u32 = u32::MAX;
@@ -39,8 +40,8 @@ struct Zone {
 }
 
 impl Zones {
-    /// The zones that `names` say.
-    pub(crate) fn new(names: &StringArray) -> Result<Self, ReferenceError> {
+    /// The zones that `names` say; each that is none is a fault, once.
+    pub(crate) fn new(names: &StringArray, faults: &mut Faults) -> Self {
         let database = TimeZoneDatabase::bundled();
         let mut zones: Vec<Zone> = Vec::new();
         let mut known = hashbrown::HashMap::<&str, u32, foldhash::fast::FixedState>::default();
@@ -56,18 +57,21 @@ impl Zones {
             }
             let Ok(rules) = database.get(name.trim()) else {
                 let all: Vec<String> = database.available().map(|name| name.to_string()).collect();
-                return Err(ReferenceError::Zone {
+                faults.push(ReferenceError::Zone {
                     row: row + 1,
                     zone: name.to_owned(),
                     hint: did_you_mean(name, all.iter().map(String::as_str)),
                 });
+                known.insert(name, NONE);
+                by_row.push(NONE);
+                continue;
             };
             let index = zones.len() as u32;
             zones.push(Zone::new(rules));
             known.insert(name, index);
             by_row.push(index);
         }
-        Ok(Self { by_row, zones })
+        Self { by_row, zones }
     }
 
     /// Minutes that the clock of `row` was ahead of UTC at `time_ms`.

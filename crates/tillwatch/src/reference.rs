@@ -1,5 +1,6 @@
 //! Reference data in a file: read at the start, and again when the file changes.
 
+mod csv_table;
 mod error;
 mod file;
 mod read;

@@ -162,6 +162,58 @@ fn a_bad_file_is_refused_and_the_old_table_stays() {
 }
 
 #[test]
+fn any_usual_separator_is_found() {
+    let place = Place::new(TERMINALS);
+    let version = place
+        .setup()
+        .reference
+        .unwrap()
+        .current()
+        .version()
+        .to_owned();
+    for separator in [";", "\t", "|"] {
+        place.write(&TERMINALS.replace(',', separator));
+        let other = place.setup().reference.unwrap().current();
+        assert_eq!(other.version(), version, "{separator:?}");
+    }
+    // As Excel writes it where a comma is the sign before decimals.
+    place.write("\u{feff}merchant_id;terminal_id;model;floor_limit_minor\r\nm;01;\"007\";1000\r\n");
+    assert_eq!(
+        place.setup().reference.unwrap().current().version(),
+        version
+    );
+}
+
+#[test]
+fn every_bad_cell_is_said_at_once_and_each_once() {
+    let rows = "m,01,007,much\nm,02,007,1,5\nm,03,007,much\nm,04,007,more\nm,01,007,1\nm,,007,1\n";
+    let place = Place::new(&format!(
+        "merchant_id,terminal_id,model,floor_limit_minor\n{rows}"
+    ));
+    let message = place.refusal();
+    for words in [
+        "row 1: `floor_limit_minor`: `much` is no integer",
+        "row 2: incorrect number of fields: 5 in place of 4",
+        "row 4: `floor_limit_minor`: `more` is no integer",
+        "row 5: the key `m/01` is there already, in row 1",
+        "row 6: `terminal_id` is missing",
+    ] {
+        assert_eq!(message.matches(words).count(), 1, "{words}: {message}");
+    }
+    assert_eq!(message.matches("much").count(), 1, "{message}");
+    let many: String = (0..30).map(|row| format!("m,{row},007,x{row}\n")).collect();
+    place.write(&format!(
+        "merchant_id,terminal_id,model,floor_limit_minor\n{many}"
+    ));
+    let message = place.refusal();
+    assert!(
+        message.contains("`x19`") && !message.contains("`x20`"),
+        "{message}"
+    );
+    assert!(message.contains("and 10 more"), "{message}");
+}
+
+#[test]
 fn a_file_that_is_still_being_written_waits() {
     let place = Place::new(TERMINALS);
     let setup = place.setup();
