@@ -17,7 +17,7 @@ proptest! {
         time_ms in prop_oneof![-4_000_000_000_000..6_000_000_000_000_i64, 0..4_102_444_800_000_i64],
     ) {
         let names = StringArray::from(vec![zone]);
-        let mut faults = crate::faults::Faults::default();
+        let mut faults = Faults::default();
         let zones = Zones::new(&names, &mut faults);
         let rules = TimeZoneDatabase::bundled().get(zone).unwrap();
         let time = Timestamp::from_millisecond(time_ms).unwrap();

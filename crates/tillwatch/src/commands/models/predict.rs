@@ -21,7 +21,6 @@ const BIAS: &str = "contribution_bias";
 
 /// Applies the model to every row, in order; the room it takes does not depend on their number.
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
-    Inputs::find(std::slice::from_ref(&args.input))?.refuse_output(&args.output)?;
     let opened = Ground::new(&args.ground)?
         .open(&args.model)
         .map_err(misconfigured)?;
@@ -36,6 +35,7 @@ pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
         data_type: None,
     });
     let wanted = applied.wanted.iter().cloned().chain(kept).collect();
+    Inputs::find(std::slice::from_ref(&args.input))?.refuse_output(&args.output)?;
     let mut table = Table::open(&args.input, wanted)?;
     let mut output = ParquetFile::new(&args.output);
     let mut rows_total = 0;
