@@ -348,3 +348,23 @@ fn the_shipped_models_are_listed() {
         "{plain}"
     );
 }
+
+#[test]
+fn a_prediction_is_not_written_over_its_input() {
+    let (directory, model) = logistic();
+    let input = directory.path().join("rows.csv");
+    let rows = "amount,night\n20,0\n";
+    std::fs::write(&input, rows).expect("it can be written");
+    let said = refused(
+        models("predict")
+            .arg("--model")
+            .arg(&model)
+            .arg("--input")
+            .arg(&input)
+            .arg("--output")
+            .arg(&input),
+        1,
+    );
+    assert!(said.contains("written over"), "{said}");
+    assert_eq!(std::fs::read_to_string(&input).expect("it is there"), rows);
+}
