@@ -67,11 +67,13 @@ impl Silence {
 
 #[cfg(test)]
 mod tests {
+    use tillwatch_kafka::now;
+
     use super::*;
 
     #[test]
     fn silence_is_said_and_each_replacement_waits_longer_than_the_one_before() {
-        let start = Instant::now();
+        let start = now();
         let mut silence = Silence::since(start);
         let mut hear =
             |done, is_idle, s| silence.hear(done, is_idle, start + Duration::from_secs(s));
