@@ -251,7 +251,7 @@ fn records_and_reference_table_meet_whatever_their_ids_are_filled_up_with() {
     assert_eq!(feature(&table, "is_chip"), [1.0, 1.0, 1.0, 0.0]);
     assert_eq!(feature(&table, "is_of_site"), [1.0, 1.0, 1.0, 0.0]);
     assert_eq!(feature(&table, "amount"), [1713.0, 1713.0, 1713.0, 100.0]);
-    let told = "unknown codes, which features and rules see as they are: mcc 1, entry_mode 1, \
+    let told = "unknown codes, which features and rules see as they are: entry_mode 1, mcc 1, \
                 response_code 1";
     assert!(said.contains(told), "{said}");
 }
