@@ -14,7 +14,7 @@ use crate::departure::Departure;
 pub(crate) struct Rebalances {
     /// Announced and not looked at yet. The client announces nothing more before a revocation was answered,
     /// but that partitions are lost: at most a few.
-    announced: Mutex<VecDeque<(Instant, Announced)>>,
+    announced: Mutex<VecDeque<Announced>>,
     /// Only the poll thread holds it.
     pub(crate) leaving: Mutex<Vec<Leaving>>,
 }
@@ -22,8 +22,13 @@ pub(crate) struct Rebalances {
 /// A step of a rebalance.
 pub(crate) enum Announced {
     Assigned(Vec<TopicPartition>),
-    /// And whether another member may have them already.
-    Revoked(Vec<TopicPartition>, bool),
+    Revoked {
+        sources: Vec<TopicPartition>,
+        /// Until when they may be read on.
+        until: Instant,
+    },
+    /// Revoked, and perhaps another member's already.
+    Lost(Vec<TopicPartition>),
 }
 
 /// Lanes that leave.
@@ -40,36 +45,36 @@ impl Rebalances {
         self.note(Announced::Assigned(sources));
     }
 
-    pub(crate) fn note_revoked(&self, sources: Vec<TopicPartition>, lost: bool) {
-        self.note(Announced::Revoked(sources, lost));
+    pub(crate) fn note_revoked(&self, sources: Vec<TopicPartition>, lost: bool, rest: Duration) {
+        self.note(if lost {
+            Announced::Lost(sources)
+        } else {
+            let until = now() + rest;
+            Announced::Revoked { sources, until }
+        });
     }
 
-    /// What was announced next and is due at `at`: a revocation when it is `rest` old, or when something was
-    /// announced after it.
-    pub(crate) fn next(&self, at: Instant, rest: Duration) -> Option<Announced> {
-        let mut announced = self.announced.lock();
-        if Self::due_of(&announced, rest).is_some_and(|due| at < due) {
-            return None;
-        }
-        announced.pop_front().map(|(_, announced)| announced)
+    /// What was announced next, unless it is a revocation that rests at `at`.
+    pub(crate) fn next(&self, at: Instant) -> Option<Announced> {
+        let rests = self.rests_until().is_some_and(|until| at < until);
+        if rests { None } else { self.next_at_once() }
     }
 
-    /// When the revocation is due that rests, if one does.
-    pub(crate) fn due(&self, rest: Duration) -> Option<Instant> {
-        Self::due_of(&self.announced.lock(), rest)
+    /// What was announced next.
+    pub(crate) fn next_at_once(&self) -> Option<Announced> {
+        self.announced.lock().pop_front()
     }
 
-    fn due_of(announced: &VecDeque<(Instant, Announced)>, rest: Duration) -> Option<Instant> {
-        match announced.front() {
-            Some((since, Announced::Revoked(_, false))) if announced.len() == 1 => {
-                Some(*since + rest)
-            }
+    /// Until when a revocation rests, if one does: the one that was announced last.
+    pub(crate) fn rests_until(&self) -> Option<Instant> {
+        match self.announced.lock().make_contiguous() {
+            [Announced::Revoked { until, .. }] => Some(*until),
             _ => None,
         }
     }
 
     fn note(&self, announced: Announced) {
-        self.announced.lock().push_back((now(), announced));
+        self.announced.lock().push_back(announced);
     }
 }
 
@@ -79,51 +84,49 @@ mod tests {
 
     const REST: Duration = Duration::from_millis(600);
 
-    fn revoked(rebalances: &Rebalances, lost: bool) {
-        rebalances.note_revoked(vec![TopicPartition::new("payments", 0)], lost);
+    fn revoked(rebalances: &Rebalances, lost: bool, rest: Duration) {
+        rebalances.note_revoked(vec![TopicPartition::new("payments", 0)], lost, rest);
     }
 
     #[test]
     fn a_revocation_rests_until_it_is_due() {
         let rebalances = Rebalances::default();
-        assert_eq!(rebalances.due(REST), None);
+        assert_eq!(rebalances.rests_until(), None);
         rebalances.note_assigned(Vec::new());
         assert!(matches!(
-            rebalances.next(now(), REST),
+            rebalances.next(now()),
             Some(Announced::Assigned(_))
         ));
         let before = now();
-        revoked(&rebalances, false);
-        assert!(rebalances.next(before + REST / 2, REST).is_none());
-        let due = rebalances.due(REST).unwrap();
+        revoked(&rebalances, false, REST);
+        assert!(rebalances.next(before + REST / 2).is_none());
+        let due = rebalances.rests_until().unwrap();
         assert!(before + REST <= due && due <= now() + REST);
-        let next = rebalances.next(due, REST);
-        assert!(matches!(next, Some(Announced::Revoked(_, false))));
-        assert!(rebalances.next(due, REST).is_none() && rebalances.due(REST).is_none());
+        let next = rebalances.next(due);
+        assert!(matches!(next, Some(Announced::Revoked { .. })));
+        assert!(rebalances.next(due).is_none() && rebalances.rests_until().is_none());
     }
 
     #[test]
     fn a_revocation_does_not_rest_where_nothing_is_gained_or_more_has_happened() {
         let rebalances = Rebalances::default();
         let before = now();
-        revoked(&rebalances, false);
-        assert!(rebalances.next(now(), Duration::ZERO).is_some());
+        revoked(&rebalances, false, Duration::ZERO);
+        assert!(rebalances.next(now()).is_some());
         // What another member may have is given up at once.
-        revoked(&rebalances, true);
+        revoked(&rebalances, true, REST);
+        assert!(matches!(rebalances.next(before), Some(Announced::Lost(_))));
+        revoked(&rebalances, false, REST);
+        revoked(&rebalances, true, REST);
+        assert_eq!(rebalances.rests_until(), None);
         assert!(matches!(
-            rebalances.next(before, REST),
-            Some(Announced::Revoked(_, true))
+            rebalances.next(before),
+            Some(Announced::Revoked { .. })
         ));
-        revoked(&rebalances, false);
-        revoked(&rebalances, true);
-        assert_eq!(rebalances.due(REST), None);
-        assert!(matches!(
-            rebalances.next(before, REST),
-            Some(Announced::Revoked(_, false))
-        ));
-        assert!(matches!(
-            rebalances.next(before, REST),
-            Some(Announced::Revoked(_, true))
-        ));
+        assert!(matches!(rebalances.next(before), Some(Announced::Lost(_))));
+        // As at a stop.
+        revoked(&rebalances, false, REST);
+        assert!(rebalances.next(before).is_none());
+        assert!(rebalances.next_at_once().is_some());
     }
 }

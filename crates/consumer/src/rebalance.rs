@@ -22,19 +22,19 @@ impl Shared {
     /// Looks at what the group has announced. When to do it again, if a revocation rests: its lanes go on
     /// while the member could not join the group again anyway.
     pub(crate) fn rebalance(&self, client: &GroupClient) -> Option<Instant> {
-        let rest = client.rest_before_release();
-        self.take_announced(client, rest);
-        self.rebalances.due(rest)
+        while let Some(announced) = self.rebalances.next(now()) {
+            self.follow(client, announced);
+        }
+        self.rebalances.rests_until()
     }
 
-    fn take_announced(&self, client: &GroupClient, rest: Duration) {
-        while let Some(announced) = self.rebalances.next(now(), rest) {
-            self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
-            match announced {
-                Announced::Assigned(sources) => self.take_on(client, sources),
-                Announced::Revoked(sources, false) => self.give_up(client, sources),
-                Announced::Revoked(sources, true) => self.lose(client, &sources),
-            }
+    /// Does what the group has announced.
+    fn follow(&self, client: &GroupClient, announced: Announced) {
+        self.monitor.rebalances.fetch_add(1, Ordering::Relaxed);
+        match announced {
+            Announced::Assigned(sources) => self.take_on(client, sources),
+            Announced::Revoked { sources, .. } => self.give_up(client, sources),
+            Announced::Lost(sources) => self.lose(client, &sources),
         }
     }
 
@@ -61,7 +61,9 @@ impl Shared {
             let sources = sources_of(&self.inlets());
             return self.lose(client, &sources);
         }
-        self.take_announced(client, Duration::ZERO);
+        while let Some(announced) = self.rebalances.next_at_once() {
+            self.follow(client, announced);
+        }
         let deadline = self.elapsed() + self.settings.drain_timeout();
         for leaving in &mut *self.rebalances.leaving.lock() {
             leaving.departure.hurry(deadline);

@@ -334,8 +334,8 @@ impl GroupEvents for Shared {
         self.rebalances.note_assigned(sources);
     }
 
-    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool) {
-        self.rebalances.note_revoked(sources, lost);
+    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool, rest: Duration) {
+        self.rebalances.note_revoked(sources, lost, rest);
     }
 
     fn trouble(&self, code: ErrorCode, reason: &str) {

@@ -26,7 +26,7 @@ use crate::notices::Notices;
 use crate::trouble::ErrorCode;
 use crate::waker::Waker;
 pub use membership::{Begin, GroupEvents};
-use membership::{Context, give_up, is_cooperative};
+use membership::{Context, give_up};
 use polled::Polled;
 
 /// How far a partition was read, and what the broker holds of it, as the client last saw it.
@@ -56,14 +56,7 @@ pub struct GroupClient {
     /// Reads, and joins nothing.
     reader: Polled,
     waker: Arc<Waker>,
-    /// `group.protocol=consumer`.
-    brokers_assign: bool,
 }
-
-/// librdkafka sends no second JoinGroup request within a second of the first. Where partitions are revoked in
-/// steps, the revocation comes soon after the first request, and the next owner gets them by the second one.
-/// So they may be read on for this long; the rest of that second is for leaving.
-const REST_BEFORE_RELEASE: Duration = Duration::from_millis(600);
 
 impl GroupClient {
     /// A client that has not joined its group yet; events and records wake `waker`. Does not need a
@@ -77,15 +70,14 @@ impl GroupClient {
         notices: Arc<Notices>,
         waker: Arc<Waker>,
     ) -> Result<Self, KafkaError> {
-        let context = Context::new(Arc::clone(&events), Arc::clone(&notices));
+        let context = Context::of_reader(Arc::clone(&events), Arc::clone(&notices));
         let reader = Polled::reader(config, context, &waker)?;
-        let context = Context::new(events, notices);
+        let context = Context::of_member(config, events, notices);
         let member = Polled::open(config.inner(), context, &waker)?;
         Ok(Self {
             member,
             reader,
             waker,
-            brokers_assign: config.get("group.protocol") == Some("consumer"),
         })
     }
 
@@ -164,17 +156,6 @@ impl GroupClient {
     pub fn pulse(&self) {
         // Any question does that its thread answers from memory.
         native::generation(&self.member.base);
-    }
-
-    /// How long partitions that are revoked may be read on before [`GroupClient::release`] without being
-    /// silent for longer: zero but where members assign, in steps (`cooperative-sticky`).
-    pub fn rest_before_release(&self) -> Duration {
-        let is_in_steps = !self.brokers_assign && is_cooperative(&self.member.base);
-        if is_in_steps {
-            REST_BEFORE_RELEASE
-        } else {
-            Duration::ZERO
-        }
     }
 
     /// Why the member cannot go on, if it cannot.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
@@ -10,6 +11,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use tillwatch_records::TopicPartition;
 
+use crate::config::ClientConfig;
 use crate::log;
 use crate::notices::Notices;
 use crate::trouble::ErrorCode;
@@ -30,8 +32,9 @@ pub trait GroupEvents: Send + Sync {
     fn assigned(&self, sources: Vec<TopicPartition>);
 
     /// `sources` are to be given up. They stay ours until [`crate::GroupClient::release`], which is owed once
-    /// for each of these calls; when `lost`, another member may have them already.
-    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool);
+    /// for each of these calls; when `lost`, another member may have them already. Until then they may be read
+    /// on for `rest`, and are silent for no longer because of it.
+    fn revoked(&self, sources: Vec<TopicPartition>, lost: bool, rest: Duration);
 
     /// Something is wrong; what it asks of us is [`crate::Trouble::of`] the code.
     fn trouble(&self, code: ErrorCode, reason: &str);
@@ -40,19 +43,47 @@ pub trait GroupEvents: Send + Sync {
     fn is_closing(&self) -> bool;
 }
 
+/// librdkafka sends no second JoinGroup request within a second of the first. Where partitions are revoked in
+/// steps, the revocation comes soon after the first request, and the next owner gets them by the second one.
+/// So they may be read on for this long; the rest of that second is for leaving.
+const REST_BEFORE_RELEASE: Duration = Duration::from_millis(600);
+
 /// Receives the client's callbacks.
 pub(super) struct Context {
     events: Arc<dyn GroupEvents>,
     notices: Arc<Notices>,
+    /// How long partitions may be read on that are revoked in steps.
+    rest: Duration,
     /// Callbacks so far: tells whether a poll that gave nothing did something.
     callbacks: AtomicU64,
 }
 
 impl Context {
-    pub(super) fn new(events: Arc<dyn GroupEvents>, notices: Arc<Notices>) -> Self {
+    /// Of a client that joins no group.
+    pub(super) fn of_reader(events: Arc<dyn GroupEvents>, notices: Arc<Notices>) -> Self {
+        Self::new(events, notices, Duration::ZERO)
+    }
+
+    /// Of a client of `config` that joins a group. Where the brokers assign, nobody joins twice.
+    pub(super) fn of_member(
+        config: &ClientConfig,
+        events: Arc<dyn GroupEvents>,
+        notices: Arc<Notices>,
+    ) -> Self {
+        let brokers_assign = config.get("group.protocol") == Some("consumer");
+        let rest = if brokers_assign {
+            Duration::ZERO
+        } else {
+            REST_BEFORE_RELEASE
+        };
+        Self::new(events, notices, rest)
+    }
+
+    fn new(events: Arc<dyn GroupEvents>, notices: Arc<Notices>, rest: Duration) -> Self {
         Self {
             events,
             notices,
+            rest,
             callbacks: AtomicU64::new(0),
         }
     }
@@ -100,9 +131,10 @@ impl ConsumerContext for Context {
             .collect();
         let is_offer = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let is_closing = self.events.is_closing();
+        let is_in_steps = is_cooperative(consumer);
         tracing::info!(
             assigned = is_offer && !is_closing,
-            cooperative = is_cooperative(consumer),
+            cooperative = is_in_steps,
             partitions = %named(&sources),
             "rebalance"
         );
@@ -114,7 +146,13 @@ impl ConsumerContext for Context {
         } else if is_closing {
             give_up(consumer)
         } else {
-            self.events.revoked(sources, consumer.assignment_lost());
+            let rest = if is_in_steps {
+                self.rest
+            } else {
+                Duration::ZERO
+            };
+            let lost = consumer.assignment_lost();
+            self.events.revoked(sources, lost, rest);
             Ok(())
         };
         if let Err(error) = result {
@@ -143,7 +181,7 @@ pub(super) fn give_up(consumer: &BaseConsumer<Context>) -> Result<(), BindingErr
     }
 }
 
-pub(super) fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
+fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
     matches!(
         consumer.rebalance_protocol(),
         RebalanceProtocol::Cooperative
