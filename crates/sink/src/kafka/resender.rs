@@ -252,6 +252,10 @@ impl Run {
 
     /// Looks for silence, and whether troubles are over.
     fn watch(&mut self) {
+        let unreachable = |cause| matches!(cause, Cause::BrokersDown | Cause::Authentication);
+        if self.state.troubles.cause(None).is_some_and(unreachable) {
+            self.silence.excuse(now());
+        }
         let clients = &self.clients;
         let alone = clients.alone_if_any();
         let is_idle = clients.bulk().is_idle() && alone.is_none_or(|alone| alone.is_idle());
@@ -271,17 +275,19 @@ impl Run {
                 // Brokers that are away are waited for. One that answers this client, but whose
                 // acknowledgements never come, may answer a new one.
                 if self.brokers_answer() {
+                    self.silence.note_replaced(now());
                     let silent_s = silent.as_secs();
                     self.replace_clients(|client| {
                         let fault =
                             || format!("brokers answer, but acknowledge nothing for {silent_s} s");
                         (!client.is_idle()).then(fault)
                     });
+                } else {
+                    self.silence.excuse(now());
                 }
             }
         }
         let (state, clients) = (&self.state, &self.clients);
-        let unreachable = |cause| matches!(cause, Cause::BrokersDown | Cause::Authentication);
         if state.troubles.cause(None).is_some_and(unreachable) && (moves || self.brokers_answer()) {
             state.troubles.end(None, |cause, _| unreachable(cause));
         }

@@ -19,6 +19,8 @@ pub(crate) struct Silence {
     since: Instant,
     /// Silence from `since` on that is due for a replacement.
     replaced_after: Duration,
+    /// How much longer the next one waits if that does not help.
+    wait: Duration,
 }
 
 /// What was heard of the brokers.
@@ -30,7 +32,7 @@ pub(crate) enum Heard {
     LittleYet,
     /// Nothing for so long that it must be said.
     Silence,
-    /// Nothing for so long that the client is at fault if brokers answer. Told once for each replacement.
+    /// Nothing for so long that the client is at fault if brokers answer.
     LongSilence(Duration),
 }
 
@@ -40,6 +42,7 @@ impl Silence {
             done: 0,
             since: at,
             replaced_after: REPLACED_AFTER,
+            wait: REPLACED_AFTER,
         }
     }
 
@@ -58,10 +61,20 @@ impl Silence {
         } else if silent < self.replaced_after {
             Heard::Silence
         } else {
-            let wait = self.replaced_after.min(REPLACED_AFTER_MAX);
-            self.replaced_after = silent + wait;
             Heard::LongSilence(silent)
         }
+    }
+
+    /// The client was replaced at `at`.
+    pub(crate) fn note_replaced(&mut self, at: Instant) {
+        self.replaced_after = at.duration_since(self.since) + self.wait;
+        self.wait = (2 * self.wait).min(REPLACED_AFTER_MAX);
+    }
+
+    /// Brokers are away at `at`: whatever client, it would hear nothing.
+    pub(crate) fn excuse(&mut self, at: Instant) {
+        let due = at.duration_since(self.since) + REPLACED_AFTER;
+        self.replaced_after = self.replaced_after.max(due);
     }
 }
 
@@ -75,8 +88,14 @@ mod tests {
     fn silence_is_said_and_each_replacement_waits_longer_than_the_one_before() {
         let start = now();
         let mut silence = Silence::since(start);
-        let mut hear =
-            |done, is_idle, s| silence.hear(done, is_idle, start + Duration::from_secs(s));
+        let at = |s| start + Duration::from_secs(s);
+        let mut hear = |done, is_idle, s| {
+            let heard = silence.hear(done, is_idle, at(s));
+            if matches!(heard, Heard::LongSilence(_)) {
+                silence.note_replaced(at(s));
+            }
+            heard
+        };
         assert_eq!(hear(7, false, 100), Heard::Something);
         assert_eq!(hear(7, false, 110), Heard::LittleYet);
         assert_eq!(hear(7, false, 111), Heard::Silence);
@@ -94,5 +113,34 @@ mod tests {
         );
         assert_eq!(hear(8, false, 10_061), Heard::Something);
         assert_eq!(hear(8, false, 10_072), Heard::Silence);
+    }
+
+    #[test]
+    fn brokers_that_are_away_are_no_fault_of_the_client() {
+        let start = now();
+        let mut silence = Silence::since(start);
+        let at = |s| start + Duration::from_secs(s);
+        for s in 0..3_600 {
+            let heard = silence.hear(0, false, at(s));
+            assert!(!matches!(heard, Heard::LongSilence(_)), "{s}");
+            silence.excuse(at(s));
+        }
+        assert_eq!(silence.hear(0, false, at(3_658)), Heard::Silence);
+        let silent = Duration::from_secs(3_659);
+        assert_eq!(
+            silence.hear(0, false, at(3_659)),
+            Heard::LongSilence(silent)
+        );
+        // It stays due until something is done about it.
+        assert!(matches!(
+            silence.hear(0, false, at(3_660)),
+            Heard::LongSilence(_)
+        ));
+        silence.note_replaced(at(3_660));
+        assert_eq!(silence.hear(0, false, at(3_719)), Heard::Silence);
+        assert!(matches!(
+            silence.hear(0, false, at(3_720)),
+            Heard::LongSilence(_)
+        ));
     }
 }
