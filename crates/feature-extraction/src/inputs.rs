@@ -157,33 +157,33 @@ impl<'a> Inputs<'a> {
     pub(crate) fn fill(&self, rows: Range<usize>, deltas: &mut Vec<u32>) {
         let layout = &self.plan.layout;
         deltas.clear();
-        deltas.resize(rows.len() * layout.stride, 0);
+        deltas.resize(rows.len() * layout.places.stride, 0);
         let times = &self.times_ms[rows.clone()];
-        for (delta, time) in deltas.chunks_exact_mut(layout.stride).zip(times) {
+        for (delta, time) in deltas.chunks_exact_mut(layout.places.stride).zip(times) {
             set64(delta, 0, time.cast_unsigned());
         }
         let mut rows = Rows {
             first: rows.start,
-            stride: layout.stride,
+            stride: layout.places.stride,
             deltas,
         };
         for (at, field) in (Layout::COUNTS_AT..).zip(&layout.counts) {
             self.fill_count(field, at, &mut rows);
         }
         for (index, (term, values)) in layout.sums.iter().zip(&self.sums).enumerate() {
-            let at = layout.sums_at + SUM_WORDS * index;
+            let at = layout.places.sums_at + SUM_WORDS * index;
             rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
                 set64(delta, at, value.cast_unsigned());
             });
         }
         for (index, (term, values)) in layout.squares.iter().zip(&self.squares).enumerate() {
-            let at = layout.squares_at + SQUARE_WORDS * index;
+            let at = layout.places.squares_at + SQUARE_WORDS * index;
             rows.each_set(&self.bits[term.bit], values.values(), |delta, value| {
                 set128(delta, at, squared(value));
             });
         }
         for (index, (term, values)) in layout.wide.iter().zip(&self.wide).enumerate() {
-            let (at, bits) = (layout.wide_at + 4 * index, &self.bits[term.bit]);
+            let (at, bits) = (layout.places.wide_at + 4 * index, &self.bits[term.bit]);
             match values {
                 Summed::Value(values) => rows.each_set(bits, values, |delta, value| {
                     set128(delta, at, squared(value));
@@ -193,7 +193,7 @@ impl<'a> Inputs<'a> {
                 }),
             }
         }
-        let mut at = layout.raws_at;
+        let mut at = layout.places.raws_at;
         for (field, hash) in layout.raws.iter().zip(&self.plan.raw_hashes) {
             self.fill_raw(field, *hash, at, &mut rows);
             at += field.words();

@@ -64,7 +64,7 @@ impl Meaning {
         let whole = format!(
             "{ground} {} {} {} {} {origins:?}",
             plan.version(),
-            plan.layout.stride,
+            plan.layout.places.stride,
             plan.fixed_words,
             plan.retention_ms(),
         );

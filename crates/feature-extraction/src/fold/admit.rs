@@ -124,7 +124,7 @@ pub(super) fn insert(plan: &Plan, key: &mut KeyParts<'_>, record: &mut Record<'_
     }
     // The history finds out by itself what lies between its neighbours.
     for index in 0..plan.layout.gaps.len() {
-        set128(record.delta, plan.layout.gaps_at + 4 * index, 0);
+        set128(record.delta, plan.layout.places.gaps_at + 4 * index, 0);
     }
     make_room(plan, key.history, key.holdings);
     let place = key.history.insert(plan, now_ms, record.delta);

@@ -85,7 +85,7 @@ impl Scratch {
         record: &Record<'_>,
         end: usize,
     ) {
-        let (stride, topped) = (plan.layout.stride, plan.layout.topped_stride);
+        let (stride, topped) = (plan.layout.places.stride, plan.layout.places.topped_stride);
         if !self.has_tops {
             let totals = &mut self.ends[end * topped..][..stride];
             let end = plan.ends[end];
@@ -103,7 +103,7 @@ impl Scratch {
     /// As [`Scratch::total_end`], where the totals need tops.
     #[inline(never)]
     fn total_topped(&mut self, plan: &Plan, history: &History, record: &Record<'_>, end: usize) {
-        let topped = plan.layout.topped_stride;
+        let topped = plan.layout.places.topped_stride;
         let totals = &mut self.ends[end * topped..][..topped];
         let end = plan.ends[end];
         let row = history.row(plan, self.bounds[end.bound]);
@@ -140,7 +140,7 @@ impl View<'_> {
     /// The running totals at the end and the start of a window.
     #[inline]
     fn totals(&self, differences: &Differences) -> (&[u32], &[u32]) {
-        let stride = self.plan.layout.topped_stride;
+        let stride = self.plan.layout.places.topped_stride;
         let start = self.starts[differences.start];
         let start = self.history.row_from(start);
         (&self.ends[differences.end * stride..][..stride], start)

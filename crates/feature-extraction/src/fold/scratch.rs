@@ -40,7 +40,7 @@ impl Scratch {
         self.before.resize(plan.bounds.len(), 0);
         self.starts.resize(starts, 0);
         self.ends
-            .resize(plan.ends.len() * plan.layout.topped_stride, 0);
+            .resize(plan.ends.len() * plan.layout.places.topped_stride, 0);
         self.taken.fit(plan);
     }
 
@@ -174,7 +174,7 @@ impl Scratch {
                 row.map_or(NEVER_MS, |row| history.time(plan, row))
             };
             if previous != NEVER_MS {
-                let at = plan.layout.gaps_at + 4 * index;
+                let at = plan.layout.places.gaps_at + 4 * index;
                 set128(record.delta, at, squared(record.now_ms - previous));
             }
         }

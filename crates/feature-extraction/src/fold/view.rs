@@ -44,7 +44,7 @@ impl View<'_> {
 
     #[inline]
     pub(super) fn end(&self, window: Window) -> &[u32] {
-        let stride = self.plan.layout.topped_stride;
+        let stride = self.plan.layout.places.topped_stride;
         &self.ends[window.end * stride..][..stride]
     }
 

@@ -168,7 +168,7 @@ impl FeatureLane {
         let doubt = batch.doubt(is_scored, flags.len());
         let is_doubtful = !(doubt.is_empty() || refused);
         let mut marks = judged.marks | self.cohort_marks(plan, batch, row, is_doubtful);
-        let stride = plan.layout.stride;
+        let stride = plan.layout.places.stride;
         let record = Record {
             now_ms,
             delta: &mut self.chunk.deltas[in_chunk * stride..][..stride],

@@ -97,7 +97,7 @@ impl Parts {
         let layout = &mut self.plan.layout;
         let index = intern(&mut layout.sums, term);
         self.uses.fields.insert(FieldId::Sum(index));
-        layout.sums_at + SUM_WORDS * index
+        layout.places.sums_at + SUM_WORDS * index
     }
 
     /// Word of a running sum of squares of integers.
@@ -105,7 +105,7 @@ impl Parts {
         let layout = &mut self.plan.layout;
         let index = intern(&mut layout.squares, term);
         self.uses.fields.insert(FieldId::Square(index));
-        layout.squares_at + SQUARE_WORDS * index
+        layout.places.squares_at + SQUARE_WORDS * index
     }
 
     /// Word of a running sum of products that fits 128 bits, whatever the records.
@@ -113,7 +113,7 @@ impl Parts {
         let layout = &mut self.plan.layout;
         let index = intern(&mut layout.wide, term);
         self.uses.fields.insert(FieldId::Wide(index));
-        layout.wide_at + 4 * index
+        layout.places.wide_at + 4 * index
     }
 
     /// Word of a record's own value.

@@ -33,7 +33,7 @@ impl Parts {
         let layout = &mut self.plan.layout;
         let index = intern(&mut layout.gaps, GapField { count, since });
         self.uses.fields.insert(FieldId::Gap(index));
-        let gaps = layout.gaps_at + 4 * index;
+        let gaps = layout.places.gaps_at + 4 * index;
         self.single(Single::InterArrival {
             window,
             gaps,

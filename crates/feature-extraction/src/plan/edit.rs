@@ -186,7 +186,7 @@ impl Edit {
         let start = out.len();
         out.extend_from_slice(&self.blank);
         if before.len() == self.before.stride {
-            out.truncate(start + plan.layout.stride);
+            out.truncate(start + plan.layout.places.stride);
         }
         let row = &mut out[start..];
         for carry in &self.carries {
@@ -217,21 +217,21 @@ impl Edit {
             }
         }
         let sums = [
-            (&fields.sums, was.sums_at, layout.sums_at, SUM_WORDS),
+            (&fields.sums, was.sums_at, layout.places.sums_at, SUM_WORDS),
             (
                 &fields.squares,
                 was.squares_at,
-                layout.squares_at,
+                layout.places.squares_at,
                 SQUARE_WORDS,
             ),
-            (&fields.wide, was.wide_at, layout.wide_at, 4),
-            (&fields.gaps, was.gaps_at, layout.gaps_at, 4),
+            (&fields.wide, was.wide_at, layout.places.wide_at, 4),
+            (&fields.gaps, was.gaps_at, layout.places.gaps_at, 4),
             // Tops of sums, then of squares.
-            (&fields.sums, was.stride, layout.stride, 1),
+            (&fields.sums, was.stride, layout.places.stride, 1),
             (
                 &fields.squares,
                 was.stride + before.sums.len(),
-                layout.stride + layout.sums.len(),
+                layout.places.stride + layout.sums.len(),
                 1,
             ),
         ];
@@ -336,13 +336,13 @@ impl Carry {
 
 /// A row with tops of a record that nothing counts.
 fn blank(layout: &Layout) -> Vec<u32> {
-    let mut row = vec![0; layout.raws_at];
+    let mut row = vec![0; layout.places.raws_at];
     for field in &layout.raws {
         match field {
             RawField::Float { .. } => push64(&mut row, f64::NAN.to_bits()),
             _ => row.resize(row.len() + field.words(), 0),
         }
     }
-    row.resize(layout.topped_stride, 0);
+    row.resize(layout.places.topped_stride, 0);
     row
 }

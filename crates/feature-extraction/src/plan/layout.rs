@@ -112,16 +112,8 @@ pub(crate) struct Layout {
     pub(crate) wide: Vec<Term>,
     pub(crate) gaps: Vec<GapField>,
     pub(crate) raws: Vec<RawField>,
-    /// Words before the sums, the squares, the wide sums, the gaps, the raw values and the next row, as
-    /// [`Layout::settle`] found them.
-    pub(crate) sums_at: usize,
-    pub(crate) squares_at: usize,
-    pub(crate) wide_at: usize,
-    pub(crate) gaps_at: usize,
-    pub(crate) raws_at: usize,
-    pub(crate) stride: usize,
-    /// Words of a row with tops.
-    pub(crate) topped_stride: usize,
+    /// As [`Layout::settle`] found them.
+    pub(crate) places: Places,
 }
 
 /// How many fields of each kind a row has.
@@ -136,16 +128,18 @@ pub(super) struct FieldCounts {
     pub(super) raw_words: usize,
 }
 
-/// Where the fields of a row are: see [`Layout`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Places {
-    pub(super) sums_at: usize,
-    pub(super) squares_at: usize,
-    pub(super) wide_at: usize,
-    pub(super) gaps_at: usize,
-    pub(super) raws_at: usize,
-    pub(super) stride: usize,
-    pub(super) topped_stride: usize,
+/// Words of a row before its fields.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Places {
+    pub(crate) sums_at: usize,
+    pub(crate) squares_at: usize,
+    pub(crate) wide_at: usize,
+    pub(crate) gaps_at: usize,
+    pub(crate) raws_at: usize,
+    /// Words of a row.
+    pub(crate) stride: usize,
+    /// Words of a row with tops.
+    pub(crate) topped_stride: usize,
 }
 
 impl Places {
@@ -204,15 +198,7 @@ impl Layout {
 
     /// Places the fields, once all are known.
     pub(crate) fn settle(&mut self) {
-        Places {
-            sums_at: self.sums_at,
-            squares_at: self.squares_at,
-            wide_at: self.wide_at,
-            gaps_at: self.gaps_at,
-            raws_at: self.raws_at,
-            stride: self.stride,
-            topped_stride: self.topped_stride,
-        } = Places::of(&FieldCounts {
+        self.places = Places::of(&FieldCounts {
             counts: self.counts.len(),
             sums: self.sums.len(),
             squares: self.squares.len(),
@@ -225,7 +211,7 @@ impl Layout {
     /// Word of the raw value at `index`.
     pub(crate) fn raw_at(&self, index: usize) -> usize {
         let before = &self.raws[..index];
-        self.raws_at + before.iter().map(RawField::words).sum::<usize>()
+        self.places.raws_at + before.iter().map(RawField::words).sum::<usize>()
     }
 
     /// Word of the raw value equal to `field`, if there is one.
@@ -239,11 +225,11 @@ impl Layout {
     #[inline]
     pub(crate) fn add(&self, row: &mut [u32], delta: &[u32]) -> bool {
         let mut fits = true;
-        let counts = Self::COUNTS_AT..self.sums_at;
+        let counts = Self::COUNTS_AT..self.places.sums_at;
         for (total, own) in row[counts.clone()].iter_mut().zip(&delta[counts]) {
             *total = total.wrapping_add(*own);
         }
-        let sums = self.sums_at..self.squares_at;
+        let sums = self.places.sums_at..self.places.squares_at;
         let (totals, owns) = (&mut row[sums.clone()], &delta[sums]);
         let totals = totals.as_chunks_mut::<SUM_WORDS>().0.iter_mut();
         for (total, own) in totals.zip(owns.as_chunks::<SUM_WORDS>().0) {
@@ -251,7 +237,7 @@ impl Layout {
             set64(total, 0, sum.cast_unsigned());
             fits &= !is_over;
         }
-        let squares = self.squares_at..self.wide_at;
+        let squares = self.places.squares_at..self.places.wide_at;
         let (totals, owns) = (&mut row[squares.clone()], &delta[squares]);
         let totals = totals.as_chunks_mut::<SQUARE_WORDS>().0.iter_mut();
         for (total, own) in totals.zip(owns.as_chunks::<SQUARE_WORDS>().0) {
@@ -259,7 +245,7 @@ impl Layout {
             set128(total, 0, sum);
             fits &= !is_over;
         }
-        let wide = self.wide_at..self.raws_at;
+        let wide = self.places.wide_at..self.places.raws_at;
         let (totals, owns) = (&mut row[wide.clone()], &delta[wide]);
         let totals = totals.as_chunks_mut::<4>().0.iter_mut();
         for (total, own) in totals.zip(owns.as_chunks::<4>().0) {
@@ -276,22 +262,22 @@ impl Layout {
                 .is_some()
         };
         let fits_square = |at| get128(row, at).checked_add(get128(delta, at)).is_some();
-        let mut sums = (self.sums_at..self.squares_at).step_by(SUM_WORDS);
-        let mut squares = (self.squares_at..self.wide_at).step_by(SQUARE_WORDS);
+        let mut sums = (self.places.sums_at..self.places.squares_at).step_by(SUM_WORDS);
+        let mut squares = (self.places.squares_at..self.places.wide_at).step_by(SQUARE_WORDS);
         sums.all(fits_sum) && squares.all(fits_square)
     }
 
     /// As [`Layout::add`], of a row that has tops.
     pub(crate) fn add_topped(&self, row: &mut [u32], delta: &[u32]) {
-        let (row, tops) = row.split_at_mut(self.stride);
+        let (row, tops) = row.split_at_mut(self.places.stride);
         let (sum_tops, square_tops) = tops.split_at_mut(self.sums.len());
-        let sums = (self.sums_at..).step_by(SUM_WORDS);
+        let sums = (self.places.sums_at..).step_by(SUM_WORDS);
         for (top, at) in sum_tops.iter_mut().zip(sums) {
             let (_, is_carried) = get64(row, at).overflowing_add(get64(delta, at));
             let own = sign(&delta[at..]).wrapping_add(u32::from(is_carried));
             *top = top.wrapping_add(own);
         }
-        let squares = (self.squares_at..).step_by(SQUARE_WORDS);
+        let squares = (self.places.squares_at..).step_by(SQUARE_WORDS);
         for (top, at) in square_tops.iter_mut().zip(squares) {
             let (_, is_carried) = get128(row, at).overflowing_add(get128(delta, at));
             *top = top.wrapping_add(u32::from(is_carried));
@@ -301,9 +287,9 @@ impl Layout {
 
     /// Fills in the tops of a row whose totals have fitted without them.
     pub(crate) fn put_tops(&self, row: &mut [u32]) {
-        let (row, tops) = row.split_at_mut(self.stride);
+        let (row, tops) = row.split_at_mut(self.places.stride);
         let (sum_tops, square_tops) = tops.split_at_mut(self.sums.len());
-        let sums = (self.sums_at..).step_by(SUM_WORDS);
+        let sums = (self.places.sums_at..).step_by(SUM_WORDS);
         for (top, at) in sum_tops.iter_mut().zip(sums) {
             *top = sign(&row[at..]);
         }
@@ -312,8 +298,8 @@ impl Layout {
 
     /// The sum of integers at word `at` between two rows with or without tops, and whether that is all of it.
     pub(crate) fn sum_between(&self, end: &[u32], start: &[u32], at: usize) -> (i64, bool) {
-        let index = (at - self.sums_at) / SUM_WORDS;
-        let top = |row: &[u32]| match row.get(self.stride + index) {
+        let index = (at - self.places.sums_at) / SUM_WORDS;
+        let top = |row: &[u32]| match row.get(self.places.stride + index) {
             Some(top) => *top,
             None => sign(&row[at..]),
         };
@@ -322,8 +308,8 @@ impl Layout {
 
     /// As [`Layout::sum_between`], of a sum of squares.
     pub(crate) fn squares_between(&self, end: &[u32], start: &[u32], at: usize) -> (u128, bool) {
-        let index = self.sums.len() + (at - self.squares_at) / SQUARE_WORDS;
-        let top = |row: &[u32]| row.get(self.stride + index).copied().unwrap_or(0);
+        let index = self.sums.len() + (at - self.places.squares_at) / SQUARE_WORDS;
+        let top = |row: &[u32]| row.get(self.places.stride + index).copied().unwrap_or(0);
         difference160((get128(end, at), top(end)), (get128(start, at), top(start)))
     }
 }
@@ -356,9 +342,9 @@ mod tests {
     }
 
     fn delta(layout: &Layout, value: i64) -> Vec<u32> {
-        let mut delta = vec![0; layout.stride];
-        set64(&mut delta, layout.sums_at, value.cast_unsigned());
-        set128(&mut delta, layout.squares_at, squared(value));
+        let mut delta = vec![0; layout.places.stride];
+        set64(&mut delta, layout.places.sums_at, value.cast_unsigned());
+        set128(&mut delta, layout.places.squares_at, squared(value));
         delta
     }
 
@@ -377,15 +363,15 @@ mod tests {
 
     /// Adds three values to a row, each at first without tops, and gives the row after each.
     fn rows(layout: &Layout, values: [i64; 3]) -> Vec<Vec<u32>> {
-        let mut rows = vec![vec![0; layout.stride]];
+        let mut rows = vec![vec![0; layout.places.stride]];
         for value in values {
             let (delta, mut row) = (delta(layout, value), rows[rows.len() - 1].clone());
-            if row.len() == layout.stride && layout.fits(&row, &delta) {
+            if row.len() == layout.places.stride && layout.fits(&row, &delta) {
                 assert!(layout.add(&mut row, &delta));
             } else {
-                if row.len() == layout.stride {
+                if row.len() == layout.places.stride {
                     assert!(!layout.add(&mut row.clone(), &delta));
-                    row.resize(layout.topped_stride, 0);
+                    row.resize(layout.places.topped_stride, 0);
                     layout.put_tops(&mut row);
                 }
                 layout.add_topped(&mut row, &delta);
@@ -404,16 +390,16 @@ mod tests {
                 for third in VALUES {
                     let values = [first, second, third];
                     let rows = rows(&layout, values);
-                    topped += usize::from(rows[3].len() > layout.stride);
+                    topped += usize::from(rows[3].len() > layout.places.stride);
                     for (from, to) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
                         let own = &values[from..to];
                         let sum: i128 = own.iter().map(|value| i128::from(*value)).sum();
                         let (low, fits) =
-                            layout.sum_between(&rows[to], &rows[from], layout.sums_at);
+                            layout.sum_between(&rows[to], &rows[from], layout.places.sums_at);
                         assert_eq!(low, sum as i64, "{own:?}");
                         assert_eq!(fits, i64::try_from(sum).is_ok(), "{own:?}");
                         let squares: u128 = own.iter().map(|value| squared(*value)).sum();
-                        let at = layout.squares_at;
+                        let at = layout.places.squares_at;
                         let found = layout.squares_between(&rows[to], &rows[from], at);
                         assert_eq!(found, (squares, true), "{own:?}");
                     }
@@ -427,12 +413,12 @@ mod tests {
     fn squares_that_fit_are_told_from_those_that_do_not() {
         let layout = layout();
         let large = delta(&layout, i64::MIN);
-        let mut start = vec![u32::MAX; layout.topped_stride];
-        start[layout.squares_at] = 7;
+        let mut start = vec![u32::MAX; layout.places.topped_stride];
+        start[layout.places.squares_at] = 7;
         let mut end = start.clone();
         for count in 1..9_u128 {
             layout.add_topped(&mut end, &large);
-            let found = layout.squares_between(&end, &start, layout.squares_at);
+            let found = layout.squares_between(&end, &start, layout.places.squares_at);
             assert_eq!(found, ((1_u128 << 126).wrapping_mul(count), count < 4));
         }
     }

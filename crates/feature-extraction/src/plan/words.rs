@@ -159,7 +159,7 @@ impl Plan {
 
     /// What the running sum at word `at` of a row is of.
     pub(crate) fn sum_words(&self, at: usize) -> String {
-        self.term_words(&self.layout.sums[(at - self.layout.sums_at) / SUM_WORDS])
+        self.term_words(&self.layout.sums[(at - self.layout.places.sums_at) / SUM_WORDS])
     }
 
     /// What a running sum is of.

@@ -144,7 +144,7 @@ impl Plan {
         let ids = averaged(|busy| room_for_ids(above(known, busy).max(1.0))) * ID_BYTES as f64;
         Estimate {
             bytes_per_key: history + queues + holdings + decayed + tables + ids,
-            bytes_per_record: self.layout.stride * size_of::<u32>(),
+            bytes_per_record: self.layout.places.stride * size_of::<u32>(),
             rows_per_key: single + panes,
             history,
             queues,
@@ -211,7 +211,7 @@ impl Plan {
     fn history_bytes(&self, key_bytes: usize, single: f64, panes: f64) -> f64 {
         let fixed = key_bytes.div_ceil(size_of::<u32>()) + self.fixed_words;
         let rows = averaged(|busy| room_for_rows(above(single, busy) + panes));
-        (fixed as f64 + rows * self.layout.stride as f64) * size_of::<u32>() as f64
+        (fixed as f64 + rows * self.layout.places.stride as f64) * size_of::<u32>() as f64
     }
 }
 

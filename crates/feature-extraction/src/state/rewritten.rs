@@ -121,8 +121,8 @@ impl<'a> Written<'a> {
         let is_topped = self.stride != edit.before.stride;
         let layout = &plan.layout;
         let stride = match is_topped {
-            true => layout.topped_stride,
-            false => layout.stride,
+            true => layout.places.topped_stride,
+            false => layout.places.stride,
         };
         let length = plan.fixed_words + (self.rows as usize + 1) * stride;
         let capacity = key.len().div_ceil(size_of::<u32>()) + length;

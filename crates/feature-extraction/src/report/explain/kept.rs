@@ -18,7 +18,7 @@ impl Plan {
         let named = self.features.iter().zip(&self.made);
         Explanation {
             catalog: self.version.clone(),
-            bytes_per_record: self.layout.stride * WORD_BYTES,
+            bytes_per_record: self.layout.places.stride * WORD_BYTES,
             retention: DurationMs::from_ms(self.retention_ms()),
             lateness: DurationMs::from_ms(self.lateness_ms()),
             looking: uses.iter().filter(|uses| uses.looks_at_rows()).count(),

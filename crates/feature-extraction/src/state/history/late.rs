@@ -45,7 +45,7 @@ impl History {
             if !self.counts(plan, place, gap.count) {
                 continue;
             }
-            let at = plan.layout.gaps_at + 4 * index;
+            let at = plan.layout.places.gaps_at + 4 * index;
             let time = self.time(plan, place);
             let own = self
                 .last_counted(plan, (self.compacted.min(place), place), gap.count)

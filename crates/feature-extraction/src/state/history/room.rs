@@ -6,7 +6,7 @@ use crate::plan::Plan;
 /// Most words that there is room for beside `length` that are used: what is dropped leaves room behind,
 /// and most of it is given back.
 pub(super) fn most_capacity(plan: &Plan, length: usize) -> usize {
-    4 * length + ROWS_AT_START * plan.layout.stride
+    4 * length + ROWS_AT_START * plan.layout.places.stride
 }
 
 impl History {

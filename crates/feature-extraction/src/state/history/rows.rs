@@ -34,12 +34,11 @@ pub(crate) struct History {
     pub(super) compacted: u32,
     /// Newest event time of an accepted record; the cursors stand there. [`NEVER_MS`] at first.
     pub(crate) watermark_ms: i64,
-    /// Words of a row: [`Layout::stride`], or [`Layout::topped_stride`] from when a total needs more bits
-    /// than rows have for it. A catalog has at most 512 features, each with some twenty words of a row, so it
-    /// fits.
+    /// Words of a row: the `stride` of its [`Layout::places`], or the `topped_stride` from when a total needs
+    /// more bits than rows have for it. A catalog has at most 512 features, each with some twenty words of a
+    /// row, so it fits.
     ///
-    /// [`Layout::stride`]: crate::plan::Layout::stride
-    /// [`Layout::topped_stride`]: crate::plan::Layout::topped_stride
+    /// [`Layout::places`]: crate::plan::Layout::places
     pub(super) stride: u16,
     /// Length of the name.
     pub(super) key_bytes: u16,
@@ -61,12 +60,12 @@ impl History {
             rows: 0,
             compacted: 0,
             watermark_ms: NEVER_MS,
-            stride: plan.layout.stride as u16,
+            stride: plan.layout.places.stride as u16,
             key_bytes: key.len() as u16,
             mark: Mark::None,
             is_stored: false,
         };
-        let words = key_words + plan.fixed_words + ROWS_AT_START * plan.layout.stride;
+        let words = key_words + plan.fixed_words + ROWS_AT_START * plan.layout.places.stride;
         history.words.reserve_exact(words);
         history.words.resize(key_words, 0);
         bytemuck::cast_slice_mut(&mut history.words)[..key.len()].copy_from_slice(key);
@@ -92,9 +91,9 @@ impl History {
     pub(crate) fn reset(&mut self, plan: &Plan) {
         let base = self.base();
         let fixed = base + plan.fixed_words;
-        self.stride = plan.layout.stride as u16;
+        self.stride = plan.layout.places.stride as u16;
         self.words.truncate(base);
-        self.words.resize(fixed + plan.layout.stride, 0);
+        self.words.resize(fixed + plan.layout.places.stride, 0);
         self.rows = 0;
         self.compacted = 0;
         self.watermark_ms = NEVER_MS;
@@ -152,7 +151,7 @@ impl History {
     /// Whether rows have tops, see [`Layout`](crate::plan::Layout).
     #[inline]
     pub(crate) fn has_tops(&self, plan: &Plan) -> bool {
-        self.stride() > plan.layout.stride
+        self.stride() > plan.layout.places.stride
     }
 
     /// Gives tops to rows that have none.
@@ -163,16 +162,16 @@ impl History {
         }
         let (start, layout) = (self.row_at(plan, 0), &plan.layout);
         let mut words = Vec::new();
-        words.reserve_exact(start + (self.rows as usize + 1) * layout.topped_stride);
+        words.reserve_exact(start + (self.rows as usize + 1) * layout.places.topped_stride);
         words.extend_from_slice(&self.words[..start]);
-        for row in self.words[start..].chunks_exact(layout.stride) {
+        for row in self.words[start..].chunks_exact(layout.places.stride) {
             let at = words.len();
             words.extend_from_slice(row);
-            words.resize(at + layout.topped_stride, 0);
+            words.resize(at + layout.places.topped_stride, 0);
             layout.put_tops(&mut words[at..]);
         }
         self.words = words;
-        self.stride = layout.topped_stride as u16;
+        self.stride = layout.places.topped_stride as u16;
     }
 
     /// Word at which `row` begins.
@@ -339,7 +338,7 @@ impl History {
 /// Copies what is the record's own: its time and raw values.
 #[inline]
 pub(super) fn own_words(plan: &Plan, record: &mut [u32], delta: &[u32]) {
-    let raws = plan.layout.raws_at;
+    let raws = plan.layout.places.raws_at;
     set64(record, 0, get64(delta, 0));
     record[raws..delta.len()].copy_from_slice(&delta[raws..]);
 }

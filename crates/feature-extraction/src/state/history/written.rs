@@ -40,7 +40,7 @@ impl History {
         let capacity = take(words)? as usize;
         let (rows, compacted) = (take(words)?, take(words)?);
         let stride = take(words)? as usize;
-        let strides = [plan.layout.stride, plan.layout.topped_stride];
+        let strides = [plan.layout.places.stride, plan.layout.places.topped_stride];
         strides.contains(&stride).then_some(())?;
         let watermark_ms = take64(words)?.cast_signed();
         let key_bytes = u16::try_from(key.len()).ok()?;
