@@ -13,7 +13,7 @@ use tillwatch_records::limits::BATCH_RECORDS_MAX;
 use tillwatch_simulator::{FieldSet, Fleet, SimulatorSettings};
 
 use crate::shipped::Chain;
-use crate::site::Site;
+use crate::site::{RULES_MODEL, Site};
 
 const RECORDS: usize = 100_000;
 
@@ -185,9 +185,6 @@ aggregate = "value"
 expression = "amount_minor"
 "#;
 
-const MODEL: &str =
-    "name = \"rules\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n";
-
 const RULES: &str = r#"
 prior = 0.001
 [[rule]]
@@ -215,7 +212,7 @@ amount = "major"
 fn site(records: &str) -> Site {
     Site::with(&[
         ("probe.toml", CATALOG),
-        ("rules/model.toml", MODEL),
+        ("rules/model.toml", RULES_MODEL),
         ("rules/rules.toml", RULES),
         ("terminals.csv", "terminal_id,mcc\nT1      ,742\n17,5411\n"),
         ("in.jsonl", records),

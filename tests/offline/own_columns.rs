@@ -3,7 +3,7 @@
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Float64Type;
 
-use crate::site::{CONFIG, Site};
+use crate::site::{CONFIG, RULES_MODEL, Site};
 use crate::support::tillwatch;
 
 const COLUMNS: &str = r#"
@@ -79,9 +79,6 @@ column = "store_tier"
 window = "1h"
 "#;
 
-const MODEL: &str =
-    "name = \"rules\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n";
-
 const RULES: &str = r#"
 prior = 0.001
 [[rule]]
@@ -132,7 +129,7 @@ impl Own {
         Self(Site::with(&[
             ("terminal.toml", TERMINAL),
             ("card.toml", CARD),
-            ("rules/model.toml", MODEL),
+            ("rules/model.toml", RULES_MODEL),
             ("rules/rules.toml", RULES),
             ("terminals.csv", "terminal_id,floor_minor\nt1,100\nt2,100\n"),
             ("in.jsonl", &records.join("\n")),

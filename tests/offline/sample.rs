@@ -1,6 +1,6 @@
 //! `check --sample`: what the first records of a file hold, before anything is scored.
 
-use crate::site::{CONFIG, Site};
+use crate::site::{CONFIG, RULES_MODEL, Site};
 use crate::support::tillwatch;
 
 const FILES: &[(&str, &str)] = &[
@@ -9,10 +9,7 @@ const FILES: &[(&str, &str)] = &[
         "name = \"probe\"\n[[feature]]\nname = \"amount\"\naggregate = \"value\"\n\
          expression = \"amount_minor\"\n",
     ),
-    (
-        "rules/model.toml",
-        "name = \"rules\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n",
-    ),
+    ("rules/model.toml", RULES_MODEL),
     (
         "rules/rules.toml",
         "prior = 0.001\n[[rule]]\ncode = \"LARGE\"\nseverity = \"info\"\nwhen = \"amount > 9\"\n\

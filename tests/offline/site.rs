@@ -12,6 +12,10 @@ use crate::support::{succeed, tillwatch};
 /// The name of the configuration in it.
 pub const CONFIG: &str = "tillwatch.toml";
 
+/// The description of a model of rules, which stand beside it.
+pub const RULES_MODEL: &str =
+    "name = \"rules\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n";
+
 /// Files of a site. Records stand in `in.jsonl`, scores in `scores.parquet`.
 pub struct Site(TempDir);
 
