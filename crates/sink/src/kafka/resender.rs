@@ -264,7 +264,7 @@ impl Run {
             .hear(self.state.counters.done(), is_idle, now());
         let moves = heard == Heard::Something;
         match heard {
-            Heard::Something => {
+            Heard::Something | Heard::Idle => {
                 let is_over = |cause, _| cause == Cause::Unacknowledged;
                 self.state.troubles.end(None, is_over);
             }

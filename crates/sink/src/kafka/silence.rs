@@ -26,8 +26,10 @@ pub(crate) struct Silence {
 /// What was heard of the brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// Something was done with, or nothing is on its way.
+    /// Something was done with.
     Something,
+    /// Nothing is on its way, so that nothing can be heard.
+    Idle,
     /// Nothing since a short time.
     LittleYet,
     /// Nothing for so long that it must be said.
@@ -49,11 +51,12 @@ impl Silence {
     /// Notes how many records are `done` with at `at`, and whether none is on its way.
     pub(crate) fn hear(&mut self, done: u64, is_idle: bool, at: Instant) -> Heard {
         if done != self.done || is_idle {
+            let moves = done != self.done;
             *self = Self {
                 done,
                 ..Self::since(at)
             };
-            return Heard::Something;
+            return if moves { Heard::Something } else { Heard::Idle };
         }
         let silent = at.duration_since(self.since);
         if silent <= SAID_AFTER {
@@ -105,7 +108,7 @@ mod tests {
             .collect();
         assert_eq!(long[..5], [60, 120, 240, 480, 960]);
         assert!(long[5..].windows(2).all(|two| two[1] - two[0] == 900));
-        assert_eq!(hear(7, true, 10_000), Heard::Something);
+        assert_eq!(hear(7, true, 10_000), Heard::Idle);
         assert_eq!(hear(7, false, 10_059), Heard::Silence);
         assert_eq!(
             hear(7, false, 10_060),

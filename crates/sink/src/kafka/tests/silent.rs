@@ -71,3 +71,19 @@ fn a_client_that_gets_no_acknowledgement_for_long_is_replaced_and_its_records_ar
     assert_eq!(counters.errors[Cause::Fatal as usize], 100);
     resender.stop();
 }
+
+#[test]
+fn brokers_that_cannot_be_reached_are_a_trouble_until_they_answer_though_nothing_is_on_its_way() {
+    let mut nowhere = SinkSettings::new(SinkKind::Kafka);
+    nowhere.properties = Properties::of([("bootstrap.servers", "127.0.0.1:1")]);
+    let sink = KafkaSink::open(&nowhere, &Surroundings::default()).unwrap();
+    wait_for("the trouble to be said", || !sink.status().is_up());
+    // As long as several looks at it take.
+    let until = now() + Duration::from_secs(3);
+    while now() < until {
+        let waiting = sink.status().waiting;
+        let causes: Vec<Cause> = waiting.iter().map(|waiting| waiting.cause).collect();
+        assert_eq!(causes, [Cause::BrokersDown]);
+        std::thread::yield_now();
+    }
+}
