@@ -32,8 +32,8 @@ pub trait GroupEvents: Send + Sync {
     fn assigned(&self, sources: Vec<TopicPartition>);
 
     /// `sources` are to be given up. They stay ours until [`crate::GroupClient::release`], which is owed once
-    /// for each of these calls; when `lost`, another member may have them already. Until then they may be read
-    /// on for `rest`, and are silent for no longer because of it.
+    /// for each of these calls; when `lost`, another member may have them already. They may be read on for
+    /// `rest` before, and are silent for no longer because of it.
     fn revoked(&self, sources: Vec<TopicPartition>, lost: bool, rest: Duration);
 
     /// Something is wrong; what it asks of us is [`crate::Trouble::of`] the code.
