@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use tillwatch_decode::Decoded;
 use tillwatch_engine::{Input, Lane, Workspace};
-use tillwatch_records::{EventBatch, RawBatch, UnknownCodes};
+use tillwatch_records::{EventBatch, FieldCounts, RawBatch, UnknownCodes};
 
 /// Batches that wait for the lane.
 const AHEAD: usize = 4;
@@ -37,6 +37,7 @@ pub fn take(lane: &mut Lane, batch: Batch, workspace: &mut Workspace) {
                 events,
                 refusals: Vec::new(),
                 unknown_codes: UnknownCodes::default(),
+                invalid_fields: FieldCounts::default(),
             };
             lane.process(Input::Decoded(decoded), workspace, &mut ())
         }

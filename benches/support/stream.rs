@@ -118,6 +118,7 @@ impl Stream {
             });
         EventBatch {
             joined: None,
+            marks: Vec::new(),
             source: TopicPartition::new("bench", 0),
             topic_id: None,
             offsets: (first as i64..).take(records).collect(),

@@ -229,6 +229,7 @@ fn batch(numbers: std::ops::Range<usize>) -> EventBatch {
         projection: Arc::new(projection),
         columns: columns.expect("the arrays are as the schema says"),
         joined: None,
+        marks: Vec::new(),
     }
 }
 

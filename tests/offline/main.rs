@@ -25,6 +25,7 @@ mod faults;
 mod files;
 mod handbook;
 mod http;
+mod invalid_fields;
 mod model_schema;
 mod models;
 mod modules;

@@ -7,6 +7,8 @@ use crate::site::{CONFIG, RULES_MODEL, Site};
 use crate::support::tillwatch;
 
 const COLUMNS: &str = r#"
+[decode.invalid]
+queue_ms = "refuse"
 [decode.columns]
 store_tier = { type = "text", field = "store.tier" }
 queue_ms   = { type = "integer" }

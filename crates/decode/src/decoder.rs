@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use tillwatch_records::{EventBatch, RawBatch, UnknownCodes};
+use tillwatch_records::{EventBatch, FieldCounts, RawBatch, UnknownCodes};
 
 use crate::buffer::{BufferId, Buffers};
 use crate::format::rows::{BatchReader, Read};
@@ -22,6 +22,8 @@ pub struct Decoded {
     /// How many codes of the rows are in no form that is known, or on no list; they are in the rows as they
     /// came.
     pub unknown_codes: UnknownCodes,
+    /// Fields of the rows that could not be read and are null there, by column and by the code of what is wrong.
+    pub invalid_fields: FieldCounts,
 }
 
 /// Turns raw batches into rows. It holds buffers that it reuses and what its format remembers of the records
@@ -67,13 +69,16 @@ impl Decoder {
         });
         let own = &self.plan.own_schema;
         let refused = read.faults.into_iter();
+        let marks = read.notes.marks(read.offsets.len());
         Decoded {
+            invalid_fields: read.notes.invalid(own),
             unknown_codes: read.unknown_codes,
             refusals: refused
                 .map(|(index, fault)| fault.into_refusal(index, own))
                 .collect(),
             events: EventBatch {
                 joined,
+                marks,
                 source: raw.source().clone(),
                 topic_id: raw.topic_id().cloned(),
                 offsets: read.offsets,

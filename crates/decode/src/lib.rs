@@ -13,6 +13,9 @@
 //! Columns of the site's own (`[decode.columns]`) are converted like canonical ones, and are joined to the
 //! batch by name.
 //!
+//! A value of an optional column that its column cannot hold is null there; that is noted, and becomes a mark of
+//! the row (`row/notes.rs`). Where the column is required, or `[decode.invalid]` says so, the record is refused.
+//!
 //! Nothing here does I/O, reads a clock or draws a random number. No record value is ever quoted in
 //! a refusal, so no card number can leak through one.
 
@@ -43,7 +46,7 @@ pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
     AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, NumberBase,
-    OwnColumnSettings, OwnColumnType, RecordTypeSettings, TimeFormat, UnitSettings,
+    OnInvalid, OwnColumnSettings, OwnColumnType, RecordTypeSettings, TimeFormat, UnitSettings,
 };
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Settings, checked once and resolved to slots and buffers.
 
+mod invalid;
 mod kinds;
 mod layout;
 mod mapping;
@@ -11,6 +12,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use tillwatch_records::column::ColumnType;
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
 
+use self::invalid::InvalidRule;
 use self::kinds::KindBuilder;
 use self::layout::Layout;
 use self::mapping::{Mapping, slot};
@@ -110,10 +112,12 @@ impl DecodePlan {
         };
         let builder = KindBuilder {
             edition,
+            invalid: &InvalidRule::new(settings)?,
             mapping: &mapping,
             wanted,
             layout: &layout,
         };
+        builder.check_invalid()?;
         let [transaction, event, label] = RecordKind::ALL.map(|kind| builder.build(kind));
         let fields: Vec<Field> = own.iter().map(OwnColumn::field).collect();
         Ok(Self {

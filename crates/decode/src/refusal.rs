@@ -131,11 +131,24 @@ pub(crate) enum Place {
 }
 
 /// A column that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ColumnRef {
     Canonical(Column),
     /// One of the site's own, by its position among those that are read.
     Own(u16),
+}
+
+impl ColumnRef {
+    /// What it is called; `own` has the site's columns that are read.
+    pub(crate) fn name(self, own: &Schema) -> &str {
+        match self {
+            Self::Canonical(column) => column.name(),
+            Self::Own(at) => {
+                let field = own.fields().get(usize::from(at));
+                field.map_or("", |field| field.name())
+            }
+        }
+    }
 }
 
 impl Fault {
@@ -164,16 +177,10 @@ impl Fault {
 
     /// The refusal of the record at `index`; `own` has the site's columns that are read.
     pub(crate) fn into_refusal(self, index: usize, own: &Schema) -> Refusal {
-        let in_column = |name: &str| format!("`{name}`: {}", self.what);
         let detail = match self.place {
             Place::Record => self.what.to_owned(),
             Place::Byte(at) => format!("byte {at}: {}", self.what),
-            Place::Column(ColumnRef::Canonical(column)) => in_column(column.name()),
-            Place::Column(ColumnRef::Own(at)) => in_column(
-                own.fields()
-                    .get(usize::from(at))
-                    .map_or("", |field| field.name()),
-            ),
+            Place::Column(column) => format!("`{}`: {}", column.name(own), self.what),
         };
         Refusal {
             index,

@@ -3,19 +3,23 @@
 mod code;
 mod codes;
 mod convert;
+mod derived;
+mod notes;
 
-use tillwatch_records::limits::{KEY_BYTES_MAX, TEXT_BYTES_MAX};
+use tillwatch_records::code::Edition;
+use tillwatch_records::limits::KEY_BYTES_MAX;
 use tillwatch_records::{CodeForm, Column, RawRecord};
 
 use crate::buffer::{BufferId, Buffers, TextBuffer};
 use crate::refusal::{ColumnRef, Fault, RefusalReason};
-use crate::settings::{NumberBase, TimeFormat};
+use crate::settings::{NumberBase, OnInvalid, TimeFormat};
 use crate::token::{Coding, Fields, Span, Token, Verbatim};
 use code::{edition, write_code};
 pub(crate) use convert::{Scratch, word};
-use convert::{
-    amount, boolean, counter, degrees, exponent, float, integer, text_too_long, time, write_text,
-};
+use convert::{amount, boolean, counter, degrees, exponent, float, integer, time, write_text};
+use derived::derive_event_id;
+use notes::Finding;
+pub(crate) use notes::Taken;
 
 /// How the rows of one kind of record are made. Numbers are positions among the buffers of a type.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub(crate) struct KindPlan {
 pub(crate) struct Fill {
     pub(crate) column: ColumnRef,
     pub(crate) required: bool,
+    /// What a value costs that cannot be read; the record where it is required.
+    pub(crate) on_invalid: OnInvalid,
     pub(crate) convert: Convert,
     pub(crate) origin: Origin,
 }
@@ -125,15 +131,23 @@ pub(crate) fn write_row<C: Coding>(
     scratch: &mut Scratch,
 ) -> Result<i64, Fault> {
     if let Some(origin) = &plan.edition {
-        let (token, bytes) = found(origin, fields, record)?;
-        scratch.codes.edition = edition(token, bytes);
+        // One that cannot be read is unknown. Where the column is read too, that is noted when it is filled.
+        let found = found(origin, fields, record);
+        scratch.codes.edition =
+            found.map_or_else(|_| Edition::Unknown, |(token, bytes)| edition(token, bytes));
     }
     for fill in &plan.fills {
-        let value = found(&fill.origin, fields, record);
-        let (token, bytes) = value.map_err(|f| f.in_column(fill.column))?;
-        let is_present = token.is_value()
-            && write_value::<C>(&fill.convert, row, buffers, token, bytes, scratch)
-                .map_err(|fault| fault.in_column(fill.column))?;
+        let written = found(&fill.origin, fields, record).and_then(|(token, bytes)| {
+            let is_value = token.is_value();
+            Ok(is_value && write_value::<C>(&fill.convert, row, buffers, token, bytes, scratch)?)
+        });
+        let is_present = match written {
+            Ok(is_present) => is_present,
+            Err(fault) => {
+                without_value(fill, fault, buffers, scratch)?;
+                false
+            }
+        };
         if fill.required && !is_present {
             return Err(missing().in_column(fill.column));
         }
@@ -144,7 +158,12 @@ pub(crate) fn write_row<C: Coding>(
         code::complete_pin_capability(&mut buffers.texts[to], row, digit);
     }
     if !plan.derived.is_empty() {
-        derive_event_id(plan, row, buffers)?;
+        let derived = derive_event_id(&plan.derived, plan.event_id, row, buffers);
+        let is_whole = derived.map_err(|fault| fault.in_column(EVENT_ID))?;
+        if !is_whole && !plan.is_label {
+            let what = "a column that it is derived from is absent, null or empty";
+            return Err(Fault::new(RefusalReason::MISSING_FIELD, what).in_column(EVENT_ID));
+        }
     }
     if plan.is_label {
         complete_label(plan, row, buffers, record.timestamp_ms)?;
@@ -160,6 +179,32 @@ pub(crate) fn write_row<C: Coding>(
         buffers.times[to].push(row, timestamp_ms);
     }
     Ok(timestamp_ms)
+}
+
+/// Leaves the column of `fill` null in a row of which its value cannot be read, and notes that, unless the
+/// record is refused for it.
+#[cold]
+fn without_value(
+    fill: &Fill,
+    fault: Fault,
+    buffers: &mut Buffers,
+    scratch: &mut Scratch,
+) -> Result<(), Fault> {
+    let is_of_others = matches!(
+        fault.reason,
+        // Of the amount's currency.
+        RefusalReason::UNKNOWN_CURRENCY | RefusalReason::MISSING_FIELD
+    );
+    let is_secret = fault.reason == RefusalReason::PAN_IN_CLEAR;
+    if fill.on_invalid == OnInvalid::Refuse || is_of_others || is_secret {
+        return Err(fault.in_column(fill.column));
+    }
+    if let Convert::Text { to, .. } | Convert::Code { to, .. } = fill.convert {
+        buffers.texts[to].replace_pending(&[]);
+    }
+    let finding = Finding::Invalid(fault.reason);
+    scratch.notes.note(fill.column, finding);
+    Ok(())
 }
 
 /// Whether the constant of `fill`, if it has one, can become its value.
@@ -305,68 +350,6 @@ fn write_value<C: Coding>(
             Ok(written.is_some())
         }
     }
-}
-
-/// Joins the event id from the other columns of the row: parts separated by `/`, in which `~` is
-/// written `~0` and `/` is written `~1`, so that different parts never give the same id. Times are in
-/// milliseconds.
-fn derive_event_id(plan: &KindPlan, row: usize, buffers: &mut Buffers) -> Result<(), Fault> {
-    let mut id = std::mem::take(buffers.texts[plan.event_id].bytes());
-    let start = id.len();
-    let mut is_whole = true;
-    for (position, part) in plan.derived.iter().enumerate() {
-        if position > 0 {
-            id.push(b'/');
-        }
-        is_whole = append_part(*part, row, buffers, &mut id);
-        if !is_whole {
-            break;
-        }
-    }
-    let is_long = id.len() - start > TEXT_BYTES_MAX;
-    if !is_whole {
-        id.truncate(start);
-    }
-    let target = &mut buffers.texts[plan.event_id];
-    *target.bytes() = id;
-    if is_whole {
-        target.finish_row(row);
-    }
-    if is_long {
-        return Err(text_too_long().in_column(EVENT_ID));
-    }
-    if !is_whole && !plan.is_label {
-        let what = "a column that it is derived from is absent, null or empty";
-        return Err(Fault::new(RefusalReason::MISSING_FIELD, what).in_column(EVENT_ID));
-    }
-    Ok(())
-}
-
-/// Appends the value of a column as a part of the event id; whether there is one.
-fn append_part(part: BufferId, row: usize, buffers: &Buffers, id: &mut Vec<u8>) -> bool {
-    let number = match part {
-        BufferId::Text(at) => {
-            let Some(text) = buffers.texts[at].last(row) else {
-                return false;
-            };
-            for byte in text {
-                match byte {
-                    b'~' => id.extend_from_slice(b"~0"),
-                    b'/' => id.extend_from_slice(b"~1"),
-                    other => id.push(*other),
-                }
-            }
-            return true;
-        }
-        BufferId::Integer(at) => buffers.integers[at].last(row).map(Token::Integer),
-        BufferId::Time(at) => buffers.times[at].last(row).map(Token::TimeMs),
-        BufferId::Float(at) => buffers.floats[at].last(row).map(Token::Float),
-        BufferId::Boolean(at) => {
-            let value = buffers.booleans[at].last(row);
-            value.map(|value| Token::Integer(i64::from(value)))
-        }
-    };
-    number.map(|number| number.write_digits(id)).is_some()
 }
 
 /// A label names its transaction by event id, or by key and event time. Without a time of its own it

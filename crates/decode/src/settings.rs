@@ -29,6 +29,9 @@ use tillwatch_records::RecordKind;
 /// [decode.record_type]
 /// field = "type"
 /// values = { AUTH = "transaction", STATUS = "terminal_event" }
+///
+/// [decode.invalid]
+/// lat = "refuse"                            # no row of a record whose latitude cannot be read
 /// ```
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -44,6 +47,9 @@ pub struct DecodeSettings {
     pub units: UnitSettings,
     /// How the type of a record is told.
     pub record_type: RecordTypeSettings,
+    /// Column, or `default` for all others → what a value costs that cannot be read. Default: empty, which is
+    /// `default = "null"`.
+    pub invalid: BTreeMap<String, OnInvalid>,
 }
 
 /// Where the value of a column is.
@@ -146,6 +152,17 @@ pub struct UnitSettings {
     pub reported_time: Option<TimeFormat>,
 }
 
+/// What a value costs that its column cannot hold, such as a number of letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInvalid {
+    /// Itself: the column is null, which is counted, and the score is flagged.
+    #[default]
+    Null,
+    /// The record, which is refused.
+    Refuse,
+}
+
 /// Unit of an amount.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -218,6 +235,7 @@ impl Default for DecodeSettings {
             columns: BTreeMap::new(),
             units: UnitSettings::default(),
             record_type: RecordTypeSettings::default(),
+            invalid: BTreeMap::new(),
         }
     }
 }

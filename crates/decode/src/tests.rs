@@ -2,6 +2,7 @@
 
 mod codes;
 mod format;
+mod invalid;
 mod own;
 pub(crate) mod property;
 mod refusals;
@@ -84,9 +85,12 @@ fn show(events: &EventBatch) -> Vec<String> {
         .collect()
 }
 
-/// The value of `column` in the only record, decoded with `settings`.
+/// Whatever cannot be read refuses its record, which says why.
+const STRICT: &str = "invalid.default = \"refuse\"\n";
+
+/// The value of `column` in the only record, decoded with `settings`; or why it cannot be read.
 fn value(settings: &str, payload: &str, column: Column) -> Result<Option<String>, String> {
-    let decoded = decode(settings, &[payload]);
+    let decoded = decode(&format!("{STRICT}{settings}"), &[payload]);
     if let Some(refusal) = decoded.refusals.first() {
         assert!(decoded.events.is_empty());
         return Err(format!("{}: {}", refusal.reason, refusal.detail));

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tillwatch_decode::{Decoded, OwnColumn, Refusal};
 use tillwatch_feature_extraction::LaneStats;
 use tillwatch_records::{
-    Column, EventBatch, Flags, RawBatch, ScoreBatch, TopicPartition, UnknownCodes,
+    Column, EventBatch, FieldCounts, Flags, RawBatch, ScoreBatch, TopicPartition, UnknownCodes,
 };
 use tillwatch_scoring::{Recent, ScoreContext, Scorer};
 
@@ -75,6 +75,8 @@ pub struct Processed {
     pub refusals: Vec<Refusal>,
     /// Codes of the others that are not known.
     pub unknown_codes: UnknownCodes,
+    /// Optional fields of the others that could not be read, see [`Decoded::invalid_fields`].
+    pub invalid_fields: FieldCounts,
 }
 
 /// Why a batch has no scores. None is mended by trying again with the same lane: make a new one and read what
@@ -242,6 +244,7 @@ impl Lane {
             mut events,
             refusals,
             unknown_codes,
+            invalid_fields,
         } = match input {
             Input::Raw(raw) => {
                 let decoded = workspace.decoder(self.active.decode()).decode(raw);
@@ -281,6 +284,7 @@ impl Lane {
             scores,
             refusals,
             unknown_codes,
+            invalid_fields,
         })
     }
 

@@ -90,12 +90,13 @@ impl Columns {
 
 /// The batch of the scored records alone; `features` and `flags` hold only those already.
 pub(crate) fn keep_scored(
-    events: EventBatch,
+    mut events: EventBatch,
     keys: StringArray,
     features: RecordBatch,
-    flags: Vec<Flags>,
+    mut flags: Vec<Flags>,
     scored: RecordKinds,
 ) -> Result<FeatureBatch, ArrowError> {
+    mark_rows(&mut events, scored, &mut flags);
     if flags.len() == events.len() {
         return Ok(FeatureBatch {
             emissions: Emissions::of_records(keys, &events, scored),
@@ -118,6 +119,7 @@ pub(crate) fn keep_scored(
         source: events.source,
         topic_id: events.topic_id,
         projection: events.projection,
+        marks: events.marks,
     };
     Ok(FeatureBatch {
         emissions: Emissions::of_records(keys, &events, scored),
@@ -125,6 +127,16 @@ pub(crate) fn keep_scored(
         features,
         flags,
     })
+}
+
+/// Takes the marks of rows from `events` and adds them to `flags`, which has those of the scored records.
+fn mark_rows(events: &mut EventBatch, scored: RecordKinds, flags: &mut [Flags]) {
+    let marks = std::mem::take(&mut events.marks);
+    let rows = marks.into_iter().zip(&events.kinds);
+    let rows = rows.filter(|(_, kind)| scored.contains(**kind));
+    for ((mark, _), flags) in rows.zip(flags) {
+        *flags |= mark;
+    }
 }
 
 fn pick<T: Copy>(values: &[T], is_kept: &BooleanArray) -> Vec<T> {

@@ -227,6 +227,7 @@ fn batches(rows: &Rows) -> Result<Vec<EventBatch>> {
             projection: Arc::clone(&projection),
             columns: columns.slice(start, count),
             joined: None,
+            marks: Vec::new(),
         }
     });
     Ok(batches.collect())

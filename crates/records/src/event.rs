@@ -8,6 +8,7 @@ use arrow::datatypes::{Schema, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
 use crate::column::{Column, Projection};
+use crate::flags::Flags;
 use crate::kind::RecordKind;
 use crate::position::{TopicId, TopicPartition};
 
@@ -39,6 +40,9 @@ pub struct EventBatch {
     /// way, which is reference data of the entity and features of an earlier stage. As many rows as
     /// `offsets`; no name is that of a canonical column.
     pub joined: Option<RecordBatch>,
+    /// What decode has to say of each row; empty where it has nothing to say of any. Feature-extraction makes
+    /// marks of emissions of them, so that a batch of emissions has none here.
+    pub marks: Vec<Flags>,
 }
 
 impl EventBatch {
@@ -130,6 +134,7 @@ impl EventBatch {
             joined: joined
                 .map(|joined| take_columns(joined, rows))
                 .transpose()?,
+            marks: self.marks.get(first..).unwrap_or_default().to_vec(),
         })
     }
 
@@ -169,8 +174,26 @@ impl EventBatch {
                 true => None,
                 false => Some(concat_columns(joined.into_iter())?),
             },
+            marks: concat_marks(batches),
         })
     }
+}
+
+/// The marks of the rows of all `batches`; none where no row has any.
+fn concat_marks(batches: &[&EventBatch]) -> Vec<Flags> {
+    let mut marks = Vec::new();
+    let mut rows = 0;
+    for batch in batches {
+        if !batch.marks.is_empty() {
+            marks.resize(rows, Flags::empty());
+            marks.extend_from_slice(&batch.marks);
+        }
+        rows += batch.len();
+    }
+    if !marks.is_empty() {
+        marks.resize(rows, Flags::empty());
+    }
+    marks
 }
 
 /// A copy of `rows` of a batch, which has so many.
@@ -199,4 +222,41 @@ pub(crate) fn concat_columns<'a>(
         return Err(ArrowError::SchemaError(what));
     }
     concat_batches(schema, batches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of rows without columns, from `first` on.
+    fn batch(first: i64, rows: usize, marks: &[Flags]) -> EventBatch {
+        let projection = Arc::new(Projection::new([]));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::clone(projection.schema());
+        EventBatch {
+            joined: None,
+            marks: marks.to_vec(),
+            source: TopicPartition::new("t", 0),
+            topic_id: None,
+            offsets: (first..).take(rows).collect(),
+            record_timestamps_ms: vec![0; rows],
+            kinds: vec![RecordKind::Transaction; rows],
+            columns: RecordBatch::try_new_with_options(schema, Vec::new(), &options).unwrap(),
+            projection,
+        }
+    }
+
+    #[test]
+    fn marks_stay_with_their_rows() {
+        let (none, mark) = (Flags::empty(), Flags::FIELD_INVALID);
+        let (plain, marked) = (batch(0, 2, &[]), batch(2, 2, &[none, mark]));
+        let after = batch(4, 1, &[]);
+        let whole = EventBatch::concat(&[&plain, &marked, &after]).unwrap();
+        assert_eq!(whole.marks, [none, none, none, mark, none]);
+        let whole = EventBatch::concat(&[&plain, &after]).unwrap();
+        assert!(whole.marks.is_empty());
+        let rows = UInt32Array::from(vec![1]);
+        assert_eq!(marked.rows_from(1, &rows).unwrap().marks, [mark]);
+        assert!(plain.rows_from(1, &rows).unwrap().marks.is_empty());
+    }
 }

@@ -30,6 +30,9 @@ bitflags! {
         /// A feature is null because a number on the way to it does not fit: a sum of a window has more than
         /// 64 bits, or a product of such sums more than 128.
         const OVERFLOW = 1 << 9;
+        /// An optional field of the record could not be read, and is null: features, rules and models see the
+        /// record without it.
+        const FIELD_INVALID = 1 << 10;
     }
 }
 

@@ -213,6 +213,7 @@ mod tests {
         .unwrap();
         let events = EventBatch {
             joined: None,
+            marks: Vec::new(),
             source: TopicPartition::new("t", 0),
             topic_id: None,
             offsets: vec![0, 1, 2, 3],

@@ -167,6 +167,7 @@ pub(crate) fn batch(first: i64, rows: &[Given<'_>]) -> FeatureBatch {
     ];
     let events = EventBatch {
         joined: None,
+        marks: Vec::new(),
         source: TopicPartition::new("t", 0),
         topic_id: None,
         offsets: (first..first + rows.len() as i64).collect(),

@@ -148,6 +148,7 @@ fn batch() -> ScoreBatch {
         .collect();
     let events = EventBatch {
         joined: None,
+        marks: Vec::new(),
         source: TopicPartition::new("payments", 3),
         topic_id: None,
         record_timestamps_ms: offsets.clone(),

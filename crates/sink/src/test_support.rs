@@ -71,6 +71,7 @@ pub(crate) fn from_parts(
     (0..rows).for_each(|_| reasons.push_row([]));
     let events = EventBatch {
         joined: None,
+        marks: Vec::new(),
         source: TopicPartition::new("payments", 3),
         topic_id: None,
         record_timestamps_ms: offsets.clone(),

@@ -77,6 +77,7 @@ impl Steady {
         let columns = RecordBatch::try_new(Arc::clone(projection.schema()), columns);
         EventBatch {
             joined: None,
+            marks: Vec::new(),
             source: TopicPartition::new("steady", 0),
             topic_id: None,
             offsets: (numbers.start as i64..).take(records).collect(),

@@ -10,7 +10,7 @@ use crate::buffer::Buffers;
 use crate::error::DecodeError;
 use crate::kind::KindRule;
 use crate::refusal::{Fault, RefusalReason};
-use crate::row::{KindPlan, Scratch, write_row};
+use crate::row::{KindPlan, Scratch, Taken, write_row};
 use crate::token::{Coding, Fields};
 use crate::tree::FieldTree;
 
@@ -78,6 +78,8 @@ pub(crate) struct Read {
     pub(crate) faults: Vec<(usize, Fault)>,
     /// Codes of the rows that are not known.
     pub(crate) unknown_codes: UnknownCodes,
+    /// What was found of the fields of the rows.
+    pub(crate) notes: Taken,
 }
 
 /// Makes rows with a reader: a copy of the loop for each format, in which nothing is dispatched.
@@ -125,24 +127,28 @@ impl<R: Reader> BatchReader for Rows<R> {
             kinds: Vec::with_capacity(rows_max),
             faults: Vec::new(),
             unknown_codes: UnknownCodes::default(),
+            notes: Taken::default(),
         };
         buffers.reserve(rows_max);
         for (index, record) in raw.iter().enumerate() {
             match self.record(&record, read.offsets.len(), topic_kind, plan, buffers) {
                 Ok((kind, timestamp_ms)) => {
                     self.scratch.codes.keep();
+                    self.scratch.notes.keep(read.offsets.len());
                     read.offsets.push(record.offset);
                     read.timestamps_ms.push(timestamp_ms);
                     read.kinds.push(kind);
                 }
                 Err(fault) => {
                     self.scratch.codes.forget();
+                    self.scratch.notes.forget();
                     buffers.truncate(read.offsets.len());
                     read.faults.push((index, fault));
                 }
             }
         }
         read.unknown_codes = self.scratch.codes.take();
+        read.notes = self.scratch.notes.take();
         read
     }
 }

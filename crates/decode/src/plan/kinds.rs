@@ -2,6 +2,7 @@
 
 use tillwatch_records::{Column, KeySpec, RecordKind, code};
 
+use super::invalid::InvalidRule;
 use super::layout::{Entry, Layout, OwnEntry};
 use super::mapping::Mapping;
 use super::wanted::Wanted;
@@ -10,12 +11,13 @@ use crate::error::DecodeError;
 use crate::own::OwnColumn;
 use crate::refusal::ColumnRef;
 use crate::row::{Convert, Fill, KindPlan, Origin, check_constant};
-use crate::settings::AmountUnit;
+use crate::settings::{AmountUnit, OnInvalid};
 
 pub(super) struct KindBuilder<'a> {
     pub(super) mapping: &'a Mapping<'a>,
     pub(super) wanted: &'a Wanted,
     pub(super) layout: &'a Layout,
+    pub(super) invalid: &'a InvalidRule<'a>,
     /// Where the edition of ISO 8583 is, where some code needs it.
     pub(super) edition: Option<Origin>,
 }
@@ -35,7 +37,8 @@ impl KindBuilder<'_> {
         fills.sort_by_key(|fill| matches!(fill.convert, Convert::Amount { .. }));
         // A site's own column is nobody's in particular: whatever kind of record has it is asked for it.
         let own = self.wanted.own.iter().zip(&self.layout.own).zip(0_u16..);
-        fills.extend(own.map(|((column, entry), at)| own_fill(column, entry, at)));
+        let of_own = |column: &OwnColumn| self.invalid.of_own(column.name());
+        fills.extend(own.map(|((column, entry), at)| own_fill(column, entry, at, of_own(column))));
         let key_parts = self.wanted.key_columns().into_iter();
         let key_parts = key_parts.filter(|column| self.carries(kind, *column));
         let label_times = [Column::ReportedTime, Column::OccurredTime];
@@ -125,6 +128,7 @@ impl KindBuilder<'_> {
         let fill = Fill {
             column: ColumnRef::Canonical(column),
             required: self.is_required(kind, column),
+            on_invalid: self.on_invalid(kind, column),
             convert,
             origin: origin.clone(),
         };
@@ -133,6 +137,46 @@ impl KindBuilder<'_> {
             problem,
         })?;
         Ok(fill)
+    }
+
+    /// Refuses that a column which names the record, or which it needs, be null where it cannot be read.
+    pub(super) fn check_invalid(&self) -> Result<(), DecodeError> {
+        let mut null = self.invalid.null();
+        let is_vital = |column: &Column| {
+            let mut kinds = RecordKind::ALL.into_iter();
+            kinds.any(|kind| self.carries(kind, *column) && self.is_vital(kind, *column))
+        };
+        null.find(is_vital).map_or(Ok(()), |column| {
+            Err(DecodeError::NotMappable {
+                column: column.name().to_owned(),
+                problem: "is one that records need: without it they are refused; take it out of [decode.invalid]",
+            })
+        })
+    }
+
+    /// What a value of `column` costs that cannot be read. A label is refused, since it can be sent again when
+    /// it is mended, and no payment waits for it.
+    fn on_invalid(&self, kind: RecordKind, column: Column) -> OnInvalid {
+        if self.is_vital(kind, column) {
+            return OnInvalid::Refuse;
+        }
+        match kind {
+            RecordKind::Label => self.invalid.named(column).unwrap_or(OnInvalid::Refuse),
+            _ => self.invalid.of(column),
+        }
+    }
+
+    /// Whether a record of `kind` names itself by `column`, or cannot be understood without it.
+    fn is_vital(&self, kind: RecordKind, column: Column) -> bool {
+        let is_name = matches!(
+            column,
+            Column::EventId | Column::EventTime | Column::IngestTime
+        ) || self.is_of_key(column)
+            || self.mapping.derived.contains(&column);
+        let is_major =
+            |entry: &Entry| self.mapping.amount_unit(entry.column) == Some(AmountUnit::Major);
+        let is_unit = column == Column::Currency && self.layout.columns.iter().any(is_major);
+        is_name || is_unit || self.is_required(kind, column)
     }
 
     fn is_of_key(&self, column: Column) -> bool {
@@ -175,7 +219,7 @@ impl KindBuilder<'_> {
 }
 
 /// How the `at`-th column of the site's own is filled, in records of whatever kind.
-fn own_fill(column: &OwnColumn, entry: &OwnEntry, at: u16) -> Fill {
+fn own_fill(column: &OwnColumn, entry: &OwnEntry, at: u16, on_invalid: OnInvalid) -> Fill {
     let convert = match entry.id {
         // Nobody knows what it is for, so it might be a card number's place as well.
         BufferId::Text(to) => Convert::Text { to, is_card: true },
@@ -190,6 +234,7 @@ fn own_fill(column: &OwnColumn, entry: &OwnEntry, at: u16) -> Fill {
     Fill {
         column: ColumnRef::Own(at),
         required: false,
+        on_invalid,
         convert,
         origin: entry.origin.clone(),
     }

@@ -153,7 +153,7 @@ pub(super) fn own_origin(column: &OwnColumn, tree: &mut FieldTree) -> Result<Ori
 }
 
 /// The canonical column called `name`.
-fn column_called(name: &str, settings: &DecodeSettings) -> Result<Column, DecodeError> {
+pub(super) fn column_called(name: &str, settings: &DecodeSettings) -> Result<Column, DecodeError> {
     Column::from_name(name).ok_or_else(|| match settings.columns.contains_key(name) {
         true => DecodeError::OwnColumn {
             column: name.to_owned(),

@@ -6,6 +6,7 @@ use tillwatch_records::limits::{AMOUNT_MINOR_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::money;
 
 use super::codes::Codes;
+use super::notes::Notes;
 use crate::buffer::TextBuffer;
 use crate::refusal::{Fault, RefusalReason};
 use crate::sensitive::looks_like_pan;
@@ -20,6 +21,7 @@ pub(crate) struct Scratch {
     /// Text of a number or time that its format does not write as such.
     text: Vec<u8>,
     pub(crate) codes: Codes,
+    pub(crate) notes: Notes,
 }
 
 /// Whether there is a value, which is then the last row of `column`.

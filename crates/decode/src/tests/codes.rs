@@ -95,10 +95,10 @@ fn a_longer_entry_mode_says_the_pin_capability_as_well() {
     assert_eq!(both(own), split("05", Some("2")));
     // Of the next record nothing is left.
     let records = [
-        with(r#""entry_mode":"051","stan":"x""#),
+        with(r#""entry_mode":"051","lat":"x""#),
         with(r#""entry_mode":"05""#),
     ];
-    let decoded = decode("", &records);
+    let decoded = decode(STRICT, &records);
     assert!(
         decoded
             .events
@@ -142,7 +142,7 @@ fn three_digits_mean_what_their_edition_says() {
 #[test]
 fn unknown_codes_of_rows_are_counted() {
     let count = |payloads: &[String]| {
-        let unknown = decode("", payloads).unknown_codes;
+        let unknown = decode(STRICT, payloads).unknown_codes;
         let found = unknown.iter().filter(|(_, count)| *count > 0);
         found
             .map(|(column, count)| (column.name(), count))
@@ -153,7 +153,7 @@ fn unknown_codes_of_rows_are_counted() {
         []
     );
     let unknown = with(r#""mcc":"grocery","entry_mode":"CHIP""#);
-    let refused = with(r#""mcc":"grocery","stan":"x""#);
+    let refused = with(r#""mcc":"grocery","lat":"x""#);
     let found = count(&[unknown.clone(), refused, GOOD.to_owned(), unknown]);
     assert_eq!(found, [("mcc", 2), ("entry_mode", 2)]);
     assert_eq!(

@@ -227,7 +227,7 @@ const AMOUNT: &str = "units.amount = \"major\"\nfields.amount_minor = \"amount\"
 
 /// Decodes packed records whose last value is that of `column`.
 fn unpack<B: AsRef<[u8]>>(format: &FormatKind, column: &str, payloads: &[B]) -> Decoded {
-    let settings = format!("{AMOUNT}\nfields.{column} = \"x.value\"");
+    let settings = format!("{STRICT}{AMOUNT}\nfields.{column} = \"x.value\"");
     let settings: DecodeSettings = toml::from_str(&settings).unwrap();
     let projection = Arc::new(all_columns());
     let key = KeySpec::terminal();

@@ -27,7 +27,8 @@ fn own_decoder(settings: &str, names: &[&str]) -> Decoder {
 
 /// The value of `name` in a record that has `member`, or why that is refused.
 fn own_value(name: &str, member: &str) -> Result<Option<String>, String> {
-    let decoded = own_decoder(COLUMNS, &[name]).decode(&batch(&[with(member)]));
+    let decoded =
+        own_decoder(&format!("{STRICT}{COLUMNS}"), &[name]).decode(&batch(&[with(member)]));
     if let Some(refusal) = decoded.refusals.first() {
         return Err(format!("{}: {}", refusal.reason, refusal.detail));
     }
@@ -148,7 +149,7 @@ fn a_header_may_hold_them() {
             [("sent-at", header)],
         );
     }
-    let decoded = own_decoder(COLUMNS, &["sent"]).decode(&raw);
+    let decoded = own_decoder(&format!("{STRICT}{COLUMNS}"), &["sent"]).decode(&raw);
     let sent = decoded.events.named("sent").unwrap();
     assert!(cell(sent, 0) == "1522540831250" && sent.is_null(1));
     let details: Vec<_> = decoded

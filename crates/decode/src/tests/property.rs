@@ -1,6 +1,7 @@
 //! Arbitrary bytes, and records that serde reads as well.
 
 use proptest::prelude::*;
+use tillwatch_records::FieldCounts;
 
 use super::*;
 
@@ -65,6 +66,7 @@ proptest! {
         prop_assert_eq!(together.events.columns.num_rows(), together.events.len());
         // Each alone, by a decoder that has seen nothing, gives the same row or the same refusal.
         let mut row = 0;
+        let mut invalid = FieldCounts::default();
         for (index, payload) in payloads.iter().enumerate() {
             let alone = decode(MAPPED, &[payload]);
             if let Some(position) = refused.iter().position(|found| *found == index) {
@@ -74,9 +76,13 @@ proptest! {
             } else {
                 prop_assert_eq!(together.events.offsets[row], index as i64);
                 prop_assert_eq!(&alone.events.columns, &together.events.columns.slice(row, 1));
+                let marks = together.events.marks.get(row).copied().unwrap_or_default();
+                prop_assert_eq!(alone.events.marks.first().copied().unwrap_or_default(), marks);
+                invalid += &alone.invalid_fields;
                 row += 1;
             }
         }
+        prop_assert_eq!(&invalid, &together.invalid_fields);
         // And the good ones decode as if the others had never been there.
         let good: Vec<&Vec<u8>> = (0..payloads.len())
             .filter(|index| !refused.contains(index))

@@ -14,7 +14,7 @@ fn refuses_each_with_its_reason() {
     let cases: Vec<Case> = [text_cases(), value_cases()].concat();
     for (payload, expected) in &cases {
         let text = String::from_utf8_lossy(&payload[..payload.len().min(200)]);
-        assert_eq!(code("", payload), *expected, "{text}");
+        assert_eq!(code(STRICT, payload), *expected, "{text}");
     }
     let type_field = "[record_type]\nfield = \"type\"";
     assert_eq!(

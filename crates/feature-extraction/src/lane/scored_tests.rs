@@ -1,6 +1,6 @@
 //! Features of records that are no transactions, against the definition.
 
-use tillwatch_records::{Cause, RecordKind, RecordKinds};
+use tillwatch_records::{Cause, Flags, RecordKind, RecordKinds};
 use tillwatch_testkit::oracle::{self, Case, OracleRow};
 use tillwatch_testkit::seeds;
 use tillwatch_testkit::stream;
@@ -43,6 +43,28 @@ fn records_of_every_scored_kind_equal_the_definition() {
             let small = case.shrink(|case| objection(case, scored).is_some());
             panic!("{:?}\n{}", objection(&small, scored), small.describe());
         }
+    }
+}
+
+#[test]
+fn what_decode_says_of_a_record_is_a_mark_of_its_emission() {
+    for (seed, kinds) in (0..).zip(KINDS) {
+        let case = Case::random(seed);
+        let scored = RecordKinds::new(kinds.iter().copied()).unwrap();
+        let lane = || lane(&case.catalog(), &engine(&case.settings), 0).scoring(scored);
+        let alone = lane().process(stream::batch(&case.events, 0)).unwrap();
+        let mut events = stream::batch(&case.events, 0);
+        let of = |offset: i64| match offset % 3 {
+            0 => Flags::FIELD_INVALID,
+            _ => Flags::empty(),
+        };
+        events.marks = events.offsets.iter().map(|offset| of(*offset)).collect();
+        let marked = lane().process(events).unwrap();
+        assert!(marked.events.marks.is_empty() && !marked.is_empty());
+        let own = alone.flags.iter().zip(&alone.events.offsets);
+        let own: Vec<Flags> = own.map(|(flags, offset)| *flags | of(*offset)).collect();
+        assert_eq!(marked.flags, own);
+        assert_eq!(marked.features, alone.features);
     }
 }
 

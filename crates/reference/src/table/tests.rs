@@ -76,6 +76,7 @@ fn events(records: &[(Option<&str>, &str, i64)]) -> EventBatch {
         projection: Arc::new(projection),
         columns,
         joined: None,
+        marks: Vec::new(),
     }
 }
 

@@ -198,6 +198,7 @@ pub fn batch(events: &[Event], first_offset: i64) -> EventBatch {
     let columns = RecordBatch::try_new(Arc::clone(projection.schema()), columns);
     EventBatch {
         joined: None,
+        marks: Vec::new(),
         source: TopicPartition::new("test", 0),
         topic_id: None,
         offsets: (first_offset..).take(events.len()).collect(),

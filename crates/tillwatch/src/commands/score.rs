@@ -268,6 +268,7 @@ fn write(
             mut scores,
             refusals,
             unknown_codes,
+            invalid_fields,
         } = made;
         if rows.is_renumbered() {
             for offset in &mut scores.events.offsets {
@@ -277,6 +278,7 @@ fn write(
         let number = |index| rows.number(index);
         summary.count(&rows.raw, &scores, &refusals, number);
         summary.count_unknown(&unknown_codes);
+        summary.count_invalid(&invalid_fields);
         dead_letters.write(&rows.raw, &refusals, number)?;
         table.write(&scores)?;
         progress.set(rows.permille.unwrap_or(0));

@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::compute::{interleave_record_batch, take_record_batch};
 use arrow::error::ArrowError;
 use tillwatch_decode::DecodeSettings;
-use tillwatch_records::{Column, EventBatch, KeySpec, RawBatch, RecordKind};
+use tillwatch_records::{Column, EventBatch, Flags, KeySpec, RawBatch, RecordKind};
 
 use super::outcome::{NoOutcome, Outcome};
 use super::refused::RefusedLabels;
@@ -108,6 +108,7 @@ impl LabelMerge {
         let columns = interleave_record_batch(&sources, &places)?;
         let joined = events.joined.as_ref().map(|joined| spread(joined, &places));
         let joined = joined.transpose()?;
+        let marks = spread_marks(&events.marks, &places);
         self.waiting.drain(..front);
         Ok(EventBatch {
             offsets: merged.offsets,
@@ -115,6 +116,7 @@ impl LabelMerge {
             kinds: merged.kinds,
             columns,
             joined,
+            marks,
             ..events
         })
     }
@@ -186,6 +188,18 @@ fn spread(joined: &RecordBatch, places: &[Place]) -> Result<RecordBatch, ArrowEr
         .iter()
         .map(|(from, row)| (*from == 0).then_some(*row as u64));
     take_record_batch(joined, &UInt64Array::from_iter(rows))
+}
+
+/// The marks of rows at their places, if there are any; a label has none.
+fn spread_marks(marks: &[Flags], places: &[Place]) -> Vec<Flags> {
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    let own = places.iter().map(|(from, row)| match from {
+        0 => marks.get(*row).copied().unwrap_or_default(),
+        _ => Flags::empty(),
+    });
+    own.collect()
 }
 
 /// What an [`EventBatch`] says of its rows beside their columns.

@@ -16,7 +16,7 @@ use tillwatch_decode::{
 };
 use tillwatch_records::blanks::trimmed;
 use tillwatch_records::column::ColumnType;
-use tillwatch_records::{Column, Projection, RawBatch, UnknownCodes, code};
+use tillwatch_records::{Column, FieldCounts, Projection, RawBatch, UnknownCodes, code};
 
 use super::report::Report;
 use crate::config::Config;
@@ -41,6 +41,7 @@ struct Sample {
     /// How many of each cause, and what the first of them says.
     refused: BTreeMap<RefusalReason, (u64, String)>,
     unknown_codes: UnknownCodes,
+    invalid_fields: FieldCounts,
     columns: Vec<Seen>,
 }
 
@@ -67,6 +68,7 @@ fn look(config: &Config, path: &Path) -> Result<Sample> {
         rows: 0,
         refused: BTreeMap::new(),
         unknown_codes: UnknownCodes::default(),
+        invalid_fields: FieldCounts::default(),
         columns: Column::ALL.iter().copied().map(Seen::new).collect(),
     };
     while let Some(mut raw) = reader.next_batch()? {
@@ -102,6 +104,7 @@ impl Sample {
         self.records += raw.len() as u64;
         self.rows += decoded.events.len() as u64;
         self.unknown_codes += &decoded.unknown_codes;
+        self.invalid_fields += &decoded.invalid_fields;
         for refusal in decoded.refusals {
             let seen = self.refused.entry(refusal.reason);
             seen.or_insert((0, refusal.detail)).0 += 1;
@@ -148,7 +151,7 @@ impl Sample {
                 code::position(seen.column).and_then(|at| self.unknown_codes.iter().nth(at));
             let unknown = unknown.map_or(0, |(_, count)| count);
             let is_mapped = config.decode.fields.contains_key(seen.column.name());
-            match seen.words(rows, unknown) {
+            match seen.words(rows, unknown, &self.invalid_fields) {
                 Some((words, true)) => report.notice(&words),
                 Some((words, false)) => report.fine(&words),
                 None if is_mapped && rows > 0 => report.notice(&format!(
@@ -192,7 +195,10 @@ impl Sample {
                 }
             }
         }
-        if self.refused.contains_key(&RefusalReason::AMOUNT_PRECISION) {
+        let precision = RefusalReason::AMOUNT_PRECISION;
+        let mut invalid = self.invalid_fields.iter();
+        let is_invalid = invalid.any(|(_, cause, _)| cause == precision.code());
+        if is_invalid || self.refused.contains_key(&precision) {
             report.notice(
                 "amounts with decimals: if they are in the currency itself, say [decode.units] \
                  amount = \"major\"",
@@ -233,8 +239,13 @@ impl Seen {
     }
 
     /// A line about the column, and whether something stands out; `None` where no row has a value.
-    fn words(&self, rows: u64, unknown: u64) -> Option<(String, bool)> {
-        if self.distinct.is_empty() {
+    fn words(&self, rows: u64, unknown: u64, invalid: &FieldCounts) -> Option<(String, bool)> {
+        let invalid = invalid.iter();
+        let mut invalid = invalid
+            .filter(|(column, ..)| *column == self.column.name())
+            .peekable();
+        let is_odd = unknown > 0 || invalid.peek().is_some();
+        if self.distinct.is_empty() && !is_odd {
             return None;
         }
         let mut words = format!(
@@ -252,6 +263,9 @@ impl Seen {
                 words.push_str(&format!(", {count} {what}"));
             }
         }
+        for (_, cause, count) in invalid {
+            words.push_str(&format!(", {count} that cannot be read ({cause})"));
+        }
         if let Some((first, last)) = self.times_ms {
             let text = |ms| {
                 jiff::Timestamp::from_millisecond(ms)
@@ -259,6 +273,6 @@ impl Seen {
             };
             words.push_str(&format!(", {} to {}", text(first), text(last)));
         }
-        Some((words, unknown > 0))
+        Some((words, is_odd))
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tillwatch_decode::{Refusal, RefusalReason};
-use tillwatch_records::{Flags, RawBatch, RecordKinds, ScoreBatch, UnknownCodes};
+use tillwatch_records::{FieldCounts, Flags, RawBatch, RecordKinds, ScoreBatch, UnknownCodes};
 
 /// Counts rows and what became of them.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub struct Summary {
     flags: BTreeMap<&'static str, u64>,
     reasons: BTreeMap<&'static str, u64>,
     unknown_codes: UnknownCodes,
+    invalid_fields: FieldCounts,
     /// Row, reason and detail of the first refusal.
     first_refusal: Option<(i64, RefusalReason, String)>,
 }
@@ -48,6 +49,11 @@ impl Summary {
     /// Counts the codes of a batch that nobody knows.
     pub fn count_unknown(&mut self, codes: &UnknownCodes) {
         self.unknown_codes += codes;
+    }
+
+    /// Counts the fields of a batch that could not be read.
+    pub fn count_invalid(&mut self, fields: &FieldCounts) {
+        self.invalid_fields += fields;
     }
 
     /// Whether there were rows and every one was refused.
@@ -97,6 +103,14 @@ impl Summary {
         }
         if !self.flags.is_empty() {
             lines.push(format!("flags: {}", counted(&self.flags)));
+        }
+        if !self.invalid_fields.is_empty() {
+            let fields = self.invalid_fields.iter();
+            let fields = fields.map(|(column, cause, count)| format!("{column} {count} ({cause})"));
+            lines.push(format!(
+                "fields that could not be read, and are null: {}",
+                fields.collect::<Vec<_>>().join(", ")
+            ));
         }
         let unknown = self.unknown_codes.iter();
         let unknown = unknown.filter(|(_, count)| *count > 0);

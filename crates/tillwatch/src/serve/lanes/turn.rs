@@ -157,6 +157,7 @@ fn process(
     }
     metrics.count_scores(&processed.scores, lane.models().lineup());
     metrics.count_unknown_codes(&processed.unknown_codes);
+    metrics.count_invalid_fields(&processed.invalid_fields);
     count_records(slot, lane, &processed, metrics);
     if let Err(error) = deliver(shared, raw, &processed, ticket) {
         // The ticket is failed: the consumer ends the run, and the batch is read again next time.

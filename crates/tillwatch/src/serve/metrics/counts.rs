@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use tillwatch_consumer::PartitionStats;
 use tillwatch_engine::{ActiveModels, LANE_BYTES, LaneMemory};
-use tillwatch_records::{Column, Flags, ScoreBatch, TopicPartition, UnknownCodes, Versions, code};
+use tillwatch_records::{
+    Column, FieldCounts, Flags, ScoreBatch, TopicPartition, UnknownCodes, Versions, code,
+};
 use tillwatch_reference::ReferenceTable;
 use tillwatch_scoring::{Effort, Lineup};
 
@@ -129,6 +131,7 @@ pub struct Metrics {
     delivered: AtomicU64,
     /// By the position of their column among those of codes.
     unknown_codes: [AtomicU64; code::TABLE.len()],
+    pub(super) invalid_fields: Mutex<FieldCounts>,
     pub(super) dead_letters: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) alerts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     pub(super) lanes: Mutex<BTreeMap<TopicPartition, Arc<LaneGauges>>>,
@@ -259,6 +262,13 @@ impl Metrics {
         }
         for (shared, (_, count)) in self.unknown_codes.iter().zip(codes.iter()) {
             shared.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts the fields of a batch that could not be read. Nothing is locked where there are none.
+    pub fn count_invalid_fields(&self, fields: &FieldCounts) {
+        if !fields.is_empty() {
+            *self.invalid_fields.lock() += fields;
         }
     }
 

@@ -42,6 +42,14 @@ fn records(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
             .unknown_codes()
             .map(|(column, count)| ([("column", column.name())], count)),
     )?;
+    let invalid = metrics.invalid_fields.lock().clone();
+    scrape.counters(
+        "tillwatch_invalid_fields",
+        "Optional fields of records that could not be read and are null, by column and cause",
+        invalid
+            .iter()
+            .map(|(column, cause, count)| ([("column", column), ("cause", cause)], count)),
+    )?;
     let batches = metrics.batches.load(Ordering::Relaxed);
     scrape.counter("tillwatch_batches", "Batches processed", batches)
 }

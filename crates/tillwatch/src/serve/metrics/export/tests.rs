@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use prometheus_client::registry::Registry;
 use tillwatch_consumer::Monitor;
 use tillwatch_engine::LaneMemory;
-use tillwatch_records::{Column, TopicPartition, UnknownCodes, code};
+use tillwatch_records::{Column, FieldCounts, TopicPartition, UnknownCodes, code};
 use tillwatch_sink::MemorySink;
 
 use super::*;
@@ -43,6 +43,10 @@ fn a_scrape_names_units_and_labels() {
     codes.count(code::position(Column::EntryMode).unwrap());
     metrics.count_unknown_codes(&codes);
     metrics.count_unknown_codes(&codes);
+    let mut invalid = FieldCounts::default();
+    invalid.add(&"lat".into(), "bad_number", 2);
+    metrics.count_invalid_fields(&invalid);
+    metrics.count_invalid_fields(&invalid);
     metrics.count_cut(Cut::Slow);
     metrics.count_reference(&Look::Refused(ReferenceFileError::Format {
         path: "terminals.csv".into(),
@@ -62,6 +66,7 @@ fn a_scrape_names_units_and_labels() {
         "tillwatch_lane_keys{topic=\"tx\",partition=\"1\"} 7.0",
         "tillwatch_memory_bytes{part=\"cuts\"} 8.0",
         "tillwatch_unknown_codes_total{column=\"entry_mode\"} 2",
+        "tillwatch_invalid_fields_total{column=\"lat\",cause=\"bad_number\"} 4",
         "tillwatch_unmatched_labels_total 2",
         "tillwatch_http_connections_cut_total{cause=\"slow\"} 1",
         "tillwatch_ready 0.0",
