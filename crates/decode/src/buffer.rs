@@ -168,6 +168,12 @@ impl TextBuffer {
         self.bytes.get(end..).unwrap_or_default()
     }
 
+    /// The same, to be changed; UTF-8 stays UTF-8.
+    pub(crate) fn pending_mut(&mut self) -> &mut [u8] {
+        let end = self.ends.last().map_or(0, |end| *end as usize);
+        self.bytes.get_mut(end..).unwrap_or_default()
+    }
+
     /// Takes the blanks around the bytes appended since the last row away.
     pub(crate) fn trim_pending(&mut self) {
         let pending = self.pending();

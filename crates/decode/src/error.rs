@@ -77,6 +77,21 @@ pub enum DecodeError {
         /// The format.
         format: &'static str,
     },
+    /// A field of card numbers without a key.
+    #[error(
+        "decode: [decode.tokenise] has no key, so no token can be made; write `secret_file`, or set \
+         TILLWATCH__DECODE__TOKENISE__SECRET"
+    )]
+    NoCardKey,
+    /// A time at which keys change that is none.
+    #[error(
+        "decode: [decode.tokenise.previous] until = `{until}` is no time; write it as \
+         2026-07-01T00:00:00Z"
+    )]
+    BadPreviousKey {
+        /// As written.
+        until: String,
+    },
     /// A column of the site's own that cannot be.
     #[error("decode: the column `{column}` of [decode.columns] {problem}")]
     OwnColumn {

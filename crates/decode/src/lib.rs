@@ -33,6 +33,7 @@ mod row;
 mod sensitive;
 mod settings;
 mod token;
+mod tokeniser;
 mod tree;
 mod value;
 
@@ -46,7 +47,8 @@ pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
     AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, NumberBase,
-    OnInvalid, OwnColumnSettings, OwnColumnType, RecordTypeSettings, TimeFormat, UnitSettings,
+    OnInvalid, OwnColumnSettings, OwnColumnType, PreviousKeySettings, RecordTypeSettings,
+    TimeFormat, TokeniseSettings, UnitSettings,
 };
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 
 use std::ops::Range;
 
-use crate::sensitive::{PAN_DIGITS, is_sensitive_name, passes_luhn};
+use tillwatch_records::card_number::{DIGITS, passes_luhn};
+
+use crate::sensitive::is_sensitive_name;
 
 /// What stands for whatever is hidden, however long that is.
 const HIDDEN: &str = "***";
@@ -65,17 +67,11 @@ fn hide_named(text: &str, hidden: &mut [bool]) {
         if !matches!(bytes[at], b':' | b'=' | b'>') {
             continue;
         }
-        if name_before(text, at).is_some_and(is_sensitive) {
+        if name_before(text, at).is_some_and(is_sensitive_name) {
             let value = value_from(bytes, at + 1);
             hidden[value].fill(true);
         }
     }
-}
-
-/// Whether a name, or the last part of a path, is sensitive.
-fn is_sensitive(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    is_sensitive_name(name) || is_sensitive_name(last)
 }
 
 /// The name that ends before `at`, which may stand in quotes.
@@ -164,13 +160,13 @@ fn hide_card_numbers(bytes: &[u8], hidden: &mut [bool]) {
     }
 }
 
-/// The digits from `start` on, grouped or not: where they lie, and their values.
+/// The digits from `start` on, grouped or not: where they lie, and the digits alone.
 fn row_of_digits(bytes: &[u8], start: usize) -> (Range<usize>, Vec<u8>) {
     let mut digits = Vec::new();
     let mut end = start;
     for (at, byte) in bytes.iter().enumerate().skip(start) {
         if byte.is_ascii_digit() {
-            digits.push(byte - b'0');
+            digits.push(*byte);
             end = at + 1;
         } else if !b" -.".contains(byte) || at - end >= SEPARATORS_MAX {
             break;
@@ -181,9 +177,9 @@ fn row_of_digits(bytes: &[u8], start: usize) -> (Range<usize>, Vec<u8>) {
 
 /// Whether some of `digits` in a row pass for a card number.
 fn has_card_number(digits: &[u8]) -> bool {
-    PAN_DIGITS.into_iter().any(|length| {
+    DIGITS.into_iter().any(|length| {
         let mut windows = digits.windows(length);
-        windows.any(|window| window[0] != 0 && passes_luhn(window))
+        windows.any(|window| window[0] != b'0' && passes_luhn(window))
     })
 }
 

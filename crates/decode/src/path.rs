@@ -3,14 +3,14 @@
 use tillwatch_records::Column;
 
 use crate::error::DecodeError;
-use crate::sensitive::is_sensitive_name;
+use crate::sensitive::is_sensitive_path;
 use crate::settings::{DecodeSettings, FieldOrigin};
 use crate::tree::split_path;
 
 /// The names in `path`, which `column` is read from.
 pub(crate) fn names(column: &str, path: &str) -> Result<Vec<String>, DecodeError> {
     let names = split_path(path).map_err(|problem| bad(column, path, problem))?;
-    if names.iter().any(|name| is_sensitive_name(name)) {
+    if is_sensitive_path(&names) {
         return Err(DecodeError::Sensitive {
             column: column.to_owned(),
             path: path.to_owned(),

@@ -1,5 +1,6 @@
 //! Settings, checked once and resolved to slots and buffers.
 
+mod cards;
 mod invalid;
 mod kinds;
 mod layout;
@@ -12,6 +13,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use tillwatch_records::column::ColumnType;
 use tillwatch_records::{Column, KeySpec, Projection, RecordKind};
 
+use self::cards::Cards;
 use self::invalid::InvalidRule;
 use self::kinds::KindBuilder;
 use self::layout::Layout;
@@ -100,8 +102,14 @@ impl DecodePlan {
         let kind_rule = kind_rule(settings, &mut tree)?;
         let mapping = Mapping::new(settings)?;
         let mut layout = Layout::new();
+        // After the fields of columns, so that it is seen where one is the same.
+        let is_tokenised = |column| settings.tokenise.is_some() && Cards::makes(column, &mapping);
         for column in columns_read(&mapping, wanted, &kind_rule) {
-            layout.add(column, mapping.origin(column, &mut tree)?);
+            let origin = match is_tokenised(column) {
+                true => None,
+                false => mapping.origin(column, &mut tree)?,
+            };
+            layout.add(column, origin);
         }
         for column in own {
             layout.add_own(column, mapping::own_origin(column, &mut tree)?);
@@ -111,6 +119,7 @@ impl DecodePlan {
             None => None,
         };
         let builder = KindBuilder {
+            cards: &Cards::new(settings, &mapping, &mut tree)?,
             edition,
             invalid: &InvalidRule::new(settings)?,
             mapping: &mapping,

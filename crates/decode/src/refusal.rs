@@ -76,6 +76,8 @@ reasons! {
         "An entity key longer than `limits::KEY_BYTES_MAX`.";
     PAN_IN_CLEAR "pan_in_clear"
         "A text column that holds what looks like a card number in clear.";
+    BAD_CARD_NUMBER "bad_card_number"
+        "A card number to be made a token that is none, or of which digits are hidden.";
     DECODER_DEFECT "decoder_defect"
         "The decoder could not make columns of the batch. The record may be sound: report it, and \
          send it again after an update.";

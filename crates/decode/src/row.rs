@@ -1,9 +1,11 @@
 //! The second pass: tokens to one row of the column buffers.
 
+mod card;
 mod code;
 mod codes;
 mod convert;
 mod derived;
+mod guard;
 mod notes;
 
 use tillwatch_records::code::Edition;
@@ -14,12 +16,14 @@ use crate::buffer::{BufferId, Buffers, TextBuffer};
 use crate::refusal::{ColumnRef, Fault, RefusalReason};
 use crate::settings::{NumberBase, OnInvalid, TimeFormat};
 use crate::token::{Coding, Fields, Span, Token, Verbatim};
+pub(crate) use card::CardPlan;
 use code::{edition, write_code};
 pub(crate) use convert::{Scratch, word};
 use convert::{amount, boolean, counter, degrees, exponent, float, integer, time, write_text};
 use derived::derive_event_id;
-use notes::Finding;
+pub(crate) use guard::Guard;
 pub(crate) use notes::Taken;
+use notes::{Finding, Notes};
 
 /// How the rows of one kind of record are made. Numbers are positions among the buffers of a type.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub(crate) struct KindPlan {
     pub(crate) edition: Option<Origin>,
     /// A text, where the entry mode may say what it holds.
     pub(crate) pin_capability: Option<usize>,
+    /// Where a card number in clear is, and what is made of it; after the times.
+    pub(crate) card: Option<(Origin, CardPlan)>,
 }
 
 /// Fills one column of a row.
@@ -77,16 +83,15 @@ pub(crate) enum Origin {
 pub(crate) enum Convert {
     Text {
         to: usize,
-        /// Whether a card number might be put here by mistake.
-        is_card: bool,
+        guard: Guard,
     },
     /// A code of the column at this position among all that have codes.
     Code {
         to: usize,
         form: CodeForm,
         at: usize,
-        /// As for a text.
-        is_card: bool,
+        /// Of what has not the form of a code.
+        guard: Guard,
     },
     Integer {
         to: usize,
@@ -139,18 +144,28 @@ pub(crate) fn write_row<C: Coding>(
     for fill in &plan.fills {
         let written = found(&fill.origin, fields, record).and_then(|(token, bytes)| {
             let is_value = token.is_value();
-            Ok(is_value && write_value::<C>(&fill.convert, row, buffers, token, bytes, scratch)?)
+            Ok(is_value && write_value::<C>(fill, row, buffers, token, bytes, scratch)?)
         });
         let is_present = match written {
             Ok(is_present) => is_present,
             Err(fault) => {
-                without_value(fill, fault, buffers, scratch)?;
+                without_value(fill, fault, buffers, &mut scratch.notes)?;
                 false
             }
         };
         if fill.required && !is_present {
             return Err(missing().in_column(fill.column));
         }
+    }
+    if let Some((origin, card)) = &plan.card {
+        write_card::<C>(
+            card,
+            found(origin, fields, record),
+            plan,
+            row,
+            buffers,
+            scratch,
+        )?;
     }
     if let Some(to) = plan.pin_capability
         && let Some(digit) = scratch.codes.pin_capability.take()
@@ -181,14 +196,52 @@ pub(crate) fn write_row<C: Coding>(
     Ok(timestamp_ms)
 }
 
-/// Leaves the column of `fill` null in a row of which its value cannot be read, and notes that, unless the
-/// record is refused for it.
+/// Makes a token of the card number at `origin`.
+fn write_card<C: Coding>(
+    card: &CardPlan,
+    value: Result<(Token, &[u8]), Fault>,
+    plan: &KindPlan,
+    row: usize,
+    buffers: &mut Buffers,
+    scratch: &mut Scratch,
+) -> Result<(), Fault> {
+    let event_time_ms = buffers.times[plan.event_time].last(row);
+    let written =
+        value.and_then(|(token, bytes)| card.write::<C>(row, buffers, token, bytes, event_time_ms));
+    let is_present = match written {
+        Ok(is_present) => is_present,
+        Err(fault) => {
+            note_invalid(card.on_invalid, CARD_TOKEN, fault, &mut scratch.notes)?;
+            false
+        }
+    };
+    match card.required && !is_present {
+        true => Err(missing().in_column(CARD_TOKEN)),
+        false => Ok(()),
+    }
+}
+
+/// Leaves the column of `fill` null in a row of which its value cannot be read.
 #[cold]
 fn without_value(
     fill: &Fill,
     fault: Fault,
     buffers: &mut Buffers,
-    scratch: &mut Scratch,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
+    note_invalid(fill.on_invalid, fill.column, fault, notes)?;
+    if let Convert::Text { to, .. } | Convert::Code { to, .. } = fill.convert {
+        buffers.texts[to].replace_pending(&[]);
+    }
+    Ok(())
+}
+
+/// Notes that `column` has no value that can be read, unless the record is refused for it.
+fn note_invalid(
+    on_invalid: OnInvalid,
+    column: ColumnRef,
+    fault: Fault,
+    notes: &mut Notes,
 ) -> Result<(), Fault> {
     let is_of_others = matches!(
         fault.reason,
@@ -196,14 +249,10 @@ fn without_value(
         RefusalReason::UNKNOWN_CURRENCY | RefusalReason::MISSING_FIELD
     );
     let is_secret = fault.reason == RefusalReason::PAN_IN_CLEAR;
-    if fill.on_invalid == OnInvalid::Refuse || is_of_others || is_secret {
-        return Err(fault.in_column(fill.column));
+    if on_invalid == OnInvalid::Refuse || is_of_others || is_secret {
+        return Err(fault.in_column(column));
     }
-    if let Convert::Text { to, .. } | Convert::Code { to, .. } = fill.convert {
-        buffers.texts[to].replace_pending(&[]);
-    }
-    let finding = Finding::Invalid(fault.reason);
-    scratch.notes.note(fill.column, finding);
+    notes.note(column, Finding::Invalid(fault.reason));
     Ok(())
 }
 
@@ -214,12 +263,13 @@ pub(crate) fn check_constant(fill: &Fill) -> Result<(), &'static str> {
     };
     let (token, mut scratch) = (*token, Scratch::default());
     let checked = match fill.convert {
-        Convert::Text { is_card, .. } => {
-            write_text::<Verbatim>(&mut TextBuffer::new(), 0, token, text, is_card)
-        }
-        Convert::Code { form, is_card, .. } => {
+        Convert::Text { guard, .. } => {
             let to = &mut TextBuffer::new();
-            write_code::<Verbatim>(to, 0, (token, text), (form, 0), is_card, &mut scratch.codes)
+            write_text::<Verbatim>(to, 0, (token, text), (guard, fill.column), &mut scratch)
+        }
+        Convert::Code { form, guard, .. } => {
+            let (to, guard) = (&mut TextBuffer::new(), (guard, fill.column));
+            write_code::<Verbatim>(to, 0, (token, text), (form, 0), guard, &mut scratch)
         }
         Convert::Counter { base, .. } => {
             counter::<Verbatim>(token, text, base, &mut scratch).map(|value| value.is_some())
@@ -250,6 +300,7 @@ pub(crate) fn check_constant(fill: &Fill) -> Result<(), &'static str> {
 }
 
 const EVENT_ID: ColumnRef = ColumnRef::Canonical(Column::EventId);
+const CARD_TOKEN: ColumnRef = ColumnRef::Canonical(Column::CardToken);
 const EVENT_TIME: ColumnRef = ColumnRef::Canonical(Column::EventTime);
 
 fn missing() -> Fault {
@@ -286,29 +337,30 @@ fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), F
 /// Writes a value to its buffer; whether it is one, rather than null.
 #[inline]
 fn write_value<C: Coding>(
-    convert: &Convert,
+    fill: &Fill,
     row: usize,
     buffers: &mut Buffers,
     token: Token,
     bytes: &[u8],
     scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
-    match *convert {
-        Convert::Text { to, is_card } => {
-            write_text::<C>(&mut buffers.texts[to], row, token, bytes, is_card)
+    match fill.convert {
+        Convert::Text { to, guard } => {
+            let guard = (guard, fill.column);
+            write_text::<C>(&mut buffers.texts[to], row, (token, bytes), guard, scratch)
         }
         Convert::Code {
             to,
             form,
             at,
-            is_card,
+            guard,
         } => write_code::<C>(
             &mut buffers.texts[to],
             row,
             (token, bytes),
             (form, at),
-            is_card,
-            &mut scratch.codes,
+            (guard, fill.column),
+            scratch,
         ),
         Convert::Counter { to, base } => {
             let value = counter::<C>(token, bytes, base, scratch)?;

@@ -56,86 +56,70 @@ const NAMES: &[&str] = &[
     "9f20",
 ];
 
-/// Prefixes under which sites number ISO 8583 elements, and those elements.
-const ELEMENT_PREFIXES: &[&str] = &["de", "df", "field", "f", "bit", "iso", "p"];
-const ELEMENTS: &[&str] = &[
-    "2", "002", "02", "35", "035", "36", "036", "45", "045", "52", "052",
+/// Words before the number of an ISO 8583 element.
+const ELEMENT_PREFIXES: &[&str] = &[
+    "de",
+    "df",
+    "dataelement",
+    "element",
+    "field",
+    "f",
+    "bit",
+    "iso",
+    "p",
 ];
-/// Prefixes under which sites name EMV tags.
+/// The elements 2, 35, 36, 45 and 52, without zeros in front.
+const ELEMENTS: &[&str] = &["2", "35", "36", "45", "52"];
+/// Elements of which a part may be read, and never the whole: 55 holds tags 57 and 5A.
+const WHOLE_ELEMENTS: &[&str] = &["55"];
+/// Names of element 55 as a whole.
+const WHOLE_NAMES: &[&str] = &["iccdata", "emvdata", "chipdata"];
+/// Words before the name of an EMV tag.
 const TAG_PREFIXES: &[&str] = &["emv", "tag", "emvtag", "t"];
+
+/// Whether the value at a path, the names of the objects around it and its own, is data that must never be
+/// built, or holds such data.
+pub(crate) fn is_sensitive_path<S: AsRef<str>>(names: &[S]) -> bool {
+    let is_named = names.iter().any(|name| is_sensitive_name(name.as_ref()));
+    let is_whole = |name: &S| {
+        let reduced = reduced(last_part(name.as_ref()));
+        WHOLE_NAMES.contains(&reduced.as_str()) || is_element(&reduced, WHOLE_ELEMENTS)
+    };
+    is_named || names.last().is_some_and(is_whole)
+}
 
 /// Whether a field of this name holds data that must never be built.
 pub(crate) fn is_sensitive_name(name: &str) -> bool {
-    let reduced: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let numbered = |prefixes: &[&str], names: &[&str]| {
-        prefixes
-            .iter()
-            .filter_map(|prefix| reduced.strip_prefix(prefix))
-            .any(|rest| names.contains(&rest))
+    let is_one = |reduced: String| {
+        let tags = TAG_PREFIXES.iter();
+        let mut tags = tags.filter_map(|prefix| reduced.strip_prefix(prefix));
+        NAMES.contains(&reduced.as_str())
+            || is_element(&reduced, ELEMENTS)
+            || tags.any(|tag| NAMES.contains(&tag))
     };
-    NAMES.contains(&reduced.as_str())
-        || numbered(ELEMENT_PREFIXES, ELEMENTS)
-        || numbered(TAG_PREFIXES, NAMES)
+    is_one(reduced(name)) || is_one(reduced(last_part(name)))
 }
 
-/// Digits of a PAN: ISO/IEC 7812-1 allows up to 19; shorter than 13 is no longer issued.
-pub(crate) const PAN_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
-
-/// Whether `text` looks like a card number in clear: 13 to 19 digits of which the first is not zero
-/// and that pass the Luhn check, grouped by blanks or hyphens or not, alone or as the start of track
-/// 1 or 2 data.
-///
-/// A token of 16 hexadecimal digits passes for one by chance once in about 20,000; one of 32 cannot.
-pub(crate) fn looks_like_pan(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
-    let text = text
-        .strip_prefix(b";")
-        .or_else(|| text.strip_prefix(b"%B"))
-        .unwrap_or(text);
-    let mut digits = [0_u8; *PAN_DIGITS.end()];
-    let mut count = 0;
-    for (position, byte) in text.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' if count < digits.len() => {
-                digits[count] = byte - b'0';
-                count += 1;
-            }
-            b' ' | b'-' => {}
-            // The point of a number, and the separator of track 1.
-            b'.' | b'^' => break,
-            // Separators of track 2, with the expiry date after them.
-            b'=' | b'D' if starts_with_date(&text[position + 1..]) => break,
-            _ => return false,
-        }
-    }
-    PAN_DIGITS.contains(&count) && digits[0] != 0 && passes_luhn(&digits[..count])
+/// Whether a reduced name is the number of one of `elements`: bare, as in objects of elements by their numbers,
+/// or with a word before it.
+fn is_element(reduced: &str, elements: &[&str]) -> bool {
+    let prefixes = ELEMENT_PREFIXES.iter();
+    let numbered = prefixes.filter_map(|prefix| reduced.strip_prefix(prefix));
+    let mut numbers = numbered.chain([reduced]);
+    numbers.any(|number| elements.contains(&number.trim_start_matches('0')))
 }
 
-/// Whether `text` starts with four digits, as `YYMM`.
-fn starts_with_date(text: &[u8]) -> bool {
-    text.first_chunk::<4>()
-        .is_some_and(|date| date.iter().all(u8::is_ascii_digit))
+/// The part of a name behind the last character that sites separate parts of a path with.
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '.', ':', '|', '['])
+        .next()
+        .unwrap_or(name)
 }
 
-/// ISO/IEC 7812-1 annex B.
-pub(crate) fn passes_luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(
-            |(position, digit)| match (position % 2, u32::from(*digit)) {
-                (0, digit) => digit,
-                (_, digit) if digit > 4 => 2 * digit - 9,
-                (_, digit) => 2 * digit,
-            },
-        )
-        .sum();
-    sum.is_multiple_of(10)
+/// A name in lower-case letters and digits alone.
+fn reduced(name: &str) -> String {
+    let kept = name.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]
@@ -151,6 +135,13 @@ mod tests {
             "track_2",
             "DE35",
             "de-35",
+            "DE035",
+            "F35",
+            "elements/45",
+            "msg.fields.52",
+            "35",
+            "035",
+            "data_element_36",
             "cvv2",
             "pin_block",
             "emv_57",
@@ -172,37 +163,35 @@ mod tests {
             "last4",
             "bin",
             "de11",
+            "3",
+            "fields.41",
+            "350",
+            "t2_35x",
         ] {
             assert!(!is_sensitive_name(name), "{name}");
         }
     }
 
     #[test]
-    fn knows_a_card_number() {
-        for text in [
-            "4111111111111111",
-            "4111 1111 1111 1111",
-            "5500-0000-0000-0004",
-            "378282246310005",
-            ";4111111111111111=25121010000",
-            "4111111111111111D2512",
-            "%B4111111111111111^DOE/J^2512",
+    fn knows_the_paths() {
+        for path in [
+            &["fields", "35"][..],
+            &["iso", "bitmap", "045"],
+            &["DE035"],
+            &["card", "track2", "data"],
+            &["fields", "55"],
+            &["DE55"],
+            &["icc_data"],
         ] {
-            assert!(looks_like_pan(text.as_bytes()), "{text}");
+            assert!(is_sensitive_path(path), "{path:?}");
         }
-        for text in [
-            "4111111111111112",
-            "411111111111",
-            "41111111111111111111",
-            "4111111111111111a",
-            "9f86d081884c7d65",
-            "",
-            "tok_4111111111111111",
-            "0000000000000000",
-            "4111111111111111DEAD",
-            "4111111111111111d2512",
+        // A part of element 55 that is none of them.
+        for path in [
+            &["fields", "55", "9F02"][..],
+            &["fields", "41"],
+            &["emv", "9F36"],
         ] {
-            assert!(!looks_like_pan(text.as_bytes()), "{text}");
+            assert!(!is_sensitive_path(path), "{path:?}");
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The `[decode]` table as it is written.
 
+mod tokenise;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tillwatch_records::RecordKind;
+
+pub use self::tokenise::{PreviousKeySettings, TokeniseSettings};
 
 /// How a site's records become columns. An empty table reads JSON that uses the canonical names, amounts
 /// in minor units and times in milliseconds.
@@ -50,6 +54,10 @@ pub struct DecodeSettings {
     /// Column, or `default` for all others → what a value costs that cannot be read. Default: empty, which is
     /// `default = "null"`.
     pub invalid: BTreeMap<String, OnInvalid>,
+    /// Where card numbers in clear are that become tokens. Default: nowhere.
+    pub tokenise: Option<TokeniseSettings>,
+    /// Text columns whose long numbers are no card numbers, so that nobody looks for any there. Default: empty.
+    pub no_card_numbers_in: Vec<String>,
 }
 
 /// Where the value of a column is.
@@ -236,6 +244,8 @@ impl Default for DecodeSettings {
             units: UnitSettings::default(),
             record_type: RecordTypeSettings::default(),
             invalid: BTreeMap::new(),
+            tokenise: None,
+            no_card_numbers_in: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The decoder as a whole: what is read, what is refused, and that a refusal stays alone.
 
+mod cards;
 mod codes;
 mod format;
 mod invalid;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow::util::display::array_value_to_string;
+use tillwatch_records::column::ColumnType;
 use tillwatch_records::limits::{JSON_DEPTH_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::{
     Column, EventBatch, KeySpec, Projection, RawBatch, RecordKind, TopicPartition,

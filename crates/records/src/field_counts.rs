@@ -19,6 +19,12 @@ impl FieldCounts {
         *self.0.entry((Arc::clone(column), cause)).or_default() += count;
     }
 
+    /// What `more` has that was not counted yet, by column and cause.
+    pub fn new_in<'m>(&self, more: &'m Self) -> Vec<(&'m str, &'static str)> {
+        let new = more.0.keys().filter(|found| !self.0.contains_key(*found));
+        new.map(|(column, cause)| (&**column, *cause)).collect()
+    }
+
     /// Column, cause and count, in the order of columns' names and of causes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'static str, u64)> {
         let counts = self.0.iter();

@@ -6,6 +6,8 @@
 
 pub mod ack;
 pub mod blanks;
+pub mod card_key;
+pub mod card_number;
 pub mod code;
 pub mod column;
 pub mod cut;
@@ -23,6 +25,7 @@ pub mod money;
 pub mod position;
 pub mod raw;
 pub mod score;
+pub mod secret;
 pub mod suggest;
 pub mod typology;
 pub mod units;

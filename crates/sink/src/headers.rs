@@ -21,6 +21,10 @@ pub(crate) const KEY_BYTES: &str = "tillwatch.key.bytes";
 pub(crate) const PAYLOAD_BYTES: &str = "tillwatch.payload.bytes";
 /// SHA-256 of the record's payload, in hexadecimal digits.
 pub(crate) const PAYLOAD_SHA256: &str = "tillwatch.payload.sha256";
+/// Its HMAC-SHA-256 with the site's key of card tokens, in place of that.
+pub(crate) const PAYLOAD_HMAC: &str = "tillwatch.payload.hmac_sha256";
+/// What of the record holds card numbers whose digits are hidden: `payload`, `key`, `headers`.
+pub(crate) const MASKED: &str = "tillwatch.masked";
 /// How many headers the record had.
 pub(crate) const HEADERS: &str = "tillwatch.headers";
 /// Bytes of these.

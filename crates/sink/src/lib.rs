@@ -16,6 +16,7 @@ mod headers;
 mod kafka;
 mod letters;
 mod lines;
+mod masked;
 mod memory;
 mod open;
 mod settings;
@@ -41,6 +42,7 @@ pub use letters::{
     Reduced, Resent,
 };
 pub use lines::LineSink;
+pub use masked::{LetterMask, MaskMark, MaskedPayload, MaskedRecord};
 pub use memory::MemorySink;
 pub use open::{check, open, probe};
 pub use settings::{

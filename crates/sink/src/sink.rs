@@ -7,6 +7,7 @@ use tillwatch_records::{RawRecord, ScoreBatch, Ticket, TopicId, TopicPartition};
 
 use crate::counters::CountersSnapshot;
 use crate::error::SinkError;
+use crate::masked::MaskMark;
 use crate::status::SinkStatus;
 use crate::transactions::Transactions;
 
@@ -103,8 +104,10 @@ pub struct DeadLetter<'a> {
     pub source: &'a TopicPartition,
     /// The id of its topic; `None` where topics have none.
     pub topic_id: Option<&'a TopicId>,
-    /// The record as it came.
+    /// The record as it came, or with its card numbers hidden.
     pub record: RawRecord<'a>,
+    /// What is hidden; `None` for a record as it came.
+    pub mask: Option<&'a MaskMark>,
     /// Why it was refused: a short code, one of few, fit for a metric's label.
     pub reason: &'a str,
     /// Why it was refused, in words, without the record's content.

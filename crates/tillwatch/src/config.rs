@@ -1,5 +1,7 @@
 //! One TOML file, read once into a validated [`Config`].
 
+mod card_keys;
+mod dead_letters;
 mod directives;
 mod environment;
 mod error;
@@ -8,6 +10,7 @@ mod labels;
 mod models;
 mod once;
 mod reference;
+mod secret;
 mod settings;
 mod stages;
 mod state;

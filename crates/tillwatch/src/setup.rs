@@ -9,6 +9,7 @@ use tillwatch_engine::{
 use tillwatch_feature_extraction::EngineSettings;
 use tillwatch_records::KeySpec;
 use tillwatch_scoring::InputScope;
+use tillwatch_sink::LetterMask;
 
 use crate::config::{Config, ConfigError, read_text};
 use crate::kinds;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub reference: Option<Arc<ReferenceFile>>,
     /// The files of the models, where these may change while lanes score.
     pub followed: Option<Followed>,
+    /// What hides card numbers in dead letters; `None` where they show records as they came.
+    pub letter_mask: Option<LetterMask>,
 }
 
 /// Why there are no lanes. A person must change the configuration or a file that it names.
@@ -86,6 +89,7 @@ impl Setup {
                 ReferenceFile::new(settings.clone(), Arc::clone(shared), stamp)
             });
         Ok(Self {
+            letter_mask: config.letter_mask.clone(),
             reference: reference.map(Arc::new),
             assembly: Arc::new(assembly),
             followed: audit.map(|audit| Followed {

@@ -1,7 +1,10 @@
 //! How rows of one kind of record are made.
 
+use std::sync::Arc;
+
 use tillwatch_records::{Column, KeySpec, RecordKind, code};
 
+use super::cards::Cards;
 use super::invalid::InvalidRule;
 use super::layout::{Entry, Layout, OwnEntry};
 use super::mapping::Mapping;
@@ -10,13 +13,14 @@ use crate::buffer::BufferId;
 use crate::error::DecodeError;
 use crate::own::OwnColumn;
 use crate::refusal::ColumnRef;
-use crate::row::{Convert, Fill, KindPlan, Origin, check_constant};
+use crate::row::{CardPlan, Convert, Fill, Guard, KindPlan, Origin, check_constant};
 use crate::settings::{AmountUnit, OnInvalid};
 
 pub(super) struct KindBuilder<'a> {
     pub(super) mapping: &'a Mapping<'a>,
     pub(super) wanted: &'a Wanted,
     pub(super) layout: &'a Layout,
+    pub(super) cards: &'a Cards<'a>,
     pub(super) invalid: &'a InvalidRule<'a>,
     /// Where the edition of ISO 8583 is, where some code needs it.
     pub(super) edition: Option<Origin>,
@@ -37,8 +41,11 @@ impl KindBuilder<'_> {
         fills.sort_by_key(|fill| matches!(fill.convert, Convert::Amount { .. }));
         // A site's own column is nobody's in particular: whatever kind of record has it is asked for it.
         let own = self.wanted.own.iter().zip(&self.layout.own).zip(0_u16..);
-        let of_own = |column: &OwnColumn| self.invalid.of_own(column.name());
-        fills.extend(own.map(|((column, entry), at)| own_fill(column, entry, at, of_own(column))));
+        fills.extend(own.map(|((column, entry), at)| {
+            let guard = self.cards.guard(column.name(), false);
+            let on_invalid = self.invalid.of_own(column.name());
+            own_fill((column, entry), at, guard, on_invalid)
+        }));
         let key_parts = self.wanted.key_columns().into_iter();
         let key_parts = key_parts.filter(|column| self.carries(kind, *column));
         let label_times = [Column::ReportedTime, Column::OccurredTime];
@@ -58,12 +65,32 @@ impl KindBuilder<'_> {
                 .filter_map(|column| self.layout.time(column))
                 .collect(),
             is_label: kind == RecordKind::Label,
+            card: self.card(kind),
             edition: self.edition.clone(),
             pin_capability: self
                 .layout
                 .text(Column::PinCapability)
                 .filter(|_| self.carries(kind, Column::PinCapability)),
         })
+    }
+
+    /// What is made of the card numbers that records of `kind` have in clear.
+    fn card(&self, kind: RecordKind) -> Option<(Origin, CardPlan)> {
+        let (origin, tokeniser) = self.cards.tokenised.as_ref()?;
+        let place = |column| {
+            let is_made = Cards::makes(column, self.mapping) && self.carries(kind, column);
+            self.layout.text(column).filter(|_| is_made)
+        };
+        let plan = CardPlan {
+            tokeniser: Arc::clone(tokeniser),
+            token: place(Column::CardToken),
+            bin: place(Column::Bin),
+            last4: place(Column::Last4),
+            required: self.is_required(kind, Column::CardToken),
+            on_invalid: self.on_invalid(kind, Column::CardToken),
+        };
+        let is_read = plan.token.or(plan.bin).or(plan.last4).is_some();
+        is_read.then(|| (origin.clone(), plan))
     }
 
     /// The keys that records of `kind` may have: the texts that each is made of, and their columns.
@@ -90,19 +117,16 @@ impl KindBuilder<'_> {
 
     fn fill(&self, kind: RecordKind, entry: &Entry, origin: &Origin) -> Result<Fill, DecodeError> {
         let column = entry.column;
-        let is_card = matches!(
-            column,
-            Column::CardToken | Column::Par | Column::Bin | Column::Last4 | Column::Psn
-        );
+        let guard = self.cards.guard(column.name(), is_of_card(column));
         let convert = match (entry.id, self.mapping.amount_unit(column)) {
             (BufferId::Text(to), _) => match code::position(column) {
                 Some(at) => Convert::Code {
                     to,
                     form: code::TABLE[at].1,
                     at,
-                    is_card,
+                    guard,
                 },
-                None => Convert::Text { to, is_card },
+                None => Convert::Text { to, guard },
             },
             (BufferId::Float(to), _) => Convert::Degrees {
                 to,
@@ -218,11 +242,23 @@ impl KindBuilder<'_> {
     }
 }
 
+/// Whether a card number in clear might be put in `column` by mistake, where a token or a part of it belongs.
+fn is_of_card(column: Column) -> bool {
+    matches!(
+        column,
+        Column::CardToken | Column::Par | Column::Bin | Column::Last4 | Column::Psn
+    )
+}
+
 /// How the `at`-th column of the site's own is filled, in records of whatever kind.
-fn own_fill(column: &OwnColumn, entry: &OwnEntry, at: u16, on_invalid: OnInvalid) -> Fill {
+fn own_fill(
+    (column, entry): (&OwnColumn, &OwnEntry),
+    at: u16,
+    guard: Guard,
+    on_invalid: OnInvalid,
+) -> Fill {
     let convert = match entry.id {
-        // Nobody knows what it is for, so it might be a card number's place as well.
-        BufferId::Text(to) => Convert::Text { to, is_card: true },
+        BufferId::Text(to) => Convert::Text { to, guard },
         BufferId::Integer(to) => Convert::Integer { to },
         BufferId::Float(to) => Convert::Float { to },
         BufferId::Boolean(to) => Convert::Boolean { to },

@@ -4,9 +4,10 @@ use tillwatch_records::blanks::trimmed;
 use tillwatch_records::code::{CodeForm, Edition};
 
 use super::codes::Codes;
-use super::convert::{append_text, check_card};
+use super::convert::{Scratch, append_text};
+use super::guard::{self, Guard};
 use crate::buffer::TextBuffer;
-use crate::refusal::Fault;
+use crate::refusal::{ColumnRef, Fault};
 use crate::token::{Coding, Token};
 
 /// Whether there is a value, which is then the last row of `column`. `form` has the position of the column
@@ -17,8 +18,8 @@ pub(super) fn write_code<C: Coding>(
     row: usize,
     (token, bytes): (Token, &[u8]),
     (form, at): (CodeForm, usize),
-    is_card: bool,
-    codes: &mut Codes,
+    guard: (Guard, ColumnRef),
+    scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
     // A number that a double cannot hold is no code: it is kept as it is written, and counted.
     append_text::<C>(column, token, bytes)?;
@@ -26,11 +27,10 @@ pub(super) fn write_code<C: Coding>(
     if pending.is_empty() {
         return Ok(false);
     }
-    if is_card {
-        check_card(pending)?;
-    }
+    // A code that fits is too short to be one of a card.
     if !form.fits(pending) {
-        mend(column, form, at, codes);
+        guard::check(guard, column, &mut scratch.notes)?;
+        mend(column, form, at, &mut scratch.codes);
     }
     column.finish_row(row);
     Ok(true)

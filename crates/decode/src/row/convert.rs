@@ -6,10 +6,10 @@ use tillwatch_records::limits::{AMOUNT_MINOR_MAX, TEXT_BYTES_MAX};
 use tillwatch_records::money;
 
 use super::codes::Codes;
+use super::guard::{self, Guard};
 use super::notes::Notes;
 use crate::buffer::TextBuffer;
-use crate::refusal::{Fault, RefusalReason};
-use crate::sensitive::looks_like_pan;
+use crate::refusal::{ColumnRef, Fault, RefusalReason};
 use crate::settings::{NumberBase, TimeFormat};
 use crate::token::{Coding, Token};
 use crate::value::number::{Excess, NumberError, double, money_scaled, scaled};
@@ -29,21 +29,18 @@ pub(crate) struct Scratch {
 pub(super) fn write_text<C: Coding>(
     column: &mut TextBuffer,
     row: usize,
-    token: Token,
-    bytes: &[u8],
-    is_card: bool,
+    (token, bytes): (Token, &[u8]),
+    guard: (Guard, ColumnRef),
+    scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
     if append_text::<C>(column, token, bytes)? == Exactness::Lost {
         return Err(out_of_range(
             "a floating-point number of 2^53 or more, which may stand for several ids; send it as text",
         ));
     }
-    let pending = column.pending();
-    if is_card {
-        check_card(pending)?;
-    }
-    let is_present = !pending.is_empty();
+    let is_present = !column.pending().is_empty();
     if is_present {
+        guard::check(guard, column, &mut scratch.notes)?;
         column.finish_row(row);
     }
     Ok(is_present)
@@ -113,16 +110,6 @@ pub(super) fn append_text<C: Coding>(
         Token::Composite => return Err(wrong_type("expected text, found an object or array")),
     }
     Ok(Exactness::Kept)
-}
-
-/// Refuses what looks like a card number in clear.
-#[inline]
-pub(super) fn check_card(text: &[u8]) -> Result<(), Fault> {
-    if looks_like_pan(text) {
-        let what = "looks like a card number in clear; send a keyed token instead";
-        return Err(Fault::new(RefusalReason::PAN_IN_CLEAR, what));
-    }
-    Ok(())
 }
 
 /// Doubles below it that are whole are integers exactly: 2^53.

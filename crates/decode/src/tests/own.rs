@@ -63,18 +63,17 @@ fn values_are_those_of_the_declared_type() {
     ] {
         assert_eq!(own_value(name, member), expected, "{name} of {member}");
     }
+    for (member, expected) in [
+        (
+            r#""store":{"tier":"4111 1111 1111 1111"}"#,
+            "**** **** **** ****",
+        ),
+        (r#""store":{"tier":4111111111111111}"#, "****************"),
+    ] {
+        assert_eq!(own_value("store_tier", member), text(expected), "{member}");
+    }
     for (name, member, code) in [
         ("store_tier", r#""store":{"tier":[1]}"#, "wrong_type"),
-        (
-            "store_tier",
-            r#""store":{"tier":"4111 1111 1111 1111"}"#,
-            "pan_in_clear",
-        ),
-        (
-            "store_tier",
-            r#""store":{"tier":4111111111111111}"#,
-            "pan_in_clear",
-        ),
         ("queue_ms", r#""queue_ms":1.5"#, "bad_number"),
         ("queue_ms", r#""queue_ms":1e30"#, "number_out_of_range"),
         ("queue_ms", r#""queue_ms":true"#, "wrong_type"),

@@ -31,6 +31,8 @@ fn refuses_each_with_its_reason() {
         "amount_precision",
         "amount_out_of_range",
         "time_out_of_range",
+        // Where tokens are made; there is a test of it among those of cards.
+        "bad_card_number",
     ]);
     // A defect of a format; there is a test of it among those of formats.
     seen.push(RefusalReason::DECODER_DEFECT.code());
@@ -143,7 +145,7 @@ fn settings_are_checked() {
             "decode: column `rrn` cannot be derived; only `event_id` can",
             "decode: column `ingest_time` is the Kafka record timestamp; take it out of the mapping",
             "decode: the constant of column `stan` is refused: not a number",
-            "decode: the constant of column `card_token` is refused: looks like a card number in clear; send a keyed token instead",
+            "decode: the constant of column `card_token` is refused: looks like a card number in clear; send a keyed token instead, or see [decode.tokenise]",
             "decode: record_type names both a field and a header; keep one of them",
             "decode: column `event_id` must be derived from at least one column of transactions",
         ]

@@ -8,7 +8,8 @@ use crate::sink::DeadLetter;
 
 /// Appends a dead letter: `reason`, `detail`, `topic`, `partition`, `offset`, `timestamp`
 /// (milliseconds), `key` and `payload` in base64 (RFC 4648, section 4), so that every byte survives,
-/// and `headers` as a list of `[name, base64 or null]`. What the record lacks is left out.
+/// and `headers` as a list of `[name, base64 or null]`. What the record lacks is left out. Where card numbers
+/// are hidden, `masked` says in what, and `payload_sha256` or `payload_hmac_sha256` what the payload was.
 pub fn dead_letter_json(letter: &DeadLetter<'_>, out: &mut Vec<u8>) {
     let record = &letter.record;
     out.extend_from_slice(b"{\"reason\":");
@@ -48,6 +49,19 @@ pub fn dead_letter_json(letter: &DeadLetter<'_>, out: &mut Vec<u8>) {
     }
     if record.headers().next().is_some() {
         out.push(b']');
+    }
+    if let Some(mask) = letter.mask {
+        json::name(out, "masked");
+        json::string(out, &mask.parts);
+        if let Some(payload) = &mask.payload {
+            let name = if payload.is_keyed {
+                "payload_hmac_sha256"
+            } else {
+                "payload_sha256"
+            };
+            json::name(out, name);
+            json::string(out, &payload.digest);
+        }
     }
     out.push(b'}');
 }

@@ -288,6 +288,7 @@ fn a_dead_letter_keeps_every_byte() {
             source: &source,
             topic_id: None,
             record: raw.get(index),
+            mask: None,
             reason: "not_json",
             detail: "at byte 3",
         };

@@ -70,6 +70,7 @@ fn lines_are_there_when_the_ticket_settles() {
         source: &source,
         topic_id: None,
         record: raw.get(0),
+        mask: None,
         reason: "r",
         detail: "",
     };

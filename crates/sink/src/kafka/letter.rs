@@ -6,6 +6,7 @@ use tillwatch_records::{RawRecord, TopicId, TopicPartition};
 
 use crate::digest::sha256;
 use crate::headers;
+use crate::masked::MaskMark;
 use crate::sink::DeadLetter;
 
 /// Sizes that a reduced dead letter is made for, each an eighth of the one before: below Kafka's default
@@ -32,6 +33,8 @@ pub(crate) struct Note {
     timestamp_ms: Option<i64>,
     reason: String,
     detail: String,
+    /// What was hidden of the record.
+    mask: Option<MaskMark>,
     /// What the record was like, once the letter is reduced.
     whole: Option<Whole>,
 }
@@ -43,7 +46,7 @@ struct Whole {
     why: String,
     key_bytes: Option<usize>,
     payload_bytes: Option<usize>,
-    /// Of the payload, in hexadecimal digits.
+    /// Of the payload, in hexadecimal digits. Where it was masked, what its mask says stands for this.
     sha256: Option<String>,
     headers: usize,
     headers_bytes: usize,
@@ -67,6 +70,7 @@ impl Note {
             timestamp_ms: letter.record.timestamp_ms,
             reason: letter.reason.to_owned(),
             detail: letter.detail.to_owned(),
+            mask: letter.mask.cloned(),
             whole: None,
         }
     }
@@ -98,12 +102,25 @@ impl Note {
             headers::TIMESTAMP,
             self.timestamp_ms.map(|time| time.to_string()),
         );
+        let mask = self.mask.as_ref();
+        add(headers::MASKED, mask.map(|mask| mask.parts.clone()));
+        let masked = mask.and_then(|mask| mask.payload.as_ref());
+        if let Some(payload) = masked {
+            let name = match payload.is_keyed {
+                true => headers::PAYLOAD_HMAC,
+                false => headers::PAYLOAD_SHA256,
+            };
+            add(headers::PAYLOAD_BYTES, Some(payload.bytes.to_string()));
+            add(name, Some(payload.digest.clone()));
+        }
         if let Some(whole) = &self.whole {
             let bytes = |bytes: Option<usize>| bytes.map(|bytes| bytes.to_string());
             add(headers::REDUCED, Some(whole.why.clone()));
             add(headers::KEY_BYTES, bytes(whole.key_bytes));
-            add(headers::PAYLOAD_BYTES, bytes(whole.payload_bytes));
-            add(headers::PAYLOAD_SHA256, whole.sha256.clone());
+            if masked.is_none() {
+                add(headers::PAYLOAD_BYTES, bytes(whole.payload_bytes));
+                add(headers::PAYLOAD_SHA256, whole.sha256.clone());
+            }
             add(headers::HEADERS, bytes(Some(whole.headers)));
             add(headers::HEADERS_BYTES, bytes(Some(whole.headers_bytes)));
         }
@@ -213,6 +230,7 @@ mod tests {
             source: &source,
             topic_id: None,
             record: raw.get(0),
+            mask: None,
             reason: "not_json",
             detail,
         })

@@ -186,6 +186,7 @@ fn a_dead_letter_carries_its_record_and_why() {
         source: &source,
         topic_id: None,
         record: raw.get(0),
+        mask: None,
         reason: "not_json",
         detail: "invalid byte",
     };

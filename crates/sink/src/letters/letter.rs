@@ -65,15 +65,17 @@ pub struct Letter {
     pub attempts: u32,
     /// Where it was at first, as `topic/partition/offset`, where it was sent again.
     pub origin: Option<String>,
-    /// What is known of the record where the letter is reduced.
+    /// What is known of the record where the letter is reduced or masked.
     pub reduced: Option<Reduced>,
 }
 
-/// What is known of the record of a reduced letter.
+/// What is known of the record of a letter that has not all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reduced {
-    /// Why the whole letter was not taken.
+    /// Why the whole letter was not taken; empty where it was.
     pub why: String,
+    /// What of it holds card numbers whose digits are hidden: `payload`, `key`, `headers`.
+    pub masked: Option<String>,
     /// Bytes of its payload.
     pub payload_bytes: Option<u64>,
     /// SHA-256 of its payload, in hexadecimal digits.
@@ -165,7 +167,8 @@ impl Letter {
         let origin = origin.map(str::to_owned);
         let reduced = ours.reduced(record, own.len());
         // A reduced letter has a key in any case.
-        let had_key = reduced.is_none() || ours.number(headers::KEY_BYTES).is_some();
+        let is_reduced = ours.text(headers::REDUCED).is_some();
+        let had_key = !is_reduced || ours.number(headers::KEY_BYTES).is_some();
         let key = record.key().filter(|_| had_key);
         let mut headers = own;
         headers.retain(|(name, _)| name != headers::ATTEMPTS && name != headers::ORIGIN);
@@ -202,7 +205,16 @@ impl Ours<'_> {
 
     /// What is known where `record` is a reduced letter that has `headers` of the record's own.
     fn reduced(&self, record: &TopicRecord<'_>, headers: usize) -> Option<Reduced> {
-        let why = self.text(headers::REDUCED)?.to_owned();
+        let masked = self.text(headers::MASKED).map(str::to_owned);
+        let why = self.text(headers::REDUCED).map(str::to_owned);
+        if why.is_none() && masked.is_none() {
+            return None;
+        }
+        let is_reduced = why.is_some();
+        let hides = |part: &str| {
+            let parts = masked.iter().flat_map(|parts| parts.split(','));
+            parts.into_iter().any(|hidden| hidden == part)
+        };
         let payload_bytes = self.number(headers::PAYLOAD_BYTES);
         let payload_sha256 = self.text(headers::PAYLOAD_SHA256).map(str::to_owned);
         let has_payload = match (record.payload(), payload_bytes) {
@@ -212,17 +224,19 @@ impl Ours<'_> {
             }
             (_, None) => true,
             (None, Some(_)) => false,
-        };
+        } && !hides("payload");
         let key = record.key().map(|key| key.len() as u64);
         let key_bytes = self.number(headers::KEY_BYTES);
-        let has_key = key_bytes.is_none() || key == key_bytes;
-        let has_headers = self.number(headers::HEADERS) == Some(headers as u64);
+        let has_key = (key_bytes.is_none() || key == key_bytes) && !hides("key");
+        let has_headers = !is_reduced || self.number(headers::HEADERS) == Some(headers as u64);
+        let has_headers = has_headers && !hides("headers");
         Some(Reduced {
-            why,
+            why: why.unwrap_or_default(),
             payload_bytes,
             payload_sha256,
             lacks_payload: !has_payload,
             lacks_more: !(has_key && has_headers),
+            masked,
         })
     }
 }

@@ -53,7 +53,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let table = TableWriter::create(&args.output, format, args.features)?;
     let outputs = Outputs {
         table,
-        dead_letters: DeadLetterFile::new(dead_letters),
+        dead_letters: DeadLetterFile::new(dead_letters, setup.letter_mask),
     };
     let scored = match score_rows(&config, &setup.assembly, rows, outputs) {
         // As of any program in a pipe: whoever reads it has what it wanted.

@@ -7,7 +7,7 @@ use tillwatch_consumer::{ConsumerSettings, Properties};
 use tillwatch_decode::DecodeSettings;
 use tillwatch_feature_extraction::EngineSettings;
 use tillwatch_scoring::ScoringSettings;
-use tillwatch_sink::SinksSettings;
+use tillwatch_sink::{LetterMask, SinksSettings};
 
 use super::labels::LabelSettings;
 use super::models::ModelSettings;
@@ -38,6 +38,8 @@ pub struct Config {
     pub scoring: ScoringSettings,
     /// Where scores go; only `run` needs it.
     pub sink: Option<SinksSettings>,
+    /// What hides card numbers in dead letters; `None` where they show records as they came.
+    pub letter_mask: Option<LetterMask>,
     /// Threads that lanes run on; at least one.
     pub threads: usize,
     /// How old a batch may be when it is scored before less is asked of it; `None` for no limit.

@@ -12,6 +12,7 @@ use tillwatch_records::units::DurationMs;
 use tillwatch_scoring::ScoringSettings;
 use tillwatch_sink::SinksSettings;
 
+use super::dead_letters::DeadLettersTable;
 use super::ids::IdsTable;
 use super::labels::LabelSettings;
 use super::models::ModelsTable;
@@ -19,7 +20,7 @@ use super::reference::WrittenReference;
 use super::settings::Config;
 use super::stages::{EntityTable, FeaturesTable, StageTable, Stages};
 use super::state::StateTable;
-use super::{directives, once, topics};
+use super::{card_keys, directives, once, topics};
 use crate::log::LogSettings;
 
 /// Every table of the file.
@@ -49,6 +50,8 @@ pub struct Written {
     #[serde(default)]
     scoring: ScoringSettings,
     sink: Option<SinksSettings>,
+    #[serde(default)]
+    dead_letters: DeadLettersTable,
     #[serde(default)]
     lanes: LanesTable,
     #[serde(default)]
@@ -120,6 +123,8 @@ impl Written {
         let reference = reference.transpose()?;
         let models = self.models.validate(base);
         let models = models.map_err(|reason| ("[models]", reason))?;
+        let mut decode = self.decode;
+        card_keys::fill(&mut decode, base)?;
         let threads = self.lanes.threads.unwrap_or_else(cores);
         if !(1..=THREADS_MAX).contains(&threads) {
             return Err((
@@ -157,7 +162,8 @@ impl Written {
         Ok(Config {
             kafka,
             consumer,
-            decode: self.decode,
+            letter_mask: self.dead_letters.mask(&decode),
+            decode,
             stages,
             labels: self.labels,
             reference,

@@ -114,6 +114,7 @@ impl Pipeline {
             workspaces,
             assembly: setup.assembly,
             sink,
+            letter_mask: setup.letter_mask,
             metrics,
             past: Box::new(Past::new(&settings)?),
             spread: Spread::default(),

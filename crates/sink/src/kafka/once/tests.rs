@@ -266,6 +266,7 @@ fn a_refused_record_is_sent_alone_then_reduced_and_its_like_at_once() {
             source: &source,
             topic_id: None,
             record: raw.get(0),
+            mask: None,
             reason: "not_json",
             detail: "invalid byte",
         };

@@ -29,6 +29,7 @@ fn give(sink: &KafkaSink, offset: i64, payload: &[u8], headers: &[(&str, usize)]
         source: &source,
         topic_id: None,
         record: raw.get(0),
+        mask: None,
         reason: "not_json",
         detail: "invalid byte",
     };

@@ -2,6 +2,7 @@
 
 use tillwatch_engine::{Assembly, StagePlan};
 use tillwatch_feature_extraction::Rates;
+use tillwatch_records::card_key::CardKey;
 use tillwatch_records::units::DurationMs;
 
 use super::report::Report;
@@ -42,6 +43,7 @@ pub fn report_setup(config: &Config, setup: &Setup, args: &CheckArgs, report: &R
         columns.join(", ")
     ));
     report_own_columns(config, assembly, report);
+    report_card_numbers(config, report);
     report.fine(&format!(
         "models {}, catalog {}",
         assembly.versions().model,
@@ -69,6 +71,27 @@ fn report_own_columns(config: &Config, assembly: &Assembly, report: &Report) {
     let names: Vec<String> = names.collect();
     if !names.is_empty() {
         report.fine(&format!("columns of the site's own: {}", names.join(", ")));
+    }
+}
+
+/// What becomes of card numbers, where that is not the default.
+fn report_card_numbers(config: &Config, report: &Report) {
+    if let Some(tokenise) = &config.decode.tokenise {
+        let values = tokenise.keys.iter().map(CardKey::check_value);
+        report.fine(&format!(
+            "card numbers in `{}` become tokens; check values of the keys: {}",
+            tokenise.field,
+            values.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if !config.decode.no_card_numbers_in.is_empty() {
+        report.notice(&format!(
+            "nobody looks for card numbers in {}",
+            config.decode.no_card_numbers_in.join(", ")
+        ));
+    }
+    if config.letter_mask.is_none() {
+        report.notice("dead letters are raw: they may hold card numbers");
     }
 }
 

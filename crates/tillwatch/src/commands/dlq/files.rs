@@ -94,6 +94,7 @@ mod tests {
             why: String::new(),
             payload_bytes: Some(5),
             payload_sha256: Some(digest),
+            masked: None,
             lacks_payload: true,
             lacks_more: false,
         };

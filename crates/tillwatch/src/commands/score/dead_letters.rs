@@ -7,25 +7,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tillwatch_decode::Refusal;
 use tillwatch_records::RawBatch;
-use tillwatch_sink::{DeadLetter, dead_letter_json};
+use tillwatch_sink::{DeadLetter, LetterMask, MaskedRecord, dead_letter_json};
 
 use crate::files::{ROW_BYTES_MAX, STANDARD_INPUT};
 
 /// JSON lines of refused rows, as a file sink writes dead letters: the row's bytes in base64, so that every
-/// byte survives; `offset` is the row's number in the input, from 0. A row of which only the beginning was
+/// byte survives but hidden digits; `offset` is the row's number in the input, from 0. A row of which only the beginning was
 /// read says `"cut":true`. The file is made when there is a first one.
 pub struct DeadLetterFile {
     /// None where refused rows are only counted.
     path: Option<PathBuf>,
+    /// What hides card numbers; `None` where rows are kept as they are.
+    mask: Option<LetterMask>,
     writer: Option<BufWriter<File>>,
     line: Vec<u8>,
 }
 
 impl DeadLetterFile {
-    /// At `path`; `None` keeps no rows.
-    pub fn new(path: Option<PathBuf>) -> Self {
+    /// At `path`; `None` keeps no rows. `mask` hides card numbers in them.
+    pub fn new(path: Option<PathBuf>, mask: Option<LetterMask>) -> Self {
         Self {
             path,
+            mask,
             writer: None,
             line: Vec::new(),
         }
@@ -56,10 +59,13 @@ impl DeadLetterFile {
         for refusal in refusals {
             let mut record = raw.get(refusal.index);
             record.offset = row_of(refusal.index);
+            let mask = self.mask.as_ref();
+            let masked = mask.and_then(|mask| mask.of(raw.source(), &record));
             let letter = DeadLetter {
                 source: raw.source(),
                 topic_id: raw.topic_id(),
-                record,
+                record: masked.as_ref().map_or(record, MaskedRecord::record),
+                mask: masked.as_ref().map(MaskedRecord::mark),
                 reason: refusal.reason.code(),
                 detail: &refusal.detail,
             };
@@ -115,7 +121,7 @@ mod tests {
     fn a_letter_keeps_every_byte_or_says_that_it_is_cut() {
         let directory = tempfile::tempdir().unwrap();
         let path = DeadLetterFile::beside(&directory.path().join("out.parquet"));
-        let mut letters = DeadLetterFile::new(path);
+        let mut letters = DeadLetterFile::new(path, None);
         let mut raw = RawBatch::new(TopicPartition::new("in", 0));
         raw.push(7, None, None, Some(b"\xff\x00{"), []);
         raw.push(8, None, None, Some(&vec![b'x'; ROW_BYTES_MAX + 1]), []);

@@ -104,12 +104,25 @@ impl Summary {
         if !self.flags.is_empty() {
             lines.push(format!("flags: {}", counted(&self.flags)));
         }
-        if !self.invalid_fields.is_empty() {
-            let fields = self.invalid_fields.iter();
-            let fields = fields.map(|(column, cause, count)| format!("{column} {count} ({cause})"));
+        let is_card = |cause| cause == RefusalReason::PAN_IN_CLEAR.code();
+        let fields = || self.invalid_fields.iter();
+        let invalid = fields().filter(|(_, cause, _)| !is_card(*cause));
+        let invalid = invalid.map(|(column, cause, count)| format!("{column} {count} ({cause})"));
+        let invalid: Vec<_> = invalid.collect();
+        if !invalid.is_empty() {
             lines.push(format!(
                 "fields that could not be read, and are null: {}",
-                fields.collect::<Vec<_>>().join(", ")
+                invalid.join(", ")
+            ));
+        }
+        let cards = fields().filter(|(_, cause, _)| is_card(*cause));
+        let cards = cards.map(|(column, _, count)| format!("{column} {count}"));
+        let cards: Vec<_> = cards.collect();
+        if !cards.is_empty() {
+            lines.push(format!(
+                "fields that looked like card numbers, whose digits are hidden: {} (see [decode] \
+                 no_card_numbers_in, if they are other numbers)",
+                cards.join(", ")
             ));
         }
         let unknown = self.unknown_codes.iter();

@@ -7,7 +7,7 @@ use rayon::ThreadPool;
 use tillwatch_consumer::{History, Inlet};
 use tillwatch_engine::{Assembly, Lane};
 use tillwatch_records::TopicPartition;
-use tillwatch_sink::Sink;
+use tillwatch_sink::{LetterMask, Sink};
 
 use super::spread::Spread;
 use crate::serve::metrics::Metrics;
@@ -19,6 +19,8 @@ use crate::serve::workspaces::Workspaces;
 pub struct Shared {
     pub assembly: Arc<Assembly>,
     pub sink: Arc<dyn Sink>,
+    /// What hides card numbers in dead letters; `None` where they show records as they came.
+    pub letter_mask: Option<LetterMask>,
     pub metrics: Arc<Metrics>,
     /// Says how new the records are that a lane without state has not read.
     pub past: Box<dyn History>,

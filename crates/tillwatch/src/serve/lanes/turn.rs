@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tillwatch_consumer::{Inlet, Moved, Taken};
+use tillwatch_decode::RefusalReason;
 use tillwatch_engine::{Input, LaneError, Processed, Workspace};
 use tillwatch_records::{RawBatch, Ticket};
 use tillwatch_scoring::Effort;
-use tillwatch_sink::{DeadLetter, Delivery, SinkError};
+use tillwatch_sink::{DeadLetter, Delivery, MaskedRecord, SinkError};
 
 use super::counting::{BatchWatch, StepClock, count_records, watch_delivery};
 use super::cutting;
@@ -157,7 +158,7 @@ fn process(
     }
     metrics.count_scores(&processed.scores, lane.models().lineup());
     metrics.count_unknown_codes(&processed.unknown_codes);
-    metrics.count_invalid_fields(&processed.invalid_fields);
+    tell_invalid(metrics.count_invalid_fields(&processed.invalid_fields));
     count_records(slot, lane, &processed, metrics);
     if let Err(error) = deliver(shared, raw, &processed, ticket) {
         // The ticket is failed: the consumer ends the run, and the batch is read again next time.
@@ -166,6 +167,25 @@ fn process(
     }
     clock.over(Step::Sink);
     metrics.count_batch();
+}
+
+/// Says once for each column and cause that fields cannot be read.
+fn tell_invalid(new: Vec<(&str, &'static str)>) {
+    for (column, cause) in new {
+        if cause == RefusalReason::PAN_IN_CLEAR.code() {
+            tracing::error!(
+                column,
+                "a column holds what looks like card numbers in clear; their digits are hidden; mend the \
+                 producer, or name the column in [decode] no_card_numbers_in where they are other numbers"
+            );
+        } else {
+            tracing::warn!(
+                column,
+                cause,
+                "a field cannot be read, and is null; its scores are flagged FIELD_INVALID"
+            );
+        }
+    }
 }
 
 /// Lets a lane know records again that it has scored and delivered before. If that fails, the lane is broken,
@@ -196,20 +216,31 @@ fn give_up(error: &LaneError, ticket: &Ticket) {
 }
 
 /// Hands everything made from a batch to the sink.
-fn deliver<'a>(
+fn deliver(
     shared: &Shared,
-    raw: &'a RawBatch,
-    processed: &'a Processed,
+    raw: &RawBatch,
+    processed: &Processed,
     ticket: &Ticket,
 ) -> Result<(), SinkError> {
-    let letters = processed.refusals.iter().map(|refusal| DeadLetter {
+    let refusals = processed.refusals.iter();
+    let masked: Vec<Option<MaskedRecord>> = refusals
+        .clone()
+        .map(|refusal| {
+            let mask = shared.letter_mask.as_ref()?;
+            mask.of(raw.source(), &raw.get(refusal.index))
+        })
+        .collect();
+    let letters = refusals.zip(&masked).map(|(refusal, masked)| DeadLetter {
         source: raw.source(),
         topic_id: raw.topic_id(),
-        record: raw.get(refusal.index),
+        record: masked
+            .as_ref()
+            .map_or_else(|| raw.get(refusal.index), MaskedRecord::record),
+        mask: masked.as_ref().map(MaskedRecord::mark),
         reason: refusal.reason.code(),
         detail: &refusal.detail,
     });
-    let letters: Vec<DeadLetter<'a>> = letters.collect();
+    let letters: Vec<DeadLetter<'_>> = letters.collect();
     let scores = Some(&processed.scores).filter(|scores| !scores.is_empty());
     let watched = scores.map(|_| watch_delivery(shared, processed, ticket));
     shared.sink.deliver(&Delivery {

@@ -265,11 +265,19 @@ impl Metrics {
         }
     }
 
-    /// Counts the fields of a batch that could not be read. Nothing is locked where there are none.
-    pub fn count_invalid_fields(&self, fields: &FieldCounts) {
-        if !fields.is_empty() {
-            *self.invalid_fields.lock() += fields;
+    /// Counts the fields of a batch that could not be read; gives columns and causes that were not met before.
+    /// Nothing is locked where there are none.
+    pub fn count_invalid_fields<'f>(
+        &self,
+        fields: &'f FieldCounts,
+    ) -> Vec<(&'f str, &'static str)> {
+        if fields.is_empty() {
+            return Vec::new();
         }
+        let mut counted = self.invalid_fields.lock();
+        let new = counted.new_in(fields);
+        *counted += fields;
+        new
     }
 
     /// The columns of codes, and how many were not known.

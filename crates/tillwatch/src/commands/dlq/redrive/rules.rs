@@ -36,6 +36,8 @@ pub enum Left {
     Attempts,
     /// It is reduced, and what it lacks is not in a file.
     Reduced,
+    /// Digits of card numbers are hidden in it, and it is not in a file.
+    Masked,
     /// There is no file for it.
     NoFile,
     /// Its record came from a topic that the configuration does not read.
@@ -56,8 +58,22 @@ impl Left {
         match self {
             Self::Attempts => "sent again --attempts-max times before",
             Self::Reduced => "reduced, so not all of the record is there (--with)",
+            Self::Masked => {
+                "with digits of card numbers hidden, so not all of the record is there (--with)"
+            }
             Self::NoFile => "without a file in --with",
             Self::OtherTopic => "of a topic that the configuration does not read (--to)",
+        }
+    }
+}
+
+impl Left {
+    /// Why a letter is left that has not all of its record.
+    fn lacking(letter: &Letter) -> Self {
+        let mut known = letter.reduced.iter();
+        match known.any(|reduced| reduced.masked.is_some()) {
+            true => Self::Masked,
+            false => Self::Reduced,
         }
     }
 }
@@ -106,13 +122,13 @@ impl Rules {
                     .as_ref()
                     .is_some_and(|reduced| reduced.lacks_more) =>
             {
-                return Ok(Decision::Leave(Left::Reduced));
+                return Ok(Decision::Leave(Left::lacking(letter)));
             }
             Some(directory) => match files::read(directory, letter)? {
                 Some(payload) => Some(payload),
                 None => return Ok(Decision::Leave(Left::NoFile)),
             },
-            None if !letter.is_whole() => return Ok(Decision::Leave(Left::Reduced)),
+            None if !letter.is_whole() => return Ok(Decision::Leave(Left::lacking(letter))),
             None => letter.payload.clone(),
         };
         Ok(Decision::Send(Resent {
@@ -217,6 +233,7 @@ mod tests {
         letter.attempts = 0;
         let mut reduced = Reduced {
             why: String::new(),
+            masked: None,
             payload_bytes: None,
             payload_sha256: None,
             lacks_payload: false,
@@ -227,6 +244,10 @@ mod tests {
         reduced.lacks_payload = true;
         letter.reduced = Some(reduced.clone());
         assert_eq!(left(&rules(), &letter), Some(Left::Reduced));
+        reduced.masked = Some("payload".to_owned());
+        letter.reduced = Some(reduced.clone());
+        assert_eq!(left(&rules(), &letter), Some(Left::Masked));
+        reduced.masked = None;
         let directory = tempfile::tempdir().unwrap();
         let with = Some(directory.path().to_owned());
         let with = Rules { with, ..rules() };

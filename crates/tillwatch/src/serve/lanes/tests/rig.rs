@@ -126,6 +126,7 @@ impl Rig {
             workspaces: Arc::new(Workspaces::new(2)),
             assembly: setup.assembly,
             sink: Arc::<MemorySink>::clone(&sink),
+            letter_mask: setup.letter_mask,
             metrics: Arc::clone(&metrics),
             past: Box::new(log.clone()),
             spread: Spread::default(),

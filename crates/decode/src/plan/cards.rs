@@ -1,0 +1,135 @@
+//! `[decode.tokenise]` and `no_card_numbers_in` with the names resolved.
+
+use std::sync::Arc;
+
+use tillwatch_records::Column;
+use tillwatch_records::column::ColumnType;
+use tillwatch_records::suggest::did_you_mean;
+
+use super::mapping::Mapping;
+use crate::error::DecodeError;
+use crate::row::{Guard, Origin};
+use crate::settings::{DecodeSettings, TimeFormat, TokeniseSettings};
+use crate::tokeniser::Tokeniser;
+use crate::tree::{FieldTree, PathError, split_path};
+use crate::value::time::milliseconds;
+
+/// What the settings say of card numbers.
+#[derive(Debug)]
+pub(super) struct Cards<'s> {
+    /// Where card numbers in clear are, and what makes tokens of them.
+    pub(super) tokenised: Option<(Origin, Arc<Tokeniser>)>,
+    /// Columns whose long numbers are none, by name.
+    unguarded: &'s [String],
+}
+
+/// What errors call the field of card numbers.
+const FIELD: &str = "decode.tokenise.field";
+
+impl<'s> Cards<'s> {
+    /// # Errors
+    /// Names the first setting that cannot be followed, and what to write instead.
+    pub(super) fn new(
+        settings: &'s DecodeSettings,
+        mapping: &Mapping<'_>,
+        tree: &mut FieldTree,
+    ) -> Result<Self, DecodeError> {
+        check_texts(settings)?;
+        let tokenised = settings.tokenise.as_ref();
+        let tokenised = tokenised.map(|tokenise| tokenised_by(tokenise, mapping, tree));
+        Ok(Self {
+            tokenised: tokenised.transpose()?,
+            unguarded: &settings.no_card_numbers_in,
+        })
+    }
+
+    /// Whether `column` is made of card numbers in clear, where there are some: no field is mapped to it.
+    pub(super) fn makes(column: Column, mapping: &Mapping<'_>) -> bool {
+        let is_made = matches!(column, Column::CardToken | Column::Bin | Column::Last4);
+        is_made && !mapping.is_mapped(column)
+    }
+
+    /// What is done about a text of the column called `name` that looks like a card number in clear.
+    pub(super) fn guard(&self, name: &str, is_of_card: bool) -> Guard {
+        if self.unguarded.iter().any(|column| column == name) {
+            return Guard::None;
+        }
+        match is_of_card {
+            true => Guard::Refuse,
+            false => Guard::Mask,
+        }
+    }
+}
+
+fn tokenised_by(
+    tokenise: &TokeniseSettings,
+    mapping: &Mapping<'_>,
+    tree: &mut FieldTree,
+) -> Result<(Origin, Arc<Tokeniser>), DecodeError> {
+    let bad = |problem| DecodeError::BadPath {
+        column: FIELD.to_owned(),
+        path: tokenise.field.clone(),
+        problem,
+    };
+    if mapping.is_mapped(Column::CardToken) {
+        return Err(DecodeError::NotMappable {
+            column: Column::CardToken.name().to_owned(),
+            problem: "is made by [decode.tokenise] and mapped to a field too; keep one of them",
+        });
+    }
+    let names = split_path(&tokenise.field).map_err(bad)?;
+    let slots = tree.slots();
+    let slot = tree.slot(&names).map_err(|error| match error {
+        PathError::Conflict => DecodeError::PathConflict {
+            path: tokenise.field.clone(),
+        },
+        PathError::TooMany => bad("is one too many"),
+    })?;
+    if usize::from(slot) < slots {
+        return Err(bad(
+            "is also mapped to a column, which would show card numbers in clear",
+        ));
+    }
+    let mut keys = tokenise.keys.iter();
+    let current = keys.next().ok_or(DecodeError::NoCardKey)?.clone();
+    let previous = match (&tokenise.previous, keys.next()) {
+        (None, _) => None,
+        (Some(_), None) => return Err(DecodeError::NoCardKey),
+        (Some(previous), Some(key)) => {
+            let until = milliseconds(previous.until.as_bytes(), TimeFormat::Rfc3339);
+            let until_ms = until.map_err(|_| DecodeError::BadPreviousKey {
+                until: previous.until.clone(),
+            })?;
+            Some((key.clone(), until_ms))
+        }
+    };
+    let tokeniser = Tokeniser::new(current, previous);
+    Ok((Origin::Slot(slot), Arc::new(tokeniser)))
+}
+
+/// Refuses a name in `no_card_numbers_in` that is no text column.
+fn check_texts(settings: &DecodeSettings) -> Result<(), DecodeError> {
+    let own = settings.own_columns()?;
+    for name in &settings.no_card_numbers_in {
+        let canonical = Column::from_name(name).map(Column::kind);
+        let found = own.iter().find(|column| column.name() == name);
+        match canonical.or(found.map(|column| column.kind())) {
+            Some(ColumnType::Text) => {}
+            Some(_) => {
+                return Err(DecodeError::NotMappable {
+                    column: name.clone(),
+                    problem: "is no text column; take it out of `no_card_numbers_in`",
+                });
+            }
+            None => {
+                let mut names: Vec<&str> = Column::names().collect();
+                names.extend(own.iter().map(|column| column.name()));
+                return Err(DecodeError::UnknownColumn {
+                    name: name.clone(),
+                    hint: did_you_mean(name, names.into_iter()),
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Card numbers in clear in texts: refused, or hidden.
+
+use tillwatch_records::card_number::{is_clear, mask, may_hold_one};
+
+use super::notes::{Finding, Notes};
+use crate::buffer::TextBuffer;
+use crate::refusal::{ColumnRef, Fault, RefusalReason};
+
+/// What is done about a text that looks like a card number in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// A token of a card should be there: the record is refused.
+    Refuse,
+    /// Its digits are hidden, and that is noted.
+    Mask,
+    /// The site says that none is there.
+    None,
+}
+
+/// Looks at the pending text of `column`.
+#[inline]
+pub(super) fn check(
+    (guard, at): (Guard, ColumnRef),
+    column: &mut TextBuffer,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
+    match guard {
+        Guard::Refuse if is_clear(column.pending()) => Err(refused()),
+        Guard::Mask if may_hold_one(column.pending()) => {
+            hide(at, column, notes);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn refused() -> Fault {
+    let what =
+        "looks like a card number in clear; send a keyed token instead, or see [decode.tokenise]";
+    Fault::new(RefusalReason::PAN_IN_CLEAR, what)
+}
+
+#[cold]
+fn hide(at: ColumnRef, column: &mut TextBuffer, notes: &mut Notes) {
+    if mask(column.pending_mut()) > 0 {
+        notes.note(at, Finding::Invalid(RefusalReason::PAN_IN_CLEAR));
+    }
+}
