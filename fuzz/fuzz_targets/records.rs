@@ -12,12 +12,18 @@ const SETTINGS: &str = r#"
     [fields]
     card_token = "card.token"
     event_id = { from = ["terminal_id", "stan", "event_time"] }
+    maintenance_start = { fields = ["date", "time"] }
     [columns]
     tier = { type = "text", field = "store.tier" }
     queue_ms = { type = "integer" }
     is_kiosk = { type = "boolean", field = "store.kiosk" }
     basket = { type = "float" }
     received = { type = "timestamp" }
+    zoned = { type = "timestamp", format = { format = "auto", zone = "Europe/Berlin" } }
+    de7 = { type = "timestamp", format = "de7" }
+    local = { type = "timestamp", format = { pattern = "%a %d-%b-%y %I:%M:%S%.f %p %z" } }
+    digits = { type = "timestamp", format = { pattern = "%y%j%H%M%S%3f", zone = "America/New_York" } }
+    step = { type = "timestamp", format = { base = "2026-01-01", unit = "h" } }
     [units]
     amount = "major"
     event_time = "auto"

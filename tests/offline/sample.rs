@@ -111,6 +111,43 @@ fn other_units_are_guessed() {
 }
 
 #[test]
+fn other_forms_of_times_are_guessed() {
+    let said_of = |time: &dyn Fn(usize) -> String| {
+        let text = records(5, |n| {
+            format!(
+                r#""event_time":{},"till":{{"id":"T1"}},"amount_minor":12,"currency":"EUR""#,
+                time(n)
+            )
+        });
+        sampled(&text, "")
+    };
+    let said = said_of(&|n| format!("\"20260105T08010{n}Z\""));
+    assert!(
+        said.contains("event_time = \"auto\", 5 can be read"),
+        "{said}"
+    );
+    // Both orders of day and month, if nothing tells them apart.
+    let said = said_of(&|n| format!("\"05/01/2026 08:01:0{n}\""));
+    for order in ["%d/%m/%Y", "%m/%d/%Y"] {
+        let told = format!("event_time = {{ pattern = \"{order} %H:%M:%S\" }}, 5 can be read");
+        assert!(said.contains(&told), "{said}");
+    }
+    let said = said_of(&|n| format!("\"25/01/2026 08:01:0{n}\""));
+    assert!(
+        said.contains("%d/%m/%Y") && !said.contains("%m/%d/%Y"),
+        "{said}"
+    );
+    let said = said_of(&|n| format!("10508010{n}"));
+    assert!(
+        said.contains("event_time = \"de7\", 5 can be read"),
+        "{said}"
+    );
+    let said = said_of(&|n| format!("46027.{n}"));
+    let told = "event_time = { base = \"1899-12-30\", unit = \"d\" }, 5 can be read";
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
 fn what_is_no_file_of_records_is_a_problem() {
     let site = Site::with(FILES);
     site.write(CONFIG, SITE);

@@ -100,6 +100,14 @@ pub enum DecodeError {
         /// What is wrong and what to write.
         problem: &'static str,
     },
+    /// A format of times that cannot be followed.
+    #[error("decode: {place} {problem}")]
+    TimeFormat {
+        /// The setting.
+        place: String,
+        /// What is wrong and what to write.
+        problem: String,
+    },
     /// More columns of the site's own than are read.
     #[error(
         "decode: [decode.columns] has {count} columns, at most {max} are read; leave out those \

@@ -32,6 +32,7 @@ mod refusal;
 mod row;
 mod sensitive;
 mod settings;
+mod times;
 mod token;
 mod tokeniser;
 mod tree;
@@ -46,10 +47,12 @@ pub use path::field_path;
 pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
-    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, NumberBase,
-    OnInvalid, OwnColumnSettings, OwnColumnType, PreviousKeySettings, RecordTypeSettings,
-    TimeFormat, TokeniseSettings, UnitSettings,
+    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, JoinedOrigin,
+    NumberBase, OnInvalid, OwnColumnSettings, OwnColumnType, PreviousKeySettings,
+    RecordTypeSettings, TimeFormat, TimeSettings, TimeTable, TimeUnit, TokeniseSettings,
+    UnitSettings,
 };
+pub use times::EventTimeWriter;
 
 #[cfg(test)]
 mod tests;

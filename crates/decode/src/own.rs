@@ -10,7 +10,9 @@ use tillwatch_records::limits::{OWN_COLUMN_NAME_BYTES_MAX, OWN_COLUMNS_MAX};
 use crate::error::DecodeError;
 use crate::path;
 use crate::sensitive::is_sensitive_name;
-use crate::settings::{DecodeSettings, OwnColumnSettings, OwnColumnType, TimeFormat};
+use crate::settings::{DecodeSettings, OwnColumnSettings, OwnColumnType};
+use crate::times;
+use crate::value::time::TimeRule;
 
 /// A column that a site has declared. Catalogs, rules and models name it as they name a canonical one;
 /// records that lack it are null there.
@@ -21,7 +23,7 @@ pub struct OwnColumn {
     kind: ColumnType,
     pub(crate) origin: OwnOrigin,
     /// How a timestamp is written; of no meaning for other types.
-    pub(crate) format: TimeFormat,
+    pub(crate) format: TimeRule,
 }
 
 /// Where the value of such a column is.
@@ -73,9 +75,10 @@ impl DecodeSettings {
                 max: OWN_COLUMNS_MAX,
             });
         }
+        let event_time = times::rule("`event_time` of [decode.units]", &self.units.event_time)?;
         let columns = self.columns.iter();
         columns
-            .map(|(name, written)| own_column(name, written, self.units.event_time))
+            .map(|(name, written)| own_column(name, written, &event_time))
             .collect()
     }
 }
@@ -100,7 +103,7 @@ impl OwnColumn {
 fn own_column(
     name: &str,
     written: &OwnColumnSettings,
-    event_time: TimeFormat,
+    event_time: &TimeRule,
 ) -> Result<OwnColumn, DecodeError> {
     let refused = |problem| DecodeError::OwnColumn {
         column: name.to_owned(),
@@ -119,6 +122,10 @@ fn own_column(
             "has a `format`, which belongs to type = \"timestamp\"; remove one of them",
         ));
     }
+    let format = match &written.format {
+        Some(format) => times::rule(&format!("`{name}` of [decode.columns]"), format)?,
+        None => event_time.clone(),
+    };
     let origin = match (&written.field, &written.header) {
         (Some(_), Some(_)) => {
             return Err(refused("names both a field and a header; keep one of them"));
@@ -140,7 +147,7 @@ fn own_column(
         name: name.into(),
         kind,
         origin,
-        format: written.format.unwrap_or(event_time),
+        format,
     })
 }
 

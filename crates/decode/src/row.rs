@@ -14,12 +14,15 @@ use tillwatch_records::{CodeForm, Column, RawRecord};
 
 use crate::buffer::{BufferId, Buffers, TextBuffer};
 use crate::refusal::{ColumnRef, Fault, RefusalReason};
-use crate::settings::{NumberBase, OnInvalid, TimeFormat};
+use crate::settings::{NumberBase, OnInvalid};
 use crate::token::{Coding, Fields, Span, Token, Verbatim};
+use crate::value::time::TimeRule;
 pub(crate) use card::CardPlan;
 use code::{edition, write_code};
 pub(crate) use convert::{Scratch, word};
-use convert::{amount, boolean, counter, degrees, exponent, float, integer, time, write_text};
+use convert::{
+    amount, boolean, counter, degrees, exponent, float, integer, joined, time, write_text,
+};
 use derived::derive_event_id;
 pub(crate) use guard::Guard;
 pub(crate) use notes::Taken;
@@ -76,10 +79,12 @@ pub(crate) enum Origin {
     Constant(Token, Box<[u8]>),
     /// In the Kafka header of this name.
     Header(Box<str>),
+    /// Noted under these slots, and joined by blanks.
+    Joined(Box<[u16]>),
 }
 
 /// What a value becomes, and in which buffer of that type.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Convert {
     Text {
         to: usize,
@@ -120,7 +125,7 @@ pub(crate) enum Convert {
     },
     Time {
         to: usize,
-        format: TimeFormat,
+        format: TimeRule,
     },
 }
 
@@ -142,10 +147,18 @@ pub(crate) fn write_row<C: Coding>(
             found.map_or_else(|_| Edition::Unknown, |(token, bytes)| edition(token, bytes));
     }
     for fill in &plan.fills {
-        let written = found(&fill.origin, fields, record).and_then(|(token, bytes)| {
-            let is_value = token.is_value();
-            Ok(is_value && write_value::<C>(fill, row, buffers, token, bytes, scratch)?)
-        });
+        let written = match &fill.origin {
+            Origin::Joined(slots) => {
+                write_joined::<C>(fill, slots, row, buffers, fields, record, scratch)
+            }
+            origin => match found(origin, fields, record) {
+                Ok((token, bytes)) if token.is_value() => {
+                    let arrival = record.timestamp_ms;
+                    write_value::<C>(fill, row, buffers, token, bytes, arrival, scratch)
+                }
+                other => other.map(|_| false),
+            },
+        };
         let is_present = match written {
             Ok(is_present) => is_present,
             Err(fault) => {
@@ -288,8 +301,8 @@ pub(crate) fn check_constant(fill: &Fill) -> Result<(), &'static str> {
         Convert::Boolean { .. } => {
             boolean::<Verbatim>(token, text, &mut scratch).map(|value| value.is_some())
         }
-        Convert::Time { format, .. } => {
-            time::<Verbatim>(token, text, format, &mut scratch).map(|value| value.is_some())
+        Convert::Time { ref format, .. } => {
+            time::<Verbatim>(token, text, format, None, &mut scratch).map(|value| value.is_some())
         }
     };
     match checked {
@@ -319,7 +332,33 @@ fn found<'r>(
         Origin::Slot(slot) => Ok((fields.tokens[usize::from(*slot)], fields.bytes)),
         Origin::Constant(token, text) => Ok((*token, text)),
         Origin::Header(name) => header(record, name),
+        // Whoever may meet one joins its values.
+        Origin::Joined(_) => Ok((Token::Composite, &[])),
     }
+}
+
+/// Writes what several fields say together.
+#[cold]
+fn write_joined<C: Coding>(
+    fill: &Fill,
+    slots: &[u16],
+    row: usize,
+    buffers: &mut Buffers,
+    fields: Fields<'_>,
+    record: &RawRecord<'_>,
+    scratch: &mut Scratch,
+) -> Result<bool, Fault> {
+    let mut text = std::mem::take(&mut scratch.joined);
+    let written = match joined::<C>(slots, fields, &mut text, scratch) {
+        Ok(true) => {
+            let token = Token::Text(Span::new(0, text.len()));
+            let arrival = record.timestamp_ms;
+            write_value::<Verbatim>(fill, row, buffers, token, &text, arrival, scratch)
+        }
+        other => other,
+    };
+    scratch.joined = text;
+    written
 }
 
 /// The text of a header, which no format has looked at.
@@ -342,6 +381,7 @@ fn write_value<C: Coding>(
     buffers: &mut Buffers,
     token: Token,
     bytes: &[u8],
+    arrival: Option<i64>,
     scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
     match fill.convert {
@@ -396,8 +436,8 @@ fn write_value<C: Coding>(
             let written = value.map(|value| buffers.booleans[to].push(row, u8::from(value)));
             Ok(written.is_some())
         }
-        Convert::Time { to, format } => {
-            let value = time::<C>(token, bytes, format, scratch)?;
+        Convert::Time { to, ref format } => {
+            let value = time::<C>(token, bytes, format, arrival, scratch)?;
             let written = value.map(|value| buffers.times[to].push(row, value));
             Ok(written.is_some())
         }

@@ -1,5 +1,6 @@
 //! The `[decode]` table as it is written.
 
+mod time;
 mod tokenise;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use tillwatch_records::RecordKind;
 
 pub use self::tokenise::{PreviousKeySettings, TokeniseSettings};
+pub use time::{TimeFormat, TimeSettings, TimeTable, TimeUnit};
 
 /// How a site's records become columns. An empty table reads JSON that uses the canonical names, amounts
 /// in minor units and times in milliseconds.
@@ -64,7 +66,8 @@ pub struct DecodeSettings {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a field's name or path, { constant = … }, or { from = [columns…] } for the event id"
+    expecting = "a field's name or path, { constant = … }, { fields = [paths…] } for a time, or \
+                 { from = [columns…] } for the event id"
 )]
 pub enum FieldOrigin {
     /// A field, by name or by a path of names separated by dots. A dot or a backslash in a name is
@@ -74,6 +77,8 @@ pub enum FieldOrigin {
     Constant(ConstantOrigin),
     /// No field: the values of other columns, joined. Only for `event_id`.
     Derived(DerivedOrigin),
+    /// Several fields, joined. Only for times.
+    Joined(JoinedOrigin),
 }
 
 /// `{ constant = … }`
@@ -82,6 +87,15 @@ pub enum FieldOrigin {
 pub struct ConstantOrigin {
     /// The value, written as a record would hold it.
     pub constant: Constant,
+}
+
+/// `{ fields = […] }`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinedOrigin {
+    /// Names or paths as of a single field, at least two. Their values are joined by a blank, and the
+    /// column's format reads that; a record that lacks any of them has no value.
+    pub fields: Vec<String>,
 }
 
 /// `{ from = […] }`
@@ -104,7 +118,7 @@ pub struct OwnColumnSettings {
     /// The Kafka header that holds it, in place of a field. Default: none.
     pub header: Option<String>,
     /// Format of a timestamp. Default: that of `event_time`.
-    pub format: Option<TimeFormat>,
+    pub format: Option<TimeSettings>,
 }
 
 /// Type of a column of the site's own.
@@ -149,15 +163,15 @@ pub struct UnitSettings {
     /// `"decimal"`.
     pub transaction_sequence: Option<NumberBase>,
     /// Format of `event_time`. Default: `"ms"`.
-    pub event_time: TimeFormat,
+    pub event_time: TimeSettings,
     /// Format of `maintenance_start`. Default: that of `event_time`.
-    pub maintenance_start: Option<TimeFormat>,
+    pub maintenance_start: Option<TimeSettings>,
     /// Format of `maintenance_end`. Default: that of `event_time`.
-    pub maintenance_end: Option<TimeFormat>,
+    pub maintenance_end: Option<TimeSettings>,
     /// Format of `occurred_time`. Default: that of `event_time`.
-    pub occurred_time: Option<TimeFormat>,
+    pub occurred_time: Option<TimeSettings>,
     /// Format of `reported_time`. Default: that of `event_time`.
-    pub reported_time: Option<TimeFormat>,
+    pub reported_time: Option<TimeSettings>,
 }
 
 /// What a value costs that its column cannot hold, such as a number of letters.
@@ -196,26 +210,6 @@ pub enum NumberBase {
     Decimal,
     /// Texts are hexadecimal, with the prefix `0x` or without; what is typed as a number is that number.
     Hexadecimal,
-}
-
-/// Format of a time. What is finer than a millisecond is cut off.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeFormat {
-    /// Milliseconds since 1970, UTC.
-    #[default]
-    Ms,
-    /// Seconds since 1970, UTC, with decimals or without.
-    S,
-    /// Microseconds since 1970, UTC.
-    Us,
-    /// Nanoseconds since 1970, UTC.
-    Ns,
-    /// RFC 3339 date and time, with `T` or a blank between them; UTC where it has no zone.
-    Rfc3339,
-    /// Any of the others. Unambiguous: as only the years 2000 to 2099 are accepted, the ranges of the
-    /// four units are disjoint.
-    Auto,
 }
 
 /// How the type of a record is told: by a field or a header, else by the topic, else the default.

@@ -7,6 +7,7 @@ mod invalid;
 mod own;
 pub(crate) mod property;
 mod refusals;
+mod times;
 mod wanted;
 
 use std::sync::Arc;

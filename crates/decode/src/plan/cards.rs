@@ -9,10 +9,10 @@ use tillwatch_records::suggest::did_you_mean;
 use super::mapping::Mapping;
 use crate::error::DecodeError;
 use crate::row::{Guard, Origin};
-use crate::settings::{DecodeSettings, TimeFormat, TokeniseSettings};
+use crate::settings::{DecodeSettings, TimeFormat, TimeSettings, TokeniseSettings};
+use crate::times::rule;
 use crate::tokeniser::Tokeniser;
 use crate::tree::{FieldTree, PathError, split_path};
-use crate::value::time::milliseconds;
 
 /// What the settings say of card numbers.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct Cards<'s> {
 
 /// What errors call the field of card numbers.
 const FIELD: &str = "decode.tokenise.field";
+const UNTIL: &str = "`until` of [decode.tokenise.previous]";
 
 impl<'s> Cards<'s> {
     /// # Errors
@@ -96,7 +97,8 @@ fn tokenised_by(
         (None, _) => None,
         (Some(_), None) => return Err(DecodeError::NoCardKey),
         (Some(previous), Some(key)) => {
-            let until = milliseconds(previous.until.as_bytes(), TimeFormat::Rfc3339);
+            let rfc3339 = rule(UNTIL, &TimeSettings::Format(TimeFormat::Rfc3339))?;
+            let until = rfc3339.milliseconds(previous.until.as_bytes(), None);
             let until_ms = until.map_err(|_| DecodeError::BadPreviousKey {
                 until: previous.until.clone(),
             })?;

@@ -134,7 +134,7 @@ impl KindBuilder<'_> {
             },
             (BufferId::Time(to), _) => Convert::Time {
                 to,
-                format: self.mapping.time_format(column),
+                format: self.mapping.time_rule(column),
             },
             (BufferId::Boolean(to), _) => Convert::Boolean { to },
             (BufferId::Integer(to), None) => match self.mapping.number_base(column) {
@@ -264,7 +264,7 @@ fn own_fill(
         BufferId::Boolean(to) => Convert::Boolean { to },
         BufferId::Time(to) => Convert::Time {
             to,
-            format: column.format,
+            format: column.format.clone(),
         },
     };
     Fill {

@@ -10,15 +10,18 @@ use crate::error::DecodeError;
 use crate::own::{OwnColumn, OwnOrigin};
 use crate::path;
 use crate::row::Origin;
-use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, NumberBase, TimeFormat};
+use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, NumberBase};
+use crate::times::TimeRules;
 use crate::token::{Span, Token};
 use crate::tree::{FieldTree, PathError};
+use crate::value::time::TimeRule;
 
 /// What the settings say of each column.
 pub(super) struct Mapping<'s> {
     fields: BTreeMap<Column, &'s FieldOrigin>,
     /// What the event id is joined from, if it is.
     pub(super) derived: Vec<Column>,
+    times: TimeRules,
     settings: &'s DecodeSettings,
 }
 
@@ -47,6 +50,9 @@ impl<'s> Mapping<'s> {
                 (_, FieldOrigin::Derived(_)) => {
                     return Err(refused("cannot be derived; only `event_id` can"));
                 }
+                (_, FieldOrigin::Joined(joined)) => {
+                    check_joined(column.kind(), &joined.fields).map_err(refused)?;
+                }
                 _ => {}
             }
             fields.insert(column, origin);
@@ -54,6 +60,7 @@ impl<'s> Mapping<'s> {
         Ok(Self {
             fields,
             derived,
+            times: TimeRules::new(&settings.units)?,
             settings,
         })
     }
@@ -89,6 +96,9 @@ impl<'s> Mapping<'s> {
                     text.into_bytes().into(),
                 )))
             }
+            Some(FieldOrigin::Joined(joined)) => {
+                joined_origin(column.name(), &joined.fields, tree).map(Some)
+            }
             Some(FieldOrigin::Derived(_)) => Ok(None),
         }
     }
@@ -107,16 +117,9 @@ impl<'s> Mapping<'s> {
         }
     }
 
-    pub(super) fn time_format(&self, column: Column) -> TimeFormat {
-        let units = &self.settings.units;
-        let own = match column {
-            Column::MaintenanceStart => units.maintenance_start,
-            Column::MaintenanceEnd => units.maintenance_end,
-            Column::OccurredTime => units.occurred_time,
-            Column::ReportedTime => units.reported_time,
-            _ => None,
-        };
-        own.unwrap_or(units.event_time)
+    /// How the times of `column` are written.
+    pub(super) fn time_rule(&self, column: Column) -> TimeRule {
+        self.times.of(column).clone()
     }
 
     /// The unit of `column`, if it is an amount.
@@ -149,6 +152,27 @@ pub(super) fn own_origin(column: &OwnColumn, tree: &mut FieldTree) -> Result<Ori
     match &column.origin {
         OwnOrigin::Field(path) => slot(tree, column.name(), path).map(Origin::Slot),
         OwnOrigin::Header(name) => Ok(Origin::Header(name.as_str().into())),
+    }
+}
+
+/// The values at `paths`, joined.
+fn joined_origin(
+    column: &str,
+    paths: &[String],
+    tree: &mut FieldTree,
+) -> Result<Origin, DecodeError> {
+    let slots = paths.iter().map(|path| slot(tree, column, path));
+    slots.collect::<Result<_, _>>().map(Origin::Joined)
+}
+
+/// Whether a column of `kind` may be joined from `paths`.
+fn check_joined(kind: ColumnType, paths: &[String]) -> Result<(), &'static str> {
+    match (kind, paths) {
+        (ColumnType::TimestampMs, [_, _, ..]) => Ok(()),
+        (ColumnType::TimestampMs, _) => {
+            Err("has fewer than two `fields`; name a single one by its path alone")
+        }
+        _ => Err("is read from one field; only times are joined from several"),
     }
 }
 

@@ -10,16 +10,18 @@ use super::guard::{self, Guard};
 use super::notes::Notes;
 use crate::buffer::TextBuffer;
 use crate::refusal::{ColumnRef, Fault, RefusalReason};
-use crate::settings::{NumberBase, TimeFormat};
-use crate::token::{Coding, Token};
+use crate::settings::NumberBase;
+use crate::token::{Coding, Fields, Token};
 use crate::value::number::{Excess, NumberError, double, money_scaled, scaled};
-use crate::value::time::{TimeError, accepted, milliseconds};
+use crate::value::time::{TimeError, TimeRule, accepted};
 
 /// Room that rows reuse.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// Text of a number or time that its format does not write as such.
     text: Vec<u8>,
+    /// The values of several fields, joined.
+    pub(super) joined: Vec<u8>,
     pub(crate) codes: Codes,
     pub(crate) notes: Notes,
 }
@@ -342,30 +344,71 @@ pub(super) fn boolean<C: Coding>(
     }
 }
 
+/// `arrival` is Kafka's timestamp of the record.
 #[inline]
 pub(super) fn time<C: Coding>(
     token: Token,
     bytes: &[u8],
-    format: TimeFormat,
+    rule: &TimeRule,
+    arrival: Option<i64>,
     scratch: &mut Scratch,
 ) -> Result<Option<i64>, Fault> {
-    let fault = |error| match error {
-        TimeError::BadFormat => {
-            let what = "not a time in the configured format";
-            Fault::new(RefusalReason::BAD_TIME, what)
-        }
-        TimeError::OutOfRange => {
-            let what = "outside the years 2000 to 2099; check the configured unit";
-            Fault::new(RefusalReason::TIME_OUT_OF_RANGE, what)
-        }
-    };
     if let Token::TimeMs(ms) = token {
-        return accepted(ms).map(Some).map_err(fault);
+        return accepted(ms).map(Some).map_err(no_time);
     }
     let Some(written) = plain::<C>(token, bytes, &mut scratch.text)? else {
         return Ok(None);
     };
-    milliseconds(written, format).map(Some).map_err(fault)
+    let ms = rule.milliseconds(written, arrival);
+    ms.map(Some).map_err(no_time)
+}
+
+#[cold]
+fn no_time(error: TimeError) -> Fault {
+    let (reason, what) = match error {
+        TimeError::BadFormat => {
+            let what = "not a time in the configured format";
+            (RefusalReason::BAD_TIME, what)
+        }
+        TimeError::OutOfRange => {
+            let what = "outside the years 2000 to 2099; check the configured unit";
+            (RefusalReason::TIME_OUT_OF_RANGE, what)
+        }
+        TimeError::NoYear => {
+            let what = "a time without a year, in a record without a Kafka timestamp that would tell \
+                        it; name a day that is `near` in its format in [decode.units]";
+            (RefusalReason::BAD_TIME, what)
+        }
+        TimeError::Ambiguous => {
+            let what = "seconds since 1970, or MMDDhhmmss without a year; say \"s\" or \"de7\" in \
+                        [decode.units]";
+            (RefusalReason::BAD_TIME, what)
+        }
+    };
+    Fault::new(reason, what)
+}
+
+/// Writes the values at `slots` to `out`, joined by blanks; whether each is one. A double that is a whole
+/// number is its digits.
+pub(super) fn joined<C: Coding>(
+    slots: &[u16],
+    fields: Fields<'_>,
+    out: &mut Vec<u8>,
+    scratch: &mut Scratch,
+) -> Result<bool, Fault> {
+    out.clear();
+    for slot in slots {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        let token = fields.tokens[usize::from(*slot)];
+        match (token, plain::<C>(token, fields.bytes, &mut scratch.text)?) {
+            (_, None) => return Ok(false),
+            (Token::Decimal(_), Some(number)) => _ = append_number(number, out),
+            (_, Some(text)) => out.extend_from_slice(text),
+        }
+    }
+    Ok(true)
 }
 
 fn wrong_type(what: &'static str) -> Fault {

@@ -43,18 +43,21 @@ fn is_long_row(text: &[u8], at: usize) -> bool {
 }
 
 /// Where the first card number at or after `from` stands in `text`, with its groups and without what is around
-/// it. It is of an issuer's range, has the right check digit, and is no part of a hexadecimal number. In a
-/// longer row of digits it is found at the beginning, behind zeros, where something like an expiry date, an
-/// audit number or a time follows; and behind its own length, as in messages of ISO 8583.
+/// it. It is of an issuer's range, has the right check digit, and is no part of a word, as hexadecimal numbers
+/// and ids with a letter before them are. In a longer row of digits it is found at the beginning, behind
+/// zeros, where something like an expiry date, an audit number or a time follows; and behind its own length, as
+/// in messages of ISO 8583.
 pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
     while let Some(start) = next_digit(text, at) {
-        let end = row_end(text, start);
-        let found = grouped(text, start).or_else(|| in_row(text, start..end));
-        if let Some(found) = found.filter(|found| !is_hexadecimal(text, found)) {
-            return Some(found);
+        let row = start..row_end(text, start);
+        let found = grouped(text, start)
+            .filter(|found| !is_of_word(text, found))
+            .or_else(|| in_row(text, row.clone()).filter(|_| !is_of_word(text, &row)));
+        if found.is_some() {
+            return found;
         }
-        at = end;
+        at = row.end;
     }
     None
 }
@@ -169,20 +172,36 @@ fn behind_its_length(digits: &[u8]) -> Option<Range<usize>> {
     found.next()
 }
 
-/// Whether `found` is a part of a hexadecimal number: such digits are beside it. The D of track 2 and the F
-/// that fills up the last byte of tag 5A are none, nor is the B of track 1.
-fn is_hexadecimal(text: &[u8], found: &Range<usize>) -> bool {
-    let before = found.start.checked_sub(1).map(|at| text[at]);
-    let is_track_1 = matches!(before, Some(b'B' | b'b')) && text.get(found.end) == Some(&b'^');
-    let is_before = before.is_some_and(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_digit());
-    let after = &text[found.end..];
-    let is_filled = matches!(after, [b'F' | b'f'] | [b'F' | b'f', ..])
-        && !after.get(1).is_some_and(u8::is_ascii_alphanumeric);
-    let is_track_2 = matches!(after, [b'D' | b'd', a, b, c, d, ..]
-        if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
-    let is_after = after.first().is_some_and(u8::is_ascii_hexdigit)
-        && !after.first().is_some_and(u8::is_ascii_digit);
-    (is_before && !is_track_1) || (is_after && !is_filled && !is_track_2)
+/// Words that stand before a card number without a separator.
+const WORDS: [&[u8]; 6] = [b"pan", b"card", b"cc", b"no", b"nr", b"0x"];
+
+/// Whether letters are beside the digits at `found`, so that they are a part of an id or of a hexadecimal
+/// number. The D of track 2, the F that fills up the last byte of tag 5A and the B of track 1 are none.
+fn is_of_word(text: &[u8], found: &Range<usize>) -> bool {
+    let (before, after) = (&text[..found.start], &text[found.end..]);
+    let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+    is_letter(before.last()) && !is_known_before(before, after)
+        || is_letter(after.first()) && !is_known_after(after)
+}
+
+fn is_known_before(before: &[u8], after: &[u8]) -> bool {
+    let is_track_1 = matches!(before, [.., b'B' | b'b']) && after.first() == Some(&b'^');
+    let letters = before.iter().rev();
+    let word = letters
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let word = &before[before.len() - word..];
+    is_track_1 || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn is_known_after(after: &[u8]) -> bool {
+    match after {
+        [b'F' | b'f', rest @ ..] => !rest.first().is_some_and(u8::is_ascii_alphanumeric),
+        [b'D' | b'd', date @ ..] => date
+            .first_chunk::<4>()
+            .is_some_and(|date| date.iter().all(u8::is_ascii_digit)),
+        _ => false,
+    }
 }
 
 /// Where the track ends whose card number ends at `end`; `end` where it is no track.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
-use tillwatch_decode::{DecodeSettings, FieldOrigin, TimeFormat};
+use tillwatch_decode::{Constant, DecodeSettings, EventTimeWriter, FieldOrigin};
 use tillwatch_records::{Column, KeySpec};
 
 use super::outcome::{NoOutcome, Outcome};
@@ -32,7 +32,7 @@ pub struct LabelRecords {
     delay_ms: i64,
     /// The site's names of event id and key columns: what a label is joined by.
     joined_by: Vec<String>,
-    time: (String, TimeFormat),
+    time: (String, EventTimeWriter),
     kind: String,
     record_type: RecordType,
     waiting: VecDeque<Label>,
@@ -68,7 +68,7 @@ impl LabelRecords {
                 .collect::<Result<_>>()?,
             time: (
                 site_name(decode, Column::EventTime)?,
-                decode.units.event_time,
+                EventTimeWriter::new(decode)?,
             ),
             kind: site_name(decode, Column::LabelKind)?,
             record_type,
@@ -98,7 +98,7 @@ impl LabelRecords {
                 label.insert(name.clone(), value.clone());
             }
         }
-        label.insert(self.time.0.clone(), written(time_ms, self.time.1));
+        label.insert(self.time.0.clone(), value(self.time.1.write(time_ms)));
         let kind = if is_fraud { FRAUD } else { NO_FRAUD };
         label.insert(self.kind.clone(), kind.into());
         let header = match &self.record_type {
@@ -149,14 +149,11 @@ fn site_name(decode: &DecodeSettings, column: Column) -> Result<String> {
     }
 }
 
-/// A time as the configuration reads it.
-fn written(time_ms: i64, format: TimeFormat) -> Value {
-    match format {
-        TimeFormat::Ms | TimeFormat::Auto => time_ms.into(),
-        TimeFormat::Us => (time_ms * 1_000).into(),
-        TimeFormat::Ns => (time_ms * 1_000_000).into(),
-        TimeFormat::S => Value::from(time_ms as f64 / 1e3),
-        TimeFormat::Rfc3339 => jiff::Timestamp::from_millisecond(time_ms)
-            .map_or_else(|_| time_ms.into(), |time| time.to_string().into()),
+/// A value of a record.
+fn value(written: Constant) -> Value {
+    match written {
+        Constant::Text(text) => text.into(),
+        Constant::Integer(number) => number.into(),
+        Constant::Float(number) => number.into(),
     }
 }

@@ -51,6 +51,55 @@ fn labels_wait_and_carry_what_joins_them() {
 }
 
 #[test]
+fn their_times_are_written_as_the_configuration_reads_them() {
+    let key = KeySpec::from_names(&["terminal_id"]).unwrap();
+    for (format, in_json) in [
+        ("'ms'", "1522540832000"),
+        ("'s'", "1522540832.0"),
+        ("'ns'", "1522540832000000000"),
+        ("'de7'", "\"0401000032\""),
+        (
+            "{ format = 'rfc3339', zone = 'Europe/Berlin' }",
+            "\"2018-04-01T00:00:32Z\"",
+        ),
+        (
+            "{ pattern = '%d/%m/%Y %H:%M:%S', zone = 'Europe/Berlin' }",
+            "\"01/04/2018 02:00:32\"",
+        ),
+        ("{ base = '2018-03-31', unit = 'h' }", "\"24.008888888889\""),
+    ] {
+        let format = format!("event_time = {format}");
+        let decode = settings(&HANDBOOK.replace("event_time = 'rfc3339'", &format));
+        let mut labels = LabelRecords::new(&labels(), &decode, &key).unwrap();
+        let row = br#"{"TRANSACTION_ID":7,"TERMINAL_ID":3,"TX_FRAUD":1}"#;
+        labels.plan(7, row, "3", 1_522_540_831_000).unwrap();
+        let label = labels.due(i64::MAX).unwrap();
+        let json = String::from_utf8(label.json).unwrap();
+        assert!(
+            json.contains(&format!("\"TX_DATETIME\":{in_json},")),
+            "{json}"
+        );
+        let projection = Arc::new(Projection::new([Column::EventTime]));
+        let plan = Arc::new(DecodePlan::new(&decode, projection, &key).unwrap());
+        let mut raw = RawBatch::new(TopicPartition::new("t", 0));
+        let header = ("record_type", Some(&b"label"[..]));
+        raw.push(
+            0,
+            Some(label.time_ms),
+            None,
+            Some(json.as_bytes()),
+            [header],
+        );
+        let events = Decoder::new(plan).decode(&raw).events;
+        assert_eq!(
+            events.event_times_ms().unwrap()[..],
+            [1_522_540_832_000],
+            "{format}"
+        );
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_tell_labels_is_refused() {
     let key = KeySpec::from_names(&["terminal_id"]).unwrap();
     let Err(error) = LabelRecords::new(&labels(), &settings(""), &key) else {

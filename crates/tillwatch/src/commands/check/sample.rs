@@ -1,6 +1,8 @@
 //! What the first records of a file hold, column by column, so that a mapping is judged before it runs.
 //! Nothing here prints a value.
 
+mod times;
+
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
@@ -12,7 +14,7 @@ use arrow::datatypes::TimestampMillisecondType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 use tillwatch_decode::{
-    DecodePlan, DecodeSettings, Decoded, Decoder, RefusalReason, TimeFormat, Wanted, field_path,
+    DecodePlan, DecodeSettings, Decoded, Decoder, RefusalReason, Wanted, field_path,
 };
 use tillwatch_records::blanks::trimmed;
 use tillwatch_records::column::ColumnType;
@@ -174,25 +176,13 @@ impl Sample {
             .map(|(_, (count, _))| count)
             .sum();
         if 2 * of_time > self.records {
-            for (format, name) in [
-                (TimeFormat::Ms, "ms"),
-                (TimeFormat::S, "s"),
-                (TimeFormat::Us, "us"),
-                (TimeFormat::Ns, "ns"),
-                (TimeFormat::Rfc3339, "rfc3339"),
-            ] {
-                let mut settings = config.decode.clone();
-                settings.units.event_time = format;
-                let Ok(mut decoder) = decoder(config, &settings) else {
-                    continue;
-                };
+            for guess in times::guesses(&config.decode, self.rows, |settings| {
+                let mut decoder = decoder(config, settings).ok()?;
                 let batches = self.batches.iter();
                 let rows: usize = batches.map(|raw| decoder.decode(raw).events.len()).sum();
-                if rows as u64 > self.rows {
-                    report.notice(&format!(
-                        "with [decode.units] event_time = \"{name}\", {rows} can be read"
-                    ));
-                }
+                Some(rows as u64)
+            }) {
+                report.notice(&guess);
             }
         }
         let precision = RefusalReason::AMOUNT_PRECISION;
