@@ -11,7 +11,7 @@ mod word;
 use std::ops::AddAssign;
 
 pub use self::edition::Edition;
-use self::word::{Word, padded, whole};
+use self::word::{Word, are_digits, padded, whole};
 use crate::column::Column;
 use crate::money;
 
@@ -98,12 +98,12 @@ impl CodeForm {
     pub fn fits(self, text: &[u8]) -> bool {
         let are_all = |is_one: fn(&u8) -> bool| text.iter().all(is_one);
         match self {
-            Self::Digits(width) => text.len() == usize::from(width) && are_all(u8::is_ascii_digit),
+            Self::Digits(width) => text.len() == usize::from(width) && are_digits(text),
             Self::Hexadecimal(width) => text.len() == usize::from(width) && are_all(is_upper_hex),
             Self::Short | Self::AuthorisationResponse | Self::Response => {
                 text.len() == 2 && are_all(is_upper_alphanumeric)
             }
-            Self::Processing => text.len() == 6 && are_all(u8::is_ascii_digit),
+            Self::Processing => text.len() == 6 && are_digits(text),
             Self::EntryMode => entry_mode::is_known(text),
             Self::Country => match text.len() {
                 2 => are_all(u8::is_ascii_uppercase),

@@ -293,3 +293,18 @@ fn unknown_codes_are_counted_by_column() {
     let is_right = |(column, count)| (column == Column::EntryMode) == (count == 2);
     assert!(codes.iter().all(is_right));
 }
+
+#[test]
+fn digits_are_told_by_words_as_one_by_one() {
+    for length in 0..=12_usize {
+        let digits: Vec<u8> = b"0918273645091".iter().copied().take(length).collect();
+        assert_eq!(super::word::are_digits(&digits), length > 0, "{length}");
+        for at in 0..length {
+            for other in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                let mut text = digits.clone();
+                text[at] = other;
+                assert!(!super::word::are_digits(&text), "{text:?}");
+            }
+        }
+    }
+}

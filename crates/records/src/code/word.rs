@@ -70,7 +70,32 @@ pub(super) fn padded(text: &[u8], width: usize) -> Option<Word> {
     Some(code)
 }
 
-/// Whether there are digits and nothing else.
+/// Whether `text` is digits alone, and not empty; by words, as codes are too short for a loop to pay.
+#[inline]
 pub(super) fn are_digits(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+    match text.len() {
+        0 => false,
+        1 => text[0].is_ascii_digit(),
+        2 | 3 => {
+            both_ends::<2>(text).is_some_and(|ends| ends.iter().flatten().all(u8::is_ascii_digit))
+        }
+        4..=8 => both_ends::<4>(text)
+            .is_some_and(|[head, tail]| word_of_digits(head) & word_of_digits(tail)),
+        _ => text.iter().all(u8::is_ascii_digit),
+    }
+}
+
+/// The first `N` bytes and the last ones, which overlap where there are fewer than twice as many.
+#[inline]
+fn both_ends<const N: usize>(text: &[u8]) -> Option<[[u8; N]; 2]> {
+    Some([*text.first_chunk()?, *text.last_chunk()?])
+}
+
+/// Whether four bytes are digits: 3 in the upper half of each, and still so when 6 is added to the lower one.
+#[inline]
+fn word_of_digits(bytes: [u8; 4]) -> bool {
+    const UPPER: u32 = 0xf0f0_f0f0;
+    const THREES: u32 = 0x3030_3030;
+    let word = u32::from_le_bytes(bytes);
+    word & UPPER == THREES && word.wrapping_add(0x0606_0606) & UPPER == THREES
 }
