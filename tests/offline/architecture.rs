@@ -64,13 +64,15 @@ const PURE: [(&str, &str); 9] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 27] = [
+const PURE_DEPENDENCIES: [&str; 29] = [
     "arrow",
+    "base64",
     "bitflags",
     "bytemuck",
     "bytesize",
     "foldhash",
     "hashbrown",
+    "hmac",
     "humantime",
     "indexmap",
     "itoa",

@@ -6,10 +6,11 @@ mod codes;
 mod convert;
 mod derived;
 mod guard;
+mod keys;
 mod notes;
+mod origin;
 
 use tillwatch_records::code::Edition;
-use tillwatch_records::limits::KEY_BYTES_MAX;
 use tillwatch_records::{CodeForm, Column, RawRecord};
 
 use crate::buffer::{BufferId, Buffers, TextBuffer};
@@ -25,8 +26,11 @@ use convert::{
 };
 use derived::derive_event_id;
 pub(crate) use guard::Guard;
+use keys::{Key, check_key, has_key, require_key};
 pub(crate) use notes::Taken;
 use notes::{Finding, Notes};
+pub(crate) use origin::Origin;
+use origin::found;
 
 /// How the rows of one kind of record are made. Numbers are positions among the buffers of a type.
 #[derive(Debug)]
@@ -39,7 +43,7 @@ pub(crate) struct KindPlan {
     /// Parts of all entity keys that this kind carries: texts.
     pub(crate) key_parts: Vec<usize>,
     /// The keys that this kind carries whole: texts and their columns.
-    pub(crate) keys: Vec<Vec<(usize, Column)>>,
+    pub(crate) keys: Vec<Key>,
     /// Whether a record must have one of the keys; where there is but one, its columns are required.
     pub(crate) needs_key: bool,
     /// A text.
@@ -68,19 +72,6 @@ pub(crate) struct Fill {
     pub(crate) on_invalid: OnInvalid,
     pub(crate) convert: Convert,
     pub(crate) origin: Origin,
-}
-
-/// Where a value is.
-#[derive(Debug, Clone)]
-pub(crate) enum Origin {
-    /// Noted under this slot.
-    Slot(u16),
-    /// In the configuration.
-    Constant(Token, Box<[u8]>),
-    /// In the Kafka header of this name.
-    Header(Box<str>),
-    /// Noted under these slots, and joined by blanks.
-    Joined(Box<[u16]>),
 }
 
 /// What a value becomes, and in which buffer of that type.
@@ -147,19 +138,7 @@ pub(crate) fn write_row<C: Coding>(
             found.map_or_else(|_| Edition::Unknown, |(token, bytes)| edition(token, bytes));
     }
     for fill in &plan.fills {
-        let written = match &fill.origin {
-            Origin::Joined(slots) => {
-                write_joined::<C>(fill, slots, row, buffers, fields, record, scratch)
-            }
-            origin => match found(origin, fields, record) {
-                Ok((token, bytes)) if token.is_value() => {
-                    let arrival = record.timestamp_ms;
-                    write_value::<C>(fill, row, buffers, token, bytes, arrival, scratch)
-                }
-                other => other.map(|_| false),
-            },
-        };
-        let is_present = match written {
+        let is_present = match write_fill::<C>(fill, row, buffers, fields, record, scratch) {
             Ok(is_present) => is_present,
             Err(fault) => {
                 without_value(fill, fault, buffers, &mut scratch.notes)?;
@@ -197,9 +176,9 @@ pub(crate) fn write_row<C: Coding>(
         complete_label(plan, row, buffers, record.timestamp_ms)?;
     }
     if plan.needs_key {
-        require_key(plan, row, buffers)?;
+        require_key(&plan.keys, row, buffers)?;
     }
-    check_key(plan, row, buffers)?;
+    check_key(&plan.key_parts, row, buffers)?;
     let event_time = buffers.times[plan.event_time].last(row);
     let timestamp_ms = record.timestamp_ms.or(event_time);
     let timestamp_ms = timestamp_ms.ok_or_else(|| missing().in_column(EVENT_TIME))?;
@@ -321,20 +300,22 @@ fn missing() -> Fault {
     Fault::new(RefusalReason::MISSING_FIELD, what)
 }
 
-/// The value at `origin`.
+/// Writes the value of `fill`, if the record has one; whether it has.
 #[inline]
-fn found<'r>(
-    origin: &'r Origin,
-    fields: Fields<'r>,
-    record: &RawRecord<'r>,
-) -> Result<(Token, &'r [u8]), Fault> {
-    match origin {
-        Origin::Slot(slot) => Ok((fields.tokens[usize::from(*slot)], fields.bytes)),
-        Origin::Constant(token, text) => Ok((*token, text)),
-        Origin::Header(name) => header(record, name),
-        // Whoever may meet one joins its values.
-        Origin::Joined(_) => Ok((Token::Composite, &[])),
+fn write_fill<C: Coding>(
+    fill: &Fill,
+    row: usize,
+    buffers: &mut Buffers,
+    fields: Fields<'_>,
+    record: &RawRecord<'_>,
+    scratch: &mut Scratch,
+) -> Result<bool, Fault> {
+    let arrival = record.timestamp_ms;
+    if let Origin::Joined(slots) = &fill.origin {
+        return write_joined::<C>(fill, slots, row, buffers, fields, arrival, scratch);
     }
+    let (token, bytes) = found(&fill.origin, fields, record)?;
+    Ok(token.is_value() && write_value::<C>(fill, row, buffers, token, bytes, arrival, scratch)?)
 }
 
 /// Writes what several fields say together.
@@ -345,32 +326,18 @@ fn write_joined<C: Coding>(
     row: usize,
     buffers: &mut Buffers,
     fields: Fields<'_>,
-    record: &RawRecord<'_>,
+    arrival: Option<i64>,
     scratch: &mut Scratch,
 ) -> Result<bool, Fault> {
     let mut text = std::mem::take(&mut scratch.joined);
-    let written = match joined::<C>(slots, fields, &mut text, scratch) {
-        Ok(true) => {
-            let token = Token::Text(Span::new(0, text.len()));
-            let arrival = record.timestamp_ms;
-            write_value::<Verbatim>(fill, row, buffers, token, &text, arrival, scratch)
-        }
+    let is_whole = joined::<C>(slots, fields, &mut text, scratch);
+    let token = Token::Text(Span::new(0, text.len()));
+    let written = match is_whole {
+        Ok(true) => write_value::<Verbatim>(fill, row, buffers, token, &text, arrival, scratch),
         other => other,
     };
     scratch.joined = text;
     written
-}
-
-/// The text of a header, which no format has looked at.
-#[cold]
-fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), Fault> {
-    let Some(value) = record.header(name) else {
-        return Ok((Token::Absent, &[]));
-    };
-    if std::str::from_utf8(value).is_err() {
-        return Err(Fault::new(RefusalReason::INVALID_UTF8, "not UTF-8"));
-    }
-    Ok((Token::Text(Span::new(0, value.len())), value))
 }
 
 /// Writes a value to its buffer; whether it is one, rather than null.
@@ -454,7 +421,7 @@ fn complete_label(
 ) -> Result<(), Fault> {
     let has_id = buffers.texts[plan.event_id].last(row).is_some();
     let event_time = buffers.times[plan.event_time].last(row);
-    let has_key = plan.keys.is_empty() || has_key(plan, row, buffers);
+    let has_key = plan.keys.is_empty() || has_key(&plan.keys, row, buffers);
     let is_named = has_id || (has_key && event_time.is_some());
     if !is_named {
         let what = "a label needs an event id, or the key and event time of its transaction";
@@ -469,48 +436,5 @@ fn complete_label(
         .or(timestamp_ms)
         .ok_or_else(|| missing().in_column(EVENT_TIME))?;
     buffers.times[plan.event_time].push(row, time);
-    Ok(())
-}
-
-/// Whether the row has one of the keys.
-fn has_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> bool {
-    let is_there = |part: &usize| buffers.texts[*part].last(row).is_some();
-    let mut keys = plan.keys.iter();
-    keys.any(|key| key.iter().all(|(part, _)| is_there(part)))
-}
-
-/// Refuses a row without any key that its kind may have; names what the first of them lacks.
-fn require_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> Result<(), Fault> {
-    if plan.keys.is_empty() || has_key(plan, row, buffers) {
-        return Ok(());
-    }
-    let mut parts = plan.keys[0].iter();
-    let lacking = parts.find(|(part, _)| buffers.texts[*part].last(row).is_none());
-    let what = "absent, null or empty, and the record has the key of no other stage";
-    let fault = Fault::new(RefusalReason::MISSING_FIELD, what);
-    Err(lacking.map_or(fault, |(_, column)| {
-        fault.in_column(ColumnRef::Canonical(*column))
-    }))
-}
-
-fn check_key(plan: &KindPlan, row: usize, buffers: &Buffers) -> Result<(), Fault> {
-    let parts = || {
-        let parts = plan.key_parts.iter();
-        parts.filter_map(|part| buffers.texts[*part].last(row))
-    };
-    let separators = plan.key_parts.len();
-    let length = parts().map(<[u8]>::len).sum::<usize>() + separators;
-    // Escaping at most doubles a part, so most keys need no second look.
-    if 2 * length <= KEY_BYTES_MAX {
-        return Ok(());
-    }
-    let is_escaped = |byte: &&u8| matches!(byte, b'~' | b'/');
-    let escapes: usize = parts()
-        .map(|part| part.iter().filter(is_escaped).count())
-        .sum();
-    if length + escapes > KEY_BYTES_MAX {
-        let what = "the entity key is too long";
-        return Err(Fault::new(RefusalReason::KEY_TOO_LONG, what));
-    }
     Ok(())
 }

@@ -109,15 +109,8 @@ const DEADLINE_MS_MAX: i64 = 60_000;
 impl Written {
     /// Checks each value; paths are taken from `base`. An error names its table.
     pub fn validate(self, base: &Path) -> Result<Config, (&'static str, String)> {
+        self.check_labels()?;
         let stages = Stages::read(self.entity, self.features, self.stage, base)?;
-        if let Some(labels) = &self.labels {
-            labels.validate().map_err(|reason| ("[labels]", reason))?;
-            if self.scoring.record_types.contains(RecordKind::Label) {
-                let reason = "`label` cannot be scored where [labels] makes labels of a column: these are no \
-                              records with a position; take one of the two out";
-                return Err(("[scoring] record_types", reason.into()));
-            }
-        }
         let reference = self.reference;
         let reference = reference.map(|table| table.validate(base, &stages.first().key));
         let reference = reference.transpose()?;
@@ -182,6 +175,19 @@ impl Written {
             log: self.log,
             notices: Vec::new(),
         })
+    }
+
+    fn check_labels(&self) -> Result<(), (&'static str, String)> {
+        let Some(labels) = &self.labels else {
+            return Ok(());
+        };
+        labels.validate().map_err(|reason| ("[labels]", reason))?;
+        if self.scoring.record_types.contains(RecordKind::Label) {
+            let reason = "`label` cannot be scored where [labels] makes labels of a column: these are no \
+                          records with a position; take one of the two out";
+            return Err(("[scoring] record_types", reason.into()));
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,47 @@
+//! Where values are.
+
+use tillwatch_records::RawRecord;
+
+use crate::refusal::{Fault, RefusalReason};
+use crate::token::{Fields, Span, Token};
+
+/// Where a value is.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// Noted under this slot.
+    Slot(u16),
+    /// In the configuration.
+    Constant(Token, Box<[u8]>),
+    /// In the Kafka header of this name.
+    Header(Box<str>),
+    /// Noted under these slots, and joined by blanks.
+    Joined(Box<[u16]>),
+}
+
+/// The value at `origin`.
+#[inline]
+pub(super) fn found<'r>(
+    origin: &'r Origin,
+    fields: Fields<'r>,
+    record: &RawRecord<'r>,
+) -> Result<(Token, &'r [u8]), Fault> {
+    match origin {
+        Origin::Slot(slot) => Ok((fields.tokens[usize::from(*slot)], fields.bytes)),
+        Origin::Constant(token, text) => Ok((*token, text)),
+        Origin::Header(name) => header(record, name),
+        // Several values: whoever may meet them joins them.
+        Origin::Joined(_) => Ok((Token::Composite, &[])),
+    }
+}
+
+/// The text of a header, which no format has looked at.
+#[cold]
+fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), Fault> {
+    let Some(value) = record.header(name) else {
+        return Ok((Token::Absent, &[]));
+    };
+    if std::str::from_utf8(value).is_err() {
+        return Err(Fault::new(RefusalReason::INVALID_UTF8, "not UTF-8"));
+    }
+    Ok((Token::Text(Span::new(0, value.len())), value))
+}
