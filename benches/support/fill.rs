@@ -36,6 +36,7 @@ pub fn take(lane: &mut Lane, batch: Batch, workspace: &mut Workspace) {
             let decoded = Decoded {
                 events,
                 refusals: Vec::new(),
+                ignored: Vec::new(),
                 unknown_codes: UnknownCodes::default(),
                 invalid_fields: FieldCounts::default(),
             };

@@ -181,7 +181,7 @@ fn check_names_what_is_wrong_in_settings_and_samples() {
     };
     let (passed, words) = said(SITE);
     assert!(passed, "{words}");
-    let told = "column stan: 2 of 5 null, 3 distinct, 3 typed as numbers, 1 that cannot be read (bad_number), \
+    let told = "column stan: 2 of 5 null, 3 distinct, 1 that cannot be read (bad_number), \
                 1 that cannot be read (wrong_type)";
     assert!(words.contains(told), "{words}");
     assert!(

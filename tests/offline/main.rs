@@ -25,6 +25,7 @@ mod faults;
 mod files;
 mod handbook;
 mod http;
+mod ignored;
 mod invalid_fields;
 mod model_schema;
 mod models;

@@ -12,17 +12,20 @@ use crate::format::rows::{BatchReader, Read};
 use crate::plan::DecodePlan;
 use crate::refusal::{Fault, Refusal, RefusalReason};
 
-/// What became of a raw batch: every record is a row or a refusal.
+/// What became of a raw batch: every record is a row, a refusal or ignored.
 #[derive(Debug)]
 pub struct Decoded {
     /// The records that could be read, in offset order.
     pub events: EventBatch,
     /// The others, in offset order.
     pub refusals: Vec<Refusal>,
+    /// Those that are ignored because of their type, by their index in the raw batch, ascending.
+    pub ignored: Vec<usize>,
     /// How many codes of the rows are in no form that is known, or on no list; they are in the rows as they
     /// came.
     pub unknown_codes: UnknownCodes,
-    /// Fields of the rows that could not be read and are null there, by column and by the code of what is wrong.
+    /// Fields of the rows that could not be read and are null there, by column and by the code of what is
+    /// wrong.
     pub invalid_fields: FieldCounts,
 }
 
@@ -71,6 +74,7 @@ impl Decoder {
         let refused = read.faults.into_iter();
         let marks = read.notes.marks(read.offsets.len());
         Decoded {
+            ignored: read.ignored,
             invalid_fields: read.notes.invalid(own),
             unknown_codes: read.unknown_codes,
             refusals: refused
@@ -124,15 +128,18 @@ fn finish(
 /// has done to the buffers.
 fn refuse_all(read: &mut Read, records: usize) {
     let mut refused = std::mem::take(&mut read.faults).into_iter().peekable();
+    let ignored = std::mem::take(&mut read.ignored);
     let what =
         "the rows of the batch did not become columns, which is a defect of the decoder; report it";
     let defect = Fault::new(RefusalReason::DECODER_DEFECT, what);
-    let faults = (0..records).map(|index| {
+    let rows = (0..records).filter(|index| ignored.binary_search(index).is_err());
+    let faults = rows.map(|index| {
         let own = refused.next_if(|(refused, _)| *refused == index);
         own.unwrap_or((index, defect))
     });
     *read = Read {
         faults: faults.collect(),
+        ignored,
         ..Read::default()
     };
 }

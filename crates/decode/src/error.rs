@@ -34,10 +34,8 @@ pub enum DecodeError {
         /// As written.
         path: String,
     },
-    /// One path is an object for one column and a value for another.
-    #[error(
-        "decode: `{path}` is read as a value and as an object with fields; map only one of them"
-    )]
+    /// One path is a value, an object or an array for one column and another of these for another.
+    #[error("decode: `{path}` is read as two of value, object and array; map only one of them")]
     PathConflict {
         /// The path that is both.
         path: String,

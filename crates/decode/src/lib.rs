@@ -13,8 +13,9 @@
 //! Columns of the site's own (`[decode.columns]`) are converted like canonical ones, and are joined to the
 //! batch by name.
 //!
-//! A value of an optional column that its column cannot hold is null there; that is noted, and becomes a mark of
-//! the row (`row/notes.rs`). Where the column is required, or `[decode.invalid]` says so, the record is refused.
+//! A value of an optional column that its column cannot hold is null there; that is noted, and becomes a
+//! mark of the row (`row/notes.rs`). Where the column is required, or `[decode.invalid]` says so, the record
+//! is refused.
 //!
 //! Nothing here does I/O, reads a clock or draws a random number. No record value is ever quoted in
 //! a refusal, so no card number can leak through one.
@@ -47,10 +48,10 @@ pub use path::field_path;
 pub use plan::{DecodePlan, Wanted};
 pub use refusal::{Refusal, RefusalReason};
 pub use settings::{
-    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, JoinedOrigin,
-    NumberBase, OnInvalid, OwnColumnSettings, OwnColumnType, PreviousKeySettings,
-    RecordTypeSettings, TimeFormat, TimeSettings, TimeTable, TimeUnit, TokeniseSettings,
-    UnitSettings,
+    AmountUnit, Constant, ConstantOrigin, DecodeSettings, DerivedOrigin, FieldOrigin, HeaderOrigin,
+    JoinedOrigin, KafkaOrigin, KafkaPart, NumberBase, OnInvalid, OwnColumnSettings, OwnColumnType,
+    PreviousKeySettings, RecordType, RecordTypeSettings, TimeFormat, TimeSettings, TimeTable,
+    TimeUnit, TokeniseSettings, Tombstones, UnitSettings,
 };
 pub use times::EventTimeWriter;
 

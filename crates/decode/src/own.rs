@@ -10,7 +10,7 @@ use tillwatch_records::limits::{OWN_COLUMN_NAME_BYTES_MAX, OWN_COLUMNS_MAX};
 use crate::error::DecodeError;
 use crate::path;
 use crate::sensitive::is_sensitive_name;
-use crate::settings::{DecodeSettings, OwnColumnSettings, OwnColumnType};
+use crate::settings::{DecodeSettings, KafkaPart, OwnColumnSettings, OwnColumnType};
 use crate::times;
 use crate::value::time::TimeRule;
 
@@ -33,6 +33,8 @@ pub(crate) enum OwnOrigin {
     Field(String),
     /// The Kafka header of this name.
     Header(String),
+    /// Another part of the Kafka record.
+    Kafka(KafkaPart),
 }
 
 /// Words of the expression language, which read as something else than a column.
@@ -126,22 +128,33 @@ fn own_column(
         Some(format) => times::rule(&format!("`{name}` of [decode.columns]"), format)?,
         None => event_time.clone(),
     };
-    let origin = match (&written.field, &written.header) {
-        (Some(_), Some(_)) => {
+    let origin = match (&written.field, &written.header, written.kafka) {
+        (Some(_), Some(_), _) => {
             return Err(refused("names both a field and a header; keep one of them"));
         }
-        (None, Some(header)) if is_sensitive_name(header) => {
+        (_, Some(_), Some(_)) | (Some(_), _, Some(_)) => {
+            return Err(refused(
+                "names a part of the Kafka record and a field or header; keep one of them",
+            ));
+        }
+        (None, None, Some(KafkaPart::Timestamp)) if kind != ColumnType::TimestampMs => {
+            return Err(refused(
+                "is the Kafka timestamp, which belongs to type = \"timestamp\"; change one of them",
+            ));
+        }
+        (None, None, Some(part)) => OwnOrigin::Kafka(part),
+        (None, Some(header), None) if is_sensitive_name(header) => {
             return Err(DecodeError::Sensitive {
                 column: name.to_owned(),
                 path: header.clone(),
             });
         }
-        (None, Some(header)) => OwnOrigin::Header(header.clone()),
-        (Some(path), None) => {
-            path::names(name, path)?;
+        (None, Some(header), None) => OwnOrigin::Header(header.clone()),
+        (Some(path), None, None) => {
+            path::steps(name, path)?;
             OwnOrigin::Field(path.clone())
         }
-        (None, None) => OwnOrigin::Field(name.to_owned()),
+        (None, None, None) => OwnOrigin::Field(name.to_owned()),
     };
     Ok(OwnColumn {
         name: name.into(),

@@ -21,11 +21,11 @@ use self::mapping::{Mapping, slot};
 pub use self::wanted::Wanted;
 use crate::buffer::BufferId;
 use crate::error::DecodeError;
-use crate::format::rows::{Format, FormatKind, RowPlan};
+use crate::format::rows::{Encoding, Format, FormatKind, RowPlan};
 use crate::format::{FORMATS, named};
 use crate::kind::KindRule;
 use crate::own::OwnColumn;
-use crate::settings::{AmountUnit, DecodeSettings};
+use crate::settings::{AmountUnit, DecodeSettings, RecordType, Tombstones};
 use crate::tree::FieldTree;
 
 /// How records of a configuration become rows: settings, validated once. Shared by all lanes.
@@ -128,13 +128,15 @@ impl DecodePlan {
         };
         builder.check_invalid()?;
         let [transaction, event, label] = RecordKind::ALL.map(|kind| builder.build(kind));
+        let nan = settings.nan;
+        let encoding = Encoding { schema, nan };
         let fields: Vec<Field> = own.iter().map(OwnColumn::field).collect();
         Ok(Self {
             rows: RowPlan {
                 kinds: [transaction?, event?, label?],
                 kind_rule,
             },
-            format: (format.make)(Arc::new(tree), schema)?,
+            format: (format.make)(Arc::new(tree), &encoding)?,
             projected: layout.ids(projection.columns()),
             own: layout.own.iter().map(|own| own.id).collect(),
             buffers: layout.kinds,
@@ -170,17 +172,24 @@ fn kind_rule(settings: &DecodeSettings, tree: &mut FieldTree) -> Result<KindRule
         Some(path) => Some(slot(tree, "record_type", path)?),
         None => None,
     };
-    let sites = rule
-        .values
-        .iter()
-        .map(|(word, kind)| (word.as_str(), *kind));
-    let ours = RecordKind::ALL.map(|kind| (kind.as_str(), kind));
+    let sites = rule.values.iter().map(|(word, of)| (word.as_str(), *of));
+    let ours = [
+        (RecordKind::Transaction, RecordType::Transaction),
+        (RecordKind::TerminalEvent, RecordType::TerminalEvent),
+        (RecordKind::Label, RecordType::Label),
+    ];
+    let ours = ours.map(|(kind, of)| (kind.as_str(), of));
+    let ignores_tombstones = rule.tombstones == Tombstones::Ignored;
+    let types = rule.values.values().chain(rule.topics.values());
+    let mut types = types.chain([&rule.default]);
     Ok(KindRule {
+        ignores: ignores_tombstones || types.any(|of| *of == RecordType::Ignored),
+        ignores_tombstones,
         slot,
         header: rule.header.clone(),
         words: sites
             .chain(ours)
-            .map(|(word, kind)| (word.as_bytes().into(), kind))
+            .map(|(word, of)| (word.as_bytes().into(), of))
             .collect(),
         topics: rule.topics.clone(),
         default: rule.default,

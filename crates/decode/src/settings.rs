@@ -23,6 +23,9 @@ pub use time::{TimeFormat, TimeSettings, TimeTable, TimeUnit};
 /// card_token = "card.token"                 # a path into nested objects; write a literal dot as \.
 /// currency = { constant = "EUR" }           # the same in every record
 /// event_id = { from = ["terminal_id", "stan", "event_time"] }   # values joined by `/`
+/// mcc = "merchant.codes[0]"                 # the first element of an array; write a literal [ as \[
+/// acquirer_id = { header = "acquirer" }     # a Kafka header
+/// rrn = { kafka = "key" }                   # the Kafka key; "timestamp" for times
 ///
 /// [decode.columns]                          # columns of the site's own
 /// store_tier = { type = "text", field = "store.tier" }
@@ -47,13 +50,16 @@ pub struct DecodeSettings {
     /// Canonical column name → where its value is. A column that is not named here is read from a
     /// field of its canonical name. Default: empty.
     pub fields: BTreeMap<String, FieldOrigin>,
+    /// What becomes of `NaN`, `Infinity` and `-Infinity` in JSON, which Python writes and JSON does not have:
+    /// they are null, or refuse their record. Default: `"refuse"`.
+    pub nan: OnInvalid,
     /// Name of a column of the site's own → its type and where its value is. Default: empty.
     pub columns: BTreeMap<String, OwnColumnSettings>,
     /// Units of amounts and times.
     pub units: UnitSettings,
     /// How the type of a record is told.
     pub record_type: RecordTypeSettings,
-    /// Column, or `default` for all others → what a value costs that cannot be read. Default: empty, which is
+    /// Column, or `default` for all others → what a value costs that cannot be read. Default:
     /// `default = "null"`.
     pub invalid: BTreeMap<String, OnInvalid>,
     /// Where card numbers in clear are that become tokens. Default: nowhere.
@@ -66,12 +72,13 @@ pub struct DecodeSettings {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a field's name or path, { constant = … }, { fields = [paths…] } for a time, or \
+    expecting = "a field's name or path, { constant = … }, { header = … }, { kafka = \"key\" }, \
+                 { kafka = \"timestamp\" } or { fields = [paths…] } for a time, or \
                  { from = [columns…] } for the event id"
 )]
 pub enum FieldOrigin {
-    /// A field, by name or by a path of names separated by dots. A dot or a backslash in a name is
-    /// written with a backslash before it.
+    /// A field, by name or by a path of names separated by dots; `[0]` behind a name is the first element of
+    /// an array. A dot, an opening bracket or a backslash in a name is written with a backslash before it.
     Path(String),
     /// No field: every record has this value.
     Constant(ConstantOrigin),
@@ -79,6 +86,10 @@ pub enum FieldOrigin {
     Derived(DerivedOrigin),
     /// Several fields, joined. Only for times.
     Joined(JoinedOrigin),
+    /// No field: a Kafka header.
+    Header(HeaderOrigin),
+    /// No field: another part of the Kafka record.
+    Kafka(KafkaOrigin),
 }
 
 /// `{ constant = … }`
@@ -106,6 +117,32 @@ pub struct DerivedOrigin {
     pub from: Vec<String>,
 }
 
+/// `{ header = … }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderOrigin {
+    /// Name of the header, whose value is UTF-8. Where a record has several of one name, the last counts.
+    pub header: String,
+}
+
+/// `{ kafka = … }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaOrigin {
+    /// Which part.
+    pub kafka: KafkaPart,
+}
+
+/// A part of a Kafka record beside its payload and headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KafkaPart {
+    /// The key, as text: UTF-8.
+    Key,
+    /// The timestamp, milliseconds since 1970. Only for times. Rows of files have none.
+    Timestamp,
+}
+
 /// A column of the site's own, `{ type = …, field = … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +154,8 @@ pub struct OwnColumnSettings {
     pub field: Option<String>,
     /// The Kafka header that holds it, in place of a field. Default: none.
     pub header: Option<String>,
+    /// The part of the Kafka record that holds it, in place of a field. Default: none.
+    pub kafka: Option<KafkaPart>,
     /// Format of a timestamp. Default: that of `event_time`.
     pub format: Option<TimeSettings>,
 }
@@ -221,23 +260,51 @@ pub struct RecordTypeSettings {
     /// Name of the Kafka header that holds it. Default: none.
     pub header: Option<String>,
     /// Topic → type of its records. Default: empty.
-    pub topics: BTreeMap<String, RecordKind>,
+    pub topics: BTreeMap<String, RecordType>,
     /// The site's word for a type → the type. `transaction`, `terminal_event` and `label` are always
     /// understood. Default: empty.
-    pub values: BTreeMap<String, RecordKind>,
+    pub values: BTreeMap<String, RecordType>,
     /// The type of a record that nothing else tells. Default: `"transaction"`.
-    pub default: RecordKind,
+    pub default: RecordType,
+    /// What becomes of records without a payload. Default: `"refused"`.
+    pub tombstones: Tombstones,
+}
+
+/// What records of a type are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordType {
+    /// Transactions.
+    Transaction,
+    /// Events of the terminal itself.
+    TerminalEvent,
+    /// What became known of a transaction later.
+    Label,
+    /// None of ours: they are passed over and counted.
+    Ignored,
+}
+
+/// What becomes of records without a payload, by which Kafka deletes a key in a compacted topic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tombstones {
+    /// They are dead letters.
+    #[default]
+    Refused,
+    /// They are passed over and counted.
+    Ignored,
 }
 
 impl Default for DecodeSettings {
     fn default() -> Self {
         Self {
             format: "json".to_owned(),
+            nan: OnInvalid::Refuse,
             fields: BTreeMap::new(),
             columns: BTreeMap::new(),
             units: UnitSettings::default(),
             record_type: RecordTypeSettings::default(),
-            invalid: BTreeMap::new(),
+            invalid: BTreeMap::from([("default".to_owned(), OnInvalid::Null)]),
             tokenise: None,
             no_card_numbers_in: Vec::new(),
         }
@@ -251,7 +318,20 @@ impl Default for RecordTypeSettings {
             header: None,
             topics: BTreeMap::new(),
             values: BTreeMap::new(),
-            default: RecordKind::Transaction,
+            default: RecordType::Transaction,
+            tombstones: Tombstones::default(),
+        }
+    }
+}
+
+impl RecordType {
+    /// The kind of the records; `None` where they are ignored.
+    pub fn kind(self) -> Option<RecordKind> {
+        match self {
+            Self::Transaction => Some(RecordKind::Transaction),
+            Self::TerminalEvent => Some(RecordKind::TerminalEvent),
+            Self::Label => Some(RecordKind::Label),
+            Self::Ignored => None,
         }
     }
 }

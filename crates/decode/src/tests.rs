@@ -3,7 +3,9 @@
 mod cards;
 mod codes;
 mod format;
+mod ignored;
 mod invalid;
+mod origins;
 mod own;
 pub(crate) mod property;
 mod refusals;

@@ -65,7 +65,7 @@ pub enum Input<'a> {
     Decoded(Decoded),
 }
 
-/// What became of a batch: each record is in exactly one of the two, but for terminal events and
+/// What became of a batch: each record is in exactly one of the three, but for terminal events and
 /// labels, which only change state.
 #[derive(Debug)]
 pub struct Processed {
@@ -73,6 +73,8 @@ pub struct Processed {
     pub scores: ScoreBatch,
     /// Records that could not be decoded.
     pub refusals: Vec<Refusal>,
+    /// Records that are ignored because of their type, by their index in the batch, ascending.
+    pub ignored: Vec<usize>,
     /// Codes of the others that are not known.
     pub unknown_codes: UnknownCodes,
     /// Optional fields of the others that could not be read, see [`Decoded::invalid_fields`].
@@ -243,6 +245,7 @@ impl Lane {
         let Decoded {
             mut events,
             refusals,
+            ignored,
             unknown_codes,
             invalid_fields,
         } = match input {
@@ -283,6 +286,7 @@ impl Lane {
         Ok(Processed {
             scores,
             refusals,
+            ignored,
             unknown_codes,
             invalid_fields,
         })

@@ -14,8 +14,9 @@ use self::extract::Extractor;
 pub(crate) use self::reason::REASONS;
 use self::reason::{BYTE_ORDER_MARK, FRAMED};
 use crate::error::DecodeError;
-use crate::format::rows::{BatchReader, Format, Made, Reader, Rows};
+use crate::format::rows::{BatchReader, Encoding, Format, Made, Reader, Rows};
 use crate::refusal::{Fault, RefusalReason};
+use crate::settings::OnInvalid;
 use crate::token::Fields;
 use crate::tree::FieldTree;
 
@@ -23,22 +24,27 @@ use crate::tree::FieldTree;
 const FRAME_BYTES: usize = 5;
 
 /// The format for `fields`.
-pub(crate) fn make(fields: Arc<FieldTree>, schema: &[u8]) -> Made {
-    if !schema.is_empty() {
+pub(crate) fn make(fields: Arc<FieldTree>, encoding: &Encoding<'_>) -> Made {
+    if !encoding.schema.is_empty() {
         return Err(DecodeError::SchemaNotTaken { format: "json" });
     }
-    Ok(Arc::new(Json { fields }))
+    Ok(Arc::new(Json {
+        fields,
+        takes_nan: encoding.nan == OnInvalid::Null,
+    }))
 }
 
 #[derive(Debug)]
 struct Json {
     fields: Arc<FieldTree>,
+    /// Whether NaN and infinities are null.
+    takes_nan: bool,
 }
 
 impl Format for Json {
     fn rows(&self) -> Box<dyn BatchReader> {
         Box::new(Rows::new(JsonReader {
-            extractor: Extractor::new(&self.fields),
+            extractor: Extractor::new(&self.fields, self.takes_nan),
             fields: Arc::clone(&self.fields),
         }))
     }

@@ -11,6 +11,7 @@ use crate::error::DecodeError;
 use crate::kind::KindRule;
 use crate::refusal::{Fault, RefusalReason};
 use crate::row::{KindPlan, Scratch, Taken, write_row};
+use crate::settings::{OnInvalid, RecordType};
 use crate::token::{Coding, Fields};
 use crate::tree::FieldTree;
 
@@ -21,9 +22,17 @@ pub(crate) struct FormatKind {
     pub(crate) name: &'static str,
     /// The causes of refusals that only its records have.
     pub(crate) reasons: &'static [RefusalReason],
-    /// The format for the fields of a tree. The second argument is what the encoding needs to be understood
-    /// (a schema), as the bytes of its file; empty for none. The format checks both against each other.
-    pub(crate) make: fn(Arc<FieldTree>, &[u8]) -> Made,
+    /// The format for the fields of a tree, in an encoding. The format checks both against each other.
+    pub(crate) make: fn(Arc<FieldTree>, &Encoding<'_>) -> Made,
+}
+
+/// What is said of an encoding beside its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoding<'a> {
+    /// What it needs to be understood (a schema), as the bytes of its file; empty for none.
+    pub(crate) schema: &'a [u8],
+    /// What becomes of numbers that are none.
+    pub(crate) nan: OnInvalid,
 }
 
 /// A format, or why there is none for these fields and this schema.
@@ -76,6 +85,8 @@ pub(crate) struct Read {
     pub(crate) kinds: Vec<RecordKind>,
     /// Indices of records in the batch, ascending.
     pub(crate) faults: Vec<(usize, Fault)>,
+    /// Indices of records that are ignored, ascending.
+    pub(crate) ignored: Vec<usize>,
     /// Codes of the rows that are not known.
     pub(crate) unknown_codes: UnknownCodes,
     /// What was found of the fields of the rows.
@@ -97,48 +108,56 @@ impl<R: Reader> Rows<R> {
         }
     }
 
-    /// Writes one record to the buffers as row number `row`: its kind and timestamp.
+    /// Writes one record to the buffers as row number `row`: its kind and timestamp; `None` for a record that
+    /// is ignored.
     fn record(
         &mut self,
         record: &RawRecord<'_>,
         row: usize,
-        topic_kind: RecordKind,
+        of_topic: RecordType,
         plan: &RowPlan,
         buffers: &mut Buffers,
-    ) -> Result<(RecordKind, i64), Fault> {
+    ) -> Result<Option<(RecordKind, i64)>, Fault> {
+        if plan.kind_rule.ignores_unread(record, of_topic) {
+            return Ok(None);
+        }
         let payload = check_payload(record.payload)?;
         let fields = self.reader.read(payload)?;
-        let kind = plan.kind_rule.of::<R::Coding>(record, fields)?;
-        let kind = kind.unwrap_or(topic_kind);
+        let told = plan.kind_rule.of::<R::Coding>(record, fields)?;
+        let Some(kind) = told.unwrap_or(of_topic).kind() else {
+            return Ok(None);
+        };
         let kind_plan = &plan.kinds[kind as usize];
         let timestamp_ms =
             write_row::<R::Coding>(kind_plan, row, buffers, fields, record, &mut self.scratch)?;
-        Ok((kind, timestamp_ms))
+        Ok(Some((kind, timestamp_ms)))
     }
 }
 
 impl<R: Reader> BatchReader for Rows<R> {
     fn read(&mut self, raw: &RawBatch, plan: &RowPlan, buffers: &mut Buffers) -> Read {
         let rows_max = raw.len();
-        let topic_kind = plan.kind_rule.of_topic(&raw.source().topic);
+        let of_topic = plan.kind_rule.of_topic(&raw.source().topic);
         let mut read = Read {
             offsets: Vec::with_capacity(rows_max),
             timestamps_ms: Vec::with_capacity(rows_max),
             kinds: Vec::with_capacity(rows_max),
             faults: Vec::new(),
+            ignored: Vec::new(),
             unknown_codes: UnknownCodes::default(),
             notes: Taken::default(),
         };
         buffers.reserve(rows_max);
         for (index, record) in raw.iter().enumerate() {
-            match self.record(&record, read.offsets.len(), topic_kind, plan, buffers) {
-                Ok((kind, timestamp_ms)) => {
+            match self.record(&record, read.offsets.len(), of_topic, plan, buffers) {
+                Ok(Some((kind, timestamp_ms))) => {
                     self.scratch.codes.keep();
                     self.scratch.notes.keep(read.offsets.len());
                     read.offsets.push(record.offset);
                     read.timestamps_ms.push(timestamp_ms);
                     read.kinds.push(kind);
                 }
+                Ok(None) => read.ignored.push(index),
                 Err(fault) => {
                     self.scratch.codes.forget();
                     self.scratch.notes.forget();

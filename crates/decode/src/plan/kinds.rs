@@ -30,9 +30,13 @@ impl KindBuilder<'_> {
     pub(super) fn build(&self, kind: RecordKind) -> Result<KindPlan, DecodeError> {
         let mut fills = Vec::new();
         for entry in &self.layout.columns {
+            // The Kafka timestamp of a label is that of the label, and no time of its transaction.
+            let is_own_time = entry.column == Column::EventTime
+                && matches!(entry.origin, Some(Origin::Timestamp));
             // Any other column stays null.
             if let Some(origin) = &entry.origin
                 && self.carries(kind, entry.column)
+                && !(is_own_time && kind == RecordKind::Label)
             {
                 fills.push(self.fill(kind, entry, origin)?);
             }
@@ -173,13 +177,14 @@ impl KindBuilder<'_> {
         null.find(is_vital).map_or(Ok(()), |column| {
             Err(DecodeError::NotMappable {
                 column: column.name().to_owned(),
-                problem: "is one that records need: without it they are refused; take it out of [decode.invalid]",
+                problem: "is one that records need: without it they are refused; take it out of \
+                          [decode.invalid]",
             })
         })
     }
 
-    /// What a value of `column` costs that cannot be read. A label is refused, since it can be sent again when
-    /// it is mended, and no payment waits for it.
+    /// What a value of `column` costs that cannot be read. A label is refused, since it can be sent again
+    /// when it is mended, and no payment waits for it.
     fn on_invalid(&self, kind: RecordKind, column: Column) -> OnInvalid {
         if self.is_vital(kind, column) {
             return OnInvalid::Refuse;

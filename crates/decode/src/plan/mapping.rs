@@ -10,10 +10,11 @@ use crate::error::DecodeError;
 use crate::own::{OwnColumn, OwnOrigin};
 use crate::path;
 use crate::row::Origin;
-use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, NumberBase};
+use crate::sensitive::is_sensitive_name;
+use crate::settings::{AmountUnit, Constant, DecodeSettings, FieldOrigin, KafkaPart, NumberBase};
 use crate::times::TimeRules;
 use crate::token::{Span, Token};
-use crate::tree::{FieldTree, PathError};
+use crate::tree::{FieldTree, PathError, Step};
 use crate::value::time::TimeRule;
 
 /// What the settings say of each column.
@@ -53,6 +54,18 @@ impl<'s> Mapping<'s> {
                 (_, FieldOrigin::Joined(joined)) => {
                     check_joined(column.kind(), &joined.fields).map_err(refused)?;
                 }
+                (_, FieldOrigin::Header(of)) if is_sensitive_name(&of.header) => {
+                    return Err(DecodeError::Sensitive {
+                        column: column.name().to_owned(),
+                        path: of.header.clone(),
+                    });
+                }
+                (_, FieldOrigin::Kafka(of))
+                    if of.kafka == KafkaPart::Timestamp
+                        && column.kind() != ColumnType::TimestampMs =>
+                {
+                    return Err(refused("is no time, as the Kafka timestamp is"));
+                }
                 _ => {}
             }
             fields.insert(column, origin);
@@ -76,7 +89,7 @@ impl<'s> Mapping<'s> {
         }
         match self.fields.get(&column) {
             None => {
-                let slot = tree.slot(&[column.name().to_owned()]);
+                let slot = tree.slot(&[Step::Name(column.name().to_owned())]);
                 slot.map(|slot| Some(Origin::Slot(slot)))
                     .map_err(|_| DecodeError::PathConflict {
                         path: column.name().to_owned(),
@@ -100,6 +113,8 @@ impl<'s> Mapping<'s> {
                 joined_origin(column.name(), &joined.fields, tree).map(Some)
             }
             Some(FieldOrigin::Derived(_)) => Ok(None),
+            Some(FieldOrigin::Header(of)) => Ok(Some(Origin::Header(of.header.as_str().into()))),
+            Some(FieldOrigin::Kafka(of)) => Ok(Some(of_kafka(of.kafka))),
         }
     }
 
@@ -138,8 +153,8 @@ impl<'s> Mapping<'s> {
 
 /// The slot of the value at `path`, which `column` is read from.
 pub(super) fn slot(tree: &mut FieldTree, column: &str, written: &str) -> Result<u16, DecodeError> {
-    let names = path::names(column, written)?;
-    tree.slot(&names).map_err(|error| match error {
+    let steps = path::steps(column, written)?;
+    tree.slot(&steps).map_err(|error| match error {
         PathError::Conflict => DecodeError::PathConflict {
             path: written.to_owned(),
         },
@@ -152,6 +167,14 @@ pub(super) fn own_origin(column: &OwnColumn, tree: &mut FieldTree) -> Result<Ori
     match &column.origin {
         OwnOrigin::Field(path) => slot(tree, column.name(), path).map(Origin::Slot),
         OwnOrigin::Header(name) => Ok(Origin::Header(name.as_str().into())),
+        OwnOrigin::Kafka(part) => Ok(of_kafka(*part)),
+    }
+}
+
+fn of_kafka(part: KafkaPart) -> Origin {
+    match part {
+        KafkaPart::Key => Origin::Key,
+        KafkaPart::Timestamp => Origin::Timestamp,
     }
 }
 

@@ -8,8 +8,8 @@ use tillwatch_records::{FieldCounts, Flags};
 
 use crate::refusal::{ColumnRef, RefusalReason};
 
-/// What was found of the fields of a record, and of those before it. Nothing is allocated, and nothing is done
-/// for a field, where nothing was found.
+/// What was found of the fields of a record, and of those before it. Nothing is allocated, and nothing is
+/// done for a field, where nothing was found.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     /// Of the record that is being read, each once.

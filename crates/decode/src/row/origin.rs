@@ -16,6 +16,10 @@ pub(crate) enum Origin {
     Header(Box<str>),
     /// Noted under these slots, and joined by blanks.
     Joined(Box<[u16]>),
+    /// The Kafka key.
+    Key,
+    /// The Kafka timestamp.
+    Timestamp,
 }
 
 /// The value at `origin`.
@@ -28,16 +32,21 @@ pub(super) fn found<'r>(
     match origin {
         Origin::Slot(slot) => Ok((fields.tokens[usize::from(*slot)], fields.bytes)),
         Origin::Constant(token, text) => Ok((*token, text)),
-        Origin::Header(name) => header(record, name),
+        Origin::Header(name) => unchecked(record.header(name)),
+        Origin::Key => unchecked(record.key),
+        Origin::Timestamp => Ok((
+            record.timestamp_ms.map_or(Token::Absent, Token::TimeMs),
+            &[],
+        )),
         // Several values: whoever may meet them joins them.
         Origin::Joined(_) => Ok((Token::Composite, &[])),
     }
 }
 
-/// The text of a header, which no format has looked at.
+/// The text of a header or key, which no format has looked at.
 #[cold]
-fn header<'r>(record: &RawRecord<'r>, name: &str) -> Result<(Token, &'r [u8]), Fault> {
-    let Some(value) = record.header(name) else {
+fn unchecked(value: Option<&[u8]>) -> Result<(Token, &[u8]), Fault> {
+    let Some(value) = value else {
         return Ok((Token::Absent, &[]));
     };
     if std::str::from_utf8(value).is_err() {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::*;
 use crate::Wanted;
-use crate::format::rows::{BatchReader, Format, FormatKind, Made, Reader, Rows};
+use crate::format::rows::{BatchReader, Encoding, Format, FormatKind, Made, Reader, Rows};
 use crate::format::{FORMATS, named};
 use crate::refusal::{Cause, Fault};
 use crate::token::{Coding, Fields, Span, Token, Verbatim};
@@ -55,7 +55,7 @@ impl Coding for Unchecked {
 /// `schema` is the paths of the fields in their order, separated by commas.
 fn make<C: Coding + std::fmt::Debug + Send + Sync + 'static>(
     fields: Arc<FieldTree>,
-    schema: &[u8],
+    encoding: &Encoding<'_>,
 ) -> Made {
     let slot = |path: &[u8]| {
         let mut names = path.split(|byte| *byte == b'.');
@@ -70,7 +70,11 @@ fn make<C: Coding + std::fmt::Debug + Send + Sync + 'static>(
         }
     };
     Ok(Arc::new(Packed::<C> {
-        slots: schema.split(|byte| *byte == b',').map(slot).collect(),
+        slots: encoding
+            .schema
+            .split(|byte| *byte == b',')
+            .map(slot)
+            .collect(),
         tokens: fields.slots(),
         coding: PhantomData,
     }))

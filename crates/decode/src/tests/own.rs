@@ -241,7 +241,7 @@ fn paths_are_compared_with_those_that_are_read() {
     assert!(plan(&[]).is_ok());
     let conflict = plan(&own).unwrap_err().to_string();
     assert!(
-        conflict.contains("is read as a value and as an object"),
+        conflict.contains("is read as two of value, object and array"),
         "{conflict}"
     );
 }

@@ -139,7 +139,7 @@ fn settings_are_checked() {
         [
             "decode: `amout_minor` is not a known column; did you mean `amount_minor`?",
             "decode: column `card_token` may not be read from `card.PAN`: card numbers, track data, PIN blocks and verification values are never built; map a keyed token instead",
-            "decode: `card` is read as a value and as an object with fields; map only one of them",
+            "decode: `card` is read as two of value, object and array; map only one of them",
             "decode: the path `a..b` of column `rrn` has an empty name; write a literal dot as `\\.`",
             "decode: column `event_id` cannot be the same in every record",
             "decode: column `rrn` cannot be derived; only `event_id` can",

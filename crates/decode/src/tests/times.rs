@@ -159,7 +159,7 @@ fn settings_of_times_are_checked_whether_or_not_somebody_reads_them() {
             "decode: column `rrn` is read from one field; only times are joined from several",
             "decode: the path `a..b` of column `event_time` has an empty name; write a literal dot as `\\.`",
             "decode: column `event_time` may not be read from `track2`: card numbers, track data, PIN blocks and verification values are never built; map a keyed token instead",
-            "decode: `a.b` is read as a value and as an object with fields; map only one of them",
+            "decode: `a.b` is read as two of value, object and array; map only one of them",
             "decode: column `ingest_time` is the Kafka record timestamp; take it out of the mapping",
         ]
     "#]].assert_debug_eq(

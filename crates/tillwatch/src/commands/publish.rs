@@ -146,12 +146,13 @@ impl Publisher {
         let keys = self.key.of(&events);
         let times = events.event_times_ms().unwrap_or_default();
         let mut row = 0;
-        for record in batch.iter() {
+        for (index, record) in batch.iter().enumerate() {
             let payload = record.payload.unwrap_or_default();
             let origin = Origin::Row(record.offset);
-            // Refused records have no row.
+            // Refused and ignored records have no row.
             if events.offsets.get(row) != Some(&record.offset) {
-                self.counts.unreadable += 1;
+                let is_ignored = decoded.ignored.binary_search(&index).is_ok();
+                self.counts.unreadable += u64::from(!is_ignored);
                 self.counts.records += 1;
                 self.send(origin, None, payload, None, None)?;
                 continue;

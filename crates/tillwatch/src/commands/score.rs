@@ -267,6 +267,7 @@ fn write(
         let Processed {
             mut scores,
             refusals,
+            ignored,
             unknown_codes,
             invalid_fields,
         } = made;
@@ -277,6 +278,7 @@ fn write(
         }
         let number = |index| rows.number(index);
         summary.count(&rows.raw, &scores, &refusals, number);
+        summary.count_ignored(ignored.len());
         summary.count_unknown(&unknown_codes);
         summary.count_invalid(&invalid_fields);
         dead_letters.write(&rows.raw, &refusals, number)?;

@@ -140,7 +140,7 @@ impl LabelRecords {
 fn site_name(decode: &DecodeSettings, column: Column) -> Result<String> {
     match decode.fields.get(column.name()) {
         None => Ok(column.name().to_owned()),
-        Some(FieldOrigin::Path(path)) if !path.contains(['.', '\\']) => Ok(path.clone()),
+        Some(FieldOrigin::Path(path)) if !path.contains(['.', '[', '\\']) => Ok(path.clone()),
         Some(_) => bail!(
             "label records can only be made where `{}` is a plain field of the record; it is \
              mapped otherwise in [decode.fields]",

@@ -18,6 +18,7 @@ pub(super) struct Extractor {
     met: Vec<bool>,
     /// Unescaped field name, on the rare path.
     name: Vec<u8>,
+    takes_nan: bool,
 }
 
 /// The fields of one object in the order in which they last came.
@@ -44,13 +45,15 @@ const REMEMBERED_BYTES_MAX: usize = 256;
 const LOOK_AHEAD: usize = 4;
 
 impl Extractor {
-    pub(super) fn new(tree: &FieldTree) -> Self {
+    /// `takes_nan` says that NaN and infinities are null.
+    pub(super) fn new(tree: &FieldTree, takes_nan: bool) -> Self {
         let orders = (0..tree.nodes()).map(|_| FieldOrder::default()).collect();
         Self {
             orders,
             tokens: vec![Token::Absent; tree.slots()],
             met: vec![false; tree.nodes()],
             name: Vec::new(),
+            takes_nan,
         }
     }
 
@@ -58,11 +61,15 @@ impl Extractor {
     pub(super) fn extract(&mut self, tree: &FieldTree, payload: &[u8]) -> Result<(), Fault> {
         self.tokens.fill(Token::Absent);
         self.met.fill(false);
-        let mut cursor = Cursor::new(payload);
+        let mut cursor = Cursor::new(payload, self.takes_nan);
         cursor.skip_blanks();
         match cursor.peek() {
             Some(b'{') => {}
-            Some(b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
+            Some(b'[') => {
+                let what = "the record is an array; send each of its objects as a record";
+                return Err(Fault::new(NOT_AN_OBJECT, what));
+            }
+            Some(b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
                 let what = "the record is not a JSON object";
                 return Err(Fault::new(NOT_AN_OBJECT, what));
             }
@@ -70,6 +77,9 @@ impl Extractor {
         }
         self.object(tree, 0, 0, &mut cursor)?;
         cursor.skip_blanks();
+        if cursor.peek() == Some(b'{') {
+            return Err(cursor.fault("the record holds several objects; send each as a record"));
+        }
         if cursor.at < payload.len() {
             return Err(cursor.fault("something follows the end of the record"));
         }
@@ -105,11 +115,63 @@ impl Extractor {
                 },
             };
             separator = b',';
-            match target {
-                Target::Skip => cursor.skip_value(depth + 1)?,
-                Target::Leaf(slot) => self.leaf(usize::from(slot), depth + 1, cursor)?,
-                Target::Node(child) => self.child(tree, usize::from(child), depth + 1, cursor)?,
+            self.value(tree, target, depth + 1, cursor)?;
+        }
+    }
+
+    /// A value, of which `target` says what to do with it.
+    #[inline(always)]
+    fn value(
+        &mut self,
+        tree: &FieldTree,
+        target: Target,
+        depth: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Fault> {
+        match target {
+            Target::Skip => cursor.skip_value(depth),
+            Target::Leaf(slot) => self.leaf(usize::from(slot), depth, cursor),
+            Target::Node(child) => self.child(tree, usize::from(child), depth, cursor),
+            Target::Array(child) => self.array(tree, usize::from(child), depth, cursor),
+        }
+    }
+
+    /// A value elements of which are mapped; they are absent when it is no array.
+    #[inline(never)]
+    fn array(
+        &mut self,
+        tree: &FieldTree,
+        node: usize,
+        depth: usize,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.met[node], true) {
+            return Err(given_twice(cursor.at));
+        }
+        if cursor.peek() != Some(b'[') {
+            return cursor.skip_value(depth);
+        }
+        cursor.check_depth(depth)?;
+        cursor.at += 1;
+        cursor.skip_blanks();
+        if cursor.peek() == Some(b']') {
+            cursor.at += 1;
+            return Ok(());
+        }
+        let mut index = 0;
+        loop {
+            self.value(tree, tree.element(node, index), depth + 1, cursor)?;
+            cursor.skip_blanks();
+            match cursor.peek() {
+                Some(b',') => cursor.at += 1,
+                Some(b']') => {
+                    cursor.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(cursor.fault("expected a comma or an end")),
             }
+            cursor.skip_blanks();
+            index += 1;
         }
     }
 
@@ -189,6 +251,10 @@ impl Extractor {
                     false => Token::Text(span),
                 }
             }
+            Some(b'-') if cursor.is_infinity() => {
+                cursor.number()?;
+                Token::Null
+            }
             Some(b'0'..=b'9' | b'-') => {
                 cursor.number()?;
                 Token::Decimal(Span::new(start, cursor.at))
@@ -198,7 +264,7 @@ impl Extractor {
                 match first {
                     Some(b't') => Token::Boolean(true),
                     Some(b'f') => Token::Boolean(false),
-                    Some(b'n') => Token::Null,
+                    Some(b'n' | b'N' | b'I') => Token::Null,
                     _ => Token::Composite,
                 }
             }

@@ -23,7 +23,12 @@ pub(super) struct Cursor<'a> {
     pub(super) bytes: &'a [u8],
     /// Never beyond the end.
     pub(super) at: usize,
+    /// Whether [`NO_NUMBERS`] are values.
+    takes_nan: bool,
 }
+
+/// Words that Python and others write in place of numbers, and JSON does not have.
+const NO_NUMBERS: [&[u8]; 2] = [b"NaN", b"Infinity"];
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -40,8 +45,12 @@ fn special_bytes(word: u64) -> u64 {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    pub(super) fn new(bytes: &'a [u8], takes_nan: bool) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            takes_nan,
+        }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -136,6 +145,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.skip_digits(),
+            Some(b'I') => return self.no_number(),
             _ => return Err(self.fault("number without digits")),
         }
         if self.peek() == Some(b'.') {
@@ -188,7 +198,29 @@ impl<'a> Cursor<'a> {
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
             Some(b'{' | b'[') => self.skip_composite(depth),
-            _ => Err(self.fault("expected a value")),
+            _ => self.no_number(),
+        }
+    }
+
+    /// Whether a minus sign, which is next, belongs to an infinity.
+    pub(super) fn is_infinity(&self) -> bool {
+        self.takes_nan && self.rest().starts_with(b"-I")
+    }
+
+    /// One of [`NO_NUMBERS`], where they are taken; nothing else that is next can be a value.
+    #[cold]
+    fn no_number(&mut self) -> Result<(), Fault> {
+        let rest = self.rest();
+        let word = NO_NUMBERS.iter().find(|word| rest.starts_with(word));
+        match word {
+            Some(word) if self.takes_nan => {
+                self.at += word.len();
+                Ok(())
+            }
+            Some(_) => Err(self.fault(
+                "NaN and Infinity are no JSON; send null, or take them for it with [decode] nan = \"null\"",
+            )),
+            None => Err(self.fault("expected a value")),
         }
     }
 

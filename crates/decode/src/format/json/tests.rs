@@ -15,7 +15,7 @@ proptest! {
     #[test]
     fn accepts_the_json_that_serde_json_accepts(payload in payload()) {
         let Ok(text) = std::str::from_utf8(&payload) else { return Ok(()) };
-        let mut cursor = Cursor::new(&payload);
+        let mut cursor = Cursor::new(&payload, false);
         cursor.skip_blanks();
         let ours = cursor.skip_value(0).is_ok() && {
             cursor.skip_blanks();

@@ -40,6 +40,7 @@ struct Sample {
     batches: Vec<RawBatch>,
     records: u64,
     rows: u64,
+    ignored: u64,
     /// How many of each cause, and what the first of them says.
     refused: BTreeMap<RefusalReason, (u64, String)>,
     unknown_codes: UnknownCodes,
@@ -68,6 +69,7 @@ fn look(config: &Config, path: &Path) -> Result<Sample> {
         batches: Vec::new(),
         records: 0,
         rows: 0,
+        ignored: 0,
         refused: BTreeMap::new(),
         unknown_codes: UnknownCodes::default(),
         invalid_fields: FieldCounts::default(),
@@ -105,6 +107,7 @@ impl Sample {
     fn take(&mut self, raw: &RawBatch, decoded: Decoded, settings: &DecodeSettings) {
         self.records += raw.len() as u64;
         self.rows += decoded.events.len() as u64;
+        self.ignored += decoded.ignored.len() as u64;
         self.unknown_codes += &decoded.unknown_codes;
         self.invalid_fields += &decoded.invalid_fields;
         for refusal in decoded.refusals {
@@ -144,6 +147,9 @@ impl Sample {
             "sample: the first {records} records of {}, {rows} can be read",
             path.display()
         ));
+        if self.ignored > 0 {
+            report.fine(&format!("{} ignored because of their type", self.ignored));
+        }
         for (reason, (count, detail)) in &self.refused {
             report.notice(&format!("{count} refused, {reason}; the first: {detail}"));
         }

@@ -13,6 +13,7 @@ pub struct Summary {
     read: u64,
     scored: u64,
     refused: u64,
+    ignored: u64,
     flags: BTreeMap<&'static str, u64>,
     reasons: BTreeMap<&'static str, u64>,
     unknown_codes: UnknownCodes,
@@ -46,6 +47,11 @@ impl Summary {
         }
     }
 
+    /// Counts records that are ignored because of their type.
+    pub fn count_ignored(&mut self, records: usize) {
+        self.ignored += records as u64;
+    }
+
     /// Counts the codes of a batch that nobody knows.
     pub fn count_unknown(&mut self, codes: &UnknownCodes) {
         self.unknown_codes += codes;
@@ -58,7 +64,7 @@ impl Summary {
 
     /// Whether there were rows and every one was refused.
     pub fn is_all_refused(&self) -> bool {
-        self.read > 0 && self.refused == self.read
+        self.refused > 0 && self.refused + self.ignored == self.read
     }
 
     /// Whether a row came later than its key's others allow.
@@ -90,13 +96,17 @@ impl Summary {
                 RecordKinds::TRANSACTIONS => "transactions",
                 _ => "records",
             },
-            self.read.saturating_sub(self.scored + self.refused),
+            self.read
+                .saturating_sub(self.scored + self.refused + self.ignored),
             self.refused,
             in_file(kept),
             self.read as f64 / seconds.max(1e-9),
         )];
         if self.read == 0 {
             lines.push("the input holds no row".into());
+        }
+        if self.ignored > 0 {
+            lines.push(format!("ignored because of their type: {}", self.ignored));
         }
         if !self.reasons.is_empty() {
             lines.push(format!("refused: {}", counted(&self.reasons)));

@@ -113,6 +113,7 @@ pub fn count_records(slot: &Slot, lane: &Lane, processed: &Processed, metrics: &
     let causes = scores.emissions.causes.iter();
     let others = causes.filter(|cause| cause.is_record() && **cause != transaction);
     metrics.count(Outcome::Folded, read - others.count() as u64);
+    metrics.count(Outcome::Ignored, processed.ignored.len() as u64);
     metrics.count_evicted(stats.evicted_keys - before.evicted_keys);
     metrics.count_forgotten_ids(stats.forgotten_ids - before.forgotten_ids);
     metrics.count_unmatched_labels(stats.labels_unmatched - before.labels_unmatched);

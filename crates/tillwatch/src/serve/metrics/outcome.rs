@@ -13,17 +13,20 @@ pub enum Outcome {
     ClockSkew,
     /// Terminal events and labels: folded into state.
     Folded,
+    /// Of a type that is ignored.
+    Ignored,
     /// Refused by decode, sent to the dead-letter topic.
     DeadLettered,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Scored,
         Self::Late,
         Self::Duplicate,
         Self::ClockSkew,
         Self::Folded,
+        Self::Ignored,
         Self::DeadLettered,
     ];
 
@@ -34,6 +37,7 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::ClockSkew => "clock_skew",
             Self::Folded => "folded",
+            Self::Ignored => "ignored",
             Self::DeadLettered => "dead_lettered",
         }
     }
