@@ -10,6 +10,10 @@ use crate::support::{Setup, header, json, tillwatch};
 const START_MS: i64 = 1_767_600_000_000;
 
 fn publish(setup: &Setup, extra: &str, name: &str, content: &str) -> Output {
+    publish_with(setup, extra, name, content, &[])
+}
+
+fn publish_with(setup: &Setup, extra: &str, name: &str, content: &str, args: &[&str]) -> Output {
     let input = setup.directory.path().join(name);
     std::fs::write(&input, content).expect("it can be written");
     tillwatch()
@@ -17,6 +21,7 @@ fn publish(setup: &Setup, extra: &str, name: &str, content: &str) -> Output {
         .arg(setup.config("tillwatch.toml", extra))
         .arg("--input")
         .arg(input)
+        .args(args)
         .output()
         .expect("the binary runs")
 }
@@ -69,6 +74,47 @@ fn a_label_that_cannot_be_read_costs_itself_and_is_named() {
         "{}",
         words(&output)
     );
+}
+
+#[test]
+fn rows_are_sent_in_the_order_of_their_times_where_that_is_asked_for() {
+    let mock = Mock::start(1, &[("sorted", 1)]).expect("a broker");
+    let setup = Setup::new(mock.brokers(), "sorted", 1);
+    let extra =
+        "[decode.record_type]\nheader = \"kind\"\n[labels]\ncolumn = \"y\"\ndelay = \"1500ms\"\n";
+    // Newest first, more rows than a batch has; the last one's label cannot be read.
+    let rows = 5_000;
+    let mut text =
+        "event_id,event_time,acquirer_id,merchant_id,terminal_id,amount_minor,currency,y\n"
+            .to_owned();
+    for row in 0..rows {
+        let time = START_MS - i64::from(row) * 1_000;
+        let label = if row == rows - 1 { "maybe" } else { "0" };
+        text.push_str(&format!("e{row},{time},a,m,T{},100,EUR,{label}\n", row % 7));
+    }
+    let output = publish_with(&setup, extra, "rows.csv", &text, &["--sort-by-time"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let said = words(&output);
+    assert!(
+        said.contains("5000 records and 4999 labels delivered"),
+        "{said}"
+    );
+    assert!(said.contains("in row 4999"), "{said}");
+    let records = read_all(&setup.brokers, "sorted", 1).expect("they can be read");
+    let times: Vec<Option<i64>> = records.iter().map(|record| record.timestamp_ms).collect();
+    assert_eq!(times.len(), 9_999);
+    assert!(times.is_sorted());
+    let is_label = |record: &&TestRecord| record.headers.iter().any(|(name, _)| name == "kind");
+    let rows_sent = records.iter().filter(|record| !is_label(record)).map(json);
+    let ids = rows_sent.map(|row| row["event_id"].clone());
+    let expected = (0..rows).rev().map(|row| Value::from(format!("e{row}")));
+    assert!(ids.eq(expected));
+    let labels = records.iter().filter(is_label).map(json);
+    assert!(labels.take(3).eq([4998, 4997, 4996].map(|row| {
+        serde_json::json!({"event_id": format!("e{row}"), "acquirer_id": "a", "merchant_id": "m",
+            "terminal_id": format!("T{}", row % 7), "label_kind": "CLEARED",
+            "event_time": START_MS - row * 1_000 + 1_500})
+    })));
 }
 
 #[test]

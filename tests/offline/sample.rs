@@ -1,5 +1,7 @@
 //! `check --sample`: what the first records of a file hold, before anything is scored.
 
+use tillwatch_testkit::broker::{Mock, TestRecord, committed, produce};
+
 use crate::site::{CONFIG, RULES_MODEL, Site};
 use crate::support::tillwatch;
 
@@ -91,6 +93,29 @@ fn each_column_is_told_without_a_value() {
 }
 
 #[test]
+fn card_numbers_are_told_by_column_and_other_long_numbers_as_such() {
+    let cards = ["4111111111111111", "5555555555554444", "6011111111111117"];
+    let text = records(30, |n| {
+        format!(
+            r#""event_time":{},"till":{{"id":"{}"}},"merchant_id":"4{:015}","name_location":"card {} used","amount_minor":{n},"currency":"EUR""#,
+            1_767_600_000_000_i64 + n as i64,
+            cards[n % 3],
+            n * 7_919,
+            if n == 7 { cards[0] } else { "none" },
+        )
+    });
+    let said = sampled(&text, "");
+    for line in [
+        "notice  column terminal_id: 30 of 30 values have 13 to 19 digits, 30 of these in the range",
+        "ok      column merchant_id: 30 of 30 values have 13 to 19 digits, 2 of these in the range",
+        "notice  column name_location: 1 of 30 values have what looks like a card number in them",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+    assert!(cards.iter().all(|card| !said.contains(card)), "{said}");
+}
+
+#[test]
 fn other_units_are_guessed() {
     let text = records(5, |n| {
         format!(
@@ -165,4 +190,91 @@ fn what_is_no_file_of_records_is_a_problem() {
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("/nowhere/in.jsonl"), "{said}");
+}
+
+#[test]
+fn a_name_that_is_no_file_needs_brokers() {
+    let site = Site::with(FILES);
+    site.write(CONFIG, SITE);
+    let output = tillwatch()
+        .args(["check", "--offline", "--sample", "payments", "--config"])
+        .arg(site.path(CONFIG))
+        .output()
+        .expect("it runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = "there is no file payments, and with --offline no broker is asked";
+    assert!(said.contains(told), "{said}");
+}
+
+/// What `check --sample` says of the topic `name` on the brokers.
+fn sampled_topic(brokers: &str, name: &str, more: &str) -> (bool, String) {
+    let site = Site::with(FILES);
+    let kafka = format!("[kafka]\n\"bootstrap.servers\" = \"{brokers}\"\n");
+    site.write(CONFIG, &format!("{SITE}{kafka}{more}"));
+    let output = tillwatch()
+        .args(["check", "--timeout", "2s", "--sample", name, "--config"])
+        .arg(site.path(CONFIG))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.stderr.is_empty(), "{output:?}");
+    (output.status.success(), said)
+}
+
+#[test]
+fn the_newest_records_of_a_topic_are_told_like_those_of_a_file() {
+    let mock = Mock::start(1, &[("payments", 3), ("empty", 2)]).expect("a broker");
+    let old = (0..9).map(|n| (n, "no record".to_owned()));
+    let new = (0..6_000).map(|n| {
+        let text = format!(
+            r#"{{"event_id":"e{n}","event_time":{},"till":{{"id":"SECRET{}"}},"amount_minor":{n},"currency":"EUR","mcc":742}}"#,
+            1_767_600_000_000_i64 + i64::from(n),
+            n % 7
+        );
+        (n, text)
+    });
+    let records = old.chain(new).map(|(n, text)| TestRecord {
+        partition: n % 3,
+        key: Some(b"4111111111111111".to_vec()),
+        payload: Some(text.into_bytes()),
+        headers: Vec::new(),
+        timestamp_ms: Some(1_767_600_000_000),
+    });
+    produce(mock.brokers(), "payments", records).expect("it is sent");
+    let consumer = "[consumer]\ntopics = [\"payments\"]\ngroup = \"tills\"\n";
+    for more in ["", consumer] {
+        let (passed, said) = sampled_topic(mock.brokers(), "payments", more);
+        assert!(passed, "{said}");
+        for line in [
+            // What is old is not looked at.
+            "sample: the newest 5000 records of topic payments, 5000 can be read",
+            "column terminal_id: 0 of 5000 null, 7 distinct",
+            "column mcc: 0 of 5000 null, 1 distinct, 5000 typed as numbers",
+            "the kafka key: 5000 of 5000 values have 13 to 19 digits, 5000 of these in the range",
+        ] {
+            assert!(said.contains(line), "{line} is not in\n{said}");
+        }
+        assert!(
+            !said.contains("SECRET") && !said.contains("refused"),
+            "{said}"
+        );
+    }
+    let offsets = committed(mock.brokers(), "tills", "payments", 3).expect("offsets");
+    assert_eq!(offsets, [None; 3]);
+
+    let (passed, said) = sampled_topic(mock.brokers(), "topic:empty", "");
+    assert!(passed, "{said}");
+    let told = "sample: the newest 0 records of topic empty, 0 can be read: there is none";
+    assert!(said.contains(told), "{said}");
+    let (passed, said) = sampled_topic(mock.brokers(), "topic:a/b", "");
+    assert!(!passed && said.contains("cannot be a topic name"), "{said}");
+}
+
+#[test]
+fn brokers_that_are_away_end_a_sample_in_words() {
+    let (passed, said) = sampled_topic("127.0.0.1:1", "payments", "");
+    assert!(!passed);
+    let told = "there is no file payments, so it is taken for a topic: kafka client: cannot ask for a topic";
+    assert!(said.contains(told), "{said}");
 }

@@ -1,6 +1,6 @@
 //! `score` over files of every kind, into files of every kind, and what it says of them.
 
-mod place;
+pub mod place;
 mod rows;
 
 use std::fs;

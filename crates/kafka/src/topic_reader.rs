@@ -1,4 +1,5 @@
-//! A topic read from its beginning to where it ended when reading began, without joining a group.
+//! A topic read from its beginning, or its newest records alone, to where it ended when reading began,
+//! without joining a group.
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub struct TopicReader {
     /// For each span: everything in it was read.
     is_read: Vec<bool>,
     last_record: Instant,
+    /// Longest time without a record.
+    silence_max: Duration,
 }
 
 /// The offsets of a partition that are read: those that it held when the reader was opened.
@@ -76,21 +79,35 @@ impl TopicReader {
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
         check_topic_name(topic)?;
-        let mut inner = config.inner().clone();
-        inner
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("allow.auto.create.topics", "false");
-        // It would be the identity of a member, and this is none.
-        inner.remove("group.instance.id");
-        for (name, value) in AHEAD {
-            inner.set(name, value);
-        }
+        let inner = reading(config, group);
         let client = client(&inner)?;
         let spans = spans(&client, topic, timeout)?;
         Self::begin(inner, client, topic.to_owned(), spans)
+    }
+
+    /// As [`TopicReader::open`], of the newest offsets alone: at most `offsets_max` of all partitions
+    /// together, as many of each, and more where another has fewer. `timeout` is also how long no record may
+    /// come.
+    ///
+    /// # Errors
+    /// As [`TopicReader::open`].
+    pub fn open_newest(
+        config: &ClientConfig,
+        topic: &str,
+        group: &str,
+        offsets_max: u64,
+        timeout: Duration,
+    ) -> Result<Self, KafkaError> {
+        check_topic_name(topic)?;
+        let inner = reading(config, group);
+        let client = client(&inner)?;
+        let mut spans = spans(&client, topic, timeout)?;
+        keep_newest(&mut spans, offsets_max);
+        let reader = Self::begin(inner, client, topic.to_owned(), spans)?;
+        Ok(Self {
+            silence_max: timeout,
+            ..reader
+        })
     }
 
     /// A reader of the same offsets, from their beginning again.
@@ -124,6 +141,7 @@ impl TopicReader {
             topic,
             spans,
             last_record: now(),
+            silence_max: SILENCE_MAX,
         })
     }
 
@@ -134,15 +152,15 @@ impl TopicReader {
 
     /// How many offsets there are to read, all partitions together.
     pub fn offsets(&self) -> u64 {
-        let lengths = self.spans.iter().map(|span| span.high - span.low);
-        lengths.map(|length| length.max(0).unsigned_abs()).sum()
+        self.spans.iter().map(Span::len).sum()
     }
 
     /// The next record, of whichever partition has one, each in the order of its offsets. `None` when all
     /// are read.
     ///
     /// # Errors
-    /// [`KafkaError::Call`] when the brokers refuse, or send nothing for half a minute.
+    /// [`KafkaError::Call`] when the brokers refuse, or send nothing for half a minute (see
+    /// [`TopicReader::open_newest`]).
     pub fn read_next(&mut self) -> Result<Option<TopicRecord<'_>>, KafkaError> {
         let stopped = |code| KafkaError::Call {
             action: "read a topic",
@@ -180,10 +198,17 @@ impl TopicReader {
             for (span, is_read) in self.spans.iter().zip(&mut self.is_read) {
                 *is_read |= is_at_end(&self.client, &self.topic, span);
             }
-            if now().duration_since(self.last_record) > SILENCE_MAX {
+            if now().duration_since(self.last_record) > self.silence_max {
                 return Err(stopped(ErrorCode::OperationTimedOut));
             }
         }
+    }
+}
+
+impl Span {
+    /// How many offsets there are, of records and of what is none.
+    fn len(&self) -> u64 {
+        (self.high - self.low).max(0).unsigned_abs()
     }
 }
 
@@ -237,6 +262,34 @@ impl ClientContext for Said {
 }
 
 impl ConsumerContext for Said {}
+
+/// Properties of a client that reads by the id of `group` and is no member of it.
+fn reading(config: &ClientConfig, group: &str) -> rdkafka::ClientConfig {
+    let mut inner = config.of_reader();
+    inner
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("allow.auto.create.topics", "false");
+    for (name, value) in AHEAD {
+        inner.set(name, value);
+    }
+    inner
+}
+
+/// Leaves the last offsets of each of `spans`, at most `offsets_max` together.
+fn keep_newest(spans: &mut [Span], offsets_max: u64) {
+    let mut shortest_first: Vec<&mut Span> = spans.iter_mut().collect();
+    shortest_first.sort_by_key(|span| span.len());
+    let (mut left, mut partitions) = (offsets_max, shortest_first.len() as u64);
+    for span in shortest_first {
+        let kept = span.len().min(left / partitions);
+        span.low = span.high - i64::try_from(kept).unwrap_or(i64::MAX);
+        left -= kept;
+        partitions -= 1;
+    }
+}
 
 fn client(config: &rdkafka::ClientConfig) -> Result<BaseConsumer<Said>, KafkaError> {
     let client = config.create_with_context(Said::default());
@@ -356,6 +409,41 @@ mod tests {
         assert_eq!(all(&mut reader), Vec::from_iter(0..300));
         let mut other = TopicReader::open(&config(&cluster), "letters", "g", ANSWER).unwrap();
         assert_eq!(all(&mut other), Vec::from_iter(0..330));
+    }
+
+    #[test]
+    fn the_newest_records_of_each_partition_are_read() {
+        let cluster = Cluster::start(1, &[("letters", 4)]).unwrap();
+        send(&cluster, 0..300);
+        let newest = |max| {
+            let config = config(&cluster);
+            let mut reader =
+                TopicReader::open_newest(&config, "letters", "g", max, ANSWER).unwrap();
+            all(&mut reader)
+        };
+        // One partition of four is empty, and leaves its share to the others.
+        assert_eq!(newest(30), Vec::from_iter(270..300));
+        assert_eq!(newest(1_000), Vec::from_iter(0..300));
+        assert!(newest(0).is_empty());
+    }
+
+    #[test]
+    fn short_partitions_leave_their_share_to_others() {
+        let lengths = |lengths: &[i64], max| -> Vec<u64> {
+            let spans = lengths.iter().zip(0..).map(|(length, partition)| Span {
+                partition,
+                low: 7,
+                high: 7 + length,
+            });
+            let mut spans: Vec<Span> = spans.collect();
+            keep_newest(&mut spans, max);
+            let ends: Vec<i64> = spans.iter().map(|span| span.high - 7).collect();
+            assert_eq!(ends, lengths);
+            spans.iter().map(Span::len).collect()
+        };
+        assert_eq!(lengths(&[100, 2, 0, 50], 62), [30, 2, 0, 30]);
+        assert_eq!(lengths(&[5, 5, 5], 2), [0, 1, 1]);
+        assert!(lengths(&[], 2).is_empty());
     }
 
     #[test]

@@ -69,6 +69,8 @@ Examples:
 Examples:
   tillwatch check --config tillwatch.toml
   tillwatch check --config tillwatch.toml --offline
+  tillwatch check --config tillwatch.toml --offline --sample day.csv
+  tillwatch check --config tillwatch.toml --sample transactions
   tillwatch check --config tillwatch.toml --offline --explain-plan | grep ^feature
   tillwatch check --config tillwatch.toml --offline --transactions-per-day 20,2000")]
     Check(CheckArgs),

@@ -153,3 +153,19 @@ fn labels_are_read_in_all_spellings_and_refused_by_row() {
     assert!(!said.stderr.contains("4111") && !said.stdout.contains("4111"));
     assert!(!files.path("out.parquet").exists());
 }
+
+#[test]
+fn a_label_is_named_by_its_row_when_rows_are_sorted() {
+    let files = Files::new("[labels]\ncolumn = \"y\"\ndelay = \"1h\"\n");
+    let newest_first: Vec<i64> = (0..4).map(|row| START_MS - row * HOUR_MS).collect();
+    let rows = rows(&newest_first);
+    let rows = rows.lines().zip(["0", "1", "1", "\"maybe\""]);
+    let rows = rows.map(|(row, label)| row.replace('}', &format!(",\"y\":{label}}}")));
+    files.write("in.jsonl", rows.collect::<Vec<_>>().join("\n"));
+    let args = ["--input", "in.jsonl", "--sort-by-time", "--output", "a.csv"];
+    let said = files.run(&args, b"");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let refused = "1 of 4 labels refused: column `y`";
+    assert!(said.stdout.contains(refused), "{}", said.stdout);
+    assert!(said.stdout.contains("in row 3"), "{}", said.stdout);
+}

@@ -11,6 +11,7 @@ mod contract;
 mod departure;
 mod host;
 mod merged;
+mod newest;
 mod real;
 
 use std::time::{Duration, Instant};

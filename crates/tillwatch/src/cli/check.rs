@@ -22,9 +22,10 @@ pub struct CheckArgs {
     /// is kept in fixed size
     #[arg(long)]
     pub explain_plan: bool,
-    /// Read the first records of this file, and say of each column how many are null and distinct,
-    /// which codes are unknown, and what else stands out; no value is shown
-    #[arg(long, value_name = "FILE")]
+    /// Read the first records of this file, or the newest of this topic, and say of each column how many
+    /// are null and distinct, how many codes are unknown, and what else stands out; no value is shown.
+    /// What is no file is a topic, which `topic:NAME` says where it is both
+    #[arg(long, value_name = "FILE|TOPIC")]
     pub sample: Option<PathBuf>,
     /// Rates to estimate the bytes of a key at
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,50,500",

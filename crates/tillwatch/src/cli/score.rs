@@ -25,8 +25,4 @@ pub struct ScoreArgs {
     /// File for refused rows; OUTPUT.dead-letters.jsonl when absent, none beside standard output
     #[arg(long, value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,
-    /// Take the rows in the order of their event times, for files that are not in the order of arrival. Holds
-    /// at most 256 MiB of rows in memory, and the others in temporary files beside the output
-    #[arg(long)]
-    pub sort_by_time: bool,
 }

@@ -29,6 +29,11 @@ pub struct InputArgs {
     /// Stop after this many rows of the input
     #[arg(long, value_name = "N")]
     pub records: Option<u64>,
+    /// Take the rows in the order of their event times, for files that are not in the order of arrival. Holds
+    /// at most 256 MiB of rows in memory, and the others in temporary files: beside the output, or where the
+    /// system has them
+    #[arg(long)]
+    pub sort_by_time: bool,
 }
 
 /// A format of files.

@@ -41,8 +41,9 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     if let Some(setup) = &setup {
         plan::report_setup(&config, setup, args, &report);
     }
-    if let Some(path) = &args.sample {
-        sample::report(&config, path, &mut report);
+    if let Some(name) = &args.sample {
+        let answer_max = (!args.offline).then(|| args.timeout.as_std());
+        sample::report(&config, name, answer_max, &mut report);
     }
     state::report(&config, &report);
     let clusters = clients(&config, &mut report);

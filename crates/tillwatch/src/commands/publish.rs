@@ -7,13 +7,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow::array::Array as _;
 use tillwatch_decode::{DecodePlan, Decoder};
-use tillwatch_records::{Column, EventBatch, Projection, RawBatch, RecordKind};
+use tillwatch_records::{Column, EventBatch, Projection, RecordKind};
 use tillwatch_sink::RecordWriter;
 
 use crate::cli::{PublishArgs, RecordTimestamp};
 use crate::commands::pace::Pace;
 use crate::commands::progress::Progress;
-use crate::commands::rows_in::RowsIn;
+use crate::commands::rows_in::{BatchIn, RowsIn};
 use crate::config::{Config, LabelSettings};
 use crate::exit;
 use crate::files::Inputs;
@@ -35,9 +35,12 @@ pub fn publish(args: &PublishArgs) -> Result<()> {
     };
     let mut rows = RowsIn::open(&args.input, &Inputs::find(&args.input.input)?)?;
     let mut publisher = Publisher::open(args, &config, topic)?;
+    if args.input.sort_by_time {
+        rows = rows.sorted_by_time(&config, None)?;
+    }
     let mut progress = Progress::new("publishing", Some(1000));
     while let Some(batch) = rows.next()? {
-        publisher.publish(&batch.raw)?;
+        publisher.publish(&batch)?;
         publisher.outbox.mend()?;
         progress.set(batch.permille.unwrap_or(0));
     }
@@ -127,7 +130,8 @@ impl Publisher {
         })
     }
 
-    fn publish(&mut self, batch: &RawBatch) -> Result<()> {
+    fn publish(&mut self, rows: &BatchIn) -> Result<()> {
+        let batch = &rows.raw;
         let decoded = self.decoder.decode(batch);
         let events = decoded.events;
         if let Some(refusal) = decoded
@@ -148,7 +152,8 @@ impl Publisher {
         let mut row = 0;
         for (index, record) in batch.iter().enumerate() {
             let payload = record.payload.unwrap_or_default();
-            let origin = Origin::Row(record.offset);
+            let number = rows.number_of(record.offset);
+            let origin = Origin::Row(number);
             // Refused and ignored records have no row.
             if events.offsets.get(row) != Some(&record.offset) {
                 let is_ignored = decoded.ignored.binary_search(&index).is_ok();
@@ -164,7 +169,7 @@ impl Publisher {
             let is_transaction = events.kinds[row] == RecordKind::Transaction;
             if let Some(labels) = self.labels.as_mut().filter(|_| is_transaction) {
                 let key = key.unwrap_or_default();
-                labels.plan(record.offset, payload, key, time_ms)?;
+                labels.plan(number, payload, key, time_ms)?;
             }
             row += 1;
         }

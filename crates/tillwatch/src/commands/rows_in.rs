@@ -50,8 +50,8 @@ impl RowsIn {
     }
 
     /// The rows in the order of their event times, as `config` reads these; temporary files are made beside
-    /// `output`.
-    pub fn sorted_by_time(self, config: &Config, output: &Path) -> Result<Self> {
+    /// `output`, if there is one.
+    pub fn sorted_by_time(self, config: &Config, output: Option<&Path>) -> Result<Self> {
         let Rows::Files(reader) = self.rows else {
             return Ok(self);
         };
@@ -163,10 +163,12 @@ fn said(args: &InputArgs) -> Said {
 }
 
 /// Where temporary files are made: beside a file that is written, else where the system has them.
-fn spill_place(output: &Path) -> PathBuf {
-    let is_file = output != Path::new(STANDARD_INPUT) && (output.is_file() || !output.exists());
-    match is_file {
-        true => output.to_owned(),
-        false => std::env::temp_dir().join(format!("tillwatch-{}", std::process::id())),
-    }
+fn spill_place(output: Option<&Path>) -> PathBuf {
+    let is_file = |output: &&Path| {
+        *output != Path::new(STANDARD_INPUT) && (output.is_file() || !output.exists())
+    };
+    let elsewhere = || std::env::temp_dir().join(format!("tillwatch-{}", std::process::id()));
+    output
+        .filter(is_file)
+        .map_or_else(elsewhere, Path::to_owned)
 }

@@ -47,8 +47,8 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
         inputs.refuse_output(path)?;
     }
     let mut rows = RowsIn::open(&args.input, &inputs)?;
-    if args.sort_by_time {
-        rows = rows.sorted_by_time(&config, &args.output)?;
+    if args.input.sort_by_time {
+        rows = rows.sorted_by_time(&config, Some(&args.output))?;
     }
     let table = TableWriter::create(&args.output, format, args.features)?;
     let outputs = Outputs {
@@ -118,7 +118,7 @@ impl Scored {
         let (kept, types) = (self.kept.as_deref(), config.scoring.record_types);
         let mut lines = self.summary.lines(types, self.took, kept);
         lines.extend(self.findings.order.remarks());
-        if self.summary.is_late() && !args.sort_by_time {
+        if self.summary.is_late() && !args.input.sort_by_time {
             lines.push(
                 "rows that are LATE are scored and not remembered: files must be in the order of arrival; \
                  --sort-by-time reads them in the order of their times"
@@ -170,10 +170,12 @@ fn score_rows(
             note_times(&mut found.order, rows, &decoded.events);
             match &mut labels {
                 None => Ok(decoded),
-                Some(labels) => Ok(Decoded {
-                    events: labels.merge(&rows.raw, decoded.events, &mut found.labels)?,
-                    ..decoded
-                }),
+                Some(labels) => {
+                    let number = |offset| rows.number_of(offset);
+                    let (raw, refused) = (&rows.raw, &mut found.labels);
+                    let events = labels.merge(raw, decoded.events, number, refused)?;
+                    Ok(Decoded { events, ..decoded })
+                }
             }
         });
         let mut workspace = Workspace::default();

@@ -152,8 +152,13 @@ fn names(header: &ByteRecord) -> Result<Vec<Option<Vec<u8>>>, String> {
         let mut start = Vec::new();
         quoted(name.as_bytes(), &mut start);
         start.push(b':');
-        if names.iter().flatten().any(|other| *other == start) {
-            return Err(format!("CSV with two columns called `{name}`: rename one"));
+        let is_same = |other: &Option<Vec<u8>>| other.as_ref() == Some(&start);
+        if let Some(first) = names.iter().position(is_same) {
+            // Its name is not shown: without a header row it is a value.
+            return Err(format!(
+                "CSV whose columns {} and {place} have the same name: rename one, or write a header row",
+                first + 1
+            ));
         }
         names.push(Some(start));
     }

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow_json::LineDelimitedWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use tillwatch_records::limits::BATCH_RECORDS_MAX;
 
 use super::error::FileError;
 use super::meant::Meaning;
+use super::parquet_batches::ParquetBatches;
 
 pub struct ParquetRows {
     path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    reader: ParquetBatches,
     rows_read: u64,
     rows_total: u64,
     meaning: Meaning,
@@ -33,12 +33,10 @@ impl ParquetRows {
             path: path.to_owned(),
             reason: reason.to_string(),
         };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?;
+        let builder = ParquetBatches::builder(file).map_err(wrong)?;
         let rows_total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let reader = builder
-            .with_batch_size(BATCH_RECORDS_MAX)
-            .build()
-            .map_err(wrong)?;
+        let builder = builder.with_batch_size(BATCH_RECORDS_MAX);
+        let reader = ParquetBatches::of(builder).map_err(wrong)?;
         Ok(Self {
             path: path.to_owned(),
             reader,

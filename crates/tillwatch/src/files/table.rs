@@ -11,12 +11,12 @@ use arrow::error::ArrowError;
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use tillwatch_records::suggest::did_you_mean;
 
 use super::error::FileError;
 use super::name::holds_parquet;
+use super::parquet_batches::ParquetBatches;
 use super::reader::FileReader;
 use super::values::{fit, from_json, from_text, text_of};
 
@@ -142,16 +142,13 @@ fn positions(path: &Path, wanted: &[Wanted], names: &[&str]) -> Result<Vec<usize
 
 fn parquet(path: &Path, wanted: &[Wanted]) -> Result<Rows, FileError> {
     let failed = |error| broken(path, Kind::Parquet, &error);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open_file(path)?).map_err(failed)?;
+    let builder = ParquetBatches::builder(open_file(path)?).map_err(failed)?;
     let schema = Arc::clone(builder.schema());
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let roots = positions(path, wanted, &names)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(failed)?;
+    let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+    let reader = ParquetBatches::of(builder).map_err(failed)?;
     // What is read has the columns in the order of the file.
     let mut read = roots.clone();
     read.sort_unstable();

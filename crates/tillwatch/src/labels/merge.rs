@@ -61,15 +61,16 @@ impl LabelMerge {
 
     /// `events`, the rows that were decoded from `raw`, with the labels that take effect before each of
     /// them. A label has the offset of the row that it comes before. Rows whose label cannot be read are
-    /// noted in `refused` by their offset.
+    /// noted in `refused` by the number that `number` gives for their offset.
     pub fn merge(
         &mut self,
         raw: &RawBatch,
         events: EventBatch,
+        number: impl Fn(i64) -> i64,
         refused: &mut RefusedLabels,
     ) -> Result<EventBatch> {
         let own = self.waiting.len();
-        self.hold_back(raw, &events, refused)?;
+        self.hold_back(raw, &events, number, refused)?;
         let times = events.event_times_ms().unwrap_or_default();
         let mut places: Vec<Place> = Vec::with_capacity(2 * events.len());
         let mut merged = Positions::default();
@@ -126,6 +127,7 @@ impl LabelMerge {
         &mut self,
         raw: &RawBatch,
         events: &EventBatch,
+        number: impl Fn(i64) -> i64,
         refused: &mut RefusedLabels,
     ) -> Result<()> {
         let times = events.event_times_ms().unwrap_or_default();
@@ -145,7 +147,7 @@ impl LabelMerge {
                         kinds[row] = Some(if is_fraud { FRAUD } else { NO_FRAUD });
                         rows.push_back((row, times[row].saturating_add(self.delay_ms)));
                     }
-                    Err(NoOutcome) => refused.note(record.offset),
+                    Err(NoOutcome) => refused.note(number(record.offset)),
                 }
             }
             row += 1;

@@ -198,7 +198,7 @@ fn merged_labels_are_what_their_records_would_be() {
                     }
                     let events = decoder.decode(&raw).events;
                     merge
-                        .merge(&raw, events, &mut RefusedLabels::default())
+                        .merge(&raw, events, |offset| offset, &mut RefusedLabels::default())
                         .unwrap()
                 })
                 .collect();
@@ -225,7 +225,7 @@ fn a_label_that_cannot_be_read_costs_itself() {
     let events = Decoder::new(plan).decode(&raw).events;
     let mut refused = RefusedLabels::default();
     let merged = LabelMerge::new(&labels(), &decode, &key)
-        .merge(&raw, events, &mut refused)
+        .merge(&raw, events, |offset| offset, &mut refused)
         .unwrap();
     let is_label = |kind: &&RecordKind| **kind == RecordKind::Label;
     assert_eq!(merged.kinds.iter().filter(is_label).count(), 1);

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tillwatch_reference::ReferenceTable;
 
 use super::csv_table::{self, CellFaults, CsvTable};
 use super::error::{BYTES_MAX, ReferenceFileError};
 use crate::config::ReferenceSettings;
-use crate::files::holds_parquet;
+use crate::files::{ParquetBatches, holds_parquet};
 
 /// Rows that a reader hands over at once.
 const BATCH_ROWS: usize = 8192;
@@ -74,9 +73,9 @@ fn parquet(settings: &ReferenceSettings, file: File) -> Result<RecordBatch, Stri
     let wrong = |error: parquet::errors::ParquetError| {
         format!("not Parquet: {error}; a CSV file must not be named .parquet")
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?;
+    let builder = ParquetBatches::builder(file).map_err(wrong)?;
     let schema = Arc::clone(builder.schema());
-    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(wrong)?;
+    let reader = ParquetBatches::of(builder.with_batch_size(BATCH_ROWS)).map_err(wrong)?;
     together(&schema, reader)
 }
 

@@ -1,12 +1,15 @@
-//! What the first records of a file hold, column by column, so that a mapping is judged before it runs.
+//! What records of a file or topic hold, column by column, so that a mapping is judged before it runs.
 //! Nothing here prints a value.
 
+mod cards;
+mod taken;
 mod times;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use arrow::array::{Array, AsArray as _};
@@ -22,22 +25,22 @@ use tillwatch_records::{Column, FieldCounts, Projection, RawBatch, UnknownCodes,
 
 use super::report::Report;
 use crate::config::Config;
-use crate::files::FileReader;
+use cards::Cards;
+use taken::Taken;
 
-/// Records that are looked at: enough for every code that is common, read in a second.
-const RECORDS_MAX: usize = 5_000;
-
-/// Says what the first records of the file at `path` hold.
-pub fn report(config: &Config, path: &Path, report: &mut Report) {
-    match look(config, path) {
-        Ok(sample) => sample.tell(path, config, report),
+/// Says what records of the file or topic called `name` hold. Brokers may leave a question for `answer_max`;
+/// with `None` they are not asked.
+pub fn report(config: &Config, name: &Path, answer_max: Option<Duration>, report: &mut Report) {
+    let sample = taken::take(config, name, answer_max).and_then(|taken| look(config, taken));
+    match sample {
+        Ok(sample) => sample.tell(config, report),
         Err(error) => report.wrong(&format!("{error:#}")),
     }
 }
 
 /// What was seen.
 struct Sample {
-    batches: Vec<RawBatch>,
+    taken: Taken,
     records: u64,
     rows: u64,
     ignored: u64,
@@ -46,6 +49,7 @@ struct Sample {
     unknown_codes: UnknownCodes,
     invalid_fields: FieldCounts,
     columns: Vec<Seen>,
+    cards: Cards,
 }
 
 /// Values of one column.
@@ -62,11 +66,10 @@ struct Seen {
     times_ms: Option<(i64, i64)>,
 }
 
-fn look(config: &Config, path: &Path) -> Result<Sample> {
-    let mut reader = FileReader::open(path)?;
+fn look(config: &Config, taken: Taken) -> Result<Sample> {
     let mut decoder = decoder(config, &config.decode)?;
     let mut sample = Sample {
-        batches: Vec::new(),
+        taken,
         records: 0,
         rows: 0,
         ignored: 0,
@@ -74,14 +77,11 @@ fn look(config: &Config, path: &Path) -> Result<Sample> {
         unknown_codes: UnknownCodes::default(),
         invalid_fields: FieldCounts::default(),
         columns: Column::ALL.iter().copied().map(Seen::new).collect(),
+        cards: Cards::new(&config.decode),
     };
-    while let Some(mut raw) = reader.next_batch()? {
-        raw.truncate(RECORDS_MAX - sample.records as usize);
+    for raw in std::mem::take(&mut sample.taken.batches) {
         sample.take(&raw, decoder.decode(&raw), &config.decode);
-        sample.batches.push(raw);
-        if sample.records as usize >= RECORDS_MAX {
-            break;
-        }
+        sample.taken.batches.push(raw);
     }
     Ok(sample)
 }
@@ -126,6 +126,7 @@ impl Sample {
             .collect();
         for record in raw.iter() {
             let json = serde_json::from_slice::<Value>(record.payload.unwrap_or_default());
+            self.cards.take(&record, json.as_ref().ok());
             let Ok(json) = json else { continue };
             for (seen, path) in &mut texts {
                 let value = path.iter().try_fold(&json, |value, name| value.get(name));
@@ -141,12 +142,16 @@ impl Sample {
         }
     }
 
-    fn tell(&self, path: &Path, config: &Config, report: &mut Report) {
-        let (records, rows) = (self.records, self.rows);
-        report.fine(&format!(
-            "sample: the first {records} records of {}, {rows} can be read",
-            path.display()
-        ));
+    fn tell(&self, config: &Config, report: &mut Report) {
+        let rows = self.rows;
+        let said = format!("sample: the {}, {rows} can be read", self.taken.what);
+        match self.records {
+            0 => report.notice(&format!("{said}: there is none")),
+            _ => report.fine(&said),
+        }
+        for notice in &self.taken.notices {
+            report.notice(notice);
+        }
         if self.ignored > 0 {
             report.fine(&format!("{} ignored because of their type", self.ignored));
         }
@@ -169,6 +174,9 @@ impl Sample {
                 None => {}
             }
         }
+        for finding in self.cards.findings() {
+            report.say(&finding);
+        }
     }
 
     /// Says which other units would let more records be read.
@@ -184,7 +192,7 @@ impl Sample {
         if 2 * of_time > self.records {
             for guess in times::guesses(&config.decode, self.rows, |settings| {
                 let mut decoder = decoder(config, settings).ok()?;
-                let batches = self.batches.iter();
+                let batches = self.taken.batches.iter();
                 let rows: usize = batches.map(|raw| decoder.decode(raw).events.len()).sum();
                 Some(rows as u64)
             }) {

@@ -54,7 +54,7 @@ fn a_row_that_does_not_fit_the_header_is_handed_over_as_it_is() {
 fn a_header_that_is_none_is_refused_by_place() {
     for (text, words) in [
         (&b"e1,1767600064966\n"[..], "column 2 is a number"),
-        (b"a,b,a\n1,2,3\n", "two columns called `a`"),
+        (b"a,b,a\n1,2,3\n", "columns 1 and 3 have the same name"),
         (b"\xe4,b\n1,2\n", "not UTF-8 (column 1)"),
         (b",,\n1,2,3\n", "without a header"),
     ] {
