@@ -36,8 +36,8 @@ pub fn field_path(settings: &DecodeSettings, column: Column) -> Option<Vec<Strin
     }
 }
 
-/// The names along `steps`. An element is called as its array, without the plural, with its number behind: the
-/// one of `fields[35]` is known for what a `field35` is.
+/// The names along `steps`. An element is called as its array, without the plural, with its number behind:
+/// the one of `fields[35]` is known for what a `field35` is.
 fn names(steps: &[Step]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for step in steps {

@@ -100,8 +100,8 @@ pub(crate) fn is_sensitive_name(name: &str) -> bool {
     is_one(reduced(name)) || is_one(reduced(last_part(name)))
 }
 
-/// Whether a reduced name is the number of one of `elements`: bare, as in objects of elements by their numbers,
-/// or with a word before it.
+/// Whether a reduced name is the number of one of `elements`: bare, as in objects of elements by their
+/// numbers, or with a word before it.
 fn is_element(reduced: &str, elements: &[&str]) -> bool {
     let prefixes = ELEMENT_PREFIXES.iter();
     let numbered = prefixes.filter_map(|prefix| reduced.strip_prefix(prefix));

@@ -64,7 +64,8 @@ pub struct DecodeSettings {
     pub invalid: BTreeMap<String, OnInvalid>,
     /// Where card numbers in clear are that become tokens. Default: nowhere.
     pub tokenise: Option<TokeniseSettings>,
-    /// Text columns whose long numbers are no card numbers, so that nobody looks for any there. Default: empty.
+    /// Text columns whose long numbers are no card numbers, so that nobody looks for any there. Default:
+    /// empty.
     pub no_card_numbers_in: Vec<String>,
 }
 

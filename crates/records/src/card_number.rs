@@ -1,5 +1,5 @@
-//! Card numbers in clear (PANs, ISO/IEC 7812-1): what looks like one, where it stands in a text, and how it is
-//! hidden. Nothing here shows one: it gives positions, or text in which its digits are `*`.
+//! Card numbers in clear (PANs, ISO/IEC 7812-1): what looks like one, where it stands in a text, and how it
+//! is hidden. Nothing here shows one: it gives positions, or text in which its digits are `*`.
 
 mod disguise;
 mod issuers;

@@ -8,6 +8,7 @@ use tillwatch_records::suggest::did_you_mean;
 
 use super::mapping::Mapping;
 use crate::error::DecodeError;
+use crate::own::OwnColumn;
 use crate::row::{Guard, Origin};
 use crate::settings::{DecodeSettings, TimeFormat, TimeSettings, TokeniseSettings};
 use crate::times::rule;
@@ -115,7 +116,7 @@ fn check_texts(settings: &DecodeSettings) -> Result<(), DecodeError> {
     for name in &settings.no_card_numbers_in {
         let canonical = Column::from_name(name).map(Column::kind);
         let found = own.iter().find(|column| column.name() == name);
-        match canonical.or(found.map(|column| column.kind())) {
+        match canonical.or(found.map(OwnColumn::kind)) {
             Some(ColumnType::Text) => {}
             Some(_) => {
                 return Err(DecodeError::NotMappable {
@@ -125,10 +126,10 @@ fn check_texts(settings: &DecodeSettings) -> Result<(), DecodeError> {
             }
             None => {
                 let mut names: Vec<&str> = Column::names().collect();
-                names.extend(own.iter().map(|column| column.name()));
+                names.extend(own.iter().map(OwnColumn::name));
                 return Err(DecodeError::UnknownColumn {
                     name: name.clone(),
-                    hint: did_you_mean(name, names.into_iter()),
+                    hint: did_you_mean(name, names),
                 });
             }
         }

@@ -1,6 +1,6 @@
 //! Card numbers in clear in texts: refused, or hidden.
 
-use tillwatch_records::card_number::{is_clear, mask, may_hold_one};
+use tillwatch_records::card_number::{is_clear, is_issued, mask, may_hold_one};
 
 use super::notes::{Finding, Notes};
 use crate::buffer::TextBuffer;
@@ -32,6 +32,27 @@ pub(super) fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether `value` may be a card number: it has as many digits. One compare for nearly all.
+#[inline]
+pub(super) fn check_integer(value: i64) -> Result<i64, Fault> {
+    const LARGE_FROM: i64 = 1_000_000_000_000;
+    match value >= LARGE_FROM && is_card_number(value) {
+        true => Err(integer_refused()),
+        false => Ok(value),
+    }
+}
+
+#[cold]
+fn is_card_number(value: i64) -> bool {
+    is_issued(value.to_string().as_bytes())
+}
+
+#[cold]
+fn integer_refused() -> Fault {
+    let what = "looks like a card number in clear; where it is another number, map it to a column of text";
+    Fault::new(RefusalReason::NUMBER_OUT_OF_RANGE, what)
 }
 
 #[cold]

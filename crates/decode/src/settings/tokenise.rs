@@ -29,8 +29,8 @@ pub struct TokeniseSettings {
     pub secret_file: Option<PathBuf>,
     /// The key that was used before. Default: none.
     pub previous: Option<PreviousKeySettings>,
-    /// The keys, which whoever reads the configuration gets from there: the current one, then the previous one.
-    /// Without any, no plan is made.
+    /// The keys, which whoever reads the configuration gets from there: the current one, then the previous
+    /// one. Without any, no plan is made.
     #[serde(skip)]
     pub keys: Vec<CardKey>,
 }

@@ -9,9 +9,9 @@ use super::issuers::passes_luhn;
 use super::search::{DIGITS, find, may_hold_one};
 
 /// Whether `text`, which stands where a token of a card should, is or holds a card number in clear. Besides
-/// what [`find`] finds, it is one of no known range where nothing but its digits and separators is there: alone,
-/// as the beginning of track 1 or 2, or written as a number with a point or an exponent. Digits of full
-/// width, hexadecimal codes of digits and base64 of digits are seen through.
+/// what [`find`] finds, it is one of no known range where nothing but its digits and separators is there:
+/// alone, as the beginning of track 1 or 2, or written as a number with a point or an exponent. Digits of
+/// full width, hexadecimal codes of digits and base64 of digits are seen through.
 ///
 /// A token of 16 hexadecimal digits passes for one by chance once in about 20,000; one of 32 does not.
 #[inline]
@@ -20,9 +20,9 @@ pub fn is_clear(text: &[u8]) -> bool {
     (may_hold_one(text) || may_be_coded(text)) && is_clear_in_detail(text)
 }
 
-/// The digits of `text` where it is a number of a card in clear, whole and alone: 8 to 19 digits
-/// (ISO/IEC 7812-1), grouped by whatever is no letter or not, with `F` or zeros to fill it up, as the beginning
-/// of a track, or written as a number with a point or an exponent. `None` for anything else, as a token or a
+/// The digits of `text` where it is a number of a card in clear, whole and alone: 8 to 19 digits (ISO/IEC
+/// 7812-1), grouped by whatever is no letter or not, with `F` or zeros to fill it up, as the beginning of a
+/// track, or written as a number with a point or an exponent. `None` for anything else, as a token or a
 /// number of which digits are hidden.
 pub fn whole_digits(text: &[u8]) -> Option<Vec<u8>> {
     const DIGITS_MIN: usize = 8;
@@ -104,7 +104,8 @@ fn starts_with_date(text: &[u8]) -> bool {
         .is_some_and(|date| date.iter().all(u8::is_ascii_digit))
 }
 
-/// The digits of a whole number that is written with an exponent, as `4.111111111111111e15`.
+/// The digits of a whole number that is written with an exponent, as `4.111111111111111e15`. Spreadsheets
+/// write `4.11111E+15`, of which the other digits are lost.
 fn of_exponent(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let at = text.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
@@ -116,7 +117,9 @@ fn of_exponent(text: &[u8]) -> Option<Vec<u8>> {
         [first] => (first, &[][..]),
         _ => return None,
     };
+    const WRITTEN_DIGITS_MIN: usize = 12;
     let is_whole = exponent >= fraction.len() && exponent < *DIGITS.end();
+    let is_whole = is_whole && fraction.len() + 1 >= WRITTEN_DIGITS_MIN;
     let are_digits = first.is_ascii_digit() && fraction.iter().all(u8::is_ascii_digit);
     (is_whole && are_digits).then(|| {
         let mut digits = vec![*first];

@@ -42,11 +42,11 @@ fn is_long_row(text: &[u8], at: usize) -> bool {
     before + after >= *DIGITS.start()
 }
 
-/// Where the first card number at or after `from` stands in `text`, with its groups and without what is around
-/// it. It is of an issuer's range, has the right check digit, and is no part of a word, as hexadecimal numbers
-/// and ids with a letter before them are. In a longer row of digits it is found at the beginning, behind
-/// zeros, where something like an expiry date, an audit number or a time follows; and behind its own length, as
-/// in messages of ISO 8583.
+/// Where the first card number at or after `from` stands in `text`, with its groups and without what is
+/// around it. It is of an issuer's range, has the right check digit, and is no part of a word, as hexadecimal
+/// numbers and ids with a letter before them are. In a longer row of digits it is found at the beginning,
+/// behind zeros, where something like an expiry date, an audit number or a time follows; and behind its own
+/// length, as in messages of ISO 8583.
 pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
     while let Some(start) = next_digit(text, at) {
@@ -62,8 +62,8 @@ pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the same
-/// track. How many card numbers there were.
+/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the
+/// same track. How many card numbers there were.
 pub fn mask(text: &mut [u8]) -> usize {
     let mut count = 0;
     let mut from = 0;

@@ -198,6 +198,7 @@ fn a_whole_number_is_its_digits_however_it_is_written() {
         "41111111111111111111",
         "",
         "4111x1111",
+        "4.11111E+15",
     ] {
         assert_eq!(whole_digits(text.as_bytes()), None, "{text}");
     }

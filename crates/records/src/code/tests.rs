@@ -1,5 +1,6 @@
 //! Each form of each kind of code, typed in every way.
 
+use super::word::are_digits;
 use super::*;
 
 /// `text` in the form of `column`, whether it is a known code, and what it says of PINs.
@@ -298,12 +299,12 @@ fn unknown_codes_are_counted_by_column() {
 fn digits_are_told_by_words_as_one_by_one() {
     for length in 0..=12_usize {
         let digits: Vec<u8> = b"0918273645091".iter().copied().take(length).collect();
-        assert_eq!(super::word::are_digits(&digits), length > 0, "{length}");
+        assert_eq!(are_digits(&digits), length > 0, "{length}");
         for at in 0..length {
             for other in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
                 let mut text = digits.clone();
                 text[at] = other;
-                assert!(!super::word::are_digits(&text), "{text:?}");
+                assert!(!are_digits(&text), "{text:?}");
             }
         }
     }

@@ -18,8 +18,8 @@ const PREVIOUS: Places = Places {
     secret_file: "[decode.tokenise.previous] secret_file",
 };
 
-/// Puts the keys that `decode` names into it; files are taken from `base`. An error names its place, and never
-/// says what was given.
+/// Puts the keys that `decode` names into it; files are taken from `base`. An error names its place, and
+/// never says what was given.
 pub fn fill(decode: &mut DecodeSettings, base: &Path) -> Result<(), (&'static str, String)> {
     let Some(tokenise) = &mut decode.tokenise else {
         return Ok(());
@@ -27,7 +27,7 @@ pub fn fill(decode: &mut DecodeSettings, base: &Path) -> Result<(), (&'static st
     let key = |secret, file, places| match secret::text(secret, file, base, places)? {
         None => {
             let reason = "has no key; write `secret_file`, or set the environment variable \
-                          TILLWATCH__DECODE__TOKENISE__SECRET (with PREVIOUS__ before SECRET for the one before)";
+                          TILLWATCH__DECODE__TOKENISE__SECRET (PREVIOUS__SECRET for the one before)";
             Err((places.table, reason.to_owned()))
         }
         Some((place, text)) => CardKey::new(&text).map_err(|error| (place, error.to_string())),

@@ -12,8 +12,8 @@ use tillwatch_sink::{DeadLetter, LetterMask, MaskedRecord, dead_letter_json};
 use crate::files::{ROW_BYTES_MAX, STANDARD_INPUT};
 
 /// JSON lines of refused rows, as a file sink writes dead letters: the row's bytes in base64, so that every
-/// byte survives but hidden digits; `offset` is the row's number in the input, from 0. A row of which only the beginning was
-/// read says `"cut":true`. The file is made when there is a first one.
+/// byte survives but hidden digits; `offset` is the row's number in the input, from 0. A row of which only
+/// the beginning was read says `"cut":true`. The file is made when there is a first one.
 pub struct DeadLetterFile {
     /// None where refused rows are only counted.
     path: Option<PathBuf>,

@@ -265,8 +265,8 @@ impl Metrics {
         }
     }
 
-    /// Counts the fields of a batch that could not be read; gives columns and causes that were not met before.
-    /// Nothing is locked where there are none.
+    /// Counts the fields of a batch that could not be read; gives columns and causes that were not met
+    /// before. Nothing is locked where there are none.
     pub fn count_invalid_fields<'f>(
         &self,
         fields: &'f FieldCounts,

@@ -2,7 +2,7 @@
 //! ranges of the card schemes and have the right check digit; of other numbers as long, at most one in ten.
 
 use serde_json::Value;
-use tillwatch_decode::{DecodeSettings, FieldOrigin, OwnColumnType, field_path};
+use tillwatch_decode::{DecodeSettings, FieldOrigin, OwnColumnSettings, OwnColumnType, field_path};
 use tillwatch_records::card_number::{DIGITS, find, is_issued, whole_digits};
 use tillwatch_records::column::ColumnType;
 use tillwatch_records::{Column, RawRecord};
@@ -46,11 +46,16 @@ impl Cards {
             .iter()
             .filter(|column| column.kind() == ColumnType::Text);
         let canonical = canonical.filter_map(|column| {
-            let origin = Origin::Field(field_path(settings, *column)?);
+            let origin = match settings.fields.get(column.name()) {
+                Some(FieldOrigin::Header(origin)) => Origin::Header(origin.header.clone()),
+                _ => Origin::Field(field_path(settings, *column)?),
+            };
             Some((column.name(), origin))
         });
         let own = settings.columns.iter();
-        let own = own.filter(|(_, own)| own.kind == OwnColumnType::Text);
+        // The key is looked at in any case.
+        let is_of_record = |own: &OwnColumnSettings| own.kafka.is_none();
+        let own = own.filter(|(_, own)| own.kind == OwnColumnType::Text && is_of_record(own));
         let own = own.filter_map(|(name, own)| {
             let origin = match &own.header {
                 Some(header) => Origin::Header(header.clone()),
@@ -79,7 +84,11 @@ impl Cards {
         for (place, found) in &mut self.places {
             match &place.origin {
                 Origin::Key => found.take_some(record.key),
-                Origin::Header(name) => found.take_some(record.header(name)),
+                Origin::Header(name) => {
+                    // As decode reads it: the last one of the name.
+                    let named = record.headers().filter(|(found, _)| found == name);
+                    found.take_some(named.last().and_then(|(_, value)| value));
+                }
                 Origin::Field(path) => {
                     let value = json.and_then(|json| at(json, path));
                     match value {
@@ -127,8 +136,8 @@ impl Found {
         } = *self;
         let remedy = "map a token, or name the field in [decode.tokenise]";
         let numbers_of = format!(
-            "{name}: {numbers} of {texts} values have 13 to 19 digits, {issued} of these in the range and with the \
-             check digit of a card number"
+            "{name}: {numbers} of {texts} values have 13 to 19 digits, {issued} of these in the range and \
+             with the check digit of a card number"
         );
         if numbers > 0 && 2 * issued >= numbers {
             return Some(Finding::Notice(format!(
@@ -216,8 +225,9 @@ mod tests {
     #[test]
     fn every_place_of_texts_is_looked_at() {
         let settings: DecodeSettings = toml::from_str(
-            "[fields]\nmerchant_id = \"shop.id\"\n[columns]\na = { type = \"text\", field = \"x.y\" }\n\
-             b = { type = \"text\", header = \"h\" }\nc = { type = \"integer\" }\nd = { type = \"text\" }\n",
+            "[fields]\nmerchant_id = \"shop.id\"\nrrn = { header = \"h\" }\n[columns]\n\
+             a = { type = \"text\", field = \"x.y\" }\nb = { type = \"text\", header = \"h\" }\n\
+             c = { type = \"integer\" }\nd = { type = \"text\" }\n",
         )
         .unwrap();
         let mut cards = Cards::new(&settings);
@@ -234,6 +244,7 @@ mod tests {
             other => format!("{other:?}"),
         });
         let expected = [
+            "column rrn",
             "column merchant_id",
             "column a",
             "column b",
