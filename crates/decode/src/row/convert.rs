@@ -202,7 +202,8 @@ pub(super) fn integer<C: Coding>(
         NumberError::TooPrecise => Fault::new(RefusalReason::BAD_NUMBER, "not a whole number"),
         NumberError::TooLarge => out_of_range("does not fit 64 bits"),
     };
-    scaled(digits, 0, Excess::Refuse).map(Some).map_err(fault)
+    let value = scaled(digits, 0, Excess::Refuse).map_err(fault)?;
+    guard::check_integer(value).map(Some)
 }
 
 #[inline]

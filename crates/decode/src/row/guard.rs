@@ -51,7 +51,8 @@ fn is_card_number(value: i64) -> bool {
 
 #[cold]
 fn integer_refused() -> Fault {
-    let what = "looks like a card number in clear; where it is another number, map it to a column of text";
+    let what =
+        "looks like a card number in clear; where it is another number, map it to a column of text";
     Fault::new(RefusalReason::NUMBER_OUT_OF_RANGE, what)
 }
 

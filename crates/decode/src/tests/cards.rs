@@ -87,6 +87,22 @@ fn no_text_column_shows_a_card_number() {
 }
 
 #[test]
+fn no_integer_is_a_card_number() {
+    for column in ["stan", "atc", "latency_ms"] {
+        for written in [PAN.to_owned(), format!("\"{PAN}\"")] {
+            let payload = with(&format!("\"{column}\":{written}"));
+            assert_eq!(value("", column, &payload), Ok(None), "{column}");
+            let decoded = decode("", &[&payload]);
+            assert_eq!(decoded.events.marks, [Flags::FIELD_INVALID], "{column}");
+        }
+        // As many digits, and none.
+        let payload = with(&format!("\"{column}\":1767600064966"));
+        let found = value("", column, &payload);
+        assert_eq!(found, Ok(Some("1767600064966".to_owned())), "{column}");
+    }
+}
+
+#[test]
 fn the_rest_of_a_text_stays() {
     let payload = with(&format!("\"rrn\":\"{PAN}-000123\""));
     let expected = format!("{}-000123", "*".repeat(16));

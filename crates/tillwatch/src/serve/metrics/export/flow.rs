@@ -45,7 +45,8 @@ fn records(scrape: &mut Scrape<'_>, metrics: &Metrics) -> Result {
     let invalid = metrics.invalid_fields.lock().clone();
     scrape.counters(
         "tillwatch_invalid_fields",
-        "Optional fields of records that could not be read and are null, by column and cause",
+        "Optional fields of records that could not be read and are null, by column and cause; with the \
+         cause pan_in_clear, texts in which digits of card numbers are hidden",
         invalid
             .iter()
             .map(|(column, cause, count)| ([("column", column), ("cause", cause)], count)),
