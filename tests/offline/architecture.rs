@@ -64,7 +64,7 @@ const PURE: [(&str, &str); 9] = [
 /// What the pure crates may depend on: parsing, hashing, columns and plain data structures. Each of
 /// these is free of I/O, clocks and random numbers as it is used here; a new one is added after a look
 /// at that.
-const PURE_DEPENDENCIES: [&str; 29] = [
+const PURE_DEPENDENCIES: [&str; 30] = [
     "arrow",
     "base64",
     "bitflags",
@@ -81,6 +81,7 @@ const PURE_DEPENDENCIES: [&str; 29] = [
     "memchr",
     "ryu",
     "serde",
+    "simdutf8",
     "serde_json",
     "sha2",
     "siphasher",

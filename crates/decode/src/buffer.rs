@@ -191,8 +191,9 @@ impl TextBuffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Makes the appended bytes `row`, which is none that was pushed before.
-    #[inline]
+    /// Makes the appended bytes `row`, which is none that was pushed before. Always inlined: each text of each
+    /// record comes here.
+    #[inline(always)]
     pub(crate) fn finish_row(&mut self, row: usize) {
         self.fill(row);
         // A batch of raw records is below 2^31 bytes. What a format makes of them is at most TEXT_BYTES_MAX
@@ -204,21 +205,31 @@ impl TextBuffer {
     /// The text of `row`, the last one; `None` where it is null. Values are never null, so a row that is
     /// there has one.
     pub(crate) fn last(&self, row: usize) -> Option<&[u8]> {
-        if self.nulls.len() != row + 1 {
+        if self.rows() != row + 1 {
             return None;
         }
         self.bytes.get(*self.ends.get(row)? as usize..)
     }
 
+    /// Rows that are there; `nulls` has as many.
+    fn rows(&self) -> usize {
+        self.ends.len() - 1
+    }
+
     /// Makes the rows that were left out before `row` null.
     #[inline]
     fn fill(&mut self, row: usize) {
-        let missing = row.saturating_sub(self.nulls.len());
-        if missing > 0 {
-            let end = self.ends.last().copied().unwrap_or_default();
-            self.ends.resize(row + 1, end);
-            self.nulls.append_n_nulls(missing);
+        if row > self.rows() {
+            self.fill_with_nulls(row);
         }
+    }
+
+    #[inline(never)]
+    fn fill_with_nulls(&mut self, row: usize) {
+        let missing = row - self.rows();
+        let end = self.ends.last().copied().unwrap_or_default();
+        self.ends.resize(row + 1, end);
+        self.nulls.append_n_nulls(missing);
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -250,7 +261,7 @@ impl<T: Copy + Default + ArrowNativeType> FixedBuffer<T> {
     }
 
     /// Makes `value` the value of `row`, which is none that was pushed before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, row: usize, value: T) {
         self.fill(row);
         self.values.push(value);
@@ -266,11 +277,16 @@ impl<T: Copy + Default + ArrowNativeType> FixedBuffer<T> {
     /// Makes the rows that were left out before `row` null.
     #[inline]
     fn fill(&mut self, row: usize) {
-        let missing = row.saturating_sub(self.nulls.len());
-        if missing > 0 {
-            self.values.resize(row, T::default());
-            self.nulls.append_n_nulls(missing);
+        if row > self.values.len() {
+            self.fill_with_nulls(row);
         }
+    }
+
+    #[inline(never)]
+    fn fill_with_nulls(&mut self, row: usize) {
+        let missing = row - self.values.len();
+        self.values.resize(row, T::default());
+        self.nulls.append_n_nulls(missing);
     }
 
     fn truncate(&mut self, rows: usize) {

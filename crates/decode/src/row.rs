@@ -131,6 +131,7 @@ pub(crate) fn write_row<C: Coding>(
     record: &RawRecord<'_>,
     scratch: &mut Scratch,
 ) -> Result<i64, Fault> {
+    let arrival = record.timestamp_ms;
     if let Some(origin) = &plan.edition {
         // One that cannot be read is unknown. Where the column is read too, that is noted when it is filled.
         let found = found(origin, fields, record);
@@ -138,7 +139,20 @@ pub(crate) fn write_row<C: Coding>(
             found.map_or_else(|_| Edition::Unknown, |(token, bytes)| edition(token, bytes));
     }
     for fill in &plan.fills {
-        let is_present = match write_fill::<C>(fill, row, buffers, fields, record, scratch) {
+        // Nearly all values are noted under a slot: nothing else is asked on the way there.
+        let written = match &fill.origin {
+            Origin::Slot(slot) => {
+                let token = fields.tokens[usize::from(*slot)];
+                match token.is_value() {
+                    true => {
+                        write_value::<C>(fill, row, buffers, token, fields.bytes, arrival, scratch)
+                    }
+                    false => Ok(false),
+                }
+            }
+            _ => write_from_elsewhere::<C>(fill, row, buffers, fields, record, scratch),
+        };
+        let is_present = match written {
             Ok(is_present) => is_present,
             Err(fault) => {
                 without_value(fill, fault, buffers, &mut scratch.notes)?;
@@ -300,9 +314,9 @@ fn missing() -> Fault {
     Fault::new(RefusalReason::MISSING_FIELD, what)
 }
 
-/// Writes the value of `fill`, if the record has one; whether it has.
-#[inline]
-fn write_fill<C: Coding>(
+/// Writes the value of `fill`, which is in no field of its own, if the record has one; whether it has.
+#[inline(never)]
+fn write_from_elsewhere<C: Coding>(
     fill: &Fill,
     row: usize,
     buffers: &mut Buffers,
@@ -315,7 +329,10 @@ fn write_fill<C: Coding>(
         return write_joined::<C>(fill, slots, row, buffers, fields, arrival, scratch);
     }
     let (token, bytes) = found(&fill.origin, fields, record)?;
-    Ok(token.is_value() && write_value::<C>(fill, row, buffers, token, bytes, arrival, scratch)?)
+    match token.is_value() {
+        true => write_value::<Verbatim>(fill, row, buffers, token, bytes, arrival, scratch),
+        false => Ok(false),
+    }
 }
 
 /// Writes what several fields say together.

@@ -40,9 +40,8 @@ pub(super) fn write_text<C: Coding>(
             "a floating-point number of 2^53 or more, which may stand for several ids; send it as text",
         ));
     }
-    let is_present = !column.pending().is_empty();
+    let is_present = guard::check(guard, column, &mut scratch.notes)?;
     if is_present {
-        guard::check(guard, column, &mut scratch.notes)?;
         column.finish_row(row);
     }
     Ok(is_present)
@@ -156,8 +155,8 @@ fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The text of a number or time, however it was sent; `None` where there is none.
-#[inline]
+/// The text of a number or time, however it was sent; `None` where there is none. Always inlined, as for texts.
+#[inline(always)]
 fn plain<'t, C: Coding>(
     token: Token,
     bytes: &'t [u8],

@@ -17,21 +17,24 @@ pub(crate) enum Guard {
     None,
 }
 
-/// Looks at the pending text of `column`.
-#[inline]
+/// Looks at the pending text of `column`; whether there is any. Always inlined: most texts are too short to be
+/// a card number.
+#[inline(always)]
 pub(super) fn check(
     (guard, at): (Guard, ColumnRef),
     column: &mut TextBuffer,
     notes: &mut Notes,
-) -> Result<(), Fault> {
-    match guard {
-        Guard::Refuse if is_clear(column.pending()) => Err(refused()),
-        Guard::Mask if may_hold_one(column.pending()) => {
-            hide(at, column, notes);
-            Ok(())
-        }
-        _ => Ok(()),
+) -> Result<bool, Fault> {
+    let pending = column.pending();
+    if pending.is_empty() {
+        return Ok(false);
     }
+    match guard {
+        Guard::Refuse if is_clear(pending) => return Err(refused()),
+        Guard::Mask if may_hold_one(pending) => hide(at, column, notes),
+        _ => {}
+    }
+    Ok(true)
 }
 
 /// Whether `value` may be a card number: it has as many digits. One compare for nearly all.

@@ -129,8 +129,8 @@ impl Extractor {
         cursor: &mut Cursor<'_>,
     ) -> Result<(), Fault> {
         match target {
-            Target::Skip => cursor.skip_value(depth),
             Target::Leaf(slot) => self.leaf(usize::from(slot), depth, cursor),
+            Target::Skip => cursor.skip_value(depth),
             Target::Node(child) => self.child(tree, usize::from(child), depth, cursor),
             Target::Array(child) => self.array(tree, usize::from(child), depth, cursor),
         }
@@ -236,6 +236,7 @@ impl Extractor {
     }
 
     /// Notes the value that is next under `slot`.
+    #[inline(always)]
     fn leaf(&mut self, slot: usize, depth: usize, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
         if !matches!(self.tokens[slot], Token::Absent) {
             return Err(given_twice(cursor.at));
