@@ -20,8 +20,8 @@ const FILE_BYTES_MAX: u32 = 32_768;
 /// More than a batch of each partition.
 const POISONED: usize = 3_000;
 
-/// A cluster of so many brokers.
-fn setup(topic: &str, partitions: i32, brokers: u16) -> (Mock, Setup) {
+/// A cluster of so many brokers with the topics of a site.
+pub fn setup(topic: &str, partitions: i32, brokers: u16) -> (Mock, Setup) {
     let names = Setup::new("", topic, partitions).topics();
     let topics: Vec<(&str, i32)> = names.iter().map(|(name, n)| (name.as_str(), *n)).collect();
     let mock = Mock::start(brokers, &topics).expect("a broker");

@@ -11,6 +11,7 @@
 mod support;
 
 mod architecture;
+mod card_numbers;
 mod check;
 mod codes;
 mod commands;

@@ -1,9 +1,11 @@
 //! Refused records without the card numbers that they hold.
 
+mod hidden;
+
 use tillwatch_records::card_key::CardKey;
-use tillwatch_records::card_number::mask;
 use tillwatch_records::{RawBatch, RawRecord, TopicPartition};
 
+use self::hidden::{all_that_may_be_one, card_numbers};
 use crate::digest::sha256;
 
 /// Hides card numbers in dead letters: their digits become `*`, so that every length stays.
@@ -43,13 +45,23 @@ pub struct MaskedPayload {
 }
 
 impl LetterMask {
-    /// A copy of `record` with its card numbers hidden; `None` where there are none.
-    pub fn of(&self, source: &TopicPartition, record: &RawRecord<'_>) -> Option<MaskedRecord> {
-        let payload = record.payload.and_then(hidden);
-        let key = record.key.and_then(hidden);
+    /// A copy of `record` with its card numbers hidden; `None` where there are none. Where one was refused
+    /// (`holds_one`) and none is found, as it is dressed up, all of the payload is hidden that may be it.
+    pub fn of(
+        &self,
+        source: &TopicPartition,
+        record: &RawRecord<'_>,
+        holds_one: bool,
+    ) -> Option<MaskedRecord> {
+        let payload = record.payload.and_then(card_numbers);
+        let payload = payload.or_else(|| {
+            let original = record.payload.filter(|_| holds_one);
+            original.map(all_that_may_be_one)
+        });
+        let key = record.key.and_then(card_numbers);
         let headers = record.headers();
         let headers: Vec<_> = headers
-            .map(|(name, value)| (name, value, value.and_then(hidden)))
+            .map(|(name, value)| (name, value, value.and_then(card_numbers)))
             .collect();
         let has_header = headers.iter().any(|(_, _, hidden)| hidden.is_some());
         let parts = [
@@ -104,14 +116,6 @@ impl MaskedRecord {
     }
 }
 
-/// A copy of `bytes` with card numbers hidden, if there are any.
-fn hidden(bytes: &[u8]) -> Option<Vec<u8>> {
-    tillwatch_records::card_number::find(bytes, 0)?;
-    let mut bytes = bytes.to_vec();
-    mask(&mut bytes);
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +137,9 @@ mod tests {
     #[test]
     fn digits_are_hidden_wherever_they_are_and_the_letter_says_so() {
         let raw = raw(b"4111111111111111", PAYLOAD, b"5500000000000004");
-        let masked = LetterMask::default().of(raw.source(), &raw.get(0)).unwrap();
+        let masked = LetterMask::default()
+            .of(raw.source(), &raw.get(0), false)
+            .unwrap();
         let record = masked.record();
         assert_eq!(
             record.payload,
@@ -156,7 +162,7 @@ mod tests {
         let mask = LetterMask {
             key: Some(key.clone()),
         };
-        let masked = mask.of(raw.source(), &raw.get(0)).unwrap();
+        let masked = mask.of(raw.source(), &raw.get(0), false).unwrap();
         assert_eq!(masked.mark().parts, "payload");
         let payload = masked.mark().payload.clone().unwrap();
         assert_eq!(payload.digest.as_bytes(), key.hash(PAYLOAD));
@@ -164,11 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_refused_in_disguise_is_hidden_with_all_that_may_be_it() {
+        let raw = raw(b"k", br#"{"card":"4.111111111111111e15","n":1}"#, b"v");
+        let masked = LetterMask::default().of(raw.source(), &raw.get(0), true);
+        let masked = masked.unwrap();
+        let payload = masked.record().payload.unwrap();
+        assert_eq!(payload, br#"{"card":"*.******************","n":*}"#);
+        assert_eq!(masked.mark().parts, "payload");
+    }
+
+    #[test]
     fn a_record_without_card_numbers_is_left_as_it_is() {
         let raw = raw(b"k", br#"{"event_time":1767600064966}"#, b"v");
         assert!(
             LetterMask::default()
-                .of(raw.source(), &raw.get(0))
+                .of(raw.source(), &raw.get(0), false)
                 .is_none()
         );
     }

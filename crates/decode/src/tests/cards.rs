@@ -44,10 +44,10 @@ fn tokenised(table: &str, payload: &str) -> Vec<String> {
     ["card_token", "bin", "last4"]
         .map(|name| {
             let array = decoded.events.columns.column_by_name(name).unwrap();
-            array
-                .is_valid(0)
-                .then(|| cell(array, 0))
-                .unwrap_or_default()
+            match array.is_valid(0) {
+                true => cell(array, 0),
+                false => String::new(),
+            }
         })
         .to_vec()
 }

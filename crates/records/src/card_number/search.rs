@@ -62,23 +62,27 @@ pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the
-/// same track. How many card numbers there were.
-pub fn mask(text: &mut [u8]) -> usize {
-    let mut count = 0;
+/// Where all card numbers stand in `text`, each with what belongs to the same track behind it.
+pub fn find_all(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
-    while let Some(found) = find(text, from) {
-        let end = track_end(text, found.end);
-        from = end;
-        count += 1;
-        let hidden = text[found.start..end].iter_mut();
-        hidden.for_each(|byte| {
-            if byte.is_ascii_digit() {
-                *byte = b'*';
-            }
-        });
+    std::iter::from_fn(move || {
+        let found = find(text, from)?;
+        from = track_end(text, found.end);
+        Some(found.start..from)
+    })
+}
+
+/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the same
+/// track. How many card numbers there were.
+pub fn mask(text: &mut [u8]) -> usize {
+    let found: Vec<_> = find_all(text).collect();
+    for range in &found {
+        let hidden = text[range.clone()].iter_mut();
+        hidden
+            .filter(|byte| byte.is_ascii_digit())
+            .for_each(|byte| *byte = b'*');
     }
-    count
+    found.len()
 }
 
 fn next_digit(text: &[u8], from: usize) -> Option<usize> {

@@ -249,7 +249,7 @@ fn the_quick_look_passes_over_nothing_that_is_found() {
             .map(|_| ALPHABET[next() as usize % ALPHABET.len()])
             .collect();
         let number = NUMBERS[next() as usize % NUMBERS.len()].as_bytes();
-        if next() % 2 == 0 {
+        if next().is_multiple_of(2) {
             let at = next() as usize % text.len();
             text.splice(at..at, number.iter().copied());
         }

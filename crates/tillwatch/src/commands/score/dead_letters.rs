@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use tillwatch_decode::Refusal;
+use tillwatch_decode::{Refusal, RefusalReason};
 use tillwatch_records::RawBatch;
 use tillwatch_sink::{DeadLetter, LetterMask, MaskedRecord, dead_letter_json};
 
@@ -59,8 +59,9 @@ impl DeadLetterFile {
         for refusal in refusals {
             let mut record = raw.get(refusal.index);
             record.offset = row_of(refusal.index);
+            let holds_one = refusal.reason == RefusalReason::PAN_IN_CLEAR;
             let mask = self.mask.as_ref();
-            let masked = mask.and_then(|mask| mask.of(raw.source(), &record));
+            let masked = mask.and_then(|mask| mask.of(raw.source(), &record, holds_one));
             let letter = DeadLetter {
                 source: raw.source(),
                 topic_id: raw.topic_id(),
@@ -112,7 +113,6 @@ impl DeadLetterFile {
 
 #[cfg(test)]
 mod tests {
-    use tillwatch_decode::RefusalReason;
     use tillwatch_records::TopicPartition;
 
     use super::*;

@@ -227,7 +227,8 @@ fn deliver(
         .clone()
         .map(|refusal| {
             let mask = shared.letter_mask.as_ref()?;
-            mask.of(raw.source(), &raw.get(refusal.index))
+            let holds_one = refusal.reason == RefusalReason::PAN_IN_CLEAR;
+            mask.of(raw.source(), &raw.get(refusal.index), holds_one)
         })
         .collect();
     let letters = refusals.zip(&masked).map(|(refusal, masked)| DeadLetter {
