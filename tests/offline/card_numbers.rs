@@ -1,5 +1,5 @@
-//! Card numbers in clear: no score, dead letter, log or metric of a running process shows one, and letters whose
-//! digits are hidden wait for somebody who has the record.
+//! Card numbers in clear: no score, dead letter, log or metric of a running process shows one, and letters
+//! whose digits are hidden wait for somebody who has the record.
 
 use std::path::Path;
 

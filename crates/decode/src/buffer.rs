@@ -191,8 +191,8 @@ impl TextBuffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Makes the appended bytes `row`, which is none that was pushed before. Always inlined: each text of each
-    /// record comes here.
+    /// Makes the appended bytes `row`, which is none that was pushed before. Always inlined: each text of
+    /// each record comes here.
     #[inline(always)]
     pub(crate) fn finish_row(&mut self, row: usize) {
         self.fill(row);

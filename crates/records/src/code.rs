@@ -93,8 +93,8 @@ impl CodeForm {
         position(column).map(|at| TABLE[at].1)
     }
 
-    /// Whether `text` is a known code in its form already, as nearly all are. Always inlined: the call costs as
-    /// much as the answer.
+    /// Whether `text` is a known code in its form already, as nearly all are. Always inlined: the call costs
+    /// as much as the answer.
     #[inline(always)]
     pub fn fits(self, text: &[u8]) -> bool {
         let are_all = |is_one: fn(&u8) -> bool| text.iter().all(is_one);

@@ -155,7 +155,8 @@ fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The text of a number or time, however it was sent; `None` where there is none. Always inlined, as for texts.
+/// The text of a number or time, however it was sent; `None` where there is none. Always inlined, as for
+/// texts.
 #[inline(always)]
 fn plain<'t, C: Coding>(
     token: Token,

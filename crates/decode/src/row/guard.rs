@@ -17,8 +17,8 @@ pub(crate) enum Guard {
     None,
 }
 
-/// Looks at the pending text of `column`; whether there is any. Always inlined: most texts are too short to be
-/// a card number.
+/// Looks at the pending text of `column`; whether there is any. Always inlined: most texts are too short to
+/// be a card number.
 #[inline(always)]
 pub(super) fn check(
     (guard, at): (Guard, ColumnRef),

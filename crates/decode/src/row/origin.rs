@@ -22,7 +22,8 @@ pub(crate) enum Origin {
     Timestamp,
 }
 
-/// The value at `origin`. Always inlined: nearly all values are in slots, and the call costs as much as the rest.
+/// The value at `origin`. Always inlined: nearly all values are in slots, and the call costs as much as the
+/// rest.
 #[inline(always)]
 pub(super) fn found<'r>(
     origin: &'r Origin,

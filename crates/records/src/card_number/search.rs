@@ -72,8 +72,8 @@ pub fn find_all(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the same
-/// track. How many card numbers there were.
+/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the
+/// same track. How many card numbers there were.
 pub fn mask(text: &mut [u8]) -> usize {
     let found: Vec<_> = find_all(text).collect();
     for range in &found {

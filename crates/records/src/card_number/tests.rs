@@ -145,7 +145,8 @@ fn disguises_of_a_whole_number_are_seen_through() {
         "'4111111111111111'",
         "\t4111111111111111",
         "\u{200b}4111111111111111",
-        "\u{ff14}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}",
+        "\u{ff14}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\
+         \u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}\u{ff11}",
         "0x4111111111111111",
         "NDExMTExMTExMTExMTExMQ==",
         "34313131313131313131313131313131",

@@ -252,14 +252,11 @@ impl Extractor {
                     false => Token::Text(span),
                 }
             }
-            Some(b'-') if cursor.is_infinity() => {
-                cursor.number()?;
-                Token::Null
-            }
-            Some(b'0'..=b'9' | b'-') => {
+            Some(b'0'..=b'9') => {
                 cursor.number()?;
                 Token::Decimal(Span::new(start, cursor.at))
             }
+            Some(b'-') => below_zero(cursor)?,
             first => {
                 cursor.skip_value(depth)?;
                 match first {
@@ -272,6 +269,18 @@ impl Extractor {
         };
         Ok(())
     }
+}
+
+/// The number that is next, whose minus sign nearly no value has, or an infinity.
+#[inline(never)]
+fn below_zero(cursor: &mut Cursor<'_>) -> Result<Token, Fault> {
+    let start = cursor.at;
+    let is_infinity = cursor.is_infinity();
+    cursor.number()?;
+    Ok(match is_infinity {
+        true => Token::Null,
+        false => Token::Decimal(Span::new(start, cursor.at)),
+    })
 }
 
 fn given_twice(at: usize) -> Fault {

@@ -145,8 +145,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.skip_digits(),
-            Some(b'I') => return self.no_number(),
-            _ => return Err(self.fault("number without digits")),
+            other => return self.no_digits(other),
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
@@ -160,6 +159,15 @@ impl<'a> Cursor<'a> {
             self.digits("number without digits in its exponent")?;
         }
         Ok(())
+    }
+
+    /// What follows a minus sign and is no digit: infinity, where it is taken.
+    #[cold]
+    fn no_digits(&mut self, first: Option<u8>) -> Result<(), Fault> {
+        match first {
+            Some(b'I') => self.no_number(),
+            _ => Err(self.fault("number without digits")),
+        }
     }
 
     fn digits(&mut self, what: &'static str) -> Result<(), Fault> {
