@@ -44,10 +44,47 @@ fn is_long_row(text: &[u8], at: usize) -> bool {
 
 /// Where the first card number at or after `from` stands in `text`, with its groups and without what is
 /// around it. It is of an issuer's range, has the right check digit, and is no part of a word, as hexadecimal
-/// numbers and ids with a letter before them are. In a longer row of digits it is found at the beginning,
-/// behind zeros, where something like an expiry date, an audit number or a time follows; and behind its own
-/// length, as in messages of ISO 8583.
+/// numbers and ids with a letter before them are. It is a whole row of digits, zeros in front or not, or
+/// begins one in which something like an expiry date, an audit number or a time follows.
 pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
+    find_by(text, from, in_row)
+}
+
+/// Where all card numbers stand in a whole record, each with what belongs to the same track behind it: what
+/// [`find`] finds, and those behind their own length, as in messages of ISO 8583. Other rows of digits have
+/// such a one by chance, so this is for what nobody reads any more.
+pub fn find_all(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    ranges(text, |text, row| {
+        in_row(text, row.clone()).or_else(|| behind_its_length(text, row))
+    })
+}
+
+/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the
+/// same track. How many card numbers there were.
+pub fn mask(text: &mut [u8]) -> usize {
+    let found: Vec<_> = ranges(text, in_row).collect();
+    for range in &found {
+        let hidden = text[range.clone()].iter_mut();
+        hidden
+            .filter(|byte| byte.is_ascii_digit())
+            .for_each(|byte| *byte = b'*');
+    }
+    found.len()
+}
+
+/// What finds a card number in a row of digits.
+type InRow = fn(&[u8], Range<usize>) -> Option<Range<usize>>;
+
+fn ranges(text: &[u8], in_row: InRow) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let found = find_by(text, from, in_row)?;
+        from = track_end(text, found.end);
+        Some(found.start..from)
+    })
+}
+
+fn find_by(text: &[u8], from: usize, in_row: InRow) -> Option<Range<usize>> {
     let mut at = from;
     while let Some(start) = next_digit(text, at) {
         let row = start..row_end(text, start);
@@ -60,29 +97,6 @@ pub fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
         at = row.end;
     }
     None
-}
-
-/// Where all card numbers stand in `text`, each with what belongs to the same track behind it.
-pub fn find_all(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        let found = find(text, from)?;
-        from = track_end(text, found.end);
-        Some(found.start..from)
-    })
-}
-
-/// Writes `*` over the digits of every card number in `text`, and over those behind it that belong to the
-/// same track. How many card numbers there were.
-pub fn mask(text: &mut [u8]) -> usize {
-    let found: Vec<_> = find_all(text).collect();
-    for range in &found {
-        let hidden = text[range.clone()].iter_mut();
-        hidden
-            .filter(|byte| byte.is_ascii_digit())
-            .for_each(|byte| *byte = b'*');
-    }
-    found.len()
 }
 
 fn next_digit(text: &[u8], from: usize) -> Option<usize> {
@@ -136,9 +150,14 @@ fn grouped_tail(text: &[u8], end: usize, separator: u8, digits: &[u8]) -> Option
 fn in_row(text: &[u8], row: Range<usize>) -> Option<Range<usize>> {
     let digits = &text[row.clone()];
     let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    let found = at_beginning(&digits[zeros..]).map(|length| zeros..zeros + length);
-    let found = found.or_else(|| behind_its_length(digits))?;
-    Some(row.start + found.start..row.start + found.end)
+    // Zeros fill up a field that holds nothing else. Other rows that begin with one, as DE90, begin with
+    // none.
+    let length = match zeros {
+        0 => at_beginning(digits)?,
+        _ => Some(digits.len() - zeros).filter(|_| is_issued(&digits[zeros..]))?,
+    };
+    let start = row.start + zeros;
+    Some(start..start + length)
 }
 
 /// The length of the card number that `digits` begin with.
@@ -166,14 +185,17 @@ fn may_follow(rest: &[u8]) -> bool {
 }
 
 /// A card number behind the two digits that say how many it has (LLVAR of ISO 8583).
-fn behind_its_length(digits: &[u8]) -> Option<Range<usize>> {
+fn behind_its_length(text: &[u8], row: Range<usize>) -> Option<Range<usize>> {
+    let digits = &text[row.clone()];
     let starts = 0..digits.len().saturating_sub(*DIGITS.start() + 1);
     let mut found = starts.filter_map(|start| {
         let length = usize::from(digits[start] - b'0') * 10 + usize::from(digits[start + 1] - b'0');
-        let number = digits.get(start + 2..start + 2 + length)?;
-        (DIGITS.contains(&length) && is_issued(number)).then_some(start + 2..start + 2 + length)
+        let start = start + 2;
+        let number = digits.get(start..start + length)?;
+        (DIGITS.contains(&length) && is_issued(number)).then_some(start..start + length)
     });
-    found.next()
+    let found = found.next()?;
+    Some(row.start + found.start..row.start + found.end)
 }
 
 /// Words that stand before a card number without a separator.

@@ -56,7 +56,8 @@ fn numbers_of_every_scheme_are_found_wherever_they_stand() {
         // LLVAR, in the middle of a message.
         let length = number.len();
         let message = format!("0200{length}{number}000000");
-        assert!(!masked(&message).contains(number), "{message}");
+        let found = find_all(message.as_bytes()).next();
+        assert_eq!(found, Some(6..6 + length), "{message}");
     }
 }
 
@@ -217,6 +218,19 @@ fn other_ids_seldom_pass() {
     let is_found: fn(&[u8]) -> bool = |id| find(id, 0).is_some();
     let sixteen = share(&mut |a, _| format!("{:016}", a % 10_u64.pow(16)), is_found);
     assert!((0.01..0.04).contains(&sixteen), "{sixteen}");
+    // DE90: the message that is reversed, its audit number and time, and two institutions.
+    let original = |a: u64, b: u64| {
+        let mti = ["0100", "0200", "0220", "0400", "0420"][(b % 5) as usize];
+        let (stan, day, time) = (a % 1_000_000, a % 28 + 1, b % 240_000);
+        format!(
+            "{mti}{stan:06}{:02}{day:02}{time:06}{:011}{:011}",
+            b % 12 + 1,
+            100_111,
+            0
+        )
+    };
+    let original = share(&mut { original }, is_found);
+    assert!(original < 0.000_05, "{original}");
     let hexadecimal = share(&mut |a, b| format!("{a:016x}{b:016x}"), is_clear);
     assert!(hexadecimal < 0.000_05, "{hexadecimal}");
     let short = share(&mut |a, _| format!("t{a:016X}"), is_clear);
@@ -264,5 +278,5 @@ fn the_quick_look_passes_over_nothing_that_is_found() {
         assert_eq!(text.len(), before);
         assert_eq!(find(&text, 0), None, "{}", String::from_utf8_lossy(&text));
     }
-    assert!(found > 5_000, "{found}");
+    assert!(found > 4_000, "{found}");
 }
