@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::issuers::passes_luhn;
-use super::search::{DIGITS, find, may_hold_one};
+use super::search::{DIGITS, find, is_word_before_one, may_hold_one};
 
 /// Whether `text`, which stands where a token of a card should, is or holds a card number in clear. Besides
 /// what [`find`] finds, it is one of no known range where nothing but its digits and separators is there:
@@ -38,6 +38,9 @@ pub fn whole_digits(text: &[u8]) -> Option<Vec<u8>> {
 #[cold]
 fn is_clear_in_detail(text: &[u8]) -> bool {
     let text = plain(text);
+    if is_named_token(&text) {
+        return false;
+    }
     let passes = |digits: Vec<u8>| {
         DIGITS.contains(&digits.len()) && digits[0] != b'0' && passes_luhn(&digits)
     };
@@ -45,6 +48,17 @@ fn is_clear_in_detail(text: &[u8]) -> bool {
         || of_exponent(&text).is_some_and(passes)
         || alone(&text).is_some_and(passes)
         || decoded(&text).is_some_and(|digits| find(&digits, 0).is_some())
+}
+
+/// Whether a word says that the rest is something else, as in `tok_4111111111111111`.
+fn is_named_token(text: &[u8]) -> bool {
+    let Some(at) = text.iter().position(|byte| *byte == b'_') else {
+        return false;
+    };
+    let word = &text[..at];
+    let is_word = word.first().is_some_and(u8::is_ascii_alphabetic)
+        && word.iter().all(u8::is_ascii_alphanumeric);
+    is_word && !is_word_before_one(word)
 }
 
 /// Whether the first bytes are those of digits in hexadecimal (`3` before each), in base64 (`M`, `N` or `O`

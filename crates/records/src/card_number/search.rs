@@ -217,7 +217,12 @@ fn is_known_before(before: &[u8], after: &[u8]) -> bool {
         .take_while(|byte| byte.is_ascii_alphanumeric())
         .count();
     let word = &before[before.len() - word..];
-    is_track_1 || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+    is_track_1 || is_word_before_one(word)
+}
+
+/// Whether `word` announces a card number.
+pub(super) fn is_word_before_one(word: &[u8]) -> bool {
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn is_known_after(after: &[u8]) -> bool {

@@ -151,7 +151,7 @@ fn disguises_of_a_whole_number_are_seen_through() {
         "0x4111111111111111",
         "NDExMTExMTExMTExMTExMQ==",
         "34313131313131313131313131313131",
-        "tok_4111111111111111",
+        "pan_4111111111111111",
         // Of no range that is known, and nothing else is there.
         "1234567812345670",
     ] {
@@ -165,6 +165,7 @@ fn disguises_of_a_whole_number_are_seen_through() {
         "5018000009",
         "9f86d081884c7d65",
         "tok_a1b2c3d4",
+        "tok_4111111111111111",
         "0000000000000000",
         "4111111111111111DEAD",
         "34333231",
