@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod kinds;
 mod labels;
+mod letters;
 mod lineup;
 mod log;
 mod reference;

@@ -5,11 +5,12 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use tillwatch_decode::{Refusal, RefusalReason};
+use tillwatch_decode::Refusal;
 use tillwatch_records::RawBatch;
-use tillwatch_sink::{DeadLetter, LetterMask, MaskedRecord, dead_letter_json};
+use tillwatch_sink::{DeadLetter, LetterMask, dead_letter_json};
 
 use crate::files::{ROW_BYTES_MAX, STANDARD_INPUT};
+use crate::letters;
 
 /// JSON lines of refused rows, as a file sink writes dead letters: the row's bytes in base64, so that every
 /// byte survives but hidden digits; `offset` is the row's number in the input, from 0. A row of which only
@@ -59,17 +60,8 @@ impl DeadLetterFile {
         for refusal in refusals {
             let mut record = raw.get(refusal.index);
             record.offset = row_of(refusal.index);
-            let holds_one = refusal.reason == RefusalReason::PAN_IN_CLEAR;
-            let mask = self.mask.as_ref();
-            let masked = mask.and_then(|mask| mask.of(raw.source(), &record, holds_one));
-            let letter = DeadLetter {
-                source: raw.source(),
-                topic_id: raw.topic_id(),
-                record: masked.as_ref().map_or(record, MaskedRecord::record),
-                mask: masked.as_ref().map(MaskedRecord::mark),
-                reason: refusal.reason.code(),
-                detail: &refusal.detail,
-            };
+            let masked = letters::masked(self.mask.as_ref(), raw, &record, refusal);
+            let letter = letters::letter(raw, record, masked.as_ref(), refusal);
             self.append(&path, &letter)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -113,6 +105,7 @@ impl DeadLetterFile {
 
 #[cfg(test)]
 mod tests {
+    use tillwatch_decode::RefusalReason;
     use tillwatch_records::TopicPartition;
 
     use super::*;

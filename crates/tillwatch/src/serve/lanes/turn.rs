@@ -17,6 +17,7 @@ use super::making::{new_worker, seat_without_past};
 use super::shared::Shared;
 use super::slot::{Seat, Slot, Worker};
 use crate::clock;
+use crate::letters;
 use crate::serve::beginning::begin;
 use crate::serve::metrics::Step;
 
@@ -226,20 +227,12 @@ fn deliver(
     let masked: Vec<Option<MaskedRecord>> = refusals
         .clone()
         .map(|refusal| {
-            let mask = shared.letter_mask.as_ref()?;
-            let holds_one = refusal.reason == RefusalReason::PAN_IN_CLEAR;
-            mask.of(raw.source(), &raw.get(refusal.index), holds_one)
+            let mask = shared.letter_mask.as_ref();
+            letters::masked(mask, raw, &raw.get(refusal.index), refusal)
         })
         .collect();
-    let letters = refusals.zip(&masked).map(|(refusal, masked)| DeadLetter {
-        source: raw.source(),
-        topic_id: raw.topic_id(),
-        record: masked
-            .as_ref()
-            .map_or_else(|| raw.get(refusal.index), MaskedRecord::record),
-        mask: masked.as_ref().map(MaskedRecord::mark),
-        reason: refusal.reason.code(),
-        detail: &refusal.detail,
+    let letters = refusals.zip(&masked).map(|(refusal, masked)| {
+        letters::letter(raw, raw.get(refusal.index), masked.as_ref(), refusal)
     });
     let letters: Vec<DeadLetter<'_>> = letters.collect();
     let scores = Some(&processed.scores).filter(|scores| !scores.is_empty());
