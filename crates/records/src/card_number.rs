@@ -9,4 +9,4 @@ mod tests;
 
 pub use self::disguise::{is_clear, whole_digits};
 pub use self::issuers::{is_issued, passes_luhn};
-pub use self::search::{DIGITS, find, find_all, mask, may_hold_one};
+pub use self::search::{DIGITS, find, find_all, hide_digits, mask, may_hold_one};

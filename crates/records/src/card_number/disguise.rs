@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::issuers::passes_luhn;
-use super::search::{DIGITS, find, is_word_before_one, may_hold_one};
+use super::search::{DIGITS, find, is_word_before_one, may_hold_one, starts_with_date};
 
 /// Whether `text`, which stands where a token of a card should, is or holds a card number in clear. Besides
 /// what [`find`] finds, it is one of no known range where nothing but its digits and separators is there:
@@ -110,12 +110,6 @@ fn alone(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     (!digits.is_empty()).then_some(digits)
-}
-
-/// Whether `text` starts with four digits, as `YYMM`.
-fn starts_with_date(text: &[u8]) -> bool {
-    text.first_chunk::<4>()
-        .is_some_and(|date| date.iter().all(u8::is_ascii_digit))
 }
 
 /// The digits of a whole number that is written with an exponent, as `4.111111111111111e15`. Spreadsheets

@@ -64,12 +64,15 @@ pub fn find_all(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 pub fn mask(text: &mut [u8]) -> usize {
     let found: Vec<_> = ranges(text, in_row).collect();
     for range in &found {
-        let hidden = text[range.clone()].iter_mut();
-        hidden
-            .filter(|byte| byte.is_ascii_digit())
-            .for_each(|byte| *byte = b'*');
+        hide_digits(&mut text[range.clone()]);
     }
     found.len()
+}
+
+/// Writes `*` over all digits of `text`.
+pub fn hide_digits(text: &mut [u8]) {
+    let digits = text.iter_mut().filter(|byte| byte.is_ascii_digit());
+    digits.for_each(|byte| *byte = b'*');
 }
 
 /// What finds a card number in a row of digits.
@@ -228,11 +231,15 @@ pub(super) fn is_word_before_one(word: &[u8]) -> bool {
 fn is_known_after(after: &[u8]) -> bool {
     match after {
         [b'F' | b'f', rest @ ..] => !rest.first().is_some_and(u8::is_ascii_alphanumeric),
-        [b'D' | b'd', date @ ..] => date
-            .first_chunk::<4>()
-            .is_some_and(|date| date.iter().all(u8::is_ascii_digit)),
+        [b'D' | b'd', rest @ ..] => starts_with_date(rest),
         _ => false,
     }
+}
+
+/// Whether `text` starts with four digits, as `YYMM`.
+pub(super) fn starts_with_date(text: &[u8]) -> bool {
+    text.first_chunk::<4>()
+        .is_some_and(|date| date.iter().all(u8::is_ascii_digit))
 }
 
 /// Where the track ends whose card number ends at `end`; `end` where it is no track.

@@ -1,6 +1,6 @@
 //! Which bytes of a record are hidden.
 
-use tillwatch_records::card_number::find_all;
+use tillwatch_records::card_number::{find_all, hide_digits};
 
 /// A copy of `bytes` in which the digits of card numbers are `*`, if there are any. Characters that JSON
 /// escapes are seen through.
@@ -10,10 +10,7 @@ pub(super) fn card_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
     for found in find_all(view.text(bytes)) {
         let range = view.place(found.start)..view.place(found.end);
         let hidden = hidden.get_or_insert_with(|| bytes.to_vec());
-        let digits = hidden[range].iter_mut();
-        digits
-            .filter(|byte| byte.is_ascii_digit())
-            .for_each(|byte| *byte = b'*');
+        hide_digits(&mut hidden[range]);
     }
     hidden
 }
