@@ -27,8 +27,8 @@ use convert::{
 use derived::derive_event_id;
 pub(crate) use guard::Guard;
 use keys::{Key, check_key, has_key, require_key};
+use notes::Notes;
 pub(crate) use notes::Taken;
-use notes::{Finding, Notes};
 pub(crate) use origin::Origin;
 use origin::found;
 
@@ -212,12 +212,15 @@ fn write_card<C: Coding>(
     scratch: &mut Scratch,
 ) -> Result<(), Fault> {
     let event_time_ms = buffers.times[plan.event_time].last(row);
-    let written =
-        value.and_then(|(token, bytes)| card.write::<C>(row, buffers, token, bytes, event_time_ms));
+    let written = value.and_then(|(token, bytes)| {
+        card.write::<C>(row, buffers, token, bytes, event_time_ms, scratch)
+    });
     let is_present = match written {
         Ok(is_present) => is_present,
         Err(fault) => {
-            note_invalid(card.on_invalid, CARD_TOKEN, fault, &mut scratch.notes)?;
+            scratch
+                .notes
+                .note_invalid(card.on_invalid, CARD_TOKEN, fault)?;
             false
         }
     };
@@ -235,30 +238,10 @@ fn without_value(
     buffers: &mut Buffers,
     notes: &mut Notes,
 ) -> Result<(), Fault> {
-    note_invalid(fill.on_invalid, fill.column, fault, notes)?;
+    notes.note_invalid(fill.on_invalid, fill.column, fault)?;
     if let Convert::Text { to, .. } | Convert::Code { to, .. } = fill.convert {
         buffers.texts[to].replace_pending(&[]);
     }
-    Ok(())
-}
-
-/// Notes that `column` has no value that can be read, unless the record is refused for it.
-fn note_invalid(
-    on_invalid: OnInvalid,
-    column: ColumnRef,
-    fault: Fault,
-    notes: &mut Notes,
-) -> Result<(), Fault> {
-    let is_of_others = matches!(
-        fault.reason,
-        // Of the amount's currency.
-        RefusalReason::UNKNOWN_CURRENCY | RefusalReason::MISSING_FIELD
-    );
-    let is_secret = fault.reason == RefusalReason::PAN_IN_CLEAR;
-    if on_invalid == OnInvalid::Refuse || is_of_others || is_secret {
-        return Err(fault.in_column(column));
-    }
-    notes.note(column, Finding::Invalid(fault.reason));
     Ok(())
 }
 

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use tillwatch_records::Column;
 use tillwatch_records::column::ColumnType;
-use tillwatch_records::suggest::did_you_mean;
 
-use super::mapping::Mapping;
+use super::mapping::{Mapping, column_called, slot_of};
 use crate::error::DecodeError;
-use crate::own::OwnColumn;
+use crate::path;
 use crate::row::{Guard, Origin};
-use crate::settings::{DecodeSettings, TimeFormat, TimeSettings, TokeniseSettings};
+use crate::settings::{DecodeSettings, OwnColumnType, TimeFormat, TimeSettings, TokeniseSettings};
 use crate::times::rule;
 use crate::tokeniser::Tokeniser;
-use crate::tree::{FieldTree, PathError, split_path};
+use crate::tree::{FieldTree, split_path};
 
 /// What the settings say of card numbers.
 #[derive(Debug)]
@@ -68,29 +67,20 @@ fn tokenised_by(
     mapping: &Mapping<'_>,
     tree: &mut FieldTree,
 ) -> Result<(Origin, Arc<Tokeniser>), DecodeError> {
-    let bad = |problem| DecodeError::BadPath {
-        column: FIELD.to_owned(),
-        path: tokenise.field.clone(),
-        problem,
-    };
     if mapping.is_mapped(Column::CardToken) {
         return Err(DecodeError::NotMappable {
             column: Column::CardToken.name().to_owned(),
             problem: "is made by [decode.tokenise] and mapped to a field too; keep one of them",
         });
     }
-    let names = split_path(&tokenise.field).map_err(bad)?;
+    // It may have a name that nothing else is read from.
+    let steps = split_path(&tokenise.field)
+        .map_err(|problem| path::bad(FIELD, &tokenise.field, problem))?;
     let slots = tree.slots();
-    let slot = tree.slot(&names).map_err(|error| match error {
-        PathError::Conflict => DecodeError::PathConflict {
-            path: tokenise.field.clone(),
-        },
-        PathError::TooMany => bad("is one too many"),
-    })?;
+    let slot = slot_of(tree, FIELD, &tokenise.field, &steps)?;
     if usize::from(slot) < slots {
-        return Err(bad(
-            "is also mapped to a column, which would show card numbers in clear",
-        ));
+        let problem = "is also mapped to a column, which would show card numbers in clear";
+        return Err(path::bad(FIELD, &tokenise.field, problem));
     }
     let mut keys = tokenise.keys.iter();
     let current = keys.next().ok_or(DecodeError::NoCardKey)?.clone();
@@ -112,26 +102,16 @@ fn tokenised_by(
 
 /// Refuses a name in `no_card_numbers_in` that is no text column.
 fn check_texts(settings: &DecodeSettings) -> Result<(), DecodeError> {
-    let own = settings.own_columns()?;
     for name in &settings.no_card_numbers_in {
-        let canonical = Column::from_name(name).map(Column::kind);
-        let found = own.iter().find(|column| column.name() == name);
-        match canonical.or(found.map(OwnColumn::kind)) {
-            Some(ColumnType::Text) => {}
-            Some(_) => {
-                return Err(DecodeError::NotMappable {
-                    column: name.clone(),
-                    problem: "is no text column; take it out of `no_card_numbers_in`",
-                });
-            }
-            None => {
-                let mut names: Vec<&str> = Column::names().collect();
-                names.extend(own.iter().map(OwnColumn::name));
-                return Err(DecodeError::UnknownColumn {
-                    name: name.clone(),
-                    hint: did_you_mean(name, names),
-                });
-            }
+        let is_text = match settings.columns.get(name) {
+            Some(own) => own.kind == OwnColumnType::Text,
+            None => column_called(name, settings)?.kind() == ColumnType::Text,
+        };
+        if !is_text {
+            return Err(DecodeError::NotMappable {
+                column: name.clone(),
+                problem: "is no text column; take it out of `no_card_numbers_in`",
+            });
         }
     }
     Ok(())

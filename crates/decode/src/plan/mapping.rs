@@ -153,8 +153,17 @@ impl<'s> Mapping<'s> {
 
 /// The slot of the value at `path`, which `column` is read from.
 pub(super) fn slot(tree: &mut FieldTree, column: &str, written: &str) -> Result<u16, DecodeError> {
-    let steps = path::steps(column, written)?;
-    tree.slot(&steps).map_err(|error| match error {
+    slot_of(tree, column, written, &path::steps(column, written)?)
+}
+
+/// The slot of the value behind `steps`, which are written so.
+pub(super) fn slot_of(
+    tree: &mut FieldTree,
+    column: &str,
+    written: &str,
+    steps: &[Step],
+) -> Result<u16, DecodeError> {
+    tree.slot(steps).map_err(|error| match error {
         PathError::Conflict => DecodeError::PathConflict {
             path: written.to_owned(),
         },

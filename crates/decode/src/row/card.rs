@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tillwatch_records::card_number::whole_digits;
 use tillwatch_records::limits::TEXT_BYTES_MAX;
 
-use super::convert::text_too_long;
+use super::convert::{Scratch, plain, text_too_long};
 use crate::buffer::{Buffers, TextBuffer};
 use crate::refusal::{Fault, RefusalReason};
 use crate::settings::OnInvalid;
@@ -40,11 +40,14 @@ impl CardPlan {
         token: Token,
         bytes: &[u8],
         event_time_ms: Option<i64>,
+        scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
-        let mut written = Vec::new();
-        let Some(text) = text::<C>(token, bytes, &mut written)? else {
+        let Some(text) = plain::<C>(token, bytes, &mut scratch.text)? else {
             return Ok(false);
         };
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(text_too_long());
+        }
         let digits = whole_digits(text).ok_or_else(|| {
             let what = "is no whole card number: it has not 8 to 19 digits, or some are hidden; map a \
                         column of tokens instead where the site has them";
@@ -71,32 +74,4 @@ impl CardPlan {
 fn put(column: &mut TextBuffer, row: usize, text: &[u8]) {
     column.bytes().extend_from_slice(text);
     column.finish_row(row);
-}
-
-/// The text of a value, however it was typed; `None` where there is none.
-fn text<'t, C: Coding>(
-    token: Token,
-    bytes: &'t [u8],
-    written: &'t mut Vec<u8>,
-) -> Result<Option<&'t [u8]>, Fault> {
-    let found = match token {
-        Token::Absent | Token::Null => return Ok(None),
-        Token::Text(span) | Token::Decimal(span) => span.of(bytes),
-        Token::Coded(span) => {
-            C::decode(span.of(bytes), written)?;
-            written
-        }
-        Token::Integer(_) | Token::Float(_) | Token::TimeMs(_) => {
-            token.write_digits(written);
-            written
-        }
-        Token::Boolean(_) | Token::Bytes(_) | Token::Composite => {
-            let what = "expected a card number";
-            return Err(Fault::new(RefusalReason::WRONG_TYPE, what));
-        }
-    };
-    if found.len() > TEXT_BYTES_MAX {
-        return Err(text_too_long());
-    }
-    Ok(Some(found.trim_ascii()).filter(|text| !text.is_empty()))
 }

@@ -19,7 +19,7 @@ use crate::value::time::{TimeError, TimeRule, accepted};
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// Text of a number or time that its format does not write as such.
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// The values of several fields, joined.
     pub(super) joined: Vec<u8>,
     pub(crate) codes: Codes,
@@ -158,7 +158,7 @@ fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
 /// The text of a number or time, however it was sent; `None` where there is none. Always inlined, as for
 /// texts.
 #[inline(always)]
-fn plain<'t, C: Coding>(
+pub(super) fn plain<'t, C: Coding>(
     token: Token,
     bytes: &'t [u8],
     scratch: &'t mut Vec<u8>,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use tillwatch_records::{FieldCounts, Flags};
 
-use crate::refusal::{ColumnRef, RefusalReason};
+use crate::refusal::{ColumnRef, Fault, RefusalReason};
+use crate::settings::OnInvalid;
 
 /// What was found of the fields of a record, and of those before it. Nothing is allocated, and nothing is
 /// done for a field, where nothing was found.
@@ -48,6 +49,29 @@ impl Notes {
         if !self.pending.contains(&note) {
             self.pending.push(note);
         }
+    }
+
+    /// Notes that `column` has no value that can be read, unless the record is refused for it.
+    ///
+    /// # Errors
+    /// Gives the fault back, in its column.
+    pub(super) fn note_invalid(
+        &mut self,
+        on_invalid: OnInvalid,
+        column: ColumnRef,
+        fault: Fault,
+    ) -> Result<(), Fault> {
+        let is_of_others = matches!(
+            fault.reason,
+            // Of the amount's currency.
+            RefusalReason::UNKNOWN_CURRENCY | RefusalReason::MISSING_FIELD
+        );
+        let is_secret = fault.reason == RefusalReason::PAN_IN_CLEAR;
+        if on_invalid == OnInvalid::Refuse || is_of_others || is_secret {
+            return Err(fault.in_column(column));
+        }
+        self.note(column, Finding::Invalid(fault.reason));
+        Ok(())
     }
 
     /// Keeps what was found of the record, which has become this `row`.
