@@ -3,22 +3,11 @@
 use arrow::array::AsArray as _;
 use arrow::datatypes::Float64Type;
 
-use crate::site::{CONFIG, RULES_MODEL, Site};
+use crate::site::{CONFIG, RULES_MODEL, RULES_OF_COUNT, Site};
 use crate::support::tillwatch;
 
 const CATALOG: &str = "name = \"probe\"\n[[feature]]\nname = \"count_1h\"\naggregate = \"count\"\n\
                        window = \"1h\"\n";
-
-const RULES: &str = r#"
-prior = 0.001
-[[rule]]
-code = "MANY"
-severity = "info"
-when = "count_1h > 9"
-probability = 0.5
-feature = "count_1h"
-words = "Many records"
-"#;
 
 /// What Debezium writes, with deletions passed over.
 const SITE: &str = r#"
@@ -55,7 +44,7 @@ fn site(ops: &[&str]) -> Site {
     Site::with(&[
         ("probe.toml", CATALOG),
         ("rules/model.toml", RULES_MODEL),
-        ("rules/rules.toml", RULES),
+        ("rules/rules.toml", RULES_OF_COUNT),
         ("in.jsonl", &records.collect::<Vec<_>>().join("\n")),
     ])
 }

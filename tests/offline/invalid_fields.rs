@@ -3,7 +3,7 @@
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Float64Type;
 
-use crate::site::{CONFIG, RULES_MODEL, Site};
+use crate::site::{CONFIG, RULES_MODEL, RULES_OF_COUNT, Site};
 use crate::support::tillwatch;
 
 const CATALOG: &str = r#"
@@ -20,17 +20,6 @@ expression = "stan"
 name = "queue"
 aggregate = "value"
 expression = "queue_ms"
-"#;
-
-const RULES: &str = r#"
-prior = 0.001
-[[rule]]
-code = "MANY"
-severity = "info"
-when = "count_1h > 9"
-probability = 0.5
-feature = "count_1h"
-words = "Many records"
 "#;
 
 const SITE: &str = r#"
@@ -65,7 +54,7 @@ fn site(records: &[String]) -> Site {
     Site::with(&[
         ("probe.toml", CATALOG),
         ("rules/model.toml", RULES_MODEL),
-        ("rules/rules.toml", RULES),
+        ("rules/rules.toml", RULES_OF_COUNT),
         ("in.jsonl", &records.join("\n")),
     ])
 }

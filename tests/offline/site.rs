@@ -16,6 +16,18 @@ pub const CONFIG: &str = "tillwatch.toml";
 pub const RULES_MODEL: &str =
     "name = \"rules\"\nversion = \"1\"\nkind = \"rules\"\nartefact = \"rules.toml\"\n";
 
+/// Rules over the feature `count_1h`, for sites of few records that none of them is about.
+pub const RULES_OF_COUNT: &str = r#"
+prior = 0.001
+[[rule]]
+code = "MANY"
+severity = "info"
+when = "count_1h > 9"
+probability = 0.5
+feature = "count_1h"
+words = "Many records"
+"#;
+
 /// Files of a site. Records stand in `in.jsonl`, scores in `scores.parquet`.
 pub struct Site(TempDir);
 
